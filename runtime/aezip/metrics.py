@@ -1,0 +1,66 @@
+"""Distortion and rate, as the field measures them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def psnr_db(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    """Peak signal-to-noise ratio of two 8-bit pictures of one shape, over all channels, in dB; inf when equal."""
+    if a.shape != b.shape:
+        raise ValueError(f"pictures of one shape expected, got {a.shape} and {b.shape}")
+    mse = float(np.mean((a.astype(np.int32) - b.astype(np.int32)) ** 2))
+    return math.inf if mse == 0 else 10 * math.log10(255**2 / mse)
+
+
+def bd_rate(
+    rate: NDArray[np.float64], quality: NDArray[np.float64],
+    other_rate: NDArray[np.float64], other_quality: NDArray[np.float64],
+) -> float:
+    """Bjøntegaard delta rate of `other` against the first curve, in percent (negative: fewer bits).
+
+    Mean difference of log rate over the common quality range, each curve interpolated by PCHIP
+    (Bjøntegaard, VCEG-M33, 2001; PCHIP as in JVET's sheets). NaN without a common range.
+    """
+    low = max(min(quality), min(other_quality))
+    high = min(max(quality), max(other_quality))
+    if not low < high:
+        return math.nan
+    at = np.linspace(low, high, 1001)
+    ours = pchip(other_quality, np.log(other_rate), at)
+    theirs = pchip(quality, np.log(rate), at)
+    return float(np.expm1(np.trapezoid(ours - theirs, at) / (high - low)) * 100)
+
+
+def pchip(x: NDArray[np.float64], y: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shape-preserving piecewise cubic through (x, y) (Fritsch & Carlson 1980), at points inside its range."""
+    order = np.argsort(x)
+    x, y = np.asarray(x, float)[order], np.asarray(y, float)[order]
+    h, slope = np.diff(x), np.diff(y) / np.diff(x)
+    d = np.zeros_like(y)
+    if len(x) == 2:
+        d[:] = slope
+    else:
+        same = slope[:-1] * slope[1:] > 0
+        w1, w2 = 2 * h[1:] + h[:-1], h[1:] + 2 * h[:-1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            d[1:-1] = np.where(same, (w1 + w2) / (w1 / slope[:-1] + w2 / slope[1:]), 0)
+        d[0] = _edge(h[0], h[1], slope[0], slope[1])
+        d[-1] = _edge(h[-1], h[-2], slope[-1], slope[-2])
+    i = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
+    t = (at - x[i]) / h[i]
+    return np.asarray(
+        y[i] * (1 + 2 * t) * (1 - t) ** 2 + y[i + 1] * t**2 * (3 - 2 * t)
+        + h[i] * (d[i] * t * (1 - t) ** 2 - d[i + 1] * t**2 * (1 - t))
+    )
+
+
+def _edge(h0: float, h1: float, s0: float, s1: float) -> float:
+    """One-sided three-point slope that keeps the shape."""
+    d = ((2 * h0 + h1) * s0 - h0 * s1) / (h0 + h1)
+    if d * s0 <= 0:
+        return 0.0
+    return 3 * s0 if s0 * s1 < 0 and abs(d) > 3 * abs(s0) else float(d)

@@ -1,0 +1,79 @@
+"""The classic start: colour × lapped 8-point × Hadamard, as convolution weights.
+
+A network of strided linear layers *is* a transform codec when its weights are a
+transform. `LAPPED` is the lapped orthogonal transform of Malvar & Staelin (1989,
+the fast type-II form): 16 taps a side, 8 apart, orthonormal, and without the
+block edges of the DCT it is made of. Behind it a 2×2 Hadamard halves the
+resolution again. Of both stages' components those of the largest variance over
+training pictures are kept, each divided by its standard deviation.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+COLOUR = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
+HADAMARD = np.array([[1, 1], [1, -1]]) / math.sqrt(2)
+
+
+def dct(size: int) -> NDArray[np.float64]:
+    """Orthonormal DCT-II, one basis function a row.  [size, size]"""
+    n, k = np.arange(size), np.arange(size)[:, None]
+    rows = np.cos(np.pi * (n + 0.5) * k / size) * math.sqrt(2 / size)
+    rows[0] /= math.sqrt(2)
+    return rows
+
+
+def lapped(size: int = 8) -> NDArray[np.float64]:
+    """Lapped orthogonal transform, one basis function a row.  [size, 2·size]"""
+    rows = dct(size)
+    even, odd = rows[0::2], rows[1::2]
+    half = size // 2
+    first = np.hstack([even - odd, (even - odd)[:, ::-1]])
+    second = np.hstack([even - odd, -(even - odd)[:, ::-1]])
+    rotation = np.eye(half)
+    for i, angle in enumerate((0.13 * np.pi, 0.16 * np.pi, 0.13 * np.pi)[: half - 1]):
+        turn = np.eye(half)
+        turn[i : i + 2, i : i + 2] = [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
+        rotation = rotation @ turn
+    out = np.empty((size, 2 * size))
+    out[0::2] = first / 2
+    out[1::2] = rotation.T @ second / 2
+    return out
+
+
+def image_basis() -> Tensor:
+    """All 192 components of an 8×8 cell.  [192, 3, 16, 16], rows orthonormal with their shifts by 8."""
+    rows = lapped()
+    basis = np.einsum("ac,ku,lv->aklcuv", COLOUR, rows, rows)
+    return torch.from_numpy(basis.reshape(192, 3, 16, 16)).float()
+
+
+def pair_basis(channels: int) -> Tensor:
+    """2×2 Hadamard of every channel.  [4·channels, channels, 2, 2]"""
+    cell = torch.from_numpy(np.einsum("ku,lv->kluv", HADAMARD, HADAMARD).reshape(4, 2, 2)).float()
+    return torch.einsum("ab,kuv->akbuv", torch.eye(channels), cell).reshape(4 * channels, channels, 2, 2)
+
+
+@torch.no_grad()
+def measure(images: Tensor, coarse: int, fine: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Choose and scale both stages' components on `images` ([N, 3, H, W], centred, H and W multiples of 16).
+
+    Returns (basis8 [coarse, 3, 16, 16], std8 [coarse], basis16 [fine, coarse, 2, 2], std16 [fine]): basis16 acts
+    on coarse components that were divided by std8, and both stages come out with unit variance once divided.
+    """
+    basis = image_basis()
+    cells = F.conv2d(F.pad(images, (4, 4, 4, 4), mode="replicate"), basis, stride=8)
+    keep = cells.square().mean((0, 2, 3)).argsort(descending=True)[:coarse].sort().values
+    basis, cells = basis[keep], cells[:, keep]
+    std8 = cells.std((0, 2, 3))
+    pairs = pair_basis(coarse)
+    blocks = F.conv2d(cells, pairs, stride=2)
+    keep = blocks.square().mean((0, 2, 3)).argsort(descending=True)[:fine].sort().values
+    return basis, std8, pairs[keep], blocks[:, keep].std((0, 2, 3))

@@ -1,0 +1,79 @@
+"""Rate and distortion of a model in training, estimated by the network itself.
+
+Real bytes come from `aezip bench`; this is the quick look between two steps.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from aezip.metrics import bd_rate, psnr_db
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from .data import Picture, centre
+from .flagship import Flagship
+
+QUALITIES = (50, 200, 350, 500, 650, 800, 950)
+
+
+class Curve(NamedTuple):
+    """Averages over pictures, one entry a quality."""
+
+    bpp: NDArray[np.float64]
+    psnr_db: NDArray[np.float64]
+    hyper_bpp: NDArray[np.float64]
+
+
+def crops_of(pictures: list[Picture], side: int = 384, limit: int = 12) -> list[Picture]:
+    """The middle `side`×`side` pixels of up to `limit` pictures, evenly spaced in the list."""
+    fit = [p for p in pictures if min(p.shape[:2]) >= side]
+    chosen = [fit[i] for i in np.linspace(0, len(fit) - 1, min(limit, len(fit))).round().astype(int)] if fit else []
+    out = []
+    for p in chosen:
+        top, left = (p.shape[0] - side) // 2, (p.shape[1] - side) // 2
+        out.append(p[top : top + side, left : left + side])
+    return out
+
+
+def to_bytes(image: Tensor) -> NDArray[np.uint8]:
+    """A decoded batch as pixels.  [N, 3, H, W] centred → [N, H, W, 3] uint8"""
+    return (image * 64 + 128.5).floor().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+@torch.no_grad()
+def curve(model: Flagship, pictures: list[Picture], qualities: tuple[int, ...] = QUALITIES) -> Curve:
+    """Estimated rate–distortion curve over equally sized pictures (sides multiples of 64)."""
+    rows = []
+    for quality in qualities:
+        per_picture = []
+        for picture in pictures:
+            out = model(centre(picture[None]), torch.tensor([float(quality)]), noise=False)
+            psnr = psnr_db(picture, to_bytes(out.image)[0])
+            per_picture.append((out.bpp.item(), psnr, out.hyper_bpp.item()))
+        rows.append(np.mean(per_picture, 0))
+    return Curve(*np.array(rows).T)
+
+
+def jpeg_curve(pictures: list[Picture]) -> Curve:
+    """Pillow's JPEG (4:2:0, optimised, progressive) on the same pictures, real bytes."""
+    rows = []
+    for quality in (5, 8, 12, 18, 25, 35, 45, 55, 65, 75, 82, 88, 92, 95):
+        per_picture = []
+        for picture in pictures:
+            file = io.BytesIO()
+            Image.fromarray(picture).save(file, "JPEG", quality=quality, optimize=True, progressive=True, subsampling=2)
+            decoded = np.asarray(Image.open(file).convert("RGB"))
+            pixels = picture.shape[0] * picture.shape[1]
+            per_picture.append((8 * len(file.getvalue()) / pixels, psnr_db(picture, decoded), 0.0))
+        rows.append(np.mean(per_picture, 0))
+    return Curve(*np.array(rows).T)
+
+
+def against(reference: Curve, ours: Curve) -> float:
+    """BD-rate in percent; negative: ours needs fewer bits."""
+    return bd_rate(reference.bpp, reference.psnr_db, ours.bpp, ours.psnr_db)

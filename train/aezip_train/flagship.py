@@ -1,0 +1,307 @@
+"""The flagship codec: one network for every quality, top to bottom.
+
+    encoder        image → u                 a lapped transform that learned to bend
+    gains          y = u · g[q]              one ladder of 256 gains a quality
+    hyper-encoder  y → z                     what the decoder should know first
+    prior          z → mean, scale of y      integers (see `integer`), two checkerboard steps
+    decoder        û = ŷ / g'[q] → image
+
+Every latent is Gaussian given the prior; its scale comes on a log₂ grid of tables
+(`aezip.tables`). Ideas: hyperprior (Ballé et al. 2018), mean and scale (Minnen et
+al. 2018), checkerboard context (He et al. 2021), gains (Cui et al. 2021).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from aezip.tables import INDEX_ONE, INDEX_TOP, OCTAVE
+from torch import Tensor, nn
+
+from . import classic, ladder
+from .integer import IntegerConv2d, round_through
+
+SLOPE = 0.1  # of the leaky rectifiers
+CELL = 64  # one hyper-latent stands for 64×64 pixels
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of a flagship.  Defaults: `photo`."""
+
+    coarse: int = 128  # channels at 1/8
+    latent: int = 256  # channels at 1/16
+    hyper: int = 96  # channels at 1/64
+    feature: int = 128  # channels of the prior at 1/16
+    coarse_blocks: int = 4
+    latent_blocks: int = 4
+
+
+class Rate(NamedTuple):
+    """What one forward pass says.  Shapes: [N] unless noted."""
+
+    image: Tensor  # [N, 3, H, W], decoded, in units of 64 grey levels around 128, not clipped
+    bpp: Tensor
+    hyper_bpp: Tensor  # the part of bpp spent on z
+
+
+class Residual(nn.Module):
+    """x + expand(act(conv3×3(act(reduce(x))))); the last layer starts at zero.
+
+    With `bfloat16` the branch is computed in it, while the trunk stays float32.
+    """
+
+    bfloat16 = False
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        inner = width // 2
+        self.reduce = nn.Conv2d(width, inner, 1)
+        self.spatial = nn.Conv2d(inner, inner, 3, padding=1)
+        self.expand = nn.Conv2d(inner, width, 1)
+        nn.init.zeros_(self.expand.weight)
+        nn.init.zeros_(self.expand.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16):
+            branch = F.leaky_relu(self.reduce(x), SLOPE)
+            branch = F.leaky_relu(self.spatial(branch), SLOPE)
+            branch = self.expand(branch)
+        return x + branch.float()
+
+
+class Encoder(nn.Module):
+    """image [N, 3, H, W] (centred, /64; H, W multiples of 16) → u [N, latent, H/16, W/16]."""
+
+    def __init__(self, c: Config) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, c.coarse, 16, stride=8)
+        self.coarse = nn.Sequential(*[Residual(c.coarse) for _ in range(c.coarse_blocks)])
+        self.down = nn.Conv2d(c.coarse, c.latent, 2, stride=2)
+        self.latent = nn.Sequential(*[Residual(c.latent) for _ in range(c.latent_blocks)])
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.stem(F.pad(image, (4, 4, 4, 4), mode="replicate"))
+        x = self.coarse(x)
+        x = self.down(x)
+        return self.latent(x)
+
+
+class Decoder(nn.Module):
+    """û [N, latent, H/16, W/16] → image [N, 3, H, W] (centred, /64, not clipped)."""
+
+    def __init__(self, c: Config) -> None:
+        super().__init__()
+        self.latent = nn.Sequential(*[Residual(c.latent) for _ in range(c.latent_blocks)])
+        self.up = nn.ConvTranspose2d(c.latent, c.coarse, 2, stride=2)
+        self.coarse = nn.Sequential(*[Residual(c.coarse) for _ in range(c.coarse_blocks)])
+        # one ring of cells more on each side, so that the lapped ends find their partners
+        self.stem = nn.ConvTranspose2d(c.coarse, 3, 16, stride=8, padding=12)
+
+    def forward(self, u: Tensor) -> Tensor:
+        x = self.latent(u)
+        x = self.up(x)
+        x = self.coarse(x)
+        return self.stem(F.pad(x, (1, 1, 1, 1), mode="replicate"))
+
+
+class HyperEncoder(nn.Module):
+    """y [N, latent, h, w] (h, w multiples of 4) → w [N, hyper, h/4, w/4].
+
+    It sees log(1 + |y|) with and without the sign: what falls below half a step
+    is nearly nothing to it, so the hyper-latent thins out with the quality.
+    """
+
+    def __init__(self, c: Config) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(2 * c.latent, c.feature, 1)
+        self.to_half = nn.Conv2d(c.feature, c.feature, 3, stride=2, padding=1)
+        self.to_quarter = nn.Conv2d(c.feature, c.hyper, 3, stride=2, padding=1)
+        with torch.no_grad():
+            self.to_quarter.weight.mul_(0.1)  # starts nearly silent
+
+    def forward(self, y: Tensor) -> Tensor:
+        magnitude = torch.log1p(y.abs())
+        x = torch.cat([magnitude, magnitude * y.sign()], 1)
+        x = F.leaky_relu(self.mix(x), SLOPE)
+        x = F.leaky_relu(self.to_half(x), SLOPE)
+        return self.to_quarter(x)
+
+
+class Parameters(nn.Module):
+    """features → mean (in 1/64 of û) and scale (in table steps), both whole numbers."""
+
+    def __init__(self, c: Config, inputs: int) -> None:
+        super().__init__()
+        self.mix = IntegerConv2d(inputs, 2 * c.feature)
+        self.mean = IntegerConv2d(2 * c.feature, c.latent, out_bits=6, low=-8191, high=8191)
+        self.scale = IntegerConv2d(2 * c.feature, c.latent, out_bits=3, low=-255, high=255)
+        for layer in (self.mean, self.scale):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.mix(x)
+        return self.mean(x), self.scale(x)
+
+
+class Prior(nn.Module):
+    """ẑ [N, hyper, h/4, w/4] → features [N, feature, h, w], and the first step's parameters."""
+
+    def __init__(self, c: Config) -> None:
+        super().__init__()
+        self.look = IntegerConv2d(c.hyper, c.feature, 3)
+        self.to_half = IntegerConv2d(c.feature, 4 * c.hyper)
+        self.look_half = IntegerConv2d(c.hyper, c.feature, 3)
+        self.to_full = IntegerConv2d(c.feature, 4 * c.feature)
+        self.first = Parameters(c, c.feature)
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x = self.to_half(self.look(z))
+        x = self.look_half(F.pixel_shuffle(x, 2))
+        features = F.pixel_shuffle(self.to_full(x), 2)
+        return features, *self.first(features)
+
+
+class Context(nn.Module):
+    """Features and the decoded first half (zeros elsewhere) → what to add to the first step's parameters."""
+
+    def __init__(self, c: Config) -> None:
+        super().__init__()
+        self.look = IntegerConv2d(2 * c.latent, c.feature, 3)
+        self.second = Parameters(c, 2 * c.feature)
+
+    def forward(self, features: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        seen = self.look(torch.cat([known, known.abs()], 1))
+        delta: tuple[Tensor, Tensor] = self.second(torch.cat([features, seen], 1))
+        return delta
+
+
+class Flagship(nn.Module):
+    """Encoder, prior and decoder with their ladders of gains."""
+
+    family = "flagship"
+
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        self.config = c = config or Config()
+        self.encoder, self.decoder = Encoder(c), Decoder(c)
+        self.hyper_encoder, self.prior, self.context = HyperEncoder(c), Prior(c), Context(c)
+        # log₂ of: gain, inverse gain; of z: gain, inverse gain, scale; and z's offset
+        self.gain = nn.Parameter(torch.zeros(ladder.NODES, c.latent))
+        self.inverse_gain = nn.Parameter(torch.zeros(ladder.NODES, c.latent))
+        self.hyper_gain = nn.Parameter(torch.full((ladder.NODES, c.hyper), 1.0))
+        self.hyper_inverse = nn.Parameter(torch.full((ladder.NODES, c.hyper), -1.0))
+        self.hyper_scale = nn.Parameter(torch.full((ladder.NODES, c.hyper), -1.0))
+        self.hyper_offset = nn.Parameter(torch.zeros(ladder.NODES, c.hyper))
+
+    def strided(self) -> list[nn.Parameter]:
+        """The parameters of the linear strided layers, which carry the classic start."""
+        layers = (self.encoder.stem, self.encoder.down, self.decoder.up, self.decoder.stem)
+        return [p for layer in layers for p in layer.parameters()]
+
+    @torch.no_grad()
+    def start_classic(self, images: Tensor) -> None:
+        """Become a lapped-transform codec.  images: [N, 3, H, W], centred, /64."""
+        c = self.config
+        basis8, std8, basis16, std16 = classic.measure(images, c.coarse, c.latent)
+        self.encoder.stem.weight.copy_(basis8 / std8[:, None, None, None])
+        self.encoder.down.weight.copy_(basis16 * std8[None, :, None, None] / std16[:, None, None, None])
+        self.decoder.up.weight.copy_(basis16 / std8[None, :, None, None] * std16[:, None, None, None])
+        self.decoder.stem.weight.copy_(basis8 * std8[:, None, None, None])
+        for layer in (self.encoder.stem, self.encoder.down, self.decoder.up, self.decoder.stem):
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        node = torch.linspace(0, ladder.TOP, ladder.NODES)
+        # the uniform quantiser's high-rate optimum, in units of 64 grey levels
+        step = 64 / 5.1 * ladder.lambda_of(node).sqrt()
+        gain = torch.log2(step[:, None] * std16[None])
+        self.gain.copy_(gain)
+        self.inverse_gain.copy_(-gain)
+
+    def forward(self, image: Tensor, quality: Tensor, noise: bool = True) -> Rate:
+        """Code and decode.  image: [N, 3, H, W], H and W multiples of 64; quality: [N] in 0 … 1000.
+
+        With `noise` the rate is that of uniformly disturbed latents (Ballé et al. 2017) while the
+        decoder sees rounded ones with straight-through gradients; without, both are rounded.
+        """
+        pixels = image.shape[2] * image.shape[3]
+        log_gain = ladder.at(self.gain, quality)
+        y = self.encoder(image) * torch.exp2(log_gain)
+        hyper_bits, z = self._hyper(y, quality, noise)
+
+        features, mean, scale = self.prior(z)
+        first = checkerboard(y)
+        gain, shift = torch.exp2(log_gain), log_gain * OCTAVE + INDEX_ONE
+        y_first, bits = self._quantise(y, mean * gain, scale * 8 + shift, noise)
+        known = torch.clamp(y_first * first / gain, -255 / 32, 255 / 32)
+        if self.context.look.integer:
+            known = round_through(known * 32) / 32
+        mean_more, scale_more = self.context(features, known)
+        y_second, bits_second = self._quantise(y, (mean + mean_more) * gain, (scale + scale_more) * 8 + shift, noise)
+        decoded = torch.where(first, y_first, y_second)
+        bits = torch.where(first, bits, bits_second)
+
+        hyper_bpp = hyper_bits.sum((1, 2, 3)) / pixels
+        bpp = bits.sum((1, 2, 3)) / pixels + hyper_bpp
+        return Rate(self.decoder(decoded * torch.exp2(ladder.at(self.inverse_gain, quality))), bpp, hyper_bpp)
+
+    def _hyper(self, y: Tensor, quality: Tensor, noise: bool) -> tuple[Tensor, Tensor]:
+        """Quantise the hyper-latent: its bits, and ẑ as the prior sees it (clipped, with the ladder's offset)."""
+        w = self.hyper_encoder(y) * torch.exp2(ladder.at(self.hyper_gain, quality))
+        index = ladder.at(self.hyper_scale, quality) * OCTAVE + INDEX_ONE
+        zero = torch.zeros_like(w)
+        symbols, bits = self._quantise(w, zero, index + zero, noise)
+        z = symbols * torch.exp2(ladder.at(self.hyper_inverse, quality)) + ladder.at(self.hyper_offset, quality)
+        if self.prior.look.integer:
+            z = round_through(z * 32) / 32
+        return bits, z.clamp(-255 / 32, 255 / 32)
+
+    def _quantise(self, y: Tensor, mean: Tensor, index: Tensor, noise: bool) -> tuple[Tensor, Tensor]:
+        """Round y around its mean and count bits under table `index`.  All [N, C, h, w]."""
+        if self.prior.look.integer:
+            mean = round_through(mean * 16) / 16
+            index = round_through(index)
+        symbol = round_through(y - mean)
+        seen = y - mean + torch.empty_like(y).uniform_(-0.5, 0.5) if noise else symbol
+        return symbol + mean, bits_of(seen, index)
+
+
+def set_bfloat16(module: nn.Module, on: bool) -> None:
+    """Choose the arithmetic of every residual branch below `module`."""
+    for layer in module.modules():
+        if isinstance(layer, Residual):
+            layer.bfloat16 = on
+
+
+class _Bound(torch.autograd.Function):
+    """max(x, low); gradients that would lift x above the bound still pass."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.low = low
+        return x.clamp_min(low)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        return gradient * ((x >= ctx.low) | (gradient < 0)), None
+
+
+def bits_of(symbol: Tensor, index: Tensor) -> Tensor:
+    """−log₂ of the Gaussian's mass on [symbol − ½, symbol + ½], for the scale of table `index`."""
+    index = _Bound.apply(index, 0.0).clamp_max(INDEX_TOP)
+    inverse = torch.exp2((INDEX_ONE - index) / OCTAVE) * math.sqrt(0.5)
+    far = symbol.abs()
+    mass = 0.5 * (torch.erfc((far - 0.5) * inverse) - torch.erfc((far + 0.5) * inverse))
+    return -torch.log2(_Bound.apply(mass, 2.0**-30))
+
+
+def checkerboard(y: Tensor) -> Tensor:
+    """True at the positions that are coded first: row + column even.  [1, 1, h, w]"""
+    h, w = y.shape[-2:]
+    return ((torch.arange(h)[:, None] + torch.arange(w)) % 2 == 0)[None, None].to(y.device)

@@ -1,0 +1,28 @@
+"""The quality ladder: λ, and vectors that are linear in the quality between nodes.
+
+`quality` is 0 … 1000 (the command's 0 … 100 with one decimal). λ of the loss
+`bpp + λ·MSE₂₅₅` is log-spaced over it, and so are the gains: a parameter holds
+log₂ gains at `NODES` evenly spaced qualities, and every other quality is
+interpolated linearly (gained VAE, Cui et al. 2021, with the λ of each node).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+LAMBDA_MIN, LAMBDA_MAX = 0.0012, 0.25
+NODES, TOP = 9, 1000
+
+
+def lambda_of(quality: Tensor) -> Tensor:
+    """λ of each quality.  quality: [N] in 0 … 1000  →  [N]."""
+    return LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** (quality / TOP)
+
+
+def at(nodes: Tensor, quality: Tensor) -> Tensor:
+    """Interpolate a ladder.  nodes: [NODES, C], quality: [N]  →  [N, C, 1, 1]."""
+    position = quality * ((NODES - 1) / TOP)
+    low = position.floor().clamp(0, NODES - 2).long()
+    part = (position - low)[:, None]
+    return (nodes[low] * (1 - part) + nodes[low + 1] * part)[:, :, None, None]

@@ -1,0 +1,233 @@
+"""The training loop: stoppable anywhere, and resumed bit for bit on the CPU.
+
+A run is a folder: `recipe.json`, `state.pt` (weights, averaged weights, optimiser,
+random generators, step), `log.jsonl` (one line a validation). A step draws its
+crops and qualities from a generator kept in the state, so n + m steps in two legs
+are n + m steps in one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from . import evaluate, ladder
+from .data import Crops, Picture
+from .flagship import Config, Flagship, set_bfloat16
+from .integer import set_integer
+from .recipe import Recipe, build
+
+START_BATCHES = 16  # batches of crops that the classic start is measured on
+
+
+class Run:
+    """A model in training with all that decides its next step."""
+
+    def __init__(self, recipe: Recipe, crops: Crops) -> None:
+        self.recipe, self.crops = recipe, crops
+        self.rng = np.random.default_rng(recipe.seed)
+        torch.manual_seed(recipe.seed)
+        if recipe.threads:
+            torch.set_num_threads(recipe.threads)
+        self.model = Flagship(Config(**recipe.network))
+        self.step = 0
+        self.skipped = 0  # steps thrown away because loss or gradient was not finite
+        self.seconds = 0.0
+        self.averaged: dict[str, Tensor] = {}
+        self.set_weights(None)
+
+    def set_weights(self, weights: dict[str, Tensor] | None) -> None:
+        """Start from weights; from the classic transform without any."""
+        if weights is None:
+            self.model.start_classic(torch.cat([self.crops.draw(self.rng) for _ in range(START_BATCHES)]))
+        else:
+            self.model.load_state_dict(weights)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.averaged = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        strided = self.model.strided()
+        groups = [
+            {"params": strided, "scale": self.recipe.strided_rate},
+            {"params": [p for p in self.model.parameters() if all(p is not s for s in strided)], "scale": 1.0},
+        ]
+        self.optimiser = torch.optim.Adam(groups, lr=self.recipe.learning_rate, fused=True)
+
+    def learning_rate(self) -> float:
+        """Of the next step: warm-up, plateau, linear cool-down."""
+        r = self.recipe
+        rate = r.learning_rate * min(1.0, (self.step + 1) / max(1, r.warmup_steps))
+        if r.steps and r.cooldown_steps:
+            rate *= min(1.0, max(0.0, (r.steps - self.step) / r.cooldown_steps))
+        return rate
+
+    def train_step(self) -> dict[str, float]:
+        """One step of Adam on `bpp + λ·MSE₂₅₅`, one quality an image.  Returns scalars for the log."""
+        r, model = self.recipe, self.model
+        model.train()
+        set_bfloat16(model, r.bfloat16)
+        set_integer(model, 0 <= r.integer_from <= self.step)
+        x = self.crops.draw(self.rng).to(memory_format=torch.channels_last)
+        # stratified: each of the batch's images has its own part of the ladder
+        draw = (self.rng.permutation(r.batch) + self.rng.random(r.batch)) / r.batch
+        quality = torch.from_numpy(draw * ladder.TOP).float()
+        lam = ladder.lambda_of(quality)
+
+        out = model(x, quality)
+        mse = (out.image - x).square().mean((1, 2, 3)) * 64**2
+        losses = (out.bpp + lam * mse) * (lam / ladder.LAMBDA_MIN) ** -r.rate_weight
+        loss = losses.mean()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), r.clip_norm)
+        if not math.isfinite(loss.item() + norm.item()):
+            self.skipped += 1
+            self.optimiser.zero_grad(set_to_none=True)
+        else:
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.learning_rate() * group["scale"]
+            self.optimiser.step()
+            self._average()
+        self.step += 1
+        return {"loss": loss.item(), "bpp": out.bpp.mean().item(), "mse": mse.mean().item(), "norm": norm.item()}
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        keep = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        weights = self.model.state_dict()
+        names = list(self.averaged)
+        torch._foreach_lerp_([self.averaged[n] for n in names], [weights[n] for n in names], 1 - keep)
+
+    @contextmanager
+    def averaged_model(self) -> Iterator[Flagship]:
+        """The model with its averaged weights, in float32 throughout, for the time of the block."""
+        mine = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.model.load_state_dict(self.averaged)
+        self.model.eval()
+        set_bfloat16(self.model, False)
+        try:
+            yield self.model
+        finally:
+            self.model.load_state_dict(mine)
+
+    def state(self) -> dict[str, Any]:
+        """Everything the next step depends on."""
+        return {
+            "recipe": asdict(self.recipe),
+            "model": self.model.state_dict(),
+            "averaged": self.averaged,
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "skipped": self.skipped,
+            "seconds": self.seconds,
+            "numpy": self.rng.bit_generator.state,
+            "torch": torch.get_rng_state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state()`."""
+        self.model.load_state_dict(state["model"])
+        self.averaged = state["averaged"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.skipped, self.seconds = state["step"], state["skipped"], state["seconds"]
+        self.rng.bit_generator.state = state["numpy"]
+        torch.set_rng_state(state["torch"])
+
+
+def save(run: Run, folder: Path) -> None:
+    """Write the run's state; an interrupted write leaves the old one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / "state.pt.part"
+    torch.save(run.state(), part)
+    os.replace(part, folder / "state.pt")
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """The state of a run: its folder, or the `state.pt` in it."""
+    file = path / "state.pt" if path.is_dir() else path
+    if not file.exists():
+        raise FileNotFoundError(f"{path}: no training run found; expected a folder with state.pt")
+    state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    return state
+
+
+def load_model(path: Path) -> tuple[Flagship, dict[str, Any]]:
+    """The averaged weights of a run as a model ready to evaluate or export, and the run's state."""
+    state = load_state(path)
+    model = Flagship(Config(**build(state["recipe"]).network))
+    model.load_state_dict(state["averaged"])
+    return model.eval(), state
+
+
+def train(
+    run: Run, folder: Path, *, minutes: float, max_steps: int | None = None, val: list[Picture] | None = None,
+    progress: bool = True,
+) -> str:
+    """Train until the time, the recipe's steps or `max_steps` are used up, or SIGINT/SIGTERM.  Returns the reason."""
+    begin = time.monotonic()
+    last_save = last_check = begin
+    stop: list[str] = []
+    check = evaluate.crops_of(val) if val else []
+    jpeg = evaluate.jpeg_curve(check) if check else None
+    end = min(n for n in (run.recipe.steps or math.inf, run.step + max_steps if max_steps else math.inf))
+    handlers = {s: signal.signal(s, lambda *_: stop.append("stopped")) for s in (signal.SIGINT, signal.SIGTERM)}
+    smooth: dict[str, float] = {}
+    bar = tqdm(total=None if end is math.inf else end, initial=run.step, unit="step", disable=not progress or None)
+    try:
+        while not stop:
+            for key, value in run.train_step().items():
+                smooth[key] = value if key not in smooth else 0.99 * smooth[key] + 0.01 * value
+            now = time.monotonic()
+            left = minutes - (now - begin) / 60
+            bar.set_postfix_str(", ".join(f"{k} {v:.4g}" for k, v in smooth.items()) + f", {left:.0f} min left")
+            bar.update()
+            if run.step >= end:
+                stop.append("steps done")
+            elif left <= 0:
+                stop.append("time used up")
+            if now - last_save > run.recipe.checkpoint_minutes * 60:
+                last_save = now
+                save(run, folder)
+            if check and (stop or now - last_check > run.recipe.validate_minutes * 60):
+                last_check = now
+                _validate(run, folder, check, jpeg, smooth, run.seconds + now - begin)
+    finally:
+        bar.close()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        run.seconds += time.monotonic() - begin
+        save(run, folder)
+    return stop[0]
+
+
+def _validate(
+    run: Run, folder: Path, pictures: list[Picture], jpeg: evaluate.Curve | None, smooth: dict[str, float],
+    seconds: float,
+) -> None:
+    with run.averaged_model() as model:
+        ours = evaluate.curve(model, pictures)
+    line = {
+        "step": run.step,
+        "hours": round(seconds / 3600, 3),
+        "learning_rate": run.learning_rate(),
+        "skipped": run.skipped,
+        "bd_rate_jpeg": round(evaluate.against(jpeg, ours), 2) if jpeg else None,
+        "bpp": [round(v, 4) for v in ours.bpp],
+        "psnr_db": [round(v, 3) for v in ours.psnr_db],
+        "hyper_bpp": [round(v, 4) for v in ours.hyper_bpp],
+        **{k: round(v, 5) for k, v in smooth.items()},
+    }
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(json.dumps(line) + "\n")
+    tqdm.write(json.dumps(line))

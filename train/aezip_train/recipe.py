@@ -1,0 +1,74 @@
+"""Recipes: short TOML files that say how a model is trained.
+
+A recipe's keys are the fields of `Recipe`; what it leaves out keeps the default.
+`aezip-train` finds the built-in ones (`recipes/*.toml`) by name.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+BUILT_IN = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training run, but the pictures and the time."""
+
+    name: str = "unnamed"
+    family: str = "flagship"
+    network: dict[str, int] = field(default_factory=dict)  # fields of the family's Config
+    crop: int = 256  # pixels, a multiple of 64
+    batch: int = 4
+    learning_rate: float = 1e-3
+    strided_rate: float = 0.1  # the strided layers' share of it: they start as a transform already
+    warmup_steps: int = 200
+    steps: int = 0  # the learning rate falls to zero over the last `cooldown_steps` before this; 0: never
+    cooldown_steps: int = 0
+    ema: float = 0.999  # of the averaged weights, which are the ones exported
+    clip_norm: float = 1.0
+    rate_weight: float = 0.25  # the loss of an image is divided by (λ/λmin)^rate_weight
+    integer_from: int = -1  # step from which the prior rounds; -1: not in training
+    bfloat16: bool = False  # residual branches in bfloat16 (fast where the processor has it)
+    threads: int = 0  # 0: PyTorch's choice
+    seed: int = 1
+    checkpoint_minutes: float = 5.0
+    validate_minutes: float = 15.0
+
+    def __post_init__(self) -> None:
+        if self.crop <= 0 or self.crop % 64:
+            raise ValueError(f"recipe {self.name}: crop is {self.crop}; expected a positive multiple of 64")
+
+
+def read(name: str, overrides: dict[str, Any] | None = None) -> Recipe:
+    """The recipe of a file, or of a built-in name, with single values replaced."""
+    path = Path(name)
+    if not path.suffix:
+        path = BUILT_IN / f"{name}.toml"
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in BUILT_IN.glob("*.toml")))
+        raise FileNotFoundError(f"{name}: no such recipe; built in: {known}; or name a .toml file")
+    values = tomllib.loads(path.read_text(encoding="utf-8"))
+    values.setdefault("name", path.stem)
+    return build({**values, **(overrides or {})}, str(path))
+
+
+def build(values: dict[str, Any], source: str = "recipe") -> Recipe:
+    """A recipe from plain values; unknown keys and wrong types are refused by name."""
+    known = {f.name: f for f in fields(Recipe)}
+    default = asdict(Recipe())
+    for key, value in values.items():
+        if key not in known:
+            raise ValueError(f"{source}: unknown key '{key}'; expected one of {', '.join(known)}")
+        wanted = type(default[key])
+        if not isinstance(value, wanted) and not (wanted is float and isinstance(value, int)):
+            raise ValueError(f"{source}: {key} is {value!r}; expected a value of type {wanted.__name__}")
+    return Recipe(**values)
