@@ -1,0 +1,112 @@
+"""ONNX graphs written by hand: small, of old operators, the same bytes for the same weights.
+
+A `Graph` is a list of nodes under construction; each method adds one and returns the
+name of its output. Only operators in OPERATORS are used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET, IR_VERSION = 13, 7  # 2020: web and embedded runtimes know them
+OPERATORS = frozenset((
+    "Abs", "Add", "Cast", "Clip", "Concat", "Conv", "DepthToSpace", "Floor", "LeakyRelu", "Log", "Mul", "Pad",
+    "Reshape", "Sign", "Slice", "Transpose",
+))
+TYPES = {
+    "float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "int8": TensorProto.INT8,
+    "int16": TensorProto.INT16, "uint8": TensorProto.UINT8, "int64": TensorProto.INT64,
+}
+Array = NDArray[Any]
+
+
+class Graph:
+    """An ONNX graph under construction."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[str, onnx.TensorProto] = {}
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self._outputs: list[onnx.ValueInfoProto] = []
+
+    def input(self, name: str, kind: str, shape: list[int | str]) -> str:
+        self._inputs.append(helper.make_tensor_value_info(name, TYPES[kind], shape))
+        return name
+
+    def output(self, name: str, source: str, kind: str, shape: list[int | str]) -> None:
+        """Give `source` its name as an output."""
+        for node in self._nodes:
+            for names in (node.output, node.input):
+                for i, old in enumerate(names):
+                    if old == source:
+                        names[i] = name
+        self._outputs.append(helper.make_tensor_value_info(name, TYPES[kind], shape))
+
+    def constant(self, value: Array) -> str:
+        """Store an array; the same array twice is stored once."""
+        tensor = numpy_helper.from_array(np.ascontiguousarray(value))
+        key = f"{value.dtype}{value.shape}".encode() + tensor.raw_data
+        for name, known in self._constants.items():
+            if f"{numpy_helper.to_array(known).dtype}{tuple(known.dims)}".encode() + known.raw_data == key:
+                return name
+        tensor.name = f"c{len(self._constants)}"
+        self._constants[tensor.name] = tensor
+        return tensor.name
+
+    def stored(self, value: Array, kind: str) -> str:
+        """A float32 constant, stored as `kind` and cast back."""
+        small = value.astype(kind)
+        if kind == "float32":
+            return self.constant(small)
+        return self.cast(self.constant(small), "float32")
+
+    def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        if operator not in OPERATORS:
+            raise ValueError(f"operator {operator} is not on the list")
+        output = f"t{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
+        return output
+
+    def cast(self, x: str, kind: str) -> str:
+        return self.node("Cast", x, to=TYPES[kind])
+
+    def scalar(self, value: float) -> str:
+        return self.constant(np.float32(value).reshape(()))
+
+    def per_channel(self, x: str) -> str:
+        """[C] → [1, C, 1, 1]"""
+        return self.node("Reshape", x, self.constant(np.array([1, -1, 1, 1], np.int64)))
+
+    def conv(self, x: str, weight: str, bias: str, *, stride: int = 1, pad: int = 0) -> str:
+        return self.node("Conv", x, weight, bias, strides=[stride, stride], pads=[pad] * 4)
+
+    def pad_edge(self, x: str, width: int) -> str:
+        """Repeat the outermost rows and columns of [N, C, H, W]."""
+        pads = np.array([0, 0, width, width, 0, 0, width, width], np.int64)
+        return self.node("Pad", x, self.constant(pads), mode="edge")
+
+    def round(self, x: str, low: float, high: float) -> str:
+        """clip(floor(x + ½), low, high)"""
+        floor = self.node("Floor", self.node("Add", x, self.scalar(0.5)))
+        return self.node("Clip", floor, self.scalar(low), self.scalar(high))
+
+    def to_channels_first(self, x: str) -> str:
+        return self.node("Transpose", x, perm=[0, 3, 1, 2])
+
+    def to_channels_last(self, x: str) -> str:
+        return self.node("Transpose", x, perm=[0, 2, 3, 1])
+
+    def build(self) -> bytes:
+        """The model, checked, as bytes."""
+        graph = helper.make_graph(self._nodes, self.name, self._inputs, self._outputs, list(self._constants.values()))
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="aezip"
+        )
+        onnx.checker.check_model(model, full_check=True)
+        return bytes(model.SerializeToString(deterministic=True))

@@ -1,0 +1,173 @@
+"""The flagship's four graphs: encoder, prior, context, decoder.
+
+Each function mirrors the module of the same name in `aezip_train.flagship`. Images
+are uint8 [1, H, W, 3] and latents int16 [1, h, w, C] in 1/16 of a step; normalising,
+rounding and clipping are inside. Weights of the transforms are stored as float16,
+those of the prior as int8.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from aezip_train.flagship import SLOPE, Context, Flagship, HyperEncoder, Parameters, Prior, Residual
+from aezip_train.integer import IntegerConv2d
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .builder import Graph
+
+LATENT_MAX = 16 * 2047  # of an encoder's output, in 1/16 of a step
+MEAN_MAX = 16 * 1024 - 1
+
+
+def array(x: Tensor | None) -> NDArray[np.float32]:
+    """A parameter as float32."""
+    assert x is not None
+    return np.asarray(x.detach().cpu().numpy(), np.float32)
+
+
+def encoder(model: Flagship, storage: str = "float16") -> bytes:
+    """image u8 [1, H, W, 3], gain [C], hyper_gain [Z] → latent i16 [1, H/16, W/16, C], hyper i16 [1, H/64, W/64, Z]"""
+    c, net = model.config, model.encoder
+    g = Graph("encoder")
+    image = g.input("image", "uint8", [1, "H", "W", 3])
+    gain = g.input("gain", "float32", [c.latent])
+    hyper_gain = g.input("hyper_gain", "float32", [c.hyper])
+
+    x = g.pad_edge(g.cast(g.to_channels_first(image), "float32"), 4)
+    # (x − 128) / 64 is folded into the stem: powers of two, so the stored weights stay exact
+    weight = (array(net.stem.weight) / 64).astype(storage).astype(np.float32)
+    bias = array(net.stem.bias) - 128 * weight.sum((1, 2, 3), dtype=np.float64).astype(np.float32)
+    x = g.conv(x, g.stored(weight, storage), g.constant(bias), stride=8)
+    x = residuals(g, x, net.coarse, storage)
+    x = g.conv(x, g.stored(array(net.down.weight), storage), g.constant(array(net.down.bias)), stride=2)
+    x = residuals(g, x, net.latent, storage)
+    y = g.node("Mul", x, g.per_channel(gain))
+
+    w = hyper_encoder(g, y, model.hyper_encoder, storage)
+    hyper = g.round(g.node("Mul", w, g.per_channel(hyper_gain)), -32767, 32767)
+    latent = g.round(g.node("Mul", y, g.scalar(16)), -LATENT_MAX, LATENT_MAX)
+    g.output("latent", g.to_channels_last(g.cast(latent, "int16")), "int16", [1, "h", "w", c.latent])
+    g.output("hyper", g.to_channels_last(g.cast(hyper, "int16")), "int16", [1, "a", "b", c.hyper])
+    return g.build()
+
+
+def hyper_encoder(g: Graph, y: str, net: HyperEncoder, storage: str) -> str:
+    """y → hyper-latents before their gain"""
+    magnitude = g.node("Log", g.node("Add", g.node("Abs", y), g.scalar(1)))
+    signed = g.node("Mul", magnitude, g.node("Sign", y))
+    x = g.node("Concat", magnitude, signed, axis=1)
+    for layer, stride, pad in ((net.mix, 1, 0), (net.to_half, 2, 1), (net.to_quarter, 2, 1)):
+        x = g.conv(x, g.stored(array(layer.weight), storage), g.constant(array(layer.bias)), stride=stride, pad=pad)
+        if layer is not net.to_quarter:
+            x = g.node("LeakyRelu", x, alpha=SLOPE)
+    return x
+
+
+def decoder(model: Flagship, storage: str = "float16") -> bytes:
+    """latent i16 [1, h, w, C], inverse_gain [C] (of latents in 1/16) → image u8 [1, 16h, 16w, 3]"""
+    c, net = model.config, model.decoder
+    g = Graph("decoder")
+    latent = g.input("latent", "int16", [1, "h", "w", c.latent])
+    inverse = g.input("inverse_gain", "float32", [c.latent])
+
+    x = g.node("Mul", g.cast(g.to_channels_first(latent), "float32"), g.per_channel(inverse))
+    x = residuals(g, x, net.latent, storage)
+    # a transposed 2×2 convolution of stride 2 is a 1×1 convolution and a shuffle
+    up = array(net.up.weight).transpose(2, 3, 1, 0).reshape(4 * c.coarse, c.latent, 1, 1)
+    x = g.conv(x, g.stored(up, storage), g.constant(np.tile(array(net.up.bias), 4)))
+    x = g.node("DepthToSpace", x, blocksize=2, mode="DCR")
+    x = residuals(g, x, net.coarse, storage)
+    # and the transposed 16×16 of stride 8 a 2×2 one to the 192 values of a cell, shifted by half a cell
+    stem = array(net.stem.weight).reshape(c.coarse, 3, 2, 8, 2, 8)[:, :, ::-1, :, ::-1]
+    stem = stem.transpose(3, 5, 1, 0, 2, 4).reshape(192, c.coarse, 2, 2) * 64
+    bias = np.tile(array(net.stem.bias), 64) * 64 + 128
+    x = g.conv(g.pad_edge(x, 1), g.stored(stem, storage), g.constant(bias.astype(np.float32)))
+    x = g.node("DepthToSpace", g.cast(g.round(x, 0, 255), "uint8"), blocksize=8, mode="DCR")
+    x = g.to_channels_last(x)
+    inside = [np.array(v, np.int64) for v in ([4, 4], [-4, -4], [1, 2])]
+    g.output("image", g.node("Slice", x, *(g.constant(v) for v in inside)), "uint8", [1, "H", "W", 3])
+    return g.build()
+
+
+def residuals(g: Graph, x: str, blocks: nn.Sequential, storage: str) -> str:
+    """A run of residual blocks."""
+    for block in blocks:
+        assert isinstance(block, Residual)
+        inner = x
+        for layer, pad in ((block.reduce, 0), (block.spatial, 1), (block.expand, 0)):
+            inner = g.conv(inner, g.stored(array(layer.weight), storage), g.constant(array(layer.bias)), pad=pad)
+            if layer is not block.expand:
+                inner = g.node("LeakyRelu", inner, alpha=SLOPE)
+        x = g.node("Add", x, inner)
+    return x
+
+
+def prior(model: Flagship) -> bytes:
+    """hyper i16 [1, a, b, Z] and a rung's vectors → mean i16, index u8 [1, 4a, 4b, C]; features, raw_mean, raw_scale"""
+    c, net = model.config, model.prior
+    assert isinstance(net, Prior)
+    g = Graph("prior")
+    hyper = g.input("hyper", "int16", [1, "a", "b", c.hyper])
+    inverse = g.input("hyper_inverse", "float32", [c.hyper])
+    offset = g.input("hyper_offset", "float32", [c.hyper])
+    mean_gain = g.input("mean_gain", "float32", [c.latent])
+    shift = g.input("shift", "float32", [c.latent])
+
+    z = g.node("Mul", g.cast(g.to_channels_first(hyper), "float32"), g.per_channel(inverse))
+    z = g.node("Add", g.round(z, -32767, 32767), g.per_channel(offset))
+    x = g.node("Clip", z, g.scalar(-255), g.scalar(255))
+    x = integer_conv(g, integer_conv(g, x, net.look), net.to_half)
+    x = g.node("DepthToSpace", x, blocksize=2, mode="CRD")
+    x = integer_conv(g, integer_conv(g, x, net.look_half), net.to_full)
+    features = g.node("DepthToSpace", x, blocksize=2, mode="CRD")
+    mean, scale = parameters(g, features, net.first)
+
+    said(g, mean, scale, mean_gain, shift, c.latent)
+    g.output("features", features, "float32", [1, c.feature, "h", "w"])
+    g.output("raw_mean", mean, "float32", [1, c.latent, "h", "w"])
+    g.output("raw_scale", scale, "float32", [1, c.latent, "h", "w"])
+    return g.build()
+
+
+def context(model: Flagship) -> bytes:
+    """What `prior` carried over, known i16 [1, h, w, C], a rung's vectors → mean i16, index u8 [1, h, w, C]"""
+    c, net = model.config, model.context
+    assert isinstance(net, Context)
+    g = Graph("context")
+    features = g.input("features", "float32", [1, c.feature, "h", "w"])
+    raw_mean = g.input("raw_mean", "float32", [1, c.latent, "h", "w"])
+    raw_scale = g.input("raw_scale", "float32", [1, c.latent, "h", "w"])
+    known = g.input("known", "int16", [1, "h", "w", c.latent])
+    context_gain = g.input("context_gain", "float32", [c.latent])
+    mean_gain = g.input("mean_gain", "float32", [c.latent])
+    shift = g.input("shift", "float32", [c.latent])
+
+    x = g.node("Mul", g.cast(g.to_channels_first(known), "float32"), g.per_channel(context_gain))
+    x = g.round(x, -255, 255)
+    seen = integer_conv(g, g.node("Concat", x, g.node("Abs", x), axis=1), net.look)
+    mean, scale = parameters(g, g.node("Concat", features, seen, axis=1), net.second)
+    said(g, g.node("Add", raw_mean, mean), g.node("Add", raw_scale, scale), mean_gain, shift, c.latent)
+    return g.build()
+
+
+def parameters(g: Graph, features: str, net: Parameters) -> tuple[str, str]:
+    """features → mean and scale, whole"""
+    x = integer_conv(g, features, net.mix)
+    return integer_conv(g, x, net.mean), integer_conv(g, x, net.scale)
+
+
+def said(g: Graph, mean: str, scale: str, mean_gain: str, shift: str, channels: int) -> None:
+    """What the entropy coder is told: means in 1/16 of a step, and the tables' indices."""
+    step = g.round(g.node("Mul", mean, g.per_channel(mean_gain)), -MEAN_MAX, MEAN_MAX)
+    index = g.node("Clip", g.node("Add", scale, g.per_channel(shift)), g.scalar(0), g.scalar(63))
+    g.output("mean", g.to_channels_last(g.cast(step, "int16")), "int16", [1, "h", "w", channels])
+    g.output("index", g.to_channels_last(g.cast(index, "uint8")), "uint8", [1, "h", "w", channels])
+
+
+def integer_conv(g: Graph, x: str, layer: IntegerConv2d) -> str:
+    """clip(floor(sum · 2^-k + ½), low, high) of whole numbers"""
+    q = layer.quantise()
+    x = g.conv(x, g.stored(array(q.weight), "int8"), g.constant(array(q.bias)), pad=layer.kernel_size[0] // 2)
+    x = g.node("Mul", x, g.constant(np.exp2(-array(q.shift)).reshape(1, -1, 1, 1)))
+    return g.round(x, layer.low, layer.high)

@@ -1,0 +1,134 @@
+"""What has to hold before a package is written.
+
+Each proof takes the trained module and the finished package and raises `ProofFailed`
+with the number that was found. Together: no sum of the prior can leave the integers
+that float32 holds; onnxruntime and torch give the same integers; the transforms agree
+within float tolerance; one file decoded by both differs by at most one level; and
+the package passes the runtime's own checks.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from aezip import codec as codecs
+from aezip import container, metrics, model as packages
+from aezip.graphs import Graphs
+from aezip.ladder import rung
+from aezip_train.data import centre
+from aezip_train.evaluate import to_bytes
+from aezip_train.flagship import Flagship
+from aezip_train.integer import SUM_LIMIT, WEIGHT_MAX, IntegerConv2d, set_integer
+from torch import Tensor, nn
+
+QUALITIES = (0, 137, 500, 863, 1000)
+TOLERANCE = 2e-3  # of a transform's output, relative to its largest value
+
+
+class ProofFailed(Exception):
+    """A package that may not be written."""
+
+
+def stored_weights(model: Flagship) -> Flagship:
+    """The model as its package stores it: weights of the transforms rounded to float16."""
+    with torch.no_grad():
+        for part in (model.encoder, model.decoder, model.hyper_encoder):
+            for layer in part.modules():
+                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                    layer.weight.copy_(layer.weight.half().float())
+    return model
+
+
+def bounds(model: Flagship) -> dict[str, float]:
+    """Prove max|input| · Σ|W| + |B| < 2²⁴ for every output channel.  Returns log₂ of each layer's bound."""
+    found = {}
+    for name, layer in model.named_modules():
+        if isinstance(layer, IntegerConv2d):
+            q = layer.quantise()
+            if q.weight.abs().max() > WEIGHT_MAX or q.bound.max() >= SUM_LIMIT or q.shift.min() < 0:
+                raise ProofFailed(f"{name}: a sum can reach {q.bound.max():.0f}; the limit is {SUM_LIMIT}")
+            found[name] = round(float(q.bound.max().log2()), 2)
+    return found
+
+
+@torch.no_grad()
+def prior_is_exact(model: Flagship, graphs: Graphs) -> None:
+    """The prior's integers from torch and from onnxruntime are the same, on random hyper-latents."""
+    rng = np.random.default_rng(1)
+    set_integer(model, True)
+    for quality in QUALITIES:
+        step = rung(graphs.package.ladder, quality)
+        spread = rng.choice([0.5, 3, 60])
+        hyper = np.rint(rng.normal(0, spread, (5, 3, model.config.hyper))).clip(-1023, 1023).astype(np.int16)
+        z = np.floor(hyper * step.hyper_inverse.astype(np.float64) + 0.5) + step.hyper_offset
+        features, mean, scale = model.prior(_nchw(z.clip(-255, 255)) / 32)
+        _, _, carried = graphs.prior(hyper, step)
+        _same("features", features * 32, carried["features"])
+        _same("raw_mean", mean * 64, carried["raw_mean"])
+        _same("raw_scale", scale * 8, carried["raw_scale"])
+
+        known = rng.normal(0, 40, (20, 12, model.config.latent)).astype(np.int16)
+        v = np.floor(known * step.context_gain.astype(np.float64) + 0.5).clip(-255, 255)
+        more_mean, more_scale = model.context(features, _nchw(v) / 32)
+        mean_16 = np.floor((mean + more_mean).double().numpy() * 64 * step.mean_gain[:, None, None] + 0.5)
+        index = (scale + more_scale).numpy() * 8 + step.shift[:, None, None]
+        got_mean, got_index = graphs.context(carried, known, step)
+        _same("mean", mean_16.clip(-16383, 16383), got_mean.transpose(2, 0, 1)[None])
+        _same("index", index.clip(0, 63), got_index.transpose(2, 0, 1)[None])
+
+
+@torch.no_grad()
+def transforms_agree(model: Flagship, graphs: Graphs, pixels: codecs.Pixels) -> float:
+    """Encoder and decoder graphs against torch on one picture.  Returns the largest relative difference."""
+    step = rung(graphs.package.ladder, 500)
+    latent, _ = graphs.encoder(codecs.pad(pixels), step)
+    want = model.encoder(centre(codecs.pad(pixels)[None]))[0].permute(1, 2, 0).numpy() * step.gain * 16
+    worst = float(np.abs(latent - want).max() - 0.5) / float(np.abs(want).max())
+    if worst > TOLERANCE:
+        raise ProofFailed(f"encoder: torch and onnxruntime differ by {worst:.2g}; the limit is {TOLERANCE}")
+    return max(worst, 0.0)
+
+
+@torch.no_grad()
+def decode_agrees(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]:
+    """A file written by the runtime, decoded by it and by torch: at most one level apart.  Returns what was measured."""
+    codec = codecs.Codec(str(path))
+    measured = {}
+    for quality in (20, 60, 90):
+        data = codec.encode(pixels, quality)
+        ours, lat = codec.decode(data)
+        latent, step = codecs.decode_latents(Graphs(codec.package), lat)
+        u = _nchw(latent * step.inverse_gain)
+        theirs = to_bytes(model.decoder(u))[0][: pixels.shape[0], : pixels.shape[1]]
+        worst = int(np.abs(ours.astype(int) - theirs.astype(int)).max())
+        if worst > 1:
+            raise ProofFailed(f"quality {quality}: torch and onnxruntime decode {worst} levels apart; the limit is 1")
+        bpp = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
+        measured[str(quality)] = {"bpp": round(bpp, 4), "psnr_db": round(metrics.psnr_db(pixels, ours), 2)}
+        container.unpack(data)
+    return measured
+
+
+def all_of(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]:
+    """Every proof on a package at `path`.  model: with `stored_weights`.  Returns figures for the description."""
+    set_integer(model, True)
+    log_bounds = bounds(model)
+    package = packages.Package(packages.describe(path))
+    graphs = Graphs(package)
+    package.tables.check()
+    prior_is_exact(model, graphs)
+    transforms_agree(model, graphs, pixels)
+    return {"log2_bounds": log_bounds, "measured": decode_agrees(model, path, pixels)}
+
+
+def _nchw(x: Any) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(np.asarray(x, np.float32).transpose(2, 0, 1)))[None]
+
+
+def _same(name: str, want: Any, got: Any) -> None:
+    different = int((np.asarray(want) != np.asarray(got)).sum())
+    if different:
+        raise ProofFailed(f"prior: {different} values of {name} differ between torch and onnxruntime")

@@ -1,0 +1,20 @@
+"""A picture drawn by code, for proofs and tests: smooth, textured and sharp in one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def picture(height: int = 200, width: int = 296, seed: int = 1) -> NDArray[np.uint8]:
+    """Sky, noise at several scales, and a few hard edges.  [height, width, 3]"""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    base = np.stack([90 + 60 * y, 130 + 30 * y * x, 190 - 90 * y], 2)
+    for size in (4, 9, 23, 61):
+        cells = rng.normal(size=(size, size, 1))
+        rows, columns = (y[:, 0] * (size - 1)).round().astype(int), (x[0] * (size - 1)).round().astype(int)
+        base += cells[rows][:, columns] * 60 / size**0.5
+    base[height // 3 : height // 2, width // 5 : width // 2] = (200, 60, 40)
+    base[np.hypot((y - 0.6) * height, (x - 0.7) * width) < height / 6] = (30, 80, 40)
+    return np.asarray(np.clip(base + rng.normal(0, 2, base.shape), 0, 255).round(), np.uint8)

@@ -1,0 +1,116 @@
+"""All errors of aezip.
+
+    AezipError
+    ├── ImageError               the input is no picture that can be coded
+    ├── OutputError              the output cannot be written
+    │   └── OutputExists
+    ├── UsageError               a parameter outside its range
+    ├── ProviderError            the asked-for execution provider is not there
+    ├── ModelError               the model package
+    │   ├── ModelNotFound        no installed model of that name
+    │   ├── UnknownFingerprint   the file was written by a model that is not installed
+    │   └── PackageDamaged       members, digests, tables or graphs are not as they were written
+    └── FormatError              the `.lat` file
+        ├── NotALat              wrong magic
+        ├── UnsupportedVersion
+        ├── Truncated
+        ├── HeaderDamaged        checksum or fields of the header
+        ├── SectionDamaged       checksum or contents of a section
+        ├── SectionUnknown       a critical section this version does not know
+        ├── SectionOrder         missing, repeated, or in the wrong place
+        ├── LimitExceeded        larger than the limit that was set
+        └── StreamDamaged        the entropy-coded stream does not end as it must
+
+Each says what was found and what was expected; the edge that knows the file's
+name sets `file`, so that the whole is one line.
+"""
+
+from __future__ import annotations
+
+
+class AezipError(Exception):
+    """Base of all errors.  `str()` is one line: file, finding, expectation."""
+
+    def __init__(self, finding: str, expectation: str = "", *, file: str | None = None) -> None:
+        super().__init__(finding, expectation)
+        self.finding, self.expectation, self.file = finding, expectation, file
+
+    def __str__(self) -> str:
+        line = self.finding + (f"; expected {self.expectation}" if self.expectation else "")
+        return " ".join((f"{self.file}: {line}" if self.file else line).split())
+
+
+class ImageError(AezipError):
+    """The input is no picture that can be coded."""
+
+
+class OutputError(AezipError):
+    """The output cannot be written."""
+
+
+class OutputExists(OutputError):
+    """The output is there already."""
+
+
+class UsageError(AezipError, ValueError):
+    """A parameter outside its range."""
+
+
+class ProviderError(AezipError):
+    """The asked-for execution provider is not there."""
+
+
+class ModelError(AezipError):
+    """Something about a model package."""
+
+
+class ModelNotFound(ModelError):
+    """No installed model of that name."""
+
+
+class UnknownFingerprint(ModelError):
+    """The file was written by a model that is not installed."""
+
+
+class PackageDamaged(ModelError):
+    """A package's members, digests, tables or graphs are not as they were written."""
+
+
+class FormatError(AezipError):
+    """Something about a `.lat` file."""
+
+
+class NotALat(FormatError):
+    """Wrong magic."""
+
+
+class UnsupportedVersion(FormatError):
+    """Written by a newer version of the format."""
+
+
+class Truncated(FormatError):
+    """Ends before its sections do."""
+
+
+class HeaderDamaged(FormatError):
+    """Checksum or fields of the header."""
+
+
+class SectionDamaged(FormatError):
+    """Checksum or contents of a section."""
+
+
+class SectionUnknown(FormatError):
+    """A critical section that this version does not know."""
+
+
+class SectionOrder(FormatError):
+    """A section is missing, repeated or in the wrong place."""
+
+
+class LimitExceeded(FormatError):
+    """Larger than the limit that was set."""
+
+
+class StreamDamaged(FormatError):
+    """The entropy-coded stream does not end as it must."""

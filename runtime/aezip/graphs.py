@@ -1,0 +1,104 @@
+"""The network's graphs, run by onnxruntime: arrays in, arrays out.
+
+Sessions open when they are first used, once. The transforms run where the caller
+wants; the prior runs on the CPU always, for its integers decide which tables are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import PackageDamaged, ProviderError, UsageError
+from .ladder import Rung
+from .model import Package
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "rocm": "ROCMExecutionProvider",
+}
+INT16 = NDArray[np.int16]
+
+
+class Graphs:
+    """The four graphs of a package, opened lazily."""
+
+    def __init__(self, package: Package, provider: str = "cpu", threads: int | None = None) -> None:
+        if provider not in PROVIDERS:
+            raise UsageError(f"provider '{provider}'", f"one of {', '.join(PROVIDERS)}")
+        if threads is not None and threads < 1:
+            raise UsageError(f"{threads} threads", "at least 1")
+        self.package, self.provider, self.threads = package, provider, threads
+        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+
+    def encoder(self, image: NDArray[np.uint8], rung: Rung) -> tuple[INT16, INT16]:
+        """image [H, W, 3], sides multiples of 64 → latents in 1/16 [H/16, W/16, C], hyper-latents [H/64, W/64, Z]."""
+        inputs = {"image": image[None], "gain": rung.gain, "hyper_gain": rung.hyper_gain}
+        latent, hyper = self._run("encoder", inputs, ["latent", "hyper"])
+        return latent[0], hyper[0]
+
+    def prior(self, hyper: INT16, rung: Rung) -> tuple[INT16, NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
+        """hyper [a, b, Z] → mean in 1/16 [4a, 4b, C], table index [4a, 4b, C], and what the context wants to know."""
+        inputs = {
+            "hyper": hyper[None], "hyper_inverse": rung.hyper_inverse, "hyper_offset": rung.hyper_offset,
+            "mean_gain": rung.mean_gain, "shift": rung.shift,
+        }
+        names = ["mean", "index", "features", "raw_mean", "raw_scale"]
+        mean, index, *carried = self._run("prior", inputs, names)
+        return mean[0], index[0], dict(zip(names[2:], carried, strict=True))
+
+    def context(
+        self, carried: dict[str, NDArray[np.float32]], known: INT16, rung: Rung
+    ) -> tuple[INT16, NDArray[np.uint8]]:
+        """Decoded first half in 1/16 [h, w, C], zeros elsewhere → mean and table index of the second half."""
+        inputs = {
+            **carried, "known": known[None], "context_gain": rung.context_gain,
+            "mean_gain": rung.mean_gain, "shift": rung.shift,
+        }
+        mean, index = self._run("context", inputs, ["mean", "index"])
+        return mean[0], index[0]
+
+    def decoder(self, latent: INT16, rung: Rung) -> NDArray[np.uint8]:
+        """Latents in 1/16 [h, w, C] → image [16h, 16w, 3]."""
+        image: NDArray[np.uint8] = self._run("decoder", {"latent": latent[None], "inverse_gain": rung.inverse_gain}, ["image"])[0]
+        return image[0]
+
+    def _run(self, name: str, inputs: dict[str, NDArray[Any]], outputs: Sequence[str]) -> list[Any]:
+        return list(self._session(name).run(list(outputs), inputs))
+
+    def _session(self, name: str) -> onnxruntime.InferenceSession:
+        if name not in self._sessions:
+            provider = self.provider if name in ("encoder", "decoder") else "cpu"
+            self._sessions[name] = open_session(self.package, name, provider, self.threads)
+        return self._sessions[name]
+
+
+def open_session(package: Package, name: str, provider: str, threads: int | None) -> onnxruntime.InferenceSession:
+    """One graph of a package as a session.  Raises ProviderError, PackageDamaged."""
+    import onnxruntime as ort
+
+    wanted = PROVIDERS[provider]
+    if wanted not in ort.get_available_providers():
+        have = ", ".join(k for k, v in PROVIDERS.items() if v in ort.get_available_providers())
+        raise ProviderError(f"the provider '{provider}' is not in this onnxruntime", f"one of: {have}")
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    data = package.member(f"{name}.onnx")
+    try:
+        return ort.InferenceSession(data, options, providers=[wanted] if provider == "cpu" else [wanted, PROVIDERS["cpu"]])
+    except Exception as error:  # onnxruntime's own classes are not public
+        finding = f"onnxruntime cannot open {name}.onnx ({str(error).splitlines()[0]})"
+        raise PackageDamaged(finding, "a graph it supports", file=str(package.about.path)) from error

@@ -1,0 +1,193 @@
+"""The model package `.aezm`: a zip of graphs, tables and a description.
+
+In: a name or a path. Out: `Package`, whose members are read and checked against
+their digests when they are first needed. `installed` looks at descriptions only.
+
+The fingerprint names what a decoder needs (DECODING members): an encoder can be
+trained further, or be left out of a package, and old files still decode.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import ModelNotFound, PackageDamaged, UnknownFingerprint
+
+if TYPE_CHECKING:
+    from .ladder import Ladder
+    from .tables import Tables
+
+SUFFIX = ".aezm"
+PACKAGE_VERSION = 1
+DESCRIPTION = "model.json"
+DECODING = ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz")
+MEMBERS = (*DECODING, "encoder.onnx", "CARD.md")
+MAX_MEMBER_BYTES = 2**28
+INCLUDED = Path(__file__).parent / "models"
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A package as its description tells it."""
+
+    name: str
+    path: Path
+    fingerprint: bytes  # 8 bytes
+    size: int  # bytes of the package
+    description: dict[str, Any]
+
+    @property
+    def summary(self) -> str:
+        return str(self.description.get("summary", ""))
+
+    @property
+    def qualities(self) -> str:
+        return "0…100"
+
+
+def fingerprint_of(digests: dict[str, str]) -> bytes:
+    """First 8 bytes of the SHA-256 over `name digest` lines of the members that decoding needs."""
+    lines = "".join(f"{name} {digests[name]}\n" for name in DECODING)
+    return hashlib.sha256(lines.encode()).digest()[:8]
+
+
+def folders() -> list[Path]:
+    """Where packages are looked for: $AEZIP_MODELS (as PATH is written), then the package's own."""
+    extra = [Path(p) for p in os.environ.get("AEZIP_MODELS", "").split(os.pathsep) if p]
+    return [*extra, INCLUDED]
+
+
+def describe(path: Path) -> Installed:
+    """Read a package's description.  Raises ModelNotFound, PackageDamaged."""
+    try:
+        with zipfile.ZipFile(path) as package:
+            text = _member(package, DESCRIPTION, path)
+        description = json.loads(text)
+        digests = description["digests"]
+        name, version = str(description["name"]), int(description["version"])
+        for member in MEMBERS:
+            bytes.fromhex(digests[member])
+        fingerprint = fingerprint_of(digests)
+    except FileNotFoundError:
+        raise ModelNotFound("no such model package", "a file written by aezip-export", file=str(path)) from None
+    except OSError as error:
+        raise PackageDamaged(f"cannot be read ({error.strerror})", "a readable file", file=str(path)) from None
+    except (zipfile.BadZipFile, ValueError, KeyError, TypeError):
+        raise PackageDamaged("not a whole model package", "a file written by aezip-export", file=str(path)) from None
+    if version != PACKAGE_VERSION:
+        raise PackageDamaged(f"package version {version}", f"{PACKAGE_VERSION}; update aezip", file=str(path))
+    return Installed(name, path, fingerprint, path.stat().st_size, description)
+
+
+def installed() -> list[Installed]:
+    """All packages that decoding can find, by name; damaged ones are left out."""
+    found = []
+    for folder in folders():
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            try:
+                found.append(describe(path))
+            except (PackageDamaged, ModelNotFound):
+                continue
+    return found
+
+
+def find(model: str) -> Installed:
+    """The package of a name or a path.  Raises ModelNotFound, PackageDamaged."""
+    if model.endswith(SUFFIX) or os.sep in model:
+        return describe(Path(model))
+    for folder in folders():
+        path = folder / f"{model}{SUFFIX}"
+        if path.exists():
+            return describe(path)
+    known = ", ".join(sorted({m.name for m in installed()})) or "none"
+    raise ModelNotFound(f"no model named '{model}'", f"one of: {known}; or a path ending in {SUFFIX}")
+
+
+def find_fingerprint(fingerprint: bytes) -> Installed:
+    """The installed package that decodes files of this fingerprint.  Raises UnknownFingerprint."""
+    for candidate in installed():
+        if candidate.fingerprint == fingerprint:
+            return candidate
+    raise UnknownFingerprint(
+        f"written by the model {fingerprint.hex()}, which is not installed",
+        "its package in a folder named by AEZIP_MODELS, or given with --model",
+    )
+
+
+class Package:
+    """A package's members, read once and checked against their digests."""
+
+    def __init__(self, about: Installed) -> None:
+        self.about = about
+        self.fingerprint = about.fingerprint
+
+    def member(self, name: str) -> bytes:
+        """A member's bytes.  Raises PackageDamaged when it is missing or not as it was written."""
+        path = self.about.path
+        try:
+            with zipfile.ZipFile(path) as package:
+                data = _member(package, name, path)
+        except (OSError, zipfile.BadZipFile):
+            raise PackageDamaged(f"cannot read {name}", "a whole model package", file=str(path)) from None
+        if hashlib.sha256(data).hexdigest() != self.about.description["digests"][name]:
+            raise PackageDamaged(f"{name} does not match its digest", "the bytes it was exported with", file=str(path))
+        return data
+
+    @cached_property
+    def _arrays(self) -> dict[str, Any]:
+        import numpy as np
+
+        data = self.member("tables.npz")
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                return {name: arrays[name].astype(np.int64) for name in arrays.files}
+        except (ValueError, OSError, zipfile.BadZipFile):
+            raise PackageDamaged("tables.npz cannot be read", "integer arrays", file=str(self.about.path)) from None
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The frequency tables, checked."""
+        from .tables import Tables
+
+        return self._checked(Tables, "radius", "frequency")
+
+    @cached_property
+    def ladder(self) -> Ladder:
+        """The quality ladder, checked."""
+        from .ladder import Ladder
+
+        return self._checked(Ladder, *Ladder.__dataclass_fields__)
+
+    @property
+    def skip(self) -> int:
+        """Latents under tables up to this index are not coded."""
+        return int(self._arrays["skip"])
+
+    def _checked(self, kind: Any, *names: str) -> Any:
+        try:
+            value = kind(*(self._arrays[name] for name in names))
+            value.check()
+        except KeyError as error:
+            raise PackageDamaged(f"tables.npz lacks {error}", "all tables", file=str(self.about.path)) from None
+        except PackageDamaged as error:
+            error.file = str(self.about.path)
+            raise
+        return value
+
+
+def _member(package: zipfile.ZipFile, name: str, path: Path) -> bytes:
+    try:
+        info = package.getinfo(name)
+    except KeyError:
+        raise PackageDamaged(f"{name} is missing", "a whole model package", file=str(path)) from None
+    if info.file_size > MAX_MEMBER_BYTES or info.compress_type != zipfile.ZIP_STORED:
+        raise PackageDamaged(f"{name} is compressed or too large", "a stored member", file=str(path))
+    return package.read(info)
