@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-LAMBDA_MIN, LAMBDA_MAX = 0.0012, 0.25
+LAMBDA_MIN, LAMBDA_MAX = 0.0005, 0.25
 NODES, TOP = 9, 1000
 
 
