@@ -9,10 +9,11 @@ those of the prior as int8.
 from __future__ import annotations
 
 import numpy as np
-from aezip_train.flagship import SLOPE, Context, Flagship, HyperEncoder, Parameters, Prior, Residual
-from aezip_train.integer import IntegerConv2d
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from aezip_train.flagship import SLOPE, Context, Flagship, HyperEncoder, Parameters, Prior, Residual
+from aezip_train.integer import IntegerConv2d
 
 from .builder import Graph
 

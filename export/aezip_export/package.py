@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+
 from aezip.ladder import LOG_LIMIT, UNIT, Ladder
 from aezip.model import DESCRIPTION, PACKAGE_VERSION, fingerprint_of
 from aezip.tables import Tables, gaussian_tables

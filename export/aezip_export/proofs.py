@@ -14,15 +14,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+
 from aezip import codec as codecs
-from aezip import container, metrics, model as packages
+from aezip import container, metrics
+from aezip import model as packages
 from aezip.graphs import Graphs
 from aezip.ladder import rung
 from aezip_train.data import centre
 from aezip_train.evaluate import to_bytes
 from aezip_train.flagship import Flagship
 from aezip_train.integer import SUM_LIMIT, WEIGHT_MAX, IntegerConv2d, set_integer
-from torch import Tensor, nn
 
 QUALITIES = (0, 137, 500, 863, 1000)
 TOLERANCE = 2e-3  # of a transform's output, relative to its largest value
@@ -48,7 +50,7 @@ def bounds(model: Flagship) -> dict[str, float]:
     for name, layer in model.named_modules():
         if isinstance(layer, IntegerConv2d):
             q = layer.quantise()
-            if q.weight.abs().max() > WEIGHT_MAX or q.bound.max() >= SUM_LIMIT or q.shift.min() < 0:
+            if q.weight.abs().max() > WEIGHT_MAX or q.bound.max() >= SUM_LIMIT:
                 raise ProofFailed(f"{name}: a sum can reach {q.bound.max():.0f}; the limit is {SUM_LIMIT}")
             found[name] = round(float(q.bound.max().log2()), 2)
     return found
@@ -94,7 +96,7 @@ def transforms_agree(model: Flagship, graphs: Graphs, pixels: codecs.Pixels) -> 
 
 @torch.no_grad()
 def decode_agrees(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]:
-    """A file written by the runtime, decoded by it and by torch: at most one level apart.  Returns what was measured."""
+    """A file written by the runtime, decoded by it and by torch: at most one level apart.  Returns figures."""
     codec = codecs.Codec(str(path))
     measured = {}
     for quality in (20, 60, 90):

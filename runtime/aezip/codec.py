@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from . import container, latents, model
 from .container import CELL, DEFAULT_MAX_PIXELS, Header, Lat, Section
 from .errors import ImageError, LimitExceeded, UsageError
-from .graphs import Graphs
+from .graphs import Graphs, check_settings
 from .ladder import Rung, rung
+from .model import Package
 from .tables import SYMBOL_MAX
 
 if TYPE_CHECKING:
@@ -33,15 +34,25 @@ TILE = 16  # in units of 64 pixels
 class Codec:
     """Compresses with one model; decompresses files of any installed one.
 
-    model: a name that `aezip models` lists, or the path of a package; provider: where the transforms run;
-    threads: of onnxruntime, None for its own choice.
-    Raises ModelNotFound, PackageDamaged, UsageError; ProviderError when a graph is first run.
+    model: a name that `aezip models` lists, or the path of a package, None to decode only; provider: where the
+    transforms run; threads: of onnxruntime, None for its own choice.
+    Raises ModelNotFound, PackageDamaged, ProviderError, UsageError.
     """
 
-    def __init__(self, model: str = "photo", provider: str = "cpu", threads: int | None = None) -> None:
-        self.package = _package(model)
+    def __init__(self, model: str | None = "photo", provider: str = "cpu", threads: int | None = None) -> None:
+        check_settings(provider, threads)
         self.provider, self.threads = provider, threads
-        self._graphs = {self.package.fingerprint: Graphs(self.package, provider, threads)}
+        self._graphs: dict[bytes, Graphs] = {}
+        self._own = _package(model) if model is not None else None
+        if self._own:
+            self._graphs[self._own.fingerprint] = Graphs(self._own, provider, threads)
+
+    @property
+    def package(self) -> Package:
+        """The model that pictures are compressed with.  Raises UsageError when there is none."""
+        if self._own is None:
+            raise UsageError("this codec only decodes", "a model to compress with")
+        return self._own
 
     def encode(self, pixels: Pixels, quality: float = 60, sections: tuple[Section, ...] = ()) -> bytes:
         """Pixels → a `.lat` file.
@@ -59,7 +70,7 @@ class Codec:
         hyper = np.clip(hyper, -SYMBOL_MAX, SYMBOL_MAX)
         tile = TILE if h * w > TILED_FROM else 0
         streams = []
-        for rows, columns in latents.split(*latent.shape[:2], tile):
+        for rows, columns in latents.split(latent.shape[0], latent.shape[1], tile):
             part = hyper[rows.start // 4 : -(-rows.stop // 4), columns.start // 4 : -(-columns.stop // 4)]
             streams.append(latents.encode(graphs, latent[rows, columns], part, step))
         header = Header(w, h, channels, level, self.package.fingerprint, tile)
@@ -121,7 +132,7 @@ def pad(pixels: Pixels) -> Pixels:
     h, w, channels = pixels.shape
     if channels == 1:
         pixels = np.repeat(pixels, 3, axis=2)
-    return np.pad(pixels, ((0, -h % CELL), (0, -w % CELL), (0, 0)), mode="edge")
+    return np.asarray(np.pad(pixels, ((0, -h % CELL), (0, -w % CELL), (0, 0)), mode="edge"))
 
 
 def check_pixels(pixels: Any) -> Pixels:
@@ -132,9 +143,10 @@ def check_pixels(pixels: Any) -> Pixels:
         pixels = pixels[:, :, None]
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or 0 in pixels.shape:
         raise ImageError(f"an array of shape {pixels.shape}", "[H, W, 3], [H, W, 1] or [H, W], not empty")
-    if pixels.shape[0] * pixels.shape[1] > DEFAULT_MAX_PIXELS:
-        raise LimitExceeded(f"{pixels.shape[1]}×{pixels.shape[0]} pixels", f"at most {DEFAULT_MAX_PIXELS} pixels")
-    return pixels
+    h, w, _ = pixels.shape
+    if h * w > DEFAULT_MAX_PIXELS or max(h, w) > container.MAX_SIDE:
+        raise LimitExceeded(f"{w}×{h} pixels", f"at most {DEFAULT_MAX_PIXELS} pixels, {container.MAX_SIDE} a side")
+    return np.asarray(pixels)
 
 
 def check_quality(quality: float) -> int:

@@ -95,7 +95,7 @@ def unpack(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Lat:
     header = unpack_header(data)
     if header.width * header.height > max_pixels:
         raise LimitExceeded(f"{header.width}×{header.height} pixels", f"at most {max_pixels} pixels")
-    sections = []
+    sections: list[Section] = []
     position = HEADER.size
     while position < len(data):
         name = f"section {len(sections) + 1}"

@@ -34,23 +34,21 @@ INT16 = NDArray[np.int16]
 class Graphs:
     """The four graphs of a package, opened lazily."""
 
-    def __init__(self, package: Package, provider: str = "cpu", threads: int | None = None) -> None:
-        if provider not in PROVIDERS:
-            raise UsageError(f"provider '{provider}'", f"one of {', '.join(PROVIDERS)}")
-        if threads is not None and threads < 1:
-            raise UsageError(f"{threads} threads", "at least 1")
-        self.package, self.provider, self.threads = package, provider, threads
+    def __init__(
+        self, package: Package, provider: str = "cpu", threads: int | None = None, optimisation: str = "all"
+    ) -> None:
+        self.package, self.provider, self.threads, self.optimisation = package, provider, threads, optimisation
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
 
     def encoder(self, image: NDArray[np.uint8], rung: Rung) -> tuple[INT16, INT16]:
         """image [H, W, 3], sides multiples of 64 → latents in 1/16 [H/16, W/16, C], hyper-latents [H/64, W/64, Z]."""
-        inputs = {"image": image[None], "gain": rung.gain, "hyper_gain": rung.hyper_gain}
+        inputs: dict[str, Any] = {"image": image[None], "gain": rung.gain, "hyper_gain": rung.hyper_gain}
         latent, hyper = self._run("encoder", inputs, ["latent", "hyper"])
         return latent[0], hyper[0]
 
     def prior(self, hyper: INT16, rung: Rung) -> tuple[INT16, NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
         """hyper [a, b, Z] → mean in 1/16 [4a, 4b, C], table index [4a, 4b, C], and what the context wants to know."""
-        inputs = {
+        inputs: dict[str, Any] = {
             "hyper": hyper[None], "hyper_inverse": rung.hyper_inverse, "hyper_offset": rung.hyper_offset,
             "mean_gain": rung.mean_gain, "shift": rung.shift,
         }
@@ -62,7 +60,7 @@ class Graphs:
         self, carried: dict[str, NDArray[np.float32]], known: INT16, rung: Rung
     ) -> tuple[INT16, NDArray[np.uint8]]:
         """Decoded first half in 1/16 [h, w, C], zeros elsewhere → mean and table index of the second half."""
-        inputs = {
+        inputs: dict[str, Any] = {
             **carried, "known": known[None], "context_gain": rung.context_gain,
             "mean_gain": rung.mean_gain, "shift": rung.shift,
         }
@@ -71,34 +69,57 @@ class Graphs:
 
     def decoder(self, latent: INT16, rung: Rung) -> NDArray[np.uint8]:
         """Latents in 1/16 [h, w, C] → image [16h, 16w, 3]."""
-        image: NDArray[np.uint8] = self._run("decoder", {"latent": latent[None], "inverse_gain": rung.inverse_gain}, ["image"])[0]
-        return image[0]
+        inputs: dict[str, Any] = {"latent": latent[None], "inverse_gain": rung.inverse_gain}
+        image: NDArray[np.uint8] = self._run("decoder", inputs, ["image"])[0][0]
+        return image
 
-    def _run(self, name: str, inputs: dict[str, NDArray[Any]], outputs: Sequence[str]) -> list[Any]:
+    def _run(self, name: str, inputs: dict[str, Any], outputs: Sequence[str]) -> list[Any]:
         return list(self._session(name).run(list(outputs), inputs))
 
     def _session(self, name: str) -> onnxruntime.InferenceSession:
         if name not in self._sessions:
             provider = self.provider if name in ("encoder", "decoder") else "cpu"
-            self._sessions[name] = open_session(self.package, name, provider, self.threads)
+            self._sessions[name] = open_session(self.package, name, provider, self.threads, self.optimisation)
         return self._sessions[name]
 
 
-def open_session(package: Package, name: str, provider: str, threads: int | None) -> onnxruntime.InferenceSession:
-    """One graph of a package as a session.  Raises ProviderError, PackageDamaged."""
+def check_settings(provider: str, threads: int | None) -> None:
+    """Raise UsageError or ProviderError for settings that no session can be opened with."""
+    if provider not in PROVIDERS:
+        raise UsageError(f"provider '{provider}'", f"one of {', '.join(PROVIDERS)}")
+    if threads is not None and threads < 1:
+        raise UsageError(f"{threads} threads", "at least 1")
+    if provider != "cpu":
+        import onnxruntime as ort
+
+        there = ort.get_available_providers()
+        if PROVIDERS[provider] not in there:
+            have = ", ".join(k for k, v in PROVIDERS.items() if v in there)
+            raise ProviderError(f"the provider '{provider}' is not in this onnxruntime", f"one of: {have}")
+
+
+def open_session(
+    package: Package, name: str, provider: str, threads: int | None, optimisation: str = "all"
+) -> onnxruntime.InferenceSession:
+    """One graph of a package as a session; optimisation: disabled, basic, extended, all (as onnxruntime's).
+
+    Raises PackageDamaged.
+    """
     import onnxruntime as ort
 
-    wanted = PROVIDERS[provider]
-    if wanted not in ort.get_available_providers():
-        have = ", ".join(k for k, v in PROVIDERS.items() if v in ort.get_available_providers())
-        raise ProviderError(f"the provider '{provider}' is not in this onnxruntime", f"one of: {have}")
     options = ort.SessionOptions()
     options.log_severity_level = 4
+    levels = ort.GraphOptimizationLevel
+    options.graph_optimization_level = {
+        "disabled": levels.ORT_DISABLE_ALL, "basic": levels.ORT_ENABLE_BASIC,
+        "extended": levels.ORT_ENABLE_EXTENDED, "all": levels.ORT_ENABLE_ALL,
+    }[optimisation]
     if threads is not None:
         options.intra_op_num_threads = threads
     data = package.member(f"{name}.onnx")
+    providers = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
     try:
-        return ort.InferenceSession(data, options, providers=[wanted] if provider == "cpu" else [wanted, PROVIDERS["cpu"]])
+        return ort.InferenceSession(data, options, providers=providers)
     except Exception as error:  # onnxruntime's own classes are not public
         finding = f"onnxruntime cannot open {name}.onnx ({str(error).splitlines()[0]})"
         raise PackageDamaged(finding, "a graph it supports", file=str(package.about.path)) from error

@@ -72,7 +72,7 @@ def between(nodes: Logs, quality: int) -> Logs:
 
 def exact_gain(log: Logs) -> Gain:
     """2^(log / 4096) with a mantissa of 9 bits."""
-    return np.ldexp(MANTISSA[(log >> 4) & 255], (log >> 12) - 8).astype(np.float32)
+    return np.asarray(np.ldexp(MANTISSA[(log >> 4) & 255], (log >> 12) - 8), np.float32)
 
 
 def steps(log: Logs) -> Logs:

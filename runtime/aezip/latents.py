@@ -27,7 +27,7 @@ def hyper_index(shape: tuple[int, ...], rung: Rung) -> NDArray[np.int64]:
 
 def checkerboard(h: int, w: int) -> NDArray[np.bool_]:
     """True at the positions that are coded first.  [h, w]"""
-    return (np.arange(h)[:, None] + np.arange(w)) % 2 == 0
+    return np.asarray((np.arange(h)[:, None] + np.arange(w)) % 2 == 0)
 
 
 def symbols(graphs: Graphs, latent: INT16, hyper: INT16, rung: Rung) -> list[rans.Phase]:
@@ -80,7 +80,7 @@ def _quantise(latent: INT16, mean: INT16, index: NDArray[np.uint8], skip: int) -
 
 def _take(source: rans.Decoder, mean: INT16, index: NDArray[np.uint8], skip: int) -> INT16:
     coded = index > skip
-    latent = mean.copy()
+    latent: INT16 = mean.copy()
     latent[coded] += 16 * source.take(index[coded])
     return latent
 

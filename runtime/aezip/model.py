@@ -157,14 +157,16 @@ class Package:
         """The frequency tables, checked."""
         from .tables import Tables
 
-        return self._checked(Tables, "radius", "frequency")
+        tables: Tables = self._checked(Tables, "radius", "frequency")
+        return tables
 
     @cached_property
     def ladder(self) -> Ladder:
         """The quality ladder, checked."""
         from .ladder import Ladder
 
-        return self._checked(Ladder, *Ladder.__dataclass_fields__)
+        ladder: Ladder = self._checked(Ladder, *Ladder.__dataclass_fields__)
+        return ladder
 
     @property
     def skip(self) -> int:

@@ -95,7 +95,8 @@ class Decoder:
         if (self._x < LOW).any():
             raise StreamDamaged("a state is below 65536", "states from 65536 on")
         # zeros behind the end, so that a damaged stream reads on and is caught by `finish`
-        self._words = np.concatenate([np.frombuffer(words, "<u2").astype(np.uint32), np.zeros(2 * MAX_LANES, np.uint32)])
+        spare = np.zeros(2 * MAX_LANES, np.uint32)
+        self._words = np.concatenate([np.frombuffer(words, "<u2").astype(np.uint32), spare])
         self._used, self._length = 0, len(words) // 2
         self._tables = tables
         self._frequency = tables.frequency.astype(np.uint32)

@@ -58,7 +58,7 @@ class Tables:
     @cached_property
     def lookup(self) -> NDArray[np.uint16]:
         """[T · 2¹⁶], the entry that owns a slot of a table."""
-        return np.repeat(np.arange(len(self.frequency), dtype=np.uint16), self.frequency)
+        return np.asarray(np.repeat(np.arange(len(self.frequency), dtype=np.uint16), self.frequency))
 
     def entries(self, index: NDArray[np.integer], symbol: NDArray[np.integer]) -> NDArray[np.int64]:
         """The entry of each symbol under its table; the table's escape where it is outside.  Any one shape."""
@@ -83,7 +83,8 @@ class Tables:
             raise PackageDamaged("a frequency below 1", "at least 1 everywhere")
         sums = np.add.reduceat(self.frequency, np.cumsum(size) - size)
         if (sums != TOTAL).any():
-            raise PackageDamaged(f"table {int(np.argmax(sums != TOTAL))} sums to {int(sums[sums != TOTAL][0])}", "65536")
+            bad = int(np.argmax(sums != TOTAL))
+            raise PackageDamaged(f"table {bad} sums to {sums[bad]}", str(TOTAL))
 
 
 def gaussian_tables() -> Tables:
@@ -105,4 +106,4 @@ def integer_frequencies(mass: NDArray[np.float64]) -> NDArray[np.int64]:
     spare = TOTAL - len(mass)
     frequency = 1 + np.floor(mass / mass.sum() * spare).astype(np.int64)
     frequency[int(np.argmax(frequency))] += TOTAL - frequency.sum()
-    return frequency
+    return np.asarray(frequency)

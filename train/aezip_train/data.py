@@ -67,6 +67,6 @@ class Crops:
             top = rng.integers(picture.shape[0] - self.crop + 1)
             left = rng.integers(picture.shape[1] - self.crop + 1)
             part = picture[top : top + self.crop, left : left + self.crop]
-            part = np.rot90(part, rng.integers(4))
+            part = np.rot90(part, int(rng.integers(4)))
             out[n] = part[:, ::-1] if rng.integers(2) else part
         return centre(out)

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from aezip.metrics import bd_rate, psnr_db
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+
+from aezip.metrics import bd_rate, psnr_db
 
 from .data import Picture, centre
 from .flagship import Flagship

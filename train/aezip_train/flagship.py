@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from aezip.tables import INDEX_ONE, INDEX_TOP, OCTAVE
 from torch import Tensor, nn
+
+from aezip.tables import INDEX_ONE, INDEX_TOP, OCTAVE
 
 from . import classic, ladder
 from .integer import IntegerConv2d, round_through
@@ -52,10 +53,10 @@ class Rate(NamedTuple):
 class Residual(nn.Module):
     """x + expand(act(conv3×3(act(reduce(x))))); the last layer starts at zero.
 
-    With `bfloat16` the branch is computed in it, while the trunk stays float32.
+    With `fast` the branch is computed in bfloat16, while the trunk stays float32.
     """
 
-    bfloat16 = False
+    fast = False
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -67,7 +68,7 @@ class Residual(nn.Module):
         nn.init.zeros_(self.expand.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.fast):
             branch = F.leaky_relu(self.reduce(x), SLOPE)
             branch = F.leaky_relu(self.spatial(branch), SLOPE)
             branch = self.expand(branch)
@@ -142,7 +143,7 @@ class Parameters(nn.Module):
         self.scale = IntegerConv2d(2 * c.feature, c.latent, out_bits=3, low=-255, high=255)
         for layer in (self.mean, self.scale):
             nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+            nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = self.mix(x)
@@ -274,7 +275,7 @@ def set_bfloat16(module: nn.Module, on: bool) -> None:
     """Choose the arithmetic of every residual branch below `module`."""
     for layer in module.modules():
         if isinstance(layer, Residual):
-            layer.bfloat16 = on
+            layer.fast = on
 
 
 class _Bound(torch.autograd.Function):

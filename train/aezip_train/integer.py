@@ -34,7 +34,7 @@ class Quantised(NamedTuple):
 
     weight: Tensor  # [out, in, kh, kw], |W| ≤ 127
     bias: Tensor  # [out]
-    shift: Tensor  # [out], k ≥ 0: the sum is multiplied by 2^-k
+    shift: Tensor  # [out], k: the sum is multiplied by 2^-k
     bound: Tensor  # [out], largest possible |sum|, < 2²⁴
 
 
@@ -50,6 +50,7 @@ class IntegerConv2d(nn.Conv2d):
         low: int = 0, high: int = ACTIVATION_MAX,
     ) -> None:
         super().__init__(inputs, outputs, kernel, padding=kernel // 2)
+        self.bias: nn.Parameter
         self.out_bits, self.low, self.high = out_bits, low, high
         self.integer = False
 
@@ -62,12 +63,11 @@ class IntegerConv2d(nn.Conv2d):
         # Rounding adds at most ½ to each of `taps` weights: reserve it.
         room = (SUM_LIMIT / ACTIVATION_MAX - taps / 2 - 1) / total.clamp_min(1e-12)
         k = torch.minimum((WEIGHT_MAX + 0.49) / top, room).log2().floor()
-        # the sum carries 2^(5+k); the output wants 2^out_bits, so the shift is the rest, never negative
-        k = torch.maximum(k, torch.tensor(float(self.out_bits - ACTIVATION_BITS)))
-        k = torch.minimum(k, torch.tensor(14.0))
+        k = k.clamp(-14, 14)
         scale = torch.exp2(k)
         weight = (self.weight * scale[:, None, None, None]).round()
         bias = (self.bias * scale * 2**ACTIVATION_BITS).round()
+        # the sum carries 2^(5+k) and the output wants 2^out_bits: the shift is the rest
         bound = ACTIVATION_MAX * weight.abs().sum((1, 2, 3)) + bias.abs()
         return Quantised(weight, bias, k + ACTIVATION_BITS - self.out_bits, bound)
 

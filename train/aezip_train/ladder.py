@@ -8,7 +8,6 @@ interpolated linearly (gained VAE, Cui et al. 2021, with the λ of each node).
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 LAMBDA_MIN, LAMBDA_MAX = 0.0005, 0.25

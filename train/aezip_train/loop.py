@@ -176,6 +176,7 @@ def train(
 ) -> str:
     """Train until the time, the recipe's steps or `max_steps` are used up, or SIGINT/SIGTERM.  Returns the reason."""
     begin = time.monotonic()
+    before = run.seconds
     last_save = last_check = begin
     stop: list[str] = []
     check = evaluate.crops_of(val) if val else []
@@ -189,6 +190,7 @@ def train(
             for key, value in run.train_step().items():
                 smooth[key] = value if key not in smooth else 0.99 * smooth[key] + 0.01 * value
             now = time.monotonic()
+            run.seconds = before + now - begin
             left = minutes - (now - begin) / 60
             bar.set_postfix_str(", ".join(f"{k} {v:.4g}" for k, v in smooth.items()) + f", {left:.0f} min left")
             bar.update()
@@ -201,25 +203,23 @@ def train(
                 save(run, folder)
             if check and (stop or now - last_check > run.recipe.validate_minutes * 60):
                 last_check = now
-                _validate(run, folder, check, jpeg, smooth, run.seconds + now - begin)
+                _validate(run, folder, check, jpeg, smooth)
     finally:
         bar.close()
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        run.seconds += time.monotonic() - begin
         save(run, folder)
     return stop[0]
 
 
 def _validate(
-    run: Run, folder: Path, pictures: list[Picture], jpeg: evaluate.Curve | None, smooth: dict[str, float],
-    seconds: float,
+    run: Run, folder: Path, pictures: list[Picture], jpeg: evaluate.Curve | None, smooth: dict[str, float]
 ) -> None:
     with run.averaged_model() as model:
         ours = evaluate.curve(model, pictures)
     line = {
         "step": run.step,
-        "hours": round(seconds / 3600, 3),
+        "hours": round(run.seconds / 3600, 3),
         "learning_rate": run.learning_rate(),
         "skipped": run.skipped,
         "bd_rate_jpeg": round(evaluate.against(jpeg, ours), 2) if jpeg else None,

@@ -1,0 +1,73 @@
+"""What is known of a `.lat` file and of the installed models, for people and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..container import CELL, EXIF, ICC, LATENTS, QUALITY_TOP, XMP, Lat
+
+if TYPE_CHECKING:
+    from ..model import Installed
+
+_NAMES = {ICC: "ICC profile", EXIF: "EXIF", XMP: "XMP", LATENTS: "latents"}
+
+
+def facts_of(file: str, lat: Lat, size: int, models: dict[bytes, str]) -> dict[str, Any]:
+    """All fields of a file of `size` bytes, ready for JSON."""
+    h = lat.header
+    return {
+        "file": file,
+        "bytes": size,
+        "bpp": bpp_of(lat, size),
+        "version": h.version,
+        "width": h.width,
+        "height": h.height,
+        "channels": h.channels,
+        "quality": h.quality * 100 / QUALITY_TOP,
+        "tile": h.tile * CELL,
+        "fingerprint": h.fingerprint.hex(),
+        "model": models.get(h.fingerprint),
+        "sections": [{"type": s.type.decode(), "bytes": len(s.data)} for s in lat.sections],
+    }
+
+
+def bpp_of(lat: Lat, size: int) -> float:
+    """Bits of the whole file for each pixel."""
+    return 8 * size / (lat.header.width * lat.header.height)
+
+
+def lines_of(facts: dict[str, Any]) -> list[str]:
+    """The facts as lines to read."""
+    sections = [(_NAMES.get(s["type"].encode(), s["type"]), s["type"], s["bytes"]) for s in facts["sections"]]
+    rows = (
+        ("picture", f"{facts['width']} × {facts['height']} pixels, {'grey' if facts['channels'] == 1 else 'RGB'}"),
+        ("size", f"{facts['bytes']:,} B, {facts['bpp']:.3f} bpp"),
+        ("quality", f"{facts['quality']:.1f}"),
+        ("model", f"{facts['fingerprint']} ({facts['model'] or 'not installed'})"),
+        ("tiles", f"of {facts['tile']} pixels" if facts["tile"] else "none"),
+        ("version", str(facts["version"])),
+        ("sections", ", ".join(f"{kind} {size:,} B ({name})" for name, kind, size in sections)),
+    )
+    return [facts["file"], *(f"  {name:<9} {value}" for name, value in rows)]
+
+
+def model_facts(model: Installed) -> dict[str, Any]:
+    """One installed model, ready for JSON."""
+    return {
+        "name": model.name,
+        "fingerprint": model.fingerprint.hex(),
+        "qualities": model.qualities,
+        "bytes": model.size,
+        "path": str(model.path),
+        "summary": model.summary,
+    }
+
+
+def installed_names() -> dict[bytes, str]:
+    """Fingerprint → name of what is installed; empty if that cannot be found out."""
+    try:
+        from ..model import installed
+
+        return {model.fingerprint: model.name for model in installed()}
+    except Exception:
+        return {}

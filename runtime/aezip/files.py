@@ -1,0 +1,118 @@
+"""Files: whole or not at all.
+
+In: a path and bytes. Out: a file that holds all of them, or an error of one line
+and no file. The bytes go to a temporary name beside the target, which then takes
+the target's name; nothing is overwritten unless `force` says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from .errors import AezipError, OutputError, OutputExists
+
+_FINDINGS = {
+    errno.ENOENT: "no such file or folder",
+    errno.ENOTDIR: "part of the path is not a folder",
+    errno.EISDIR: "is a folder",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOSPC: "no space left on the device",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ELOOP: "the symbolic links go in a circle",
+}
+
+
+def read_bytes(path: str | os.PathLike[str], error: type[AezipError] = AezipError) -> bytes:
+    """The file's bytes.  Raises `error`, one line, if they cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as e:
+        raise error(finding_of(e), "a file that can be read", file=os.fspath(path)) from e
+
+
+def check_output(path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Find out, before any work, what would keep `path` from being written.  Raises OutputError, OutputExists."""
+    name = os.fspath(path)
+    try:
+        folder, kind = _beside(path).parent, _kind(path)
+        if kind == stat.S_IFDIR:
+            raise OutputError("is a folder", "the name of a file", file=name)
+        if not kind and not folder.exists():
+            raise OutputError(f"no folder '{folder}'", "an existing folder", file=name)
+        if not kind and not folder.is_dir():
+            raise OutputError(f"'{folder}' is not a folder", "an existing folder", file=name)
+    except (OSError, ValueError) as e:
+        raise OutputError(finding_of(e), "a file that can be written", file=name) from e
+    if kind == stat.S_IFREG and not force:
+        raise OutputExists("exists already", "a new name, or --force", file=name)
+    if kind in (0, stat.S_IFREG) and not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"no permission to write in '{folder}'", "a writable folder", file=name)
+
+
+def atomic_write(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> None:
+    """Write a whole file or none.  A device or pipe is written directly.
+
+    Raises OutputExists if the file is there and `force` is not set, and OutputError for all else.
+    """
+    check_output(path, force=force)
+    target = _beside(path)
+    temporary = target.parent / f".aezip-{secrets.token_hex(6)}.part"
+    try:
+        if _kind(path) not in (0, stat.S_IFREG):
+            Path(path).write_bytes(data)
+            return
+        try:
+            with open(temporary, "xb") as f:
+                f.write(data)
+            if force:
+                os.replace(temporary, target)
+            else:
+                _place_new(temporary, target)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+    except FileExistsError as e:
+        raise OutputExists("exists already", "a new name, or --force", file=os.fspath(path)) from e
+    except BrokenPipeError:
+        raise
+    except OSError as e:
+        raise OutputError(finding_of(e), "a file that can be written", file=os.fspath(path)) from e
+
+
+def finding_of(error: Exception) -> str:
+    """What an OSError found, in words without the path."""
+    number = error.errno if isinstance(error, OSError) else None
+    return _FINDINGS.get(number or 0) or str(getattr(error, "strerror", None) or error)
+
+
+def _beside(path: str | os.PathLike[str]) -> Path:
+    """The target itself, behind symbolic links."""
+    return Path(os.path.realpath(path))
+
+
+def _kind(path: str | os.PathLike[str]) -> int:
+    """Type bits of what is at `path`; 0: nothing."""
+    try:
+        return stat.S_IFMT(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
+def _place_new(temporary: Path, target: Path) -> None:
+    """Give the target's name to a file, if the name is free."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, "exists", str(target)) from None
+        os.replace(temporary, target)

@@ -1,0 +1,41 @@
+"""Pictures drawn by code, and the small model that golden files were written with."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+GOLDEN = Path(__file__).parent / "golden"
+Draw = Callable[..., NDArray[np.uint8]]
+
+collect_ignore = [] if importlib.util.find_spec("torch") else ["train", "export"]
+
+
+def draw(height: int, width: int, seed: int = 0, channels: int = 3) -> NDArray[np.uint8]:
+    """Gradients, soft noise and a hard edge.  [height, width, channels]"""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width][..., None] / max(height, width)
+    picture = 120 + 90 * np.sin(rng.uniform(2, 6, channels) * x + rng.uniform(2, 6, channels) * y)
+    picture += 40 * ((x * 7 + y * 3).astype(int) % 2) + rng.normal(0, 4, (height, width, channels))
+    return np.asarray(np.clip(picture, 0, 255).round(), np.uint8)
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Draw:
+    return draw
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    return GOLDEN
+
+
+@pytest.fixture(scope="session")
+def tiny() -> str:
+    """Path of the golden model's package."""
+    return str(GOLDEN / "tiny.aezm")

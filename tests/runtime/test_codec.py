@@ -1,0 +1,148 @@
+"""Arrays in, arrays out, on the golden model; and the shipped one on a few pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aezip import codec as codecs
+from aezip import container, errors, latents
+from aezip.codec import Codec
+from aezip.graphs import Graphs
+from aezip.ladder import rung
+from aezip.metrics import psnr_db
+
+
+@pytest.fixture(scope="module")
+def codec(tiny) -> Codec:
+    return Codec(tiny)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 200), (64, 64), (65, 63), (17, 130), (128, 1)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_size_comes_back(codec, drawn, size, channels) -> None:
+    pixels = drawn(*size, channels=channels)
+    out, lat = codec.decode(codec.encode(pixels, 70))
+    assert out.shape == pixels.shape
+    assert out.dtype == np.uint8
+    assert (lat.header.width, lat.header.height) == size[::-1]
+
+
+def test_a_flat_array_is_grey(codec, drawn) -> None:
+    pixels = drawn(20, 30, channels=1)
+    assert codec.encode(pixels[:, :, 0]) == codec.encode(pixels)
+
+
+def test_quality_buys_fidelity(codec, drawn) -> None:
+    pixels = drawn(192, 256)
+    files = [codec.encode(pixels, quality) for quality in range(0, 101, 10)]
+    sizes = [len(f) for f in files]
+    psnr = [psnr_db(pixels, codec.decode(f)[0]) for f in files]
+    assert sizes == sorted(sizes)
+    assert psnr[-1] > psnr[5] > psnr[0]
+
+
+def test_the_same_input_gives_the_same_bytes(tiny, drawn) -> None:
+    pixels = drawn(100, 90)
+    assert len({Codec(tiny).encode(pixels, 55.5) for _ in range(3)}) == 1
+
+
+def test_size_is_what_the_tables_predict(codec, drawn) -> None:
+    pixels = drawn(320, 384)
+    for quality in (30, 100):
+        step = rung(codec.package.ladder, quality * 10)
+        graphs = Graphs(codec.package)
+        latent, hyper = graphs.encoder(codecs.pad(pixels), step)
+        phases = latents.symbols(graphs, latent, hyper, step)
+        bits = sum(codec.package.tables.bits(*phase) for phase in phases)
+        assert 8 * (len(codec.encode(pixels, quality)) - 44) == pytest.approx(bits, rel=0.02, abs=8 * 24)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("optimisation", ["disabled", "basic", "extended", "all"])
+def test_latents_are_the_same_everywhere(codec, drawn, threads, optimisation) -> None:
+    """Written and read under every thread count and optimisation level: the same latents."""
+    pixels = drawn(150, 170, seed=3)
+    other = Graphs(codec.package, threads=threads, optimisation=optimisation)
+    ours = Graphs(codec.package, threads=1, optimisation="disabled")
+    for quality in (15, 600, 1000):
+        step = rung(codec.package.ladder, quality)
+        latent, hyper = other.encoder(codecs.pad(pixels), step)
+        stream = latents.encode(other, latent, hyper, step)
+        want = latents.decode(ours, stream, *latent.shape[:2], step)
+        np.testing.assert_array_equal(latents.decode(other, stream, *latent.shape[:2], step), want)
+
+
+def test_tiles_hold_the_same_picture(codec, drawn, monkeypatch) -> None:
+    pixels = drawn(200, 330)
+    whole, _ = codec.decode(codec.encode(pixels, 80))
+    monkeypatch.setattr(codecs, "TILED_FROM", 0)
+    monkeypatch.setattr(codecs, "TILE", 1)
+    data = codec.encode(pixels, 80)
+    tiled, lat = codec.decode(data)
+    assert lat.header.tile == 1
+    # means differ at the tiles' borders, so rounding does, a little
+    assert psnr_db(pixels, tiled) == pytest.approx(psnr_db(pixels, whole), abs=0.3)
+
+
+def test_streams_of_tiles_are_measured() -> None:
+    streams = [b"abc", b"", b"de"]
+    packed = latents.pack_streams(streams)
+    assert latents.unpack_streams(packed, 3) == streams
+    for broken, count in ((packed[:-1], 3), (packed + b"x", 3), (b"12", 2)):
+        with pytest.raises(errors.StreamDamaged):
+            latents.unpack_streams(broken, count)
+
+
+def test_a_damaged_stream_is_noticed(codec, drawn) -> None:
+    """Behind a checksum that was made to fit, the states' end tells."""
+    lat = container.unpack(codec.encode(drawn(64, 64), 60))
+    for at in (0, 3, len(lat.latents) // 2, len(lat.latents) - 1):
+        body = bytearray(lat.latents)
+        body[at] ^= 0x10
+        broken = container.pack(container.Lat(lat.header, (container.Section(container.LATENTS, bytes(body)),)))
+        with pytest.raises(errors.StreamDamaged):
+            codec.decode(broken)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "quality", "error"),
+    [
+        (np.zeros((4, 4, 3), np.float32), 50, errors.ImageError),
+        (np.zeros((4, 4, 4), np.uint8), 50, errors.ImageError),
+        (np.zeros((0, 4, 3), np.uint8), 50, errors.ImageError),
+        ("picture.png", 50, errors.ImageError),
+        (np.zeros((4, 4, 3), np.uint8), 101, errors.UsageError),
+        (np.zeros((4, 4, 3), np.uint8), float("nan"), errors.UsageError),
+    ],
+)
+def test_wrong_input_is_named(codec, pixels, quality, error) -> None:
+    with pytest.raises(error):
+        codec.encode(pixels, quality)
+
+
+def test_pillow_images_keep_their_metadata(codec, drawn) -> None:
+    image = Image.fromarray(drawn(40, 50))
+    image.info["icc_profile"] = b"a profile"
+    out = codec.decompress(codec.compress(image, quality=80))
+    assert out.size == image.size
+    assert out.info["icc_profile"] == b"a profile"
+
+
+def test_the_shipped_model_beats_a_guess(drawn) -> None:
+    codec = Codec()
+    pixels = drawn(192, 256)
+    data = codec.encode(pixels, 60)
+    out, lat = codec.decode(data)
+    assert lat.header.fingerprint == codec.package.fingerprint
+    assert psnr_db(pixels, out) > 28
+    assert len(data) < pixels.size / 4
+
+
+def test_files_of_other_installed_models_decode(tiny, drawn, monkeypatch, golden) -> None:
+    data = Codec(tiny).encode(drawn(30, 30))
+    with pytest.raises(errors.UnknownFingerprint):
+        Codec().decode(data)
+    monkeypatch.setenv("AEZIP_MODELS", str(golden))
+    assert Codec().decode(data)[0].shape == (30, 30, 3)

@@ -1,0 +1,30 @@
+"""Files that were written once decode to the same latents, and to the same pixels within a level."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from aezip import codec as codecs
+from aezip import container
+from aezip.graphs import Graphs
+
+NAMES = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_golden_files_decode(name, golden, tiny) -> None:
+    data = (golden / f"{name}.lat").read_bytes()
+    facts = json.loads((golden / "facts.json").read_text())[name]
+    assert hashlib.sha256(data).hexdigest() == facts["file"]
+    codec = codecs.Codec(tiny)
+    pixels, lat = codec.decode(data)
+    assert lat.header.quality == facts["quality"]
+    assert container.pack(lat) == data
+    latents, _ = codecs.decode_latents(Graphs(codec.package), lat)
+    assert hashlib.sha256(latents.astype("<i2").tobytes()).hexdigest() == facts["latents"]
+    want = np.load(golden / "pixels.npz")[name]
+    assert np.abs(pixels.astype(int) - want).max() <= 1

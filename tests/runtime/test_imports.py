@@ -1,0 +1,41 @@
+"""The import boundary: what loads what, each in a fresh interpreter."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+def loaded(statement: str) -> set[str]:
+    code = f"{statement}\nimport sys; print('\\n'.join(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(out.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import aezip", {"numpy", "onnxruntime", "PIL", "click", "torch"}),
+        ("import aezip.codec", {"onnxruntime", "PIL", "click", "torch", "onnx"}),
+        ("import aezip.images", {"onnxruntime", "click", "torch"}),
+        ("import aezip.cli", {"numpy", "onnxruntime", "PIL", "torch"}),
+    ],
+)
+def test_imports_stay_light(statement: str, absent: set[str]) -> None:
+    assert not loaded(statement) & absent
+
+
+def test_the_codec_needs_neither_pillow_nor_click_nor_torch(tiny: str) -> None:
+    code = f"""
+import sys
+for name in ("PIL", "click", "torch", "onnx", "aezip_train", "aezip_export"):
+    sys.modules[name] = None
+import numpy as np
+import aezip
+codec = aezip.Codec({tiny!r})
+pixels, lat = codec.decode(codec.encode(np.zeros((5, 7, 3), np.uint8)))
+assert pixels.shape == (5, 7, 3)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,88 @@
+"""Packages: found, described, and refused when anything in them was changed."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aezip import errors, model
+from aezip.codec import Codec
+
+
+def rewrite(source: str, target: Path, change: dict[str, bytes | None]) -> str:
+    """A copy of a package with members replaced, or left out for None."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            data = change.get(name, old.read(name))
+            if data is not None:
+                new.writestr(name, data)
+    return str(target)
+
+
+def test_the_shipped_model_is_described() -> None:
+    photo = next(m for m in model.installed() if m.name == "photo")
+    assert len(photo.fingerprint) == 8
+    assert photo.size <= 12 * 2**20
+    assert photo.summary
+    assert model.find("photo").fingerprint == photo.fingerprint
+    assert model.find_fingerprint(photo.fingerprint).path == photo.path
+    assert photo.description["fingerprint"] == photo.fingerprint.hex()
+
+
+@pytest.mark.parametrize("name", ["nothing", "/nowhere/x.aezm"])
+def test_an_unknown_model_is_named(name: str) -> None:
+    with pytest.raises(errors.ModelNotFound):
+        Codec(name)
+
+
+def test_a_file_that_is_no_package(tmp_path: Path) -> None:
+    for name, content in (("a.aezm", b""), ("b.aezm", b"PK\3\4 but no more"), ("c.aezm", b"x" * 1000)):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(errors.PackageDamaged):
+            Codec(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("member", ["encoder.onnx", "prior.onnx", "context.onnx", "decoder.onnx", "tables.npz"])
+@pytest.mark.parametrize("missing", [True, False])
+def test_damaged_and_missing_members(tiny: str, tmp_path: Path, member: str, missing: bool) -> None:
+    with zipfile.ZipFile(tiny) as package:
+        data = bytearray(package.read(member))
+    data[len(data) // 2] ^= 1
+    path = rewrite(tiny, tmp_path / "broken.aezm", {member: None if missing else bytes(data)})
+    with pytest.raises(errors.PackageDamaged, match=member.replace(".", r"\.")) as raised:
+        codec = Codec(path)
+        codec.decode(codec.encode(np.zeros((8, 8, 3), np.uint8)))
+    assert raised.value.file == path
+
+
+def test_a_damaged_zip(tiny: str, tmp_path: Path) -> None:
+    data = bytearray(Path(tiny).read_bytes())
+    data[len(data) // 2] ^= 1
+    path = tmp_path / "broken.aezm"
+    path.write_bytes(data)
+    with pytest.raises(errors.PackageDamaged):
+        codec = Codec(str(path))
+        codec.decode(codec.encode(np.zeros((8, 8, 3), np.uint8)))
+
+
+@pytest.mark.parametrize(
+    "change", [{"version": 99}, {"digests": {}}, {"digests": None}, {"name": None, "version": "x"}]
+)
+def test_wrong_descriptions(tiny: str, tmp_path: Path, change: dict[str, object]) -> None:
+    with zipfile.ZipFile(tiny) as package:
+        description = json.loads(package.read("model.json"))
+    text = json.dumps({**description, **change}).encode()
+    with pytest.raises(errors.PackageDamaged):
+        Codec(rewrite(tiny, tmp_path / "x.aezm", {"model.json": text}))
+
+
+def test_providers_and_threads_are_checked(tiny: str) -> None:
+    for arguments in ({"provider": "abacus"}, {"threads": 0}):
+        with pytest.raises(errors.UsageError):
+            Codec(tiny, **arguments)  # type: ignore[arg-type]
+    with pytest.raises(errors.ProviderError, match="one of: cpu"):
+        Codec(tiny, provider="rocm")

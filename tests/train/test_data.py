@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from aezip_train.data import Crops, centre, halve, read_folder
+from aezip_train.evaluate import to_bytes
+
+
+def test_centring_is_undone() -> None:
+    pixels = np.arange(256, dtype=np.uint8).reshape(1, 8, 32, 1).repeat(3, 3)
+    np.testing.assert_array_equal(to_bytes(centre(pixels)), pixels)
+
+
+def test_halving_averages() -> None:
+    picture = np.array([[0, 4, 9], [8, 12, 9], [9, 9, 9]], np.uint8)[:, :, None]
+    np.testing.assert_array_equal(halve(picture), [[[6]]])
+
+
+def test_crops_follow_their_generator(drawn) -> None:
+    crops = Crops([drawn(200, 150, seed=n) for n in range(3)], 64, 5)
+    first = crops.draw(np.random.default_rng(4))
+    assert first.shape == (5, 3, 64, 64)
+    assert torch.equal(first, crops.draw(np.random.default_rng(4)))
+    with pytest.raises(ValueError, match="256×256"):
+        Crops([drawn(200, 150)], 256, 1)
+
+
+def test_folders_are_read_in_order(tmp_path: Path, drawn) -> None:
+    (tmp_path / "b").mkdir()
+    for name, side in (("b/2.png", 70), ("1.png", 80), ("small.png", 10)):
+        Image.fromarray(drawn(side, 90)).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    assert [p.shape[0] for p in read_folder(tmp_path)] == [80, 70]
+    with pytest.raises(FileNotFoundError, match="no picture"):
+        read_folder(tmp_path / "b", smallest=500)
