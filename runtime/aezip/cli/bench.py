@@ -1,0 +1,93 @@
+"""`aezip bench`: measure on a folder of pictures, print the table, write the files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import ImageError
+from .messages import say, show, table
+
+LOSSLESS = {".png", ".ppm", ".bmp", ".tif", ".tiff", ".webp"}
+
+
+def _numbers(_: click.Context, __: click.Parameter, value: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(v) for v in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"'{value}'; expected numbers with commas between") from None
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="OUT",
+              help="Folder for bench.json, points.csv, plots and report.html.")
+@click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
+@click.option("-q", "--qualities", default="0,5,10,15,20,25,30,35,40,45,50,55,60,65,70,75,80,85,90,95,100",
+              callback=_numbers, metavar="Q,Q,…", help="Qualities of the model.  [default: 0 to 100 in fives]")
+@click.option("-c", "--codecs", default="jpeg,webp,avif420,avif444,jxl", show_default=True, metavar="NAME,…",
+              help="Peers; those that are not installed are left out.")
+@click.option("--anchors", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
+              help="Draw the stored curves of this folder's JSON files, too.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N pictures only.")
+@click.option("--no-similarity", is_flag=True, help="Leave out MS-SSIM, which takes most of the time.")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def bench(
+    folder: Path, output: Path | None, model: str, qualities: tuple[float, ...], codecs: str, anchors: Path | None,
+    limit: int | None, no_similarity: bool, threads: int | None, as_json: bool,
+) -> None:
+    """Compare the model with classic codecs on the pictures of FOLDER.
+
+    Real files are written and read: rates count every byte, PSNR and MS-SSIM compare 8-bit pictures. BD-rates are
+    against JPEG (4:2:0, optimised, progressive). Needs the extra `bench` for plots: pip install 'aezip[bench]'.
+
+    \b
+    Examples:
+      aezip bench pictures/
+      aezip bench pictures/ -o report/ --anchors curves/
+    """
+    from .. import images
+    from ..bench import equal, measure, peers, report
+
+    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in LOSSLESS)
+    pictures = {}
+    for file in files[:limit]:
+        pixels = images.read(str(file)).pixels
+        pictures[file.name] = pixels if pixels.shape[2] == 3 else pixels.repeat(3, axis=2)
+    if not pictures:
+        raise ImageError("holds no pictures", "lossless ones (png, ppm, bmp, tiff, webp)", file=str(folder))
+
+    players = [peers.aezip(model, qualities, threads=threads), *peers.classic(codecs.split(","))]
+    points: list[measure.Point] = []
+    memory: dict[str, float] = {}
+    for player in players:
+        for point in measure.measure(player, pictures, similarity=not no_similarity):
+            points.append(point)
+        middle = sorted(player.settings)[len(player.settings) // 2]
+        name = "aezip" if player is players[0] else player.name
+        memory[player.name] = measure.peak_memory([name, str(middle), str(files[0]), model])
+        say(f"{player.what}: {sum(p.codec == player.name for p in points)} files")
+    found = measure.curves(points)
+    bd = measure.bd_table(found)
+    stored = measure.anchors(anchors) if anchors else []
+    rows = report.text_table(found, bd, memory)
+    result: dict[str, Any] = {"pictures": list(pictures), "bd_rate_percent": bd, "memory_mb": memory}
+    text = measure.as_json(points, found, result)
+    show(text if as_json else "\n".join(table(rows, right=frozenset(range(1, 6)))))
+    if output:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "bench.json").write_text(text + "\n", encoding="utf-8")
+        report.write_csv(output / "points.csv", points)
+        drawn = [*found, *stored]
+        title = f"{len(pictures)} pictures of {folder.name}"
+        for kind in ("png", "svg"):
+            report.plot(drawn, output / f"psnr.{kind}", kind, title=title)
+            if not no_similarity:
+                report.plot(drawn, output / f"ms-ssim.{kind}", kind, similarity=True, title=title)
+        chosen = list(pictures.items())[:: max(1, len(pictures) // 6)][:6]
+        strips = [(name, equal.strip(players, pixels, 0.3)) for name, pixels in chosen]
+        (output / "report.html").write_text(report.page(drawn, rows, strips, f"aezip bench: {title}"), encoding="utf-8")
+        say(f"written to {output}")
