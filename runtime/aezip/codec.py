@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Pixels = NDArray[np.uint8]  # [H, W, C], C 1 or 3
-TILED_FROM = 2**22  # pixels
+TILED_FROM = container.MAX_TILE_PIXELS
 TILE = 16  # in units of 64 pixels
 
 
@@ -54,11 +54,14 @@ class Codec:
             raise UsageError("this codec only decodes", "a model to compress with")
         return self._own
 
-    def encode(self, pixels: Pixels, quality: float = 60, sections: tuple[Section, ...] = ()) -> bytes:
+    def encode(
+        self, pixels: Pixels, quality: float = 60, sections: tuple[Section, ...] = (), *, effort: int = 1
+    ) -> bytes:
         """Pixels → a `.lat` file.
 
         pixels: uint8 [H, W, 3], [H, W, 1] or [H, W]; quality: 0 … 100, in tenths; sections: what else the file
-        should hold. Raises ImageError, UsageError, LimitExceeded.
+        should hold; effort: 0 rounds latents, 1 weighs the bits of each against its error.
+        Raises ImageError, UsageError, LimitExceeded.
         """
         pixels = check_pixels(pixels)
         level = check_quality(quality)
@@ -72,7 +75,7 @@ class Codec:
         streams = []
         for rows, columns in latents.split(latent.shape[0], latent.shape[1], tile):
             part = hyper[rows.start // 4 : -(-rows.stop // 4), columns.start // 4 : -(-columns.stop // 4)]
-            streams.append(latents.encode(graphs, latent[rows, columns], part, step))
+            streams.append(latents.encode(graphs, latent[rows, columns], part, step, effort))
         header = Header(w, h, channels, level, self.package.fingerprint, tile)
         body = Section(container.LATENTS, latents.pack_streams(streams))
         return container.pack(Lat(header, (*sections, body)))

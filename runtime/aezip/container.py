@@ -32,7 +32,8 @@ KNOWN = {LATENTS, ICC, EXIF, XMP}
 QUALITY_TOP = 1000
 CELL = 64  # pixels that share a hyper-latent; the unit of tiles
 MAX_SIDE = 2**20
-DEFAULT_MAX_PIXELS = 2**28
+MAX_TILE_PIXELS = 2**22
+DEFAULT_MAX_PIXELS = 2**26
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,12 @@ def unpack_header(data: bytes) -> Header:
     return header
 
 
+def tile_pixels(h: Header) -> int:
+    """Pixels of the largest tile."""
+    side = h.tile * CELL or MAX_SIDE
+    return min(side, h.width) * min(side, h.height)
+
+
 def _check_header(h: Header, flags: int) -> None:
     for found, good, expectation in (
         (f"version {h.version}", 1 <= h.version <= VERSION, f"1 to {VERSION}"),
@@ -143,6 +150,7 @@ def _check_header(h: Header, flags: int) -> None:
         (f"{h.channels} channels", h.channels in (1, 3), "1 or 3"),
         (f"quality {h.quality}", 0 <= h.quality <= QUALITY_TOP, f"0 to {QUALITY_TOP}"),
         (f"tile {h.tile}", 0 <= h.tile <= 255, "0 to 255"),
+        (f"tiles of {tile_pixels(h)} pixels", tile_pixels(h) <= MAX_TILE_PIXELS, f"at most {MAX_TILE_PIXELS}"),
         (f"flags {flags:#x}", flags == 0, "0"),
         (f"a fingerprint of {len(h.fingerprint)} bytes", len(h.fingerprint) == 8, "8"),
     ):

@@ -74,7 +74,14 @@ class Graphs:
         return image
 
     def _run(self, name: str, inputs: dict[str, Any], outputs: Sequence[str]) -> list[Any]:
-        return list(self._session(name).run(list(outputs), inputs))
+        session = self._session(name)
+        try:
+            return list(session.run(list(outputs), inputs))
+        except Exception as error:  # onnxruntime's own classes are not public
+            if "alloc" in str(error).lower():
+                raise MemoryError from error
+            finding = f"onnxruntime cannot run {name}.onnx ({(str(error).splitlines() or ['?'])[0]})"
+            raise PackageDamaged(finding, "the graph of such a model", file=str(self.package.about.path)) from error
 
     def _session(self, name: str) -> onnxruntime.InferenceSession:
         if name not in self._sessions:

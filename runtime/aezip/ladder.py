@@ -21,7 +21,7 @@ NODES = 9
 SPACING = QUALITY_TOP // (NODES - 1)
 UNIT = 4096  # of a log₂ gain
 LOG_LIMIT = 15 * UNIT
-MANTISSA = np.floor(np.exp2(np.arange(256) / 256) * 256 + 0.5)  # 256 … 511; FORMAT.md lists them
+MANTISSA = np.floor(np.exp2(np.arange(256) / 256) * 256 + 0.5)  # 256 … 511
 
 Logs = NDArray[np.int64]
 Gain = NDArray[np.float32]
@@ -42,7 +42,7 @@ class Ladder:
         """Raise PackageDamaged unless shapes and ranges are possible."""
         for name, value in vars(self).items():
             like = self.hyper_gain if name.startswith("hyper") else self.gain
-            if value.ndim != 2 or value.shape != (NODES, like.shape[1]):
+            if value.ndim != 2 or not value.size or value.shape != (NODES, like.shape[-1]):
                 raise PackageDamaged(f"the ladder's {name} has the shape {value.shape}", f"{NODES} nodes")
             if np.abs(value).max() >= LOG_LIMIT:
                 raise PackageDamaged(f"the ladder's {name} reaches {np.abs(value).max()}", f"less than {LOG_LIMIT}")

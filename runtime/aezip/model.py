@@ -31,6 +31,11 @@ DESCRIPTION = "model.json"
 DECODING = ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz")
 MEMBERS = (*DECODING, "encoder.onnx", "CARD.md")
 MAX_MEMBER_BYTES = 2**28
+# What zipfile, json and numpy raise on bytes that nobody wrote on purpose.
+UNREADABLE = (
+    zipfile.BadZipFile, ValueError, KeyError, TypeError, OverflowError, RecursionError, NotImplementedError,
+    RuntimeError, EOFError, MemoryError,
+)
 INCLUDED = Path(__file__).parent / "models"
 
 
@@ -50,6 +55,7 @@ class Installed:
 
     @property
     def qualities(self) -> str:
+        """The range of --quality, which every model has whole."""
         return "0…100"
 
 
@@ -80,7 +86,7 @@ def describe(path: Path) -> Installed:
         raise ModelNotFound("no such model package", "a file written by aezip-export", file=str(path)) from None
     except OSError as error:
         raise PackageDamaged(f"cannot be read ({error.strerror})", "a readable file", file=str(path)) from None
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError):
+    except UNREADABLE:
         raise PackageDamaged("not a whole model package", "a file written by aezip-export", file=str(path)) from None
     if version != PACKAGE_VERSION:
         raise PackageDamaged(f"package version {version}", f"{PACKAGE_VERSION}; update aezip", file=str(path))
@@ -88,15 +94,21 @@ def describe(path: Path) -> Installed:
 
 
 def installed() -> list[Installed]:
-    """All packages that decoding can find, by name; damaged ones are left out."""
-    found = []
+    """All packages that decoding can find, in the order of the search; damaged ones are left out."""
+    return _search()[0]
+
+
+def _search() -> tuple[list[Installed], list[PackageDamaged]]:
+    found, damaged = [], []
     for folder in folders():
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             try:
                 found.append(describe(path))
-            except (PackageDamaged, ModelNotFound):
+            except PackageDamaged as error:
+                damaged.append(error)
+            except ModelNotFound:  # gone since it was listed
                 continue
-    return found
+    return found, damaged
 
 
 def find(model: str) -> Installed:
@@ -113,11 +125,13 @@ def find(model: str) -> Installed:
 
 def find_fingerprint(fingerprint: bytes) -> Installed:
     """The installed package that decodes files of this fingerprint.  Raises UnknownFingerprint."""
-    for candidate in installed():
+    found, damaged = _search()
+    for candidate in found:
         if candidate.fingerprint == fingerprint:
             return candidate
+    also = f" (and {damaged[0].file} is damaged: {damaged[0].finding})" if damaged else ""
     raise UnknownFingerprint(
-        f"written by the model {fingerprint.hex()}, which is not installed",
+        f"written by the model {fingerprint.hex()}, which is not installed{also}",
         "its package in a folder named by AEZIP_MODELS, or given with --model",
     )
 
@@ -135,7 +149,7 @@ class Package:
         try:
             with zipfile.ZipFile(path) as package:
                 data = _member(package, name, path)
-        except (OSError, zipfile.BadZipFile):
+        except (OSError, *UNREADABLE):
             raise PackageDamaged(f"cannot read {name}", "a whole model package", file=str(path)) from None
         if hashlib.sha256(data).hexdigest() != self.about.description["digests"][name]:
             raise PackageDamaged(f"{name} does not match its digest", "the bytes it was exported with", file=str(path))
@@ -147,9 +161,15 @@ class Package:
 
         data = self.member("tables.npz")
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                return {name: arrays[name].astype(np.int64) for name in arrays.files}
-        except (ValueError, OSError, zipfile.BadZipFile):
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                if any(i.compress_type != zipfile.ZIP_STORED or i.file_size > len(data) for i in archive.infolist()):
+                    raise ValueError("a compressed member")
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            if any(not np.issubdtype(array.dtype, np.integer) for array in arrays.values()):
+                raise ValueError("numbers that are not whole")
+            return {name: array.astype(np.int64) for name, array in arrays.items()}
+        except (OSError, *UNREADABLE):
             raise PackageDamaged("tables.npz cannot be read", "integer arrays", file=str(self.about.path)) from None
 
     @cached_property
@@ -171,7 +191,10 @@ class Package:
     @property
     def skip(self) -> int:
         """Latents under tables up to this index are not coded."""
-        return int(self._arrays["skip"])
+        skip = self._arrays.get("skip")
+        if skip is None or skip.ndim or not 0 <= skip < 64:
+            raise PackageDamaged(f"tables.npz says skip {skip}", "0 to 63", file=str(self.about.path))
+        return int(skip)
 
     def _checked(self, kind: Any, *names: str) -> Any:
         try:

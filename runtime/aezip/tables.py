@@ -66,19 +66,23 @@ class Tables:
         inside = np.where(np.abs(symbol) <= radius, symbol, radius + 1)
         return np.asarray(self.base[index] + inside)
 
+    @cached_property
+    def cost(self) -> NDArray[np.float32]:
+        """[entries], bits of an entry; an escape's with its 16 more."""
+        cost = TOTAL_BITS - np.log2(self.frequency) + 16 * (self.symbol > SYMBOL_MAX)
+        return np.asarray(cost, np.float32)
+
     def bits(self, index: NDArray[np.integer], symbol: NDArray[np.integer]) -> float:
         """What the tables say these symbols cost, in bits; an escaped one costs 16 more."""
-        entry = self.entries(index, symbol)
-        cost = TOTAL_BITS - np.log2(self.frequency[entry])
-        return float(cost.sum()) + 16.0 * int(np.count_nonzero(np.abs(symbol) > self.radius[index]))
+        return float(self.cost[self.entries(index, symbol)].sum(dtype=np.float64))
 
     def check(self) -> None:
         """Raise PackageDamaged unless every table is whole: frequencies ≥ 1, sums of 2¹⁶, sane radii."""
-        if self.radius.ndim != 1 or not len(self.radius) or self.radius.min() < 1 or self.radius.max() > SYMBOL_MAX:
-            raise PackageDamaged("a frequency table has an impossible radius", f"1 to {SYMBOL_MAX}")
+        if self.radius.shape != (INDEX_TOP + 1,) or self.radius.min() < 1 or self.radius.max() > SYMBOL_MAX:
+            raise PackageDamaged("the frequency tables have impossible radii", f"64 from 1 to {SYMBOL_MAX}")
         size = 2 * self.radius + 2
-        if self.frequency.ndim != 1 or size.sum() != len(self.frequency) or len(self.frequency) > TOTAL:
-            raise PackageDamaged(f"{len(self.frequency)} frequencies", f"{size.sum()} for these radii")
+        if self.frequency.shape != (size.sum(),) or self.frequency.size > TOTAL:
+            raise PackageDamaged(f"{self.frequency.size} frequencies", f"{size.sum()} for these radii")
         if self.frequency.min() < 1:
             raise PackageDamaged("a frequency below 1", "at least 1 everywhere")
         sums = np.add.reduceat(self.frequency, np.cumsum(size) - size)

@@ -35,7 +35,7 @@ class CodecStub:
     qualities: tuple[float, ...] = ()
     failure: BaseException | None = None
 
-    def __init__(self, model: str = "photo", provider: str = "cpu", threads: int | None = None) -> None:
+    def __init__(self, model: str | None = "photo", provider: str = "cpu", threads: int | None = None) -> None:
         CodecStub.made = (model, provider, threads)
         if model == "nothing":
             raise ModelNotFound("no model named 'nothing'", "one of: photo")
@@ -44,7 +44,9 @@ class CodecStub:
         if threads == 999:
             raise UsageError("999 threads", "fewer")
 
-    def encode(self, pixels: NDArray[np.uint8], quality: float = 60, sections: tuple[Section, ...] = ()) -> bytes:
+    def encode(
+        self, pixels: NDArray[np.uint8], quality: float = 60, sections: tuple[Section, ...] = (), *, effort: int = 1
+    ) -> bytes:
         if CodecStub.failure is not None:
             raise CodecStub.failure
         CodecStub.qualities += (quality,)
@@ -475,7 +477,7 @@ def test_info_without_models(monkeypatch: pytest.MonkeyPatch, absent: bool) -> N
 
 
 def test_info_of_a_picture_too_large_to_decode() -> None:
-    header = Header(2**20, 2**20, 3, 0, FINGERPRINT)
+    header = Header(2**20, 2**20, 3, 0, FINGERPRINT, tile=16)
     Path("a.lat").write_bytes(pack(Lat(header, (Section(LATENTS, b""),))))
     assert "1048576 × 1048576 pixels" in run("info", "a.lat").stdout
 

@@ -18,7 +18,7 @@ LAT = c.Lat(HEADER, (c.Section(c.ICC, b"profile"), c.Section(b"abCD", b"?"), c.S
 
 @given(
     st.builds(
-        c.Header, st.integers(1, 2**20), st.integers(1, 2**7), st.sampled_from([1, 3]), st.integers(0, 1000),
+        c.Header, st.integers(1, 2**15), st.integers(1, 2**7), st.sampled_from([1, 3]), st.integers(0, 1000),
         st.binary(min_size=8, max_size=8), st.integers(0, 255),
     ),
     st.binary(max_size=50), st.binary(max_size=50),
@@ -82,7 +82,9 @@ def section(kind: bytes, data: bytes) -> bytes:
         (header(height=2**20 + 1), errors.HeaderDamaged),
         (header(quality=1001), errors.HeaderDamaged),
         (header(flags=1), errors.HeaderDamaged),
-        (header(width=2**20, height=2**20), errors.LimitExceeded),
+        (header(width=2**20, height=2**20, tile=16), errors.LimitExceeded),
+        (header(width=2**12, height=2**11), errors.HeaderDamaged),
+        (header(width=2**12, height=2**12, tile=64), errors.HeaderDamaged),
         (header()[:32], errors.Truncated),
         (header()[:32] + section(b"Abcd", b"") + section(c.LATENTS, b""), errors.SectionUnknown),
         (header()[:32] + section(b"ab1!", b"") + section(c.LATENTS, b""), errors.SectionDamaged),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import io
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,6 +83,61 @@ def test_wrong_descriptions(tiny: str, tmp_path: Path, change: dict[str, object]
     text = json.dumps({**description, **change}).encode()
     with pytest.raises(errors.PackageDamaged):
         Codec(rewrite(tiny, tmp_path / "x.aezm", {"model.json": text}))
+
+
+def with_tables(tiny: str, target: Path, change: Callable[[dict[str, Any]], object]) -> str:
+    """A copy of a package whose tables were changed, with digests that fit."""
+    with zipfile.ZipFile(tiny) as package:
+        arrays = dict(np.load(io.BytesIO(package.read("tables.npz"))))
+        description = json.loads(package.read("model.json"))
+    change(arrays)
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    description["digests"]["tables.npz"] = hashlib.sha256(file.getvalue()).hexdigest()
+    return rewrite(tiny, target, {"tables.npz": file.getvalue(), "model.json": json.dumps(description).encode()})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: a.pop("skip"),
+        lambda a: a.update(skip=np.array([1, 2])),
+        lambda a: a.update(skip=np.int32(64)),
+        lambda a: a.update(radius=a["radius"][:10]),
+        lambda a: a.update(frequency=np.int32(3)),
+        lambda a: a.update(frequency=a["frequency"].astype(float)),
+        lambda a: a.update(gain=a["gain"][:, :10], inverse_gain=a["inverse_gain"][:, :10]),
+        lambda a: a.update(gain=a["gain"][:, :0]),
+        lambda a: a.pop("hyper_offset"),
+    ],
+)
+def test_impossible_tables_with_digests_that_fit(tiny: str, tmp_path: Path, change: Callable[..., object]) -> None:
+    path = with_tables(tiny, tmp_path / "odd.aezm", change)
+    with pytest.raises(errors.PackageDamaged):
+        Codec(path).encode(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_a_damaged_package_in_the_search_path_is_told(tiny: str, tmp_path: Path, monkeypatch, golden: Path) -> None:
+    data = bytearray(Path(tiny).read_bytes())
+    for name, damaged in (("short", data[:-9]), ("flag", data[:-20] + b"\xff" + data[-19:])):
+        (tmp_path / f"{name}.aezm").write_bytes(damaged)
+    monkeypatch.setenv("AEZIP_MODELS", str(tmp_path))
+    assert [m.name for m in model.installed()] == ["photo"]
+    with pytest.raises(errors.UnknownFingerprint, match=r"\.aezm is damaged"):
+        Codec(None).decode((golden / "odd.lat").read_bytes())
+
+
+def test_every_flipped_byte_of_the_zip_is_told(tiny: str, tmp_path: Path) -> None:
+    data = Path(tiny).read_bytes()
+    at = [*range(0, 200, 7), *range(len(data) - 700, len(data), 3)]
+    for position in at:
+        broken = bytearray(data)
+        broken[position] ^= 0x80
+        (tmp_path / "x.aezm").write_bytes(broken)
+        with contextlib.suppress(errors.ModelError):
+            package = model.Package(model.describe(tmp_path / "x.aezm"))
+            for member in model.MEMBERS:
+                package.member(member)
 
 
 def test_providers_and_threads_are_checked(tiny: str) -> None:

@@ -61,7 +61,7 @@ class IntegerConv2d(nn.Conv2d):
         total = self.weight.abs().sum((1, 2, 3)) + self.bias.abs() * (2**ACTIVATION_BITS / ACTIVATION_MAX)
         taps = self.weight[0].numel()
         # Rounding adds at most ½ to each of `taps` weights: reserve it.
-        room = (SUM_LIMIT / ACTIVATION_MAX - taps / 2 - 1) / total.clamp_min(1e-12)
+        room = (SUM_LIMIT / ACTIVATION_MAX - taps / 2 - 1 - 2**13 / ACTIVATION_MAX) / total.clamp_min(1e-12)
         k = torch.minimum((WEIGHT_MAX + 0.49) / top, room).log2().floor()
         k = k.clamp(-14, 14)
         scale = torch.exp2(k)

@@ -143,10 +143,13 @@ def _quality(_: click.Context, __: click.Parameter, value: float) -> float:
     callback=_quality,
     help="From smallest to best, in steps of 0.1.",
 )
+@click.option(
+    "--effort", type=click.IntRange(0, 1), default=1, show_default=True, help="0 rounds; 1 weighs bits against errors."
+)
 @click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
 @_coding_options
 @_debug
-def compress(inputs: tuple[str, ...], quality: float, output: str | None, **settings: Any) -> None:
+def compress(inputs: tuple[str, ...], quality: float, effort: int, output: str | None, **settings: Any) -> None:
     """Compress images to .lat files.
 
     The output stands beside the input, with the suffix .lat. ICC profile, EXIF and XMP are kept.
@@ -160,7 +163,7 @@ def compress(inputs: tuple[str, ...], quality: float, output: str | None, **sett
 
     def job(codec: Codec, source: str, target: str) -> _Done:
         picture = images.read(source)
-        data = codec.encode(picture.pixels, quality, images.sections_of(picture))
+        data = codec.encode(picture.pixels, quality, images.sections_of(picture), effort=effort)
         atomic_write(target, data, force=settings["force"])
         return _Done(unpack(data, MAX_SIDE**2), len(data), os.stat(source).st_size, len(data))
 

@@ -86,7 +86,7 @@ def _finding(error: BaseException, debug: bool) -> str:
 
 def _fit(text: str, stream: TextIO) -> str:
     """The text in the characters that the stream can show."""
-    encoding = stream.encoding or "ascii"
+    encoding = getattr(stream, "encoding", None) or "ascii"
     try:
         text.encode(encoding)
     except UnicodeError:
