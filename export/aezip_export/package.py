@@ -91,8 +91,6 @@ def describe(model: Flagship, name: str, members: dict[str, bytes], facts: dict[
     }
 
 
-
-
 def write(path: Path, members: dict[str, bytes], description: dict[str, Any]) -> None:
     """Write the zip: stored, sorted, without times.  An interrupted write leaves nothing."""
     text = json.dumps(description, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
