@@ -72,6 +72,16 @@ def test_the_command_writes_its_files(tmp_path, drawn, tiny) -> None:
     assert set(found["memory_mb"]) == {"tiny", "jpeg"}
 
 
+def test_a_report_without_similarity(tmp_path, drawn, tiny) -> None:
+    pytest.importorskip("matplotlib")
+    Image.fromarray(drawn(70, 90)).save(tmp_path / "0.png")
+    arguments = ["bench", str(tmp_path), "-o", str(tmp_path / "out"), "-m", tiny, "-q", "20,60", "-c", "jpeg"]
+    result = CliRunner().invoke(main, [*arguments, "--no-similarity"])
+    assert result.exit_code == 0, result.output
+    assert not (tmp_path / "out" / "ms-ssim.png").exists()
+    assert (tmp_path / "out" / "report.html").read_text().count("<svg") == 1
+
+
 def test_a_folder_without_pictures_is_named(tmp_path) -> None:
     result = CliRunner().invoke(main, ["bench", str(tmp_path)])
     assert result.exit_code == 1

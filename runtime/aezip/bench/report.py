@@ -113,7 +113,8 @@ def page(
 ) -> str:
     """One HTML file: plots, table, and for each picture the codecs' crops side by side at about equal size."""
     plots = []
-    for similarity in (False, True):
+    measured = any(np.isfinite(c.ms_ssim).all() for c in found)
+    for similarity in (False, True) if measured else (False,):
         file = io.BytesIO()
         plot(found, file, "svg", similarity=similarity)
         svg = file.getvalue().decode()
