@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from aezip.tables import INDEX_TOP
 from aezip_train.flagship import SLOPE, Context, Flagship, HyperEncoder, Parameters, Prior, Residual
 from aezip_train.integer import IntegerConv2d
 
@@ -161,7 +162,7 @@ def parameters(g: Graph, features: str, net: Parameters) -> tuple[str, str]:
 def said(g: Graph, mean: str, scale: str, mean_gain: str, shift: str, channels: int) -> None:
     """What the entropy coder is told: means in 1/16 of a step, and the tables' indices."""
     step = g.round(g.node("Mul", mean, g.per_channel(mean_gain)), -MEAN_MAX, MEAN_MAX)
-    index = g.node("Clip", g.node("Add", scale, g.per_channel(shift)), g.scalar(0), g.scalar(63))
+    index = g.node("Clip", g.node("Add", scale, g.per_channel(shift)), g.scalar(0), g.scalar(INDEX_TOP))
     g.output("mean", g.to_channels_last(g.cast(step, "int16")), "int16", [1, "h", "w", channels])
     g.output("index", g.to_channels_last(g.cast(index, "uint8")), "uint8", [1, "h", "w", channels])
 

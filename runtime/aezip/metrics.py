@@ -8,6 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def bits_per_pixel(size: int, pixels: NDArray[np.uint8]) -> float:
+    """Rate of a whole file of `size` bytes that holds the picture [H, W, …]."""
+    height, width = pixels.shape[:2]
+    return 8 * size / (int(height) * int(width))
+
+
 def psnr_db(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     """Peak signal-to-noise ratio of two 8-bit pictures of one shape, over all channels, in dB; inf when equal."""
     if a.shape != b.shape:

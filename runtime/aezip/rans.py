@@ -48,13 +48,13 @@ def lanes_for(bits: float) -> int:
 
 def encode(phases: Sequence[Phase], tables: Tables, lanes: int | None = None) -> bytes:
     """Code phases of symbols, each [n] under the tables `index` [n].  |symbol| ≤ SYMBOL_MAX."""
+    entries = [tables.entries(index, symbol) for index, symbol in phases]
     if lanes is None:
-        lanes = lanes_for(sum(tables.bits(index, symbol) for index, symbol in phases))
+        lanes = lanes_for(sum(tables.bits_of(entry) for entry in entries))
     x = np.full(lanes, LOW, np.uint64)
     words: list[NDArray[np.uint16]] = []  # backwards
     low_bits, shift = np.uint64(LOW - 1), np.uint64(16)
-    for index, symbol in reversed(phases):
-        entry = tables.entries(index, symbol)
+    for (index, symbol), entry in zip(reversed(phases), reversed(entries), strict=True):
         frequency = tables.frequency[entry].astype(np.uint64)
         start = tables.start[entry].astype(np.uint64)
         escaped = np.abs(symbol) > tables.radius[index]

@@ -74,7 +74,11 @@ class Tables:
 
     def bits(self, index: NDArray[np.integer], symbol: NDArray[np.integer]) -> float:
         """What the tables say these symbols cost, in bits; an escaped one costs 16 more."""
-        return float(self.cost[self.entries(index, symbol)].sum(dtype=np.float64))
+        return self.bits_of(self.entries(index, symbol))
+
+    def bits_of(self, entry: NDArray[np.int64]) -> float:
+        """The same, of entries."""
+        return float(self.cost[entry].sum(dtype=np.float64))
 
     def check(self) -> None:
         """Raise PackageDamaged unless every table is whole: frequencies ≥ 1, sums of 2¹⁶, sane radii."""

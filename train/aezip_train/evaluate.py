@@ -5,15 +5,15 @@ Real bytes come from `aezip bench`; this is the quick look between two steps.
 
 from __future__ import annotations
 
-import io
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
+from aezip.bench.measure import curves, measure
+from aezip.bench.peers import classic
 from aezip.metrics import bd_rate, psnr_db
 
 from .data import Picture, centre
@@ -61,18 +61,10 @@ def curve(model: Flagship, pictures: list[Picture], qualities: tuple[int, ...] =
 
 
 def jpeg_curve(pictures: list[Picture]) -> Curve:
-    """Pillow's JPEG (4:2:0, optimised, progressive) on the same pictures, real bytes."""
-    rows = []
-    for quality in (5, 8, 12, 18, 25, 35, 45, 55, 65, 75, 82, 88, 92, 95):
-        per_picture = []
-        for picture in pictures:
-            file = io.BytesIO()
-            Image.fromarray(picture).save(file, "JPEG", quality=quality, optimize=True, progressive=True, subsampling=2)
-            decoded = np.asarray(Image.open(file).convert("RGB"))
-            pixels = picture.shape[0] * picture.shape[1]
-            per_picture.append((8 * len(file.getvalue()) / pixels, psnr_db(picture, decoded), 0.0))
-        rows.append(np.mean(per_picture, 0))
-    return Curve(*np.array(rows).T)
+    """Pillow's JPEG (4:2:0, optimised, progressive) on the same pictures, real bytes, as `aezip bench` has it."""
+    named = {str(n): picture for n, picture in enumerate(pictures)}
+    (jpeg,) = curves(list(measure(classic(["jpeg"])[0], named, similarity=False)))
+    return Curve(np.array(jpeg.bpp), np.array(jpeg.psnr_db), np.zeros(len(jpeg.bpp)))
 
 
 def against(reference: Curve, ours: Curve) -> float:

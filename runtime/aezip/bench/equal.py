@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrics import psnr_db
+from ..metrics import bits_per_pixel, psnr_db
 from .peers import Peer, Pixels
 
 
@@ -36,8 +36,7 @@ def strip(peers: Sequence[Peer], pixels: Pixels, bpp: float, side: int = 256) ->
     for peer in peers:
         data, setting = at_rate(peer, pixels, bpp)
         decoded = peer.decode(data)
-        rate = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
-        figures = f"{len(data):,} B, {rate:.3f} bpp, {psnr_db(pixels, decoded):.2f} dB"
+        figures = f"{len(data):,} B, {bits_per_pixel(len(data), pixels):.3f} bpp, {psnr_db(pixels, decoded):.2f} dB"
         out.append((f"{peer.what}, quality {setting:g}: {figures}", decoded[rows, columns]))
     return out
 

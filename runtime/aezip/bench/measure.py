@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..metrics import bd_rate, ms_ssim, psnr_db
+from ..metrics import bd_rate, bits_per_pixel, ms_ssim, psnr_db
 from .peers import Peer, Pixels
 
 
@@ -51,6 +51,11 @@ class Curve:
     encode_s: list[float]  # medians
     decode_s: list[float]
 
+    @property
+    def ms_ssim_db(self) -> list[float]:
+        """−10 · log₁₀(1 − MS-SSIM), the scale it is compared on."""
+        return [-10 * math.log10(1 - min(v, 1 - 1e-9)) for v in self.ms_ssim]
+
 
 def measure(
     peer: Peer, pictures: dict[str, Pixels], settings: Sequence[float] | None = None, similarity: bool = True
@@ -68,7 +73,7 @@ def measure(
             decoded = peer.decode(data)
             end = perf_counter()
             yield Point(
-                peer.name, setting, name, len(data), 8 * len(data) / (pixels.shape[0] * pixels.shape[1]),
+                peer.name, setting, name, len(data), bits_per_pixel(len(data), pixels),
                 psnr_db(pixels, decoded), ms_ssim(pixels, decoded) if similarity else math.nan,
                 middle - start, end - middle,
             )
@@ -100,7 +105,7 @@ def bd_table(found: Sequence[Curve], against: str = "jpeg") -> dict[str, dict[st
         if curve is not reference and len(curve.bpp) > 1:
             table[curve.codec] = {
                 "psnr": _bd(reference, curve, lambda c: c.psnr_db),
-                "ms_ssim": _bd(reference, curve, lambda c: [-10 * math.log10(1 - min(v, 1 - 1e-9)) for v in c.ms_ssim]),
+                "ms_ssim": _bd(reference, curve, lambda c: c.ms_ssim_db),
             }
     return table
 

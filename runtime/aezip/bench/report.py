@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import AezipError
 from .measure import Curve, Point
+from .peers import Pixels
 
-Pixels = NDArray[np.uint8]
 COLOURS = ("#d62728", "#7f7f7f", "#1f77b4", "#2ca02c", "#17becf", "#9467bd", "#8c564b", "#e377c2", "#bcbd22", "#ff7f0e")
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#222}
@@ -68,7 +67,7 @@ def plot(
     figure, axes = pyplot.subplots(figsize=(9.5, 5.6), dpi=130)
     top = 0.0
     for n, c in enumerate(found):
-        quality = [-10 * math.log10(1 - min(v, 1 - 1e-9)) for v in c.ms_ssim] if similarity else c.psnr_db
+        quality = c.ms_ssim_db if similarity else c.psnr_db
         if not np.isfinite(quality).all():
             continue
         stored = c.codec.endswith("*")

@@ -20,6 +20,7 @@ from .. import __version__, images
 from ..container import MAX_SIDE, Lat, unpack
 from ..errors import FormatError, OutputError, UsageError
 from ..files import atomic_write, check_output, read_bytes
+from .bench import bench
 from .listing import bpp_of, facts_of, installed_names, lines_of, model_facts
 from .messages import Failures, complain, say, show, table
 from .outputs import outputs_of, same_file
@@ -39,16 +40,6 @@ Completion of commands, options and file names, in the shell's start-up file:
 
 class _Aezip(click.Group):
     """Turns what no command caught into one line and an exit code."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "bench"])
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name == "bench":
-            from .bench import bench
-
-            return bench
-        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -262,6 +253,9 @@ def models(as_json: bool) -> None:
         say("aezip: no model is installed")
 
 
+main.add_command(bench)
+
+
 def _run(
     inputs: Sequence[str], outputs: Sequence[str], settings: _Settings, job: Callable[[Codec, str, str], _Done]
 ) -> None:
@@ -278,6 +272,7 @@ def _run(
         from ..codec import Codec
 
         codec = Codec(model=settings.model, provider=settings.provider, threads=settings.threads)
+        installed = installed_names() if settings.verbose else {}
     for source, target in pairs:
         with failures.caught(source):
             start = perf_counter()
@@ -286,7 +281,7 @@ def _run(
             names = f"{click.format_filename(source)} → {click.format_filename(target)}"
             say(f"{names}  {done.before:,} → {done.after:,} B  {bpp:.3f} bpp  {time_s:.2f} s")
             if settings.verbose:
-                say("\n".join(lines_of(facts_of(source, done.lat, done.coded, installed_names()))[1:]))
+                say("\n".join(lines_of(facts_of(source, done.lat, done.coded, installed))[1:]))
     failures.leave()
 
 
