@@ -103,18 +103,22 @@ def to_pillow(picture: Picture) -> Image.Image:
 
 def read(path: str | os.PathLike[str]) -> Picture:
     """Read an image file.  Raises ImageError, which names the file."""
-    data = read_bytes(path, ImageError)
     try:
-        if not data:
-            raise ImageError("the file is empty", _KNOWN)
-        with _pillow_errors():
-            from PIL import Image
-
-            image = Image.open(io.BytesIO(data))
-        return from_pillow(image)
+        return parse(read_bytes(path, ImageError))
     except ImageError as e:
         e.file = os.fspath(path)
         raise
+
+
+def parse(data: bytes) -> Picture:
+    """The picture of an image file's bytes.  Raises ImageError."""
+    if not data:
+        raise ImageError("the file is empty", _KNOWN)
+    with _pillow_errors():
+        from PIL import Image
+
+        image = Image.open(io.BytesIO(data))
+    return from_pillow(image)
 
 
 def write(
@@ -125,14 +129,26 @@ def write(
     Returns the names of the metadata that the format cannot carry.  Raises UsageError for an unknown format,
     OutputExists, and OutputError.
     """
-    kind = FORMATS[format_of(path, format)]
+    try:
+        data, lost = build(picture, format_of(path, format))
+    except OutputError as e:
+        e.file = os.fspath(path)
+        raise
+    atomic_write(path, data, force=force)
+    return lost
+
+
+def build(picture: Picture, format: str) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes of an image file of a kind in FORMATS, and the names of the metadata that it cannot carry.
+
+    Raises OutputError.
+    """
+    kind = FORMATS[format]
     try:
         data = _encode(picture, kind)
     except (OSError, ValueError, RuntimeError, OverflowError) as e:
-        finding = f"{kind.pillow} cannot hold this picture ({e})"
-        raise OutputError(finding, "another format", file=os.fspath(path)) from e
-    atomic_write(path, data, force=force)
-    return tuple(name for name in ("icc", "exif", "xmp") if getattr(picture, name) and name not in kind.carries)
+        raise OutputError(f"{kind.pillow} cannot hold this picture ({e})", "another format") from e
+    return data, tuple(name for name in ("icc", "exif", "xmp") if getattr(picture, name) and name not in kind.carries)
 
 
 def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:

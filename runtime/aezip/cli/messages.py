@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 import click
 
-from ..errors import AezipError
-from ..files import finding_of
+from ..batch.work import DEBUG_HINT, line_of
 
 _PLAIN = {"→": "->", "×": "x", "…": "...", "–": "-", "−": "-", "≤": "<=", "≥": ">="}
 
@@ -27,18 +27,15 @@ def say(text: str) -> None:
 
 def complain(error: BaseException, file: str | None = None) -> None:
     """An error, in one line to stderr; with --debug its traceback before it."""
-    debug = bool(click.get_current_context().meta.get("aezip.debug"))
-    if debug:
-        import traceback
+    complain_of(line_of(error, file), "".join(traceback.format_exception(error)))
 
-        say("".join(traceback.format_exception(error)).rstrip())
-    if isinstance(error, AezipError):
-        line, known = str(error), error.file
-    else:
-        line, known = _finding(error, debug), None
-    if file and not known:
-        line = f"{click.format_filename(file)}: {line}"
-    say(f"aezip: error: {' '.join(line.split())}")
+
+def complain_of(line: str, trace: str = "") -> None:
+    """The same for an error that was already put in words."""
+    if click.get_current_context().meta.get("aezip.debug"):
+        say(trace.rstrip())
+        line = line.removesuffix(DEBUG_HINT)
+    say(f"aezip: error: {line}")
 
 
 class Failures:
@@ -72,16 +69,6 @@ def table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) ->
 
 def _cell(text: str, width: int, right: bool) -> str:
     return text.rjust(width) if right else text.ljust(width)
-
-
-def _finding(error: BaseException, debug: bool) -> str:
-    """What an exception that is none of aezip's own has to say."""
-    if isinstance(error, MemoryError):
-        return "not enough memory"
-    if isinstance(error, OSError) and error.strerror:
-        return finding_of(error) + (f" ('{click.format_filename(error.filename)}')" if error.filename else "")
-    hint = "" if debug else " (--debug shows where)"
-    return f"{type(error).__name__}: {error}".rstrip(": ") + hint
 
 
 def _fit(text: str, stream: TextIO) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..container import CELL, EXIF, ICC, LATENTS, QUALITY_TOP, XMP, Lat
+from .container import CELL, EXIF, ICC, LATENTS, QUALITY_TOP, XMP, Lat
 
 if TYPE_CHECKING:
-    from ..model import Installed
+    from .model import Installed
 
 _NAMES = {ICC: "ICC profile", EXIF: "EXIF", XMP: "XMP", LATENTS: "latents"}
 
@@ -66,7 +66,7 @@ def model_facts(model: Installed) -> dict[str, Any]:
 def installed_names() -> dict[bytes, str]:
     """Fingerprint → name of what is installed; empty if that cannot be found out."""
     try:
-        from ..model import installed
+        from .model import installed
 
         return {model.fingerprint: model.name for model in installed()}
     except Exception:

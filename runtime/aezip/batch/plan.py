@@ -6,19 +6,19 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
+from ..errors import UsageError
+from ..files import finding_of
 
 
 def outputs_of(inputs: Sequence[str], output: str | None, suffix: str) -> list[str]:
     """The output of each input.  `output` is a file for one input, or a folder for any number.
 
-    A folder that ends in a slash is made if it is not there. Raises click.UsageError.
+    A folder that ends in a slash is made if it is not there. Raises UsageError.
     """
     folder = output if output and (os.path.isdir(output) or output.endswith(_SLASHES)) else None
     if output and not folder:
         if len(inputs) > 1:
-            expectation = f"expected an existing folder or '{output}/'"
-            raise click.UsageError(f"--output names one file for {len(inputs)} inputs; {expectation}")
+            raise UsageError(f"--output names one file for {len(inputs)} inputs", f"an existing folder or '{output}/'")
         return [output]
     names = [_renamed(name, suffix) for name in inputs]
     if folder:
@@ -28,19 +28,11 @@ def outputs_of(inputs: Sequence[str], output: str | None, suffix: str) -> list[s
         key = os.path.normcase(os.path.realpath(name))
         if key in sources:
             pair = f"'{sources[key]}' and '{source}'"
-            raise click.UsageError(f"{pair} would both be written to '{name}'; expected a different output for each")
+            raise UsageError(f"{pair} would both be written to '{name}'", "a different output for each")
         sources[key] = source
     if folder:
         _make(folder)
     return names
-
-
-def same_file(first: str, second: str) -> bool:
-    """Whether both paths lead to one existing file."""
-    try:
-        return os.path.samefile(first, second)
-    except OSError:
-        return False
 
 
 _SLASHES = tuple(s for s in (os.sep, os.altsep, "/") if s)
@@ -56,4 +48,4 @@ def _make(folder: str) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as e:
-        raise click.UsageError(f"the folder '{folder}' cannot be made: {e.strerror}") from e
+        raise UsageError(f"the folder '{folder}' cannot be made ({finding_of(e)})", "a writable folder") from e

@@ -1,0 +1,52 @@
+"""`aezip decompress`: .lat files to image files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .. import images
+from ..batch.jobs import Decompression
+from ..batch.plan import outputs_of
+from ..errors import UsageError
+from .options import inputs_argument, run_options
+from .run import run_over
+
+
+@click.command()
+@inputs_argument("FILE...")
+# How a picture is decoded: each of these is a parameter of `decompress` and a field of `Decompression`.
+@click.option("--format", "kind", type=click.Choice(list(images.FORMATS), case_sensitive=False),
+              help="Kind of image file.  [default: by the suffix of --output, else png]")
+# With what, and where to.
+@click.option("-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the installed one that fits]")
+@run_options
+def decompress(inputs: tuple[str, ...], output: str | None, kind: str | None, **running: Any) -> None:
+    """Decompress .lat files to images.
+
+    The output stands beside the input, with the suffix of its format. A file is decoded with the model that wrote
+    it, if that is installed; --model names another package to look at.
+
+    \b
+    Examples:
+      aezip decompress holiday.lat
+      aezip decompress holiday.lat -o holiday.tiff
+      aezip decompress --format jpg -o web/ *.lat
+    """
+    targets = outputs_of(inputs, output, f".{kind or 'png'}")
+    for target in targets:
+        images.format_of(target, kind)
+    if kind and output and targets == [output]:
+        _check_agreement(output, kind)
+    run_over(inputs, targets, Decompression(format=kind), **running)
+
+
+def _check_agreement(output: str, kind: str) -> None:
+    """A suffix that names one format and an option that names another are a mistake."""
+    try:
+        named = images.format_of(output)
+    except UsageError:
+        return
+    if named != kind:
+        raise click.UsageError(f"'{output}' has the suffix of {named}, but --format says {kind}; expected one of them")

@@ -1,0 +1,44 @@
+"""Options that several commands share, each a decorator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta["aezip.debug"] = True
+
+
+debug_option = click.option(
+    "--debug", is_flag=True, expose_value=False, is_eager=True, callback=_set_debug, help="Show tracebacks of errors."
+)
+
+
+def inputs_argument(metavar: str) -> Callable[[F], F]:
+    """What is worked on."""
+    return click.argument("inputs", metavar=metavar, nargs=-1, required=True, type=click.Path(readable=False))
+
+
+output_option = click.option(
+    "-o", "--output", metavar="OUT", type=click.Path(readable=False), help="File or folder to write."
+)
+
+
+def run_options(command: F) -> F:
+    """Options of every command that runs a model over files; `run.run_over` takes them."""
+    for option in (
+        debug_option,
+        click.option("-v", "--verbose", is_flag=True, help="Say what is in each file."),
+        click.option("-f", "--force", is_flag=True, help="Overwrite existing files."),
+        click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: every core]"),
+        click.option("--provider", default="cpu", show_default=True, metavar="NAME", help="What runs the model."),
+        output_option,
+    ):
+        command = option(command)
+    return command
