@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,17 @@ def crops(drawn) -> Crops:
     return Crops([drawn(150, 140, seed=n) for n in range(3)], 64, 2)
 
 
-def test_two_legs_are_one(tmp_path: Path, crops: Crops) -> None:
+@pytest.mark.parametrize("optimiser", ["adam", "soap"])
+def test_two_legs_are_one(tmp_path: Path, crops: Crops, optimiser: str) -> None:
     """n + m steps in two legs equal n + m steps in one, bit for bit; the integer prior sets in between."""
-    whole = loop.Run(RECIPE, crops)
+    recipe = replace(RECIPE, optimiser=optimiser)
+    whole = loop.Run(recipe, crops)
     losses = [whole.train_step()["loss"] for _ in range(6)]
 
-    first = loop.Run(RECIPE, crops)
+    first = loop.Run(recipe, crops)
     again = [first.train_step()["loss"] for _ in range(3)]
     loop.save(first, tmp_path)
-    second = loop.Run(RECIPE, crops)
+    second = loop.Run(recipe, crops)
     second.restore(loop.load_state(tmp_path))
     again += [second.train_step()["loss"] for _ in range(3)]
 

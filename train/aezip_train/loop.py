@@ -29,6 +29,7 @@ from .data import Crops, Picture
 from .flagship import Config, Flagship, set_bfloat16
 from .integer import set_integer
 from .recipe import Recipe, build
+from .soap import Soap
 
 START_BATCHES = 16  # batches of crops that the classic start is measured on
 
@@ -57,12 +58,23 @@ class Run:
             self.model.load_state_dict(weights)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-        strided = self.model.strided()
-        groups = [
-            {"params": strided, "scale": self.recipe.strided_rate},
-            {"params": [p for p in self.model.parameters() if all(p is not s for s in strided)], "scale": 1.0},
+        self.optimisers = self._optimisers()
+
+    def _optimisers(self) -> list[torch.optim.Optimizer]:
+        """Adam on strided layers, gains and biases; the recipe's choice on the other convolutions."""
+        strided = {id(p) for p in self.model.strided()}
+        groups: dict[str, list[torch.nn.Parameter]] = {"strided": [], "convolutions": [], "others": []}
+        for p in self.model.parameters():
+            kind = "strided" if id(p) in strided else "convolutions" if p.dim() == 4 else "others"
+            groups[kind].append(p)
+        rate = self.recipe.learning_rate
+        adam: list[dict[str, Any]] = [
+            {"params": groups["strided"], "scale": self.recipe.strided_rate}, {"params": groups["others"], "scale": 1.0}
         ]
-        self.optimiser = torch.optim.Adam(groups, lr=self.recipe.learning_rate, fused=True)
+        convolutions: list[dict[str, Any]] = [{"params": groups["convolutions"], "scale": 1.0}]
+        if self.recipe.optimiser == "adam":
+            return [torch.optim.Adam(adam + convolutions, lr=rate, fused=True)]
+        return [torch.optim.Adam(adam, lr=rate, fused=True), Soap(convolutions, lr=rate)]
 
     def learning_rate(self) -> float:
         """Of the next step: warm-up, plateau, linear cool-down."""
@@ -73,7 +85,7 @@ class Run:
         return rate
 
     def train_step(self) -> dict[str, float]:
-        """One step of Adam on `bpp + λ·MSE₂₅₅`, one quality an image.  Returns scalars for the log."""
+        """One step on `bpp + λ·MSE₂₅₅`, one quality an image.  Returns scalars for the log."""
         r, model = self.recipe, self.model
         model.train()
         set_bfloat16(model, r.bfloat16)
@@ -88,16 +100,17 @@ class Run:
         mse = (out.image - x).square().mean((1, 2, 3)) * 64**2
         losses = (out.bpp + lam * mse) * (lam / ladder.LAMBDA_MIN) ** -r.rate_weight
         loss = losses.mean()
-        self.optimiser.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), r.clip_norm)
         if not math.isfinite(loss.item() + norm.item()):
             self.skipped += 1
-            self.optimiser.zero_grad(set_to_none=True)
+            model.zero_grad(set_to_none=True)
         else:
-            for group in self.optimiser.param_groups:
-                group["lr"] = self.learning_rate() * group["scale"]
-            self.optimiser.step()
+            for optimiser in self.optimisers:
+                for group in optimiser.param_groups:
+                    group["lr"] = self.learning_rate() * group["scale"]
+                optimiser.step()
             self._average()
         self.step += 1
         return {"loss": loss.item(), "bpp": out.bpp.mean().item(), "mse": mse.mean().item(), "norm": norm.item()}
@@ -127,7 +140,7 @@ class Run:
             "recipe": asdict(self.recipe),
             "model": self.model.state_dict(),
             "averaged": self.averaged,
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": [o.state_dict() for o in self.optimisers],
             "step": self.step,
             "skipped": self.skipped,
             "seconds": self.seconds,
@@ -139,7 +152,8 @@ class Run:
         """Go on from `state()`."""
         self.model.load_state_dict(state["model"])
         self.averaged = state["averaged"]
-        self.optimiser.load_state_dict(state["optimiser"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
         self.step, self.skipped, self.seconds = state["step"], state["skipped"], state["seconds"]
         self.rng.bit_generator.state = state["numpy"]
         torch.set_rng_state(state["torch"])

@@ -28,6 +28,7 @@ class Recipe:
     network: dict[str, int] = field(default_factory=dict)  # fields of the family's Config
     crop: int = 256  # pixels, a multiple of 64
     batch: int = 4
+    optimiser: str = "adam"  # of the convolutions' weights: adam or soap
     learning_rate: float = 1e-3
     strided_rate: float = 0.1  # the strided layers' share of it: they start as a transform already
     warmup_steps: int = 200
@@ -46,6 +47,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.crop <= 0 or self.crop % 64:
             raise ValueError(f"recipe {self.name}: crop is {self.crop}; expected a positive multiple of 64")
+        if self.optimiser not in ("adam", "soap"):
+            raise ValueError(f"recipe {self.name}: optimiser is '{self.optimiser}'; expected adam or soap")
 
 
 def read(name: str, overrides: dict[str, Any] | None = None) -> Recipe:
