@@ -66,6 +66,7 @@ def test_the_command_writes_its_files(tmp_path, drawn, tiny) -> None:
     assert result.exit_code == 0, result.output
     assert {f.name for f in (tmp_path / "out").iterdir()} == {
         "bench.json", "points.csv", "report.html", "psnr.png", "psnr.svg", "ms-ssim.png", "ms-ssim.svg",
+        "crops.png",
     }
     found = json.loads((tmp_path / "out" / "bench.json").read_text())
     assert [c["codec"] for c in found["curves"]] == ["tiny", "jpeg"]

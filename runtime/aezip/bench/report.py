@@ -88,6 +88,24 @@ def plot(
     pyplot.close(figure)
 
 
+def crops(strips: Sequence[tuple[str, list[tuple[str, Pixels]]]], path: Path) -> None:
+    """A PNG of the pictures' strips, one a row, pixel for pixel where it is shown at 130 dots an inch."""
+    pyplot = _pyplot()
+    columns = max(len(strip) for _, strip in strips)
+    figure, axes = pyplot.subplots(len(strips), columns, figsize=(2.2 * columns, 2.75 * len(strips)), dpi=130)
+    for row, (name, strip) in zip(np.reshape(axes, (len(strips), columns)), strips, strict=True):
+        for n, place in enumerate(row):
+            place.axis("off")
+            if n < len(strip):
+                label, pixels = strip[n]
+                place.imshow(pixels, interpolation="none")
+                what, _, figures = label.partition(": ")
+                place.set_title(f"{what}\n{figures.replace(' bpp, ', ' bpp' + chr(10)) or name}", fontsize=7)
+    figure.tight_layout(pad=0.4)
+    figure.savefig(path, format="png")
+    pyplot.close(figure)
+
+
 def _span(axes: Any, right: float) -> tuple[float, float]:
     """The range of what is drawn left of `right`, with some room."""
     values = [y for line in axes.lines for x, y in zip(*line.get_data(), strict=True) if x <= right]

@@ -23,7 +23,7 @@ def _numbers(_: click.Context, __: click.Parameter, value: str) -> tuple[float, 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="OUT",
-              help="Folder for bench.json, points.csv, plots and report.html.")
+              help="Folder for bench.json, points.csv, plots, crops and report.html.")
 @click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
 @click.option("-q", "--qualities", default="0,5,10,15,20,25,30,35,40,45,50,55,60,65,70,75,80,85,90,95,100",
               callback=_numbers, metavar="Q,Q,…", help="Qualities of the model.  [default: 0 to 100 in fives]")
@@ -89,5 +89,6 @@ def bench(
                 report.plot(drawn, output / f"ms-ssim.{kind}", kind, similarity=True, title=title)
         chosen = list(pictures.items())[:: max(1, len(pictures) // 6)][:6]
         strips = [(name, equal.strip(players, pixels, 0.3)) for name, pixels in chosen]
+        report.crops(strips[:2], output / "crops.png")
         (output / "report.html").write_text(report.page(drawn, rows, strips, f"aezip bench: {title}"), encoding="utf-8")
         say(f"written to {output}")
