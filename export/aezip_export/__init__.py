@@ -1,5 +1,5 @@
 """From a trained module to a model package, with proofs.
 
-Reading order: `builder` (ONNX graphs by hand), `graphs` (the flagship's four),
-`proofs` (what has to hold), `package` (the zip).
+Reading order: `builder` (ONNX graphs by hand), `graphs` (the flagship's five),
+`reach` (how far the transforms look), `proofs` (what has to hold), `package` (the zip).
 """

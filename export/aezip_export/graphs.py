@@ -1,4 +1,4 @@
-"""The flagship's four graphs: encoder, prior, context, decoder.
+"""The flagship's five graphs: encoder, hyper-encoder, prior, context, decoder.
 
 Each function mirrors the module of the same name in `aezip_train.flagship`. Images
 are uint8 [1, H, W, 3] and latents int16 [1, h, w, C] in 1/16 of a step; normalising,
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aezip.tables import INDEX_TOP
-from aezip_train.flagship import SLOPE, Context, Flagship, HyperEncoder, Parameters, Prior, Residual
+from aezip.tables import INDEX_TOP, SYMBOL_MAX
+from aezip_train.flagship import SLOPE, Context, Flagship, Parameters, Prior, Residual
 from aezip_train.integer import IntegerConv2d
 
 from .builder import Graph
@@ -29,12 +29,11 @@ def array(x: Tensor | None) -> NDArray[np.float32]:
 
 
 def encoder(model: Flagship, storage: str = "float16") -> bytes:
-    """image u8 [1, H, W, 3], gain [C], hyper_gain [Z] → latent i16 [1, H/16, W/16, C], hyper i16 [1, H/64, W/64, Z]"""
+    """image u8 [1, H, W, 3], gain [C] → latent i16 [1, H/16, W/16, C]"""
     c, net = model.config, model.encoder
     g = Graph("encoder")
     image = g.input("image", "uint8", [1, "H", "W", 3])
     gain = g.input("gain", "float32", [c.latent])
-    hyper_gain = g.input("hyper_gain", "float32", [c.hyper])
 
     x = g.pad_edge(g.cast(g.to_channels_first(image), "float32"), 4)
     # (x − 128) / 64 is folded into the stem: powers of two, so the stored weights stay exact
@@ -45,17 +44,19 @@ def encoder(model: Flagship, storage: str = "float16") -> bytes:
     x = g.conv(x, g.stored(array(net.down.weight), storage), g.constant(array(net.down.bias)), stride=2)
     x = residuals(g, x, net.latent, storage)
     y = g.node("Mul", x, g.per_channel(gain))
-
-    w = hyper_encoder(g, y, model.hyper_encoder, storage)
-    hyper = g.round(g.node("Mul", w, g.per_channel(hyper_gain)), -32767, 32767)
     latent = g.round(g.node("Mul", y, g.scalar(16)), -LATENT_MAX, LATENT_MAX)
     g.output("latent", g.to_channels_last(g.cast(latent, "int16")), "int16", [1, "h", "w", c.latent])
-    g.output("hyper", g.to_channels_last(g.cast(hyper, "int16")), "int16", [1, "a", "b", c.hyper])
     return g.build()
 
 
-def hyper_encoder(g: Graph, y: str, net: HyperEncoder, storage: str) -> str:
-    """y → hyper-latents before their gain"""
+def hyper_encoder(model: Flagship, storage: str = "float16") -> bytes:
+    """latent i16 [1, 4a, 4b, C], hyper_gain [Z] → hyper i16 [1, a, b, Z]"""
+    c, net = model.config, model.hyper_encoder
+    g = Graph("hyper")
+    latent = g.input("latent", "int16", [1, "h", "w", c.latent])
+    hyper_gain = g.input("hyper_gain", "float32", [c.hyper])
+
+    y = g.node("Mul", g.cast(g.to_channels_first(latent), "float32"), g.scalar(1 / 16))
     magnitude = g.node("Log", g.node("Add", g.node("Abs", y), g.scalar(1)))
     signed = g.node("Mul", magnitude, g.node("Sign", y))
     x = g.node("Concat", magnitude, signed, axis=1)
@@ -63,7 +64,9 @@ def hyper_encoder(g: Graph, y: str, net: HyperEncoder, storage: str) -> str:
         x = g.conv(x, g.stored(array(layer.weight), storage), g.constant(array(layer.bias)), stride=stride, pad=pad)
         if layer is not net.to_quarter:
             x = g.node("LeakyRelu", x, alpha=SLOPE)
-    return x
+    hyper = g.round(g.node("Mul", x, g.per_channel(hyper_gain)), -SYMBOL_MAX, SYMBOL_MAX)
+    g.output("hyper", g.to_channels_last(g.cast(hyper, "int16")), "int16", [1, "a", "b", c.hyper])
+    return g.build()
 
 
 def decoder(model: Flagship, storage: str = "float16") -> bytes:

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from aezip.ladder import LOG_LIMIT, UNIT, Ladder
-from aezip.model import DESCRIPTION, PACKAGE_VERSION, fingerprint_of
+from aezip.model import DESCRIPTION, PACKAGE_VERSION, TRANSFORMS, fingerprint_of
 from aezip.tables import Tables, gaussian_tables
 from aezip_train import ladder as float_ladder
 from aezip_train.flagship import Flagship
 
-from . import graphs
+from . import graphs, reach
 from .builder import OPSET
 
 # Tables up to this index cost less than their rare symbols save: σ ≤ 0.19, one in 120 is not zero.
@@ -48,6 +48,7 @@ def members_of(model: Flagship, card: str) -> dict[str, bytes]:
     """Every member but the description."""
     return {
         "encoder.onnx": graphs.encoder(model),
+        "hyper.onnx": graphs.hyper_encoder(model),
         "prior.onnx": graphs.prior(model),
         "context.onnx": graphs.context(model),
         "decoder.onnx": graphs.decoder(model),
@@ -85,6 +86,7 @@ def describe(model: Flagship, name: str, members: dict[str, bytes], facts: dict[
         "hyper_channels": c.hyper,
         "qualities": float_ladder.TOP + 1,
         "lambda": [float_ladder.LAMBDA_MIN, float_ladder.LAMBDA_MAX],
+        "margins": {name: reach.margin(members[f"{name}.onnx"]) for name in TRANSFORMS},
         "opset": OPSET,
         "digests": digests,
         **facts,

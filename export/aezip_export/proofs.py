@@ -3,7 +3,7 @@
 Each proof takes the trained module and the finished package and raises `ProofFailed`
 with the number that was found. Together: no sum of the prior can leave the integers
 that float32 holds; onnxruntime and torch give the same integers; the transforms agree
-within float tolerance; one file decoded by both differs by at most one level; and
+within float tolerance, and with themselves through windows; one file decoded by both differs by at most one level; and
 the package passes the runtime's own checks.
 """
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from aezip import codec as codecs
-from aezip import metrics
+from aezip import metrics, tiles
 from aezip import model as packages
 from aezip.graphs import Graphs
 from aezip.ladder import rung
@@ -95,12 +95,35 @@ def transforms_agree(model: Flagship, graphs: Graphs, pixels: codecs.Pixels) -> 
     Returns the largest relative difference.
     """
     step = rung(graphs.package.ladder, 500)
-    latent, _ = graphs.encoder(codecs.pad(pixels), step)
+    latent = graphs.encoder(codecs.pad(pixels), step)
     want = model.encoder(centre(codecs.pad(pixels)[None]))[0].permute(1, 2, 0).numpy() * step.gain * 16
     worst = float(np.abs(latent - want).max() - 0.5) / float(np.abs(want).max())
     if worst > TOLERANCE:
         raise ProofFailed(f"encoder: torch and onnxruntime differ by {worst:.2g}; the limit is {TOLERANCE}")
     return max(worst, 0.0)
+
+
+def windows_agree(graphs: Graphs, pixels: codecs.Pixels) -> None:
+    """A part seen through a window with its margin is that part of the whole: latents within one, pixels one level.
+
+    The picture has to be larger than the margins; the part is its middle.
+    """
+    step = rung(graphs.package.ladder, 500)
+    whole = graphs.encoder(codecs.pad(pixels), step)
+    (a, b), (c, d) = ((n // 2 - 1, n // 2 + 1) for n in whole.shape[:2])
+    latent = tiles.transform(graphs, pixels, (slice(a, b), slice(c, d)), step)
+    worst = int(np.abs(latent.astype(int) - whole[a:b, c:d]).max())
+    if worst > 1:
+        raise ProofFailed(f"encoder: latents through a window are {worst}/16 apart; the limit is 1/16")
+    margin = graphs.package.margin("decoder")
+    rows, columns = (
+        tiles.grown(slice(*part), margin, n) for part, n in zip(((a, b), (c, d)), whole.shape, strict=False)
+    )
+    image = graphs.decoder(whole, step)[16 * a : 16 * b, 16 * c : 16 * d].astype(int)
+    part = graphs.decoder(whole[rows, columns], step)[16 * (a - rows.start) :, 16 * (c - columns.start) :]
+    worst = int(np.abs(part[: image.shape[0], : image.shape[1]] - image).max())
+    if worst > 1:
+        raise ProofFailed(f"decoder: pixels through a window are {worst} levels apart; the limit is 1")
 
 
 @torch.no_grad()
@@ -129,6 +152,7 @@ def all_of(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]
     graphs = Graphs(packages.Package(packages.describe(path)))
     prior_is_exact(model, graphs)
     transforms_agree(model, graphs, pixels)
+    windows_agree(graphs, np.tile(pixels, (3, 2, 1)))
     return {"log2_bounds": log_bounds, "measured": decode_agrees(model, path, pixels)}
 
 

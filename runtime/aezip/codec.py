@@ -1,7 +1,7 @@
 """The codec: pictures ↔ bytes of a `.lat` file.
 
-    encode     pad → encoder graph → latents.encode (prior, tables, rANS) → container.pack
-    decode     container.unpack → latents.decode → decoder graph → crop
+    encode     tiles.encode (encoder, hyper-encoder, latents.encode) → container.pack
+    decode     container.unpack → tiles.decode (latents.decode, decoder)
 
 `encode` and `decode` work on arrays and need neither Pillow nor click; `compress` and
 `decompress` are the same for Pillow images.
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import container, latents, model
+from . import container, latents, model, tiles
 from .container import CELL, DEFAULT_MAX_PIXELS, Header, Lat, Section
 from .errors import ImageError, LimitExceeded, UsageError
 from .graphs import Graphs, check_settings
 from .ladder import Rung, rung
 from .model import Package
-from .tables import SYMBOL_MAX
+from .tiles import Region
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -55,7 +55,8 @@ class Codec:
         return self._own
 
     def encode(
-        self, pixels: Pixels, quality: float = 60, sections: tuple[Section, ...] = (), *, effort: int = 1
+        self, pixels: Pixels, quality: float = 60, sections: tuple[Section, ...] = (), *, effort: int = 1,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> bytes:
         """Pixels → a `.lat` file.
 
@@ -63,36 +64,34 @@ class Codec:
         should hold; effort: 0 rounds latents, 1 weighs the bits of each against its error.
         Raises ImageError, UsageError, LimitExceeded.
         """
-        pixels = check_pixels(pixels)
+        pixels = check_pixels(pixels, max_pixels)
         level = check_quality(quality)
         h, w, channels = pixels.shape
         graphs = self._graphs[self.package.fingerprint]
-        step = rung(self.package.ladder, level)
-        latent, hyper = graphs.encoder(pad(pixels), step)
-        latent = latent[: -(-h // 16), : -(-w // 16)]
-        hyper = np.clip(hyper, -SYMBOL_MAX, SYMBOL_MAX)
         tile = TILE if h * w > TILED_FROM else 0
-        streams = []
-        for rows, columns in latents.split(latent.shape[0], latent.shape[1], tile):
-            part = hyper[rows.start // 4 : -(-rows.stop // 4), columns.start // 4 : -(-columns.stop // 4)]
-            streams.append(latents.encode(graphs, latent[rows, columns], part, step, effort))
+        streams = tiles.encode(graphs, pixels, rung(self.package.ladder, level), tile, effort)
+        if tile:
+            graphs.close("encoder")
         header = Header(w, h, channels, level, self.package.fingerprint, tile)
         body = Section(container.LATENTS, latents.pack_streams(streams))
         return container.pack(Lat(header, (*sections, body)))
 
-    def decode(self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[Pixels, Lat]:
+    def decode(
+        self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, *, region: Region | None = None
+    ) -> tuple[Pixels, Lat]:
         """A `.lat` file → pixels uint8 [H, W, C], and its header and sections.
 
-        Raises FormatError and its kinds, UnknownFingerprint, PackageDamaged.
+        region: x, y, width, height of what is wanted, in pixels; only the tiles that it touches are decoded.
+        Raises FormatError and its kinds, UnknownFingerprint, PackageDamaged, UsageError.
         """
         lat = container.unpack(data, max_pixels)
         header = lat.header
+        region = check_region(region, header)
         graphs = self._for(header.fingerprint)
-        latent, step = decode_latents(graphs, lat)
-        image = graphs.decoder(latent, step)[: header.height, : header.width]
-        if header.channels == 1:
-            image = ((image.astype(np.uint16).sum(2, keepdims=True) + 1) // 3).astype(np.uint8)
-        return np.ascontiguousarray(image), lat
+        pixels = tiles.decode(graphs, lat, rung(graphs.package.ladder, header.quality), region)
+        if header.tile:
+            graphs.close("decoder")
+        return pixels, lat
 
     def compress(self, image: Image.Image | Pixels, quality: float = 60) -> bytes:
         """A Pillow image (or an array) → a `.lat` file, with the image's ICC profile, EXIF and XMP."""
@@ -132,13 +131,11 @@ def decode_latents(graphs: Graphs, lat: Lat) -> tuple[NDArray[np.int16], Rung]:
 
 def pad(pixels: Pixels) -> Pixels:
     """To multiples of 64 by repeating the last row and column, and to three channels.  [H, W, C] → [H', W', 3]"""
-    h, w, channels = pixels.shape
-    if channels == 1:
-        pixels = np.repeat(pixels, 3, axis=2)
-    return np.asarray(np.pad(pixels, ((0, -h % CELL), (0, -w % CELL), (0, 0)), mode="edge"))
+    rows, columns = (slice(0, -(-size // CELL) * CELL // tiles.STRIDE) for size in pixels.shape[:2])
+    return tiles.window_of(pixels, rows, columns)
 
 
-def check_pixels(pixels: Any) -> Pixels:
+def check_pixels(pixels: Any, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
     """uint8 [H, W], [H, W, 1] or [H, W, 3] → [H, W, C].  Raises ImageError, LimitExceeded."""
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
         raise ImageError(f"an array of {getattr(pixels, 'dtype', type(pixels).__name__)}", "uint8")
@@ -147,9 +144,22 @@ def check_pixels(pixels: Any) -> Pixels:
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or 0 in pixels.shape:
         raise ImageError(f"an array of shape {pixels.shape}", "[H, W, 3], [H, W, 1] or [H, W], not empty")
     h, w, _ = pixels.shape
-    if h * w > DEFAULT_MAX_PIXELS or max(h, w) > container.MAX_SIDE:
-        raise LimitExceeded(f"{w}×{h} pixels", f"at most {DEFAULT_MAX_PIXELS} pixels, {container.MAX_SIDE} a side")
+    if max(h, w) > container.MAX_SIDE:
+        raise LimitExceeded(f"{w}×{h} pixels", f"at most {container.MAX_SIDE} a side")
+    if h * w > max_pixels:
+        raise LimitExceeded(f"{w}×{h} pixels", f"at most {max_pixels}, or a higher --max-pixels")
     return np.asarray(pixels)
+
+
+def check_region(region: Region | None, header: Header) -> Region:
+    """The region, or the whole picture's.  Raises UsageError."""
+    if region is None:
+        return 0, 0, header.width, header.height
+    x, y, width, height = region
+    if min(x, y) < 0 or min(width, height) < 1 or x + width > header.width or y + height > header.height:
+        finding = f"region {x},{y},{width},{height}"
+        raise UsageError(finding, f"X,Y,W,H within the picture's {header.width}×{header.height} pixels")
+    return region
 
 
 def check_quality(quality: float) -> int:

@@ -33,7 +33,7 @@ QUALITY_TOP = 1000
 CELL = 64  # pixels that share a hyper-latent; the unit of tiles
 MAX_SIDE = 2**20
 MAX_TILE_PIXELS = 2**22
-DEFAULT_MAX_PIXELS = 2**26
+DEFAULT_MAX_PIXELS = 2**28
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def unpack(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Lat:
     """
     header = unpack_header(data)
     if header.width * header.height > max_pixels:
-        raise LimitExceeded(f"{header.width}×{header.height} pixels", f"at most {max_pixels} pixels")
+        raise LimitExceeded(f"{header.width}×{header.height} pixels", f"at most {max_pixels}, or a higher --max-pixels")
     sections: list[Section] = []
     position = HEADER.size
     while position < len(data):

@@ -32,7 +32,7 @@ INT16 = NDArray[np.int16]
 
 
 class Graphs:
-    """The four graphs of a package, opened lazily."""
+    """The five graphs of a package, opened lazily."""
 
     def __init__(
         self, package: Package, provider: str = "cpu", threads: int | None = None, optimisation: str = "all"
@@ -40,11 +40,17 @@ class Graphs:
         self.package, self.provider, self.threads, self.optimisation = package, provider, threads, optimisation
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
 
-    def encoder(self, image: NDArray[np.uint8], rung: Rung) -> tuple[INT16, INT16]:
-        """image [H, W, 3], sides multiples of 64 → latents in 1/16 [H/16, W/16, C], hyper-latents [H/64, W/64, Z]."""
-        inputs: dict[str, Any] = {"image": image[None], "gain": rung.gain, "hyper_gain": rung.hyper_gain}
-        latent, hyper = self._run("encoder", inputs, ["latent", "hyper"])
-        return latent[0], hyper[0]
+    def encoder(self, image: NDArray[np.uint8], rung: Rung) -> INT16:
+        """image [H, W, 3], sides multiples of 16 → latents in 1/16 of a step [H/16, W/16, C]."""
+        inputs: dict[str, Any] = {"image": image[None], "gain": rung.gain}
+        latent: INT16 = self._run("encoder", inputs, ["latent"])[0][0]
+        return latent
+
+    def hyper(self, latent: INT16, rung: Rung) -> INT16:
+        """Latents in 1/16 of a step [4a, 4b, C] → hyper-latents [a, b, Z], within ±SYMBOL_MAX."""
+        inputs: dict[str, Any] = {"latent": latent[None], "hyper_gain": rung.hyper_gain}
+        hyper: INT16 = self._run("hyper", inputs, ["hyper"])[0][0]
+        return hyper
 
     def prior(self, hyper: INT16, rung: Rung) -> tuple[INT16, NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
         """hyper [a, b, Z] → mean in 1/16 [4a, 4b, C], table index [4a, 4b, C], and what the context wants to know."""
@@ -73,6 +79,10 @@ class Graphs:
         image: NDArray[np.uint8] = self._run("decoder", inputs, ["image"])[0][0]
         return image
 
+    def close(self, name: str) -> None:
+        """Give a graph's memory back; it opens again when it is needed."""
+        self._sessions.pop(name, None)
+
     def _run(self, name: str, inputs: dict[str, Any], outputs: Sequence[str]) -> list[Any]:
         session = self._session(name)
         try:
@@ -85,7 +95,7 @@ class Graphs:
 
     def _session(self, name: str) -> onnxruntime.InferenceSession:
         if name not in self._sessions:
-            provider = self.provider if name in ("encoder", "decoder") else "cpu"
+            provider = self.provider if name in ("encoder", "hyper", "decoder") else "cpu"
             self._sessions[name] = open_session(self.package, name, provider, self.threads, self.optimisation)
         return self._sessions[name]
 
@@ -116,6 +126,8 @@ def open_session(
 
     options = ort.SessionOptions()
     options.log_severity_level = 4
+    options.enable_mem_pattern = False  # planned for one size, it doubles the memory of the first run
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # graphs of two stages run at once
     levels = ort.GraphOptimizationLevel
     options.graph_optimization_level = {
         "disabled": levels.ORT_DISABLE_ALL, "basic": levels.ORT_ENABLE_BASIC,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .container import EXIF, ICC, XMP, Lat, Section
+from .container import DEFAULT_MAX_PIXELS, EXIF, ICC, XMP, Lat, Section
 from .errors import AezipError, ImageError, OutputError, UsageError
 from .files import atomic_write, read_bytes
 
@@ -69,7 +69,7 @@ _REFUSED = {
 
 def from_pillow(image: Image.Image) -> Picture:
     """Pixels and metadata of a Pillow image.  Raises ImageError if they cannot be kept."""
-    import numpy as np
+    from .strips import array_of
 
     with _pillow_errors():
         frames = getattr(image, "n_frames", 1)
@@ -84,10 +84,9 @@ def from_pillow(image: Image.Image) -> Picture:
             image, original = image.convert("RGBA"), image
             if image.getchannel("A").getextrema() != (255, 255):
                 raise ImageError("has transparency", "an opaque picture")
-            plain = image.getchannel("R") if original.mode in _GREY else image.convert("RGB")
         else:
-            original, plain = image, image.convert("L" if image.mode in _GREY else "RGB")
-        pixels = np.array(plain, np.uint8).reshape(plain.height, plain.width, -1)
+            original = image
+        pixels = array_of(image, "L" if original.mode in _GREY else "RGB")
     info = original.info
     return Picture(pixels, _bytes(info.get("icc_profile")), _bytes(info.get("exif")), _bytes(info.get("xmp")))
 
@@ -110,15 +109,18 @@ def read(path: str | os.PathLike[str]) -> Picture:
         raise
 
 
-def parse(data: bytes) -> Picture:
+def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     """The picture of an image file's bytes.  Raises ImageError."""
     if not data:
         raise ImageError("the file is empty", _KNOWN)
-    with _pillow_errors():
+    with _limit(max_pixels), _pillow_errors():
         from PIL import Image
 
         image = Image.open(io.BytesIO(data))
-    return from_pillow(image)
+        if image.width * image.height > max_pixels:
+            size = f"{image.width}×{image.height} pixels"
+            raise ImageError(size, f"at most {max_pixels}, or a higher --max-pixels")
+        return from_pillow(image)
 
 
 def write(
@@ -214,6 +216,18 @@ def _bytes(value: object) -> bytes | None:
 
 
 @contextlib.contextmanager
+def _limit(max_pixels: int) -> Iterator[None]:
+    """Inside, Pillow's own rule against decompression bombs stands at this limit."""
+    from PIL import Image
+
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+@contextlib.contextmanager
 def _pillow_errors() -> Iterator[None]:
     """Inside, whatever Pillow raises becomes an ImageError, and it warns of nothing."""
     from PIL import Image, UnidentifiedImageError
@@ -227,7 +241,7 @@ def _pillow_errors() -> Iterator[None]:
         except UnidentifiedImageError as e:
             raise ImageError("not an image that can be read", _KNOWN) from e
         except Image.DecompressionBombError as e:
-            top = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-            raise ImageError("has too many pixels", f"at most {top:,}") from e
+            most = Image.MAX_IMAGE_PIXELS
+            raise ImageError("has too many pixels", f"at most {most}, or a higher --max-pixels") from e
         except Exception as e:  # its plugins raise nearly any class over damaged data
             raise ImageError(f"the image data is damaged or cut short ({e})", "a whole image") from e

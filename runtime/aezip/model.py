@@ -29,7 +29,9 @@ SUFFIX = ".aezm"
 PACKAGE_VERSION = 1
 DESCRIPTION = "model.json"
 DECODING = ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz")
-MEMBERS = (*DECODING, "encoder.onnx", "CARD.md")
+MEMBERS = (*DECODING, "encoder.onnx", "hyper.onnx", "CARD.md")
+TRANSFORMS = ("encoder", "decoder")
+MAX_MARGIN = 64  # latents
 MAX_MEMBER_BYTES = 2**28
 # What zipfile, json and numpy raise on bytes that nobody wrote on purpose.
 UNREADABLE = (
@@ -88,6 +90,12 @@ def describe(path: Path) -> Installed:
         raise PackageDamaged(f"cannot be read ({error.strerror})", "a readable file", file=str(path)) from None
     except UNREADABLE:
         raise PackageDamaged("not a whole model package", "a file written by aezip-export", file=str(path)) from None
+    margins = description.get("margins")
+    for transform in TRANSFORMS:
+        margin = margins.get(transform) if isinstance(margins, dict) else None
+        if type(margin) is not int or not 0 <= margin <= MAX_MARGIN:
+            finding = f"{DESCRIPTION} says a margin of {margin} for the {transform}"
+            raise PackageDamaged(finding, f"0 to {MAX_MARGIN} latents", file=str(path))
     if version != PACKAGE_VERSION:
         raise PackageDamaged(f"package version {version}", f"{PACKAGE_VERSION}; update aezip", file=str(path))
     return Installed(name, path, fingerprint, path.stat().st_size, description)
@@ -154,6 +162,10 @@ class Package:
         if hashlib.sha256(data).hexdigest() != self.about.description["digests"][name]:
             raise PackageDamaged(f"{name} does not match its digest", "the bytes it was exported with", file=str(path))
         return data
+
+    def margin(self, transform: str) -> int:
+        """Latents that the encoder or decoder must see around a part to make it as in the whole picture."""
+        return int(self.about.description["margins"][transform])
 
     @cached_property
     def _arrays(self) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def test_a_trained_model_compresses(run: Path, tmp_path: Path, drawn) -> None:
 def test_graphs_use_listed_operators_and_hold_their_weights(run: Path, tmp_path: Path) -> None:
     export(loop.load_model(run)[0], tmp_path / "x.aezm", name="x", facts=FACTS)
     with zipfile.ZipFile(tmp_path / "x.aezm") as package:
-        for name in ("encoder", "prior", "context", "decoder"):
+        for name in ("encoder", "hyper", "prior", "context", "decoder"):
             graph = onnx.load_from_string(package.read(f"{name}.onnx")).graph
             assert {node.op_type for node in graph.node} <= OPERATORS
             assert not any(c.external_data for c in graph.initializer)

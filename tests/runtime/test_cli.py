@@ -45,7 +45,8 @@ class CodecStub:
             raise UsageError("999 threads", "fewer")
 
     def encode(
-        self, pixels: NDArray[np.uint8], quality: float = 60, sections: tuple[Section, ...] = (), *, effort: int = 1
+        self, pixels: NDArray[np.uint8], quality: float = 60, sections: tuple[Section, ...] = (), *, effort: int = 1,
+        max_pixels: int = 2**28,
     ) -> bytes:
         if CodecStub.failure is not None:
             raise CodecStub.failure
@@ -53,13 +54,16 @@ class CodecStub:
         header = Header(pixels.shape[1], pixels.shape[0], pixels.shape[2], round(quality * 10), FINGERPRINT)
         return pack(Lat(header, (*sections, Section(LATENTS, zlib.compress(pixels.tobytes())))))
 
-    def decode(self, data: bytes) -> tuple[NDArray[np.uint8], Lat]:
+    def decode(
+        self, data: bytes, max_pixels: int = 2**28, *, region: tuple[int, int, int, int] | None = None
+    ) -> tuple[NDArray[np.uint8], Lat]:
         if CodecStub.failure is not None:
             raise CodecStub.failure
-        lat = unpack(data)
+        lat = unpack(data, max_pixels)
         h = lat.header
         pixels = np.frombuffer(zlib.decompress(lat.latents), np.uint8).reshape(h.height, h.width, h.channels)
-        return pixels, lat
+        x, y, width, height = region or (0, 0, h.width, h.height)
+        return pixels[y : y + height, x : x + width], lat
 
 
 @dataclass(frozen=True)
@@ -566,3 +570,19 @@ def test_a_pipe_that_nobody_reads() -> None:
     result = shell(closed + "from aezip.cli import main; main(prog_name='aezip')", "info", "a.lat")
     assert result.returncode == 1
     assert result.stderr == b""
+
+
+def test_a_region_and_the_limit_on_pixels() -> None:
+    pixels = draw("a.png")
+    assert run("compress", "a.png").exit_code == 0
+    result = run("decompress", "a.lat", "-o", "part.png", "--region", "3, 4,10,12")
+    assert result.exit_code == 0, result.output
+    with Image.open("part.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), pixels[4:16, 3:13])
+    for wrong in ("1,2,3", "1,2,3,x", "-1,0,3,3"):
+        assert run("decompress", "a.lat", "-o", "x.png", f"--region={wrong}").exit_code == 2
+    for args in (("compress", "a.png", "-f"), ("decompress", "a.lat", "-o", "x.png")):
+        result = run(*args, "--max-pixels", "659")
+        assert result.exit_code == 1
+        assert "33×20 pixels; expected at most 659, or a higher --max-pixels" in result.output
+        assert not Path("x.png").exists()

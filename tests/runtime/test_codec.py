@@ -53,7 +53,8 @@ def test_size_is_what_the_tables_predict(codec, drawn) -> None:
     for quality in (30, 100):
         step = rung(codec.package.ladder, quality * 10)
         graphs = Graphs(codec.package)
-        latent, hyper = graphs.encoder(codecs.pad(pixels), step)
+        latent = graphs.encoder(codecs.pad(pixels), step)
+        hyper = graphs.hyper(latent, step)
         phases = latents.symbols(graphs, latent, hyper, step)
         bits = sum(codec.package.tables.bits(*phase) for phase in phases)
         assert 8 * (len(codec.encode(pixels, quality)) - 44) == pytest.approx(bits, rel=0.02, abs=8 * 24)
@@ -68,7 +69,8 @@ def test_latents_are_the_same_everywhere(codec, drawn, threads, optimisation) ->
     ours = Graphs(codec.package, threads=1, optimisation="disabled")
     for quality in (15, 600, 1000):
         step = rung(codec.package.ladder, quality)
-        latent, hyper = other.encoder(codecs.pad(pixels), step)
+        latent = other.encoder(codecs.pad(pixels), step)
+        hyper = other.hyper(latent, step)
         stream = latents.encode(other, latent, hyper, step)
         want = latents.decode(ours, stream, *latent.shape[:2], step)
         np.testing.assert_array_equal(latents.decode(other, stream, *latent.shape[:2], step), want)

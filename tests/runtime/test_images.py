@@ -19,7 +19,7 @@ from PIL import Image, ImageCms
 from aezip import images
 from aezip.container import Header, Lat, Section
 from aezip.errors import ImageError, OutputError, OutputExists, UsageError
-from aezip.images import Picture, from_pillow, picture_of, read, sections_of, to_pillow, write
+from aezip.images import Picture, build, from_pillow, parse, picture_of, read, sections_of, to_pillow, write
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a>\xc3\xa9</a></x:xmpmeta>'
 
@@ -247,17 +247,20 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         read(tmp_path / "a.png")
 
 
-@pytest.mark.parametrize("limit", [10, 400])
-def test_too_many_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
-    write(tmp_path / "a.png", Picture(drawn()))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+@pytest.mark.parametrize("pillow", [1, 10**9, None])
+@pytest.mark.parametrize("limit", [10, 659, 660])
+def test_too_many_pixels(monkeypatch: pytest.MonkeyPatch, limit: int, pillow: int | None) -> None:
+    """The limit is ours, whatever Pillow's is."""
+    data, _ = build(Picture(drawn()), "png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", pillow)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        if limit == 10:
-            with pytest.raises(ImageError, match="too many pixels; expected at most 20"):
-                read(tmp_path / "a.png")
+        if limit < 660:
+            with pytest.raises(ImageError, match=rf"pixels; expected at most {limit}, or a higher --max-pixels"):
+                parse(data, limit)
         else:
-            assert read(tmp_path / "a.png").pixels.shape == (20, 33, 3)
+            assert parse(data, limit).pixels.shape == (20, 33, 3)
+    assert pillow == Image.MAX_IMAGE_PIXELS
 
 
 def test_write_refuses(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_a_file_that_is_no_package(tmp_path: Path) -> None:
             Codec(str(tmp_path / name))
 
 
-@pytest.mark.parametrize("member", ["encoder.onnx", "prior.onnx", "context.onnx", "decoder.onnx", "tables.npz"])
+@pytest.mark.parametrize("member", [name for name in model.MEMBERS if name != "CARD.md"])
 @pytest.mark.parametrize("missing", [True, False])
 def test_damaged_and_missing_members(tiny: str, tmp_path: Path, member: str, missing: bool) -> None:
     with zipfile.ZipFile(tiny) as package:
@@ -75,7 +75,8 @@ def test_a_damaged_zip(tiny: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"version": 99}, {"digests": {}}, {"digests": None}, {"name": None, "version": "x"}]
+    "change", [{"version": 99}, {"digests": {}}, {"digests": None}, {"name": None, "version": "x"},
+               {"margins": None}, {"margins": {"encoder": 7}}, {"margins": {"encoder": 7, "decoder": 10**6}}]
 )
 def test_wrong_descriptions(tiny: str, tmp_path: Path, change: dict[str, object]) -> None:
     with zipfile.ZipFile(tiny) as package:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .. import images
-from ..container import MAX_SIDE, Lat, unpack
+from ..container import DEFAULT_MAX_PIXELS, MAX_SIDE, Lat, unpack
 
 if TYPE_CHECKING:
     from ..codec import Codec
@@ -41,10 +41,14 @@ class Compression:
 
     quality: float = 60
     effort: int = 1
+    max_pixels: int = DEFAULT_MAX_PIXELS
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
-        picture = images.parse(data)
-        lat = codec.encode(picture.pixels, self.quality, images.sections_of(picture), effort=self.effort)
+        picture = images.parse(data, self.max_pixels)
+        sections = images.sections_of(picture)
+        lat = codec.encode(
+            picture.pixels, self.quality, sections, effort=self.effort, max_pixels=self.max_pixels
+        )
         return Made(lat, unpack(lat, MAX_SIDE**2), len(lat))
 
 
@@ -53,9 +57,11 @@ class Decompression:
     """A `.lat` file → an image file."""
 
     format: str | None = None  # a key of images.FORMATS; None: by the target's suffix
+    region: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels; None: all
+    max_pixels: int = DEFAULT_MAX_PIXELS
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
-        pixels, lat = codec.decode(data)
+        pixels, lat = codec.decode(data, self.max_pixels, region=self.region)
         format = images.format_of(target, self.format)
         image, lost = images.build(images.picture_of(pixels, lat), format)
         notes = (f"{format} cannot carry {', '.join(name.upper() for name in lost)}",) if lost else ()

@@ -9,7 +9,7 @@ import click
 
 from ..batch.jobs import Compression
 from ..batch.plan import outputs_of
-from .options import inputs_argument, run_options
+from .options import inputs_argument, max_pixels_option, run_options
 from .run import run_over
 
 
@@ -26,10 +26,13 @@ def _quality(_: click.Context, __: click.Parameter, value: float) -> float:
               help="From smallest to best, in steps of 0.1.")
 @click.option("--effort", type=click.IntRange(0, 1), default=1, show_default=True,
               help="0 rounds; 1 weighs bits against errors.")
+@max_pixels_option
 # With what, and where to.
 @click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
 @run_options
-def compress(inputs: tuple[str, ...], output: str | None, quality: float, effort: int, **running: Any) -> None:
+def compress(
+    inputs: tuple[str, ...], output: str | None, quality: float, effort: int, max_pixels: int, **running: Any
+) -> None:
     """Compress images to .lat files.
 
     The output stands beside the input, with the suffix .lat. ICC profile, EXIF and XMP are kept.
@@ -40,5 +43,5 @@ def compress(inputs: tuple[str, ...], output: str | None, quality: float, effort
       aezip compress -q 85 holiday.png -o best.lat
       aezip compress -o archive/ *.png *.jpg
     """
-    job = Compression(quality=quality, effort=effort)
+    job = Compression(quality=quality, effort=effort, max_pixels=max_pixels)
     run_over(inputs, outputs_of(inputs, output, ".lat"), job, **running)

@@ -10,8 +10,20 @@ from .. import images
 from ..batch.jobs import Decompression
 from ..batch.plan import outputs_of
 from ..errors import UsageError
-from .options import inputs_argument, run_options
+from .options import inputs_argument, max_pixels_option, run_options
 from .run import run_over
+
+Region = tuple[int, int, int, int]
+
+
+def _region(_: click.Context, __: click.Parameter, value: str | None) -> Region | None:
+    if value is None:
+        return None
+    parts = value.split(",")
+    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
+        raise click.BadParameter(f"'{value}'; expected X,Y,W,H in whole pixels")
+    x, y, width, height = map(int, parts)
+    return x, y, width, height
 
 
 @click.command()
@@ -19,10 +31,15 @@ from .run import run_over
 # How a picture is decoded: each of these is a parameter of `decompress` and a field of `Decompression`.
 @click.option("--format", "kind", type=click.Choice(list(images.FORMATS), case_sensitive=False),
               help="Kind of image file.  [default: by the suffix of --output, else png]")
+@click.option("--region", metavar="X,Y,W,H", callback=_region, help="Decode this part only, in pixels.")
+@max_pixels_option
 # With what, and where to.
 @click.option("-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the installed one that fits]")
 @run_options
-def decompress(inputs: tuple[str, ...], output: str | None, kind: str | None, **running: Any) -> None:
+def decompress(
+    inputs: tuple[str, ...], output: str | None, kind: str | None, region: Region | None, max_pixels: int,
+    **running: Any,
+) -> None:
     """Decompress .lat files to images.
 
     The output stands beside the input, with the suffix of its format. A file is decoded with the model that wrote
@@ -33,13 +50,14 @@ def decompress(inputs: tuple[str, ...], output: str | None, kind: str | None, **
       aezip decompress holiday.lat
       aezip decompress holiday.lat -o holiday.tiff
       aezip decompress --format jpg -o web/ *.lat
+      aezip decompress --region 4000,3000,512,512 map.lat -o part.png
     """
     targets = outputs_of(inputs, output, f".{kind or 'png'}")
     for target in targets:
         images.format_of(target, kind)
     if kind and output and targets == [output]:
         _check_agreement(output, kind)
-    run_over(inputs, targets, Decompression(format=kind), **running)
+    run_over(inputs, targets, Decompression(format=kind, region=region, max_pixels=max_pixels), **running)
 
 
 def _check_agreement(output: str, kind: str) -> None:

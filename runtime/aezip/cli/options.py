@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from ..container import DEFAULT_MAX_PIXELS
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -27,6 +29,12 @@ def inputs_argument(metavar: str) -> Callable[[F], F]:
 
 output_option = click.option(
     "-o", "--output", metavar="OUT", type=click.Path(readable=False), help="File or folder to write."
+)
+
+
+max_pixels_option = click.option(
+    "--max-pixels", type=click.IntRange(min=1), default=DEFAULT_MAX_PIXELS, show_default=True, metavar="N",
+    help="Refuse larger pictures.",
 )
 
 

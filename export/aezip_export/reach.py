@@ -1,0 +1,78 @@
+"""How far a transform looks: the margin that a part of a picture needs around it.
+
+In: the bytes of a graph. Out: its margin in latents. Which rows of the input one latent (or the
+16 rows of pixels that it stands for) depends on is followed backwards, node by node, in whole
+numbers (receptive-field arithmetic, Dumoulin and Visin 2016). Columns are like rows. An
+operator that is not known here is an error, not a guess.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import onnx
+from numpy.typing import NDArray
+from onnx import NodeProto, helper, numpy_helper
+
+STRIDE = 16  # pixels to a latent
+POINTWISE = frozenset(("Abs", "Add", "Cast", "Clip", "Concat", "Floor", "LeakyRelu", "Log", "Mul", "Sign"))
+
+Rows = tuple[int, int]  # first and last
+
+
+def margin(graph: bytes) -> int:
+    """Latents that a part needs around it on every side to come out as in the whole picture.
+
+    graph: an encoder (image → latent) or a decoder (latent → image). Raises ValueError for what cannot be told.
+    """
+    model = onnx.load_from_string(graph)
+    if model.graph.output[0].name == "latent":
+        first, last = needed(model, (0, 0))
+        return math.ceil(max(0, -first, last - (STRIDE - 1)) / STRIDE)
+    first, last = needed(model, (0, STRIDE - 1))
+    return max(0, -first, last)
+
+
+def needed(model: onnx.ModelProto, rows: Rows) -> Rows:
+    """Rows of the first input that `rows` of the first output depend on, far from any border."""
+    constants = {c.name: numpy_helper.to_array(c) for c in model.graph.initializer}
+    moved = {model.graph.input[0].name}  # tensors that have rows
+    for node in model.graph.node:
+        if node.op_type == "Cast" and node.input[0] in constants:
+            constants[node.output[0]] = constants[node.input[0]]
+        if moved.intersection(node.input):
+            moved.add(node.output[0])
+    found = {model.graph.output[0].name: rows}
+    for node in reversed(model.graph.node):
+        if node.output[0] in found:
+            below = _through(node, found[node.output[0]], constants)
+            for name in moved.intersection(node.input):
+                first, last = found.get(name, below)
+                found[name] = min(first, below[0]), max(last, below[1])
+    return found[model.graph.input[0].name]
+
+
+def _through(node: NodeProto, rows: Rows, constants: dict[str, NDArray[Any]]) -> Rows:
+    """Rows of a node's input that rows of its output are made of."""
+    first, last = rows
+    given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    if node.op_type in POINTWISE:
+        return rows
+    if node.op_type == "Conv":
+        kernel, pads, strides = constants[node.input[1]].shape[2:], given["pads"], given["strides"]
+        if len({*kernel}) == len({*pads}) == len({*strides}) == 1:
+            return first * strides[0] - pads[0], last * strides[0] - pads[0] + kernel[0] - 1
+    if node.op_type == "DepthToSpace":
+        return first // given["blocksize"], last // given["blocksize"]
+    if node.op_type == "Transpose" and list(given["perm"]) in ([0, 3, 1, 2], [0, 2, 3, 1]):
+        return rows
+    if node.op_type == "Pad":
+        pads = constants[node.input[1]].tolist()
+        if pads == [0, 0, pads[2], pads[2]] * 2:
+            return first - pads[2], last - pads[2]
+    if node.op_type == "Slice":
+        starts, _, axes = (constants[name].tolist() for name in node.input[1:])
+        if starts[0] == starts[1] >= 0 and axes == [1, 2]:
+            return first + starts[0], last + starts[0]
+    raise ValueError(f"the receptive field of {node.op_type} ({node.output[0]}) cannot be told")
