@@ -93,6 +93,12 @@ class Codec:
             graphs.close("decoder")
         return pixels, lat
 
+    def check(self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Lat:
+        """Decode all of a `.lat` file but its pixels: checksums, structure, every symbol.  Raises as `decode`."""
+        lat = container.unpack(data, max_pixels)
+        decode_latents(self._for(lat.header.fingerprint), lat)
+        return lat
+
     def compress(self, image: Image.Image | Pixels, quality: float = 60) -> bytes:
         """A Pillow image (or an array) → a `.lat` file, with the image's ICC profile, EXIF and XMP."""
         if isinstance(image, np.ndarray):

@@ -5,6 +5,7 @@
     ├── OutputError              the output cannot be written
     │   └── OutputExists
     ├── UsageError               a parameter outside its range
+    ├── TargetMissed             no quality reaches the target
     ├── ProviderError            the asked-for execution provider is not there
     ├── ModelError               the model package
     │   ├── ModelNotFound        no installed model of that name
@@ -54,6 +55,10 @@ class OutputExists(OutputError):
 
 class UsageError(AezipError, ValueError):
     """A parameter outside its range."""
+
+
+class TargetMissed(AezipError):
+    """No quality reaches the target."""
 
 
 class ProviderError(AezipError):

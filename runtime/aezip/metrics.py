@@ -18,7 +18,10 @@ def psnr_db(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     """Peak signal-to-noise ratio of two 8-bit pictures of one shape, over all channels, in dB; inf when equal."""
     if a.shape != b.shape:
         raise ValueError(f"pictures of one shape expected, got {a.shape} and {b.shape}")
-    mse = float(np.mean((a.astype(np.int32) - b.astype(np.int32)) ** 2))
+    rows = max(1, 2**20 // max(1, a[:1].size))  # at a time, so that a large picture takes no more memory
+    bands = range(0, len(a), rows)
+    total = sum(int(((a[i : i + rows].astype(np.int32) - b[i : i + rows]) ** 2).sum(dtype=np.int64)) for i in bands)
+    mse = total / a.size
     return math.inf if mse == 0 else 10 * math.log10(255**2 / mse)
 
 

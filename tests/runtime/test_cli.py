@@ -204,7 +204,7 @@ def test_formats(args: list[str], kind: str, name: str) -> None:
     [
         (["compress"], "Missing argument"),
         (["compress", "a.png", "-q", "101"], "0<=x<=100"),
-        (["compress", "a.png", "-q", "nan"], "0<=x<=100"),
+        (["compress", "a.png", "-q", "nan"], "nan is not a number"),
         (["compress", "a.png", "--threads", "0"], "x>=1"),
         (["compress", "a.png", "--threads", "999"], "999 threads; expected fewer"),
         (["compress", "a.png", "b.png", "-o", "x.lat"], "names one file for 2 inputs"),

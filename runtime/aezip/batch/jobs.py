@@ -12,18 +12,23 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .. import images
 from ..container import DEFAULT_MAX_PIXELS, MAX_SIDE, Lat, unpack
+from ..targets import PSNR, Target, reach
 
 if TYPE_CHECKING:
     from ..codec import Codec
+
+
+DONE, KEPT = "done", "kept"
 
 
 @dataclass(frozen=True)
 class Made:
     """What a job made of one file."""
 
-    data: bytes
+    data: bytes | None  # None: there is nothing to write
     lat: Lat
     coded: int  # bytes of the .lat file
+    status: str = DONE
     notes: tuple[str, ...] = ()  # what the user should know
     figures: dict[str, Any] = field(default_factory=dict)  # what was measured besides
 
@@ -41,15 +46,42 @@ class Compression:
 
     quality: float = 60
     effort: int = 1
+    target: Target | None = None  # instead of `quality`
+    keep_smaller: bool = False  # an input that is smaller than its .lat file stays as it is
+    verify: bool = False
     max_pixels: int = DEFAULT_MAX_PIXELS
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
+        from ..verify import verify
+
         picture = images.parse(data, self.max_pixels)
         sections = images.sections_of(picture)
-        lat = codec.encode(
-            picture.pixels, self.quality, sections, effort=self.effort, max_pixels=self.max_pixels
-        )
-        return Made(lat, unpack(lat, MAX_SIDE**2), len(lat))
+
+        def psnr_db(lat: bytes) -> float:
+            return verify(codec, lat, picture.pixels, similarity=False).psnr_db
+
+        def encode(quality: float) -> bytes:
+            return codec.encode(
+                picture.pixels, quality, sections, effort=self.effort, max_pixels=self.max_pixels
+            )
+
+        figures: dict[str, Any] = {}
+        if self.target:
+            height, width = picture.pixels.shape[:2]
+            hit = reach(self.target, height * width, encode, psnr_db)
+            lat = hit.data
+            figures = {"target": str(self.target), "reached": hit.value, "tries": hit.tries}
+            if self.target.kind == PSNR:
+                figures["psnr_db"] = hit.value
+        else:
+            lat = encode(self.quality)
+        if self.verify:
+            figures["psnr_db"] = psnr_db(lat)
+        parsed = unpack(lat, MAX_SIDE**2)
+        if self.keep_smaller and len(lat) > len(data):
+            note = f"the .lat file would be larger ({len(lat):,} B); the input is kept"
+            return Made(None, parsed, len(lat), KEPT, (note,), figures)
+        return Made(lat, parsed, len(lat), figures=figures)
 
 
 @dataclass(frozen=True)
@@ -65,4 +97,20 @@ class Decompression:
         format = images.format_of(target, self.format)
         image, lost = images.build(images.picture_of(pixels, lat), format)
         notes = (f"{format} cannot carry {', '.join(name.upper() for name in lost)}",) if lost else ()
-        return Made(image, lat, len(data), notes)
+        return Made(image, lat, len(data), notes=notes)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A `.lat` file → nothing, if it is whole."""
+
+    original: str | None = None  # an image file
+
+    def run(self, codec: Codec, data: bytes, target: str) -> Made:
+        if self.original is None:
+            return Made(None, codec.check(data), len(data))
+        from ..verify import verify
+
+        report = verify(codec, data, images.read(self.original).pixels)
+        figures = {"psnr_db": report.psnr_db, "ms_ssim": report.ms_ssim}
+        return Made(None, report.lat, len(data), figures=figures)

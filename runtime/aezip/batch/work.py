@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from ..errors import AezipError, FormatError, ImageError, OutputError
 from ..files import atomic_write, check_output, finding_of, read_bytes
 from ..listing import facts_of
-from .jobs import Compression, Job
+from .jobs import DONE, Compression, Job
 
 if TYPE_CHECKING:
     from ..codec import Codec
 
-DONE, FAILED = "done", "failed"
+FAILED = "failed"
 DEBUG_HINT = " (--debug shows where)"  # ends the line of an error that nobody expected
 
 
@@ -28,7 +28,7 @@ class Task:
     """One file to do."""
 
     source: str
-    target: str
+    target: str  # "" if the job writes nothing
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Outcome:
     """What became of one file."""
 
     task: Task
-    status: str  # DONE or FAILED
+    status: str  # DONE, KEPT or FAILED
     before: int = 0  # bytes of the input
     after: int = 0  # bytes of the output
     time_s: float = 0.0
@@ -64,6 +64,8 @@ class Work:
 
     def check(self, task: Task) -> None:
         """Find out, before any work, what would keep the task from being done.  Raises OutputError."""
+        if not task.target:
+            return
         if same_file(task.source, task.target):
             raise OutputError("the output would replace the input", "another name with --output", file=task.source)
         check_output(task.target, force=self.force)
@@ -75,10 +77,12 @@ class Work:
             self.check(task)
             data = read_bytes(task.source, ImageError if isinstance(self.job, Compression) else FormatError)
             made = self.job.run(codec, data, task.target)
-            atomic_write(task.target, made.data, force=self.force)
+            if made.data is not None:
+                atomic_write(task.target, made.data, force=self.force)
             facts = {**facts_of(task.source, made.lat, made.coded, {}), **made.figures}
             time_s = perf_counter() - start
-            return Outcome(task, DONE, len(data), len(made.data), time_s, facts, made.notes)
+            after = len(data) if made.data is None else len(made.data)
+            return Outcome(task, made.status, len(data), after, time_s, facts, made.notes)
         except BrokenPipeError:
             raise
         except Exception as error:

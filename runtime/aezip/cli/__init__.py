@@ -20,6 +20,7 @@ from .decompress import decompress
 from .info import info, models
 from .messages import complain, say
 from .options import debug_option
+from .verify import verify
 
 COMPLETION = """\b
 Completion of commands, options and file names, in the shell's start-up file:
@@ -64,5 +65,5 @@ def main() -> None:
     """
 
 
-for command in (compress, decompress, info, models, bench):
+for command in (compress, decompress, info, verify, models, bench):
     main.add_command(command)

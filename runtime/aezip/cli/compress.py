@@ -6,32 +6,48 @@ import math
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from ..batch.jobs import Compression
 from ..batch.plan import outputs_of
-from .options import inputs_argument, max_pixels_option, run_options
+from ..targets import BPP, PSNR, SIZE, Target, parse_size
+from .options import inputs_argument, max_pixels_option, write_options
 from .run import run_over
 
 
-def _quality(_: click.Context, __: click.Parameter, value: float) -> float:
-    if math.isnan(value):
-        raise click.BadParameter("nan is not in the range 0<=x<=100.")
+def _number(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a number to aim at.")
     return value
+
+
+def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    return None if value is None else parse_size(value)
 
 
 @click.command()
 @inputs_argument("IMAGE...")
 # How a picture is coded: each of these is a parameter of `compress` and a field of `Compression`.
-@click.option("-q", "--quality", type=click.FloatRange(0, 100), default=60, show_default=True, callback=_quality,
+@click.option("-q", "--quality", type=click.FloatRange(0, 100), default=60, show_default=True, callback=_number,
               help="From smallest to best, in steps of 0.1.")
+@click.option("--target-size", metavar="SIZE", callback=_size,
+              help="Best quality within SIZE: 200KB (1000), 200KiB (1024).")
+@click.option("--target-bpp", type=click.FloatRange(0, min_open=True), metavar="RATE", callback=_number,
+              help="Best quality within RATE bits per pixel.")
+@click.option("--target-psnr", type=click.FloatRange(0, min_open=True), metavar="DB", callback=_number,
+              help="Lowest quality with a PSNR of DB or more.")
+@click.option("--keep-smaller", is_flag=True, help="Write no .lat file that is larger than its input.")
+@click.option("--verify", is_flag=True, help="Decode each file before it gets its name; say its PSNR.")
 @click.option("--effort", type=click.IntRange(0, 1), default=1, show_default=True,
               help="0 rounds; 1 weighs bits against errors.")
 @max_pixels_option
 # With what, and where to.
 @click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
-@run_options
+@write_options
 def compress(
-    inputs: tuple[str, ...], output: str | None, quality: float, effort: int, max_pixels: int, **running: Any
+    inputs: tuple[str, ...], output: str | None, quality: float, effort: int, target_size: int | None,
+    target_bpp: float | None, target_psnr: float | None, keep_smaller: bool, verify: bool, max_pixels: int,
+    **running: Any,
 ) -> None:
     """Compress images to .lat files.
 
@@ -41,7 +57,18 @@ def compress(
     Examples:
       aezip compress holiday.png
       aezip compress -q 85 holiday.png -o best.lat
+      aezip compress --target-size 200KB holiday.png
       aezip compress -o archive/ *.png *.jpg
     """
-    job = Compression(quality=quality, effort=effort, max_pixels=max_pixels)
+    target = _target({SIZE: target_size, BPP: target_bpp, PSNR: target_psnr})
+    job = Compression(quality, effort, target=target, keep_smaller=keep_smaller, verify=verify, max_pixels=max_pixels)
     run_over(inputs, outputs_of(inputs, output, ".lat"), job, **running)
+
+
+def _target(wanted: dict[str, float | None]) -> Target | None:
+    """The one target that was asked for, if any."""
+    targets = [Target(kind, value) for kind, value in wanted.items() if value is not None]
+    chosen = click.get_current_context().get_parameter_source("quality") is not ParameterSource.DEFAULT
+    if len(targets) + chosen > 1:
+        raise click.UsageError("expected one of --quality, --target-size, --target-bpp and --target-psnr")
+    return targets[0] if targets else None

@@ -10,7 +10,7 @@ from .. import images
 from ..batch.jobs import Decompression
 from ..batch.plan import outputs_of
 from ..errors import UsageError
-from .options import inputs_argument, max_pixels_option, run_options
+from .options import inputs_argument, max_pixels_option, write_options
 from .run import run_over
 
 Region = tuple[int, int, int, int]
@@ -35,7 +35,7 @@ def _region(_: click.Context, __: click.Parameter, value: str | None) -> Region 
 @max_pixels_option
 # With what, and where to.
 @click.option("-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the installed one that fits]")
-@run_options
+@write_options
 def decompress(
     inputs: tuple[str, ...], output: str | None, kind: str | None, region: Region | None, max_pixels: int,
     **running: Any,

@@ -40,13 +40,20 @@ max_pixels_option = click.option(
 
 def run_options(command: F) -> F:
     """Options of every command that runs a model over files; `run.run_over` takes them."""
-    for option in (
-        debug_option,
-        click.option("-v", "--verbose", is_flag=True, help="Say what is in each file."),
-        click.option("-f", "--force", is_flag=True, help="Overwrite existing files."),
-        click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: every core]"),
-        click.option("--provider", default="cpu", show_default=True, metavar="NAME", help="What runs the model."),
-        output_option,
-    ):
+    for option in _RUNNING:
         command = option(command)
     return command
+
+
+def write_options(command: F) -> F:
+    """Those of a command that writes a file for each input, too."""
+    return run_options(output_option(force_option(command)))
+
+
+force_option = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
+_RUNNING = (
+    debug_option,
+    click.option("-v", "--verbose", is_flag=True, help="Say what is in each file."),
+    click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: every core]"),
+    click.option("--provider", default="cpu", show_default=True, metavar="NAME", help="What runs the model."),
+)

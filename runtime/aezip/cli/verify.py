@@ -1,0 +1,31 @@
+"""`aezip verify`: are .lat files whole?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ..batch.jobs import Verification
+from .options import inputs_argument, run_options
+from .run import run_over
+
+
+@click.command()
+@inputs_argument("FILE...")
+@click.option("--original", metavar="IMAGE", type=click.Path(readable=False),
+              help="The picture FILE was made from: say PSNR and MS-SSIM.")
+@run_options
+def verify(inputs: tuple[str, ...], original: str | None, **running: Any) -> None:
+    """Check .lat files: checksums, structure, and every symbol of the streams.
+
+    Nothing is written. Exit code 1 if a file is damaged.
+
+    \b
+    Examples:
+      aezip verify archive/*.lat
+      aezip verify holiday.lat --original holiday.png
+    """
+    if original is not None and len(inputs) > 1:
+        raise click.UsageError("--original is one picture; expected one FILE")
+    run_over(inputs, [""] * len(inputs), Verification(original), model=None, **running)
