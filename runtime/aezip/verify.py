@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import metrics
-from .container import Lat
+from .container import DEFAULT_MAX_PIXELS, Lat
 from .errors import ImageError
 
 if TYPE_CHECKING:
@@ -27,12 +27,14 @@ class Report:
     ms_ssim: float | None  # None if it was not asked for, NaN when the picture is too small
 
 
-def verify(codec: Codec, data: bytes, original: Pixels, *, similarity: bool = True) -> Report:
+def verify(
+    codec: Codec, data: bytes, original: Pixels, *, similarity: bool = True, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> Report:
     """Decode a file and compare it with the picture it was made from, uint8 [H, W, C].
 
     Raises FormatError and its kinds, UnknownFingerprint, and ImageError if the original has another shape.
     """
-    pixels, lat = codec.decode(data)
+    pixels, lat = codec.decode(data, max_pixels)
     if original.shape != pixels.shape:
         raise ImageError(f"the original is {_size(original)}, the file {_size(pixels)}", "the picture it was made from")
     return Report(lat, metrics.psnr_db(original, pixels), metrics.ms_ssim(original, pixels) if similarity else None)

@@ -34,6 +34,7 @@ class CodecStub:
     made: tuple[Any, ...] = ()
     qualities: tuple[float, ...] = ()
     failure: BaseException | None = None
+    padding = 0  # bytes
 
     def __init__(self, model: str | None = "photo", provider: str = "cpu", threads: int | None = None) -> None:
         CodecStub.made = (model, provider, threads)
@@ -52,7 +53,11 @@ class CodecStub:
             raise CodecStub.failure
         CodecStub.qualities += (quality,)
         header = Header(pixels.shape[1], pixels.shape[0], pixels.shape[2], round(quality * 10), FINGERPRINT)
-        return pack(Lat(header, (*sections, Section(LATENTS, zlib.compress(pixels.tobytes())))))
+        body = zlib.compress(pixels.tobytes()) + bytes(CodecStub.padding)
+        return pack(Lat(header, (*sections, Section(LATENTS, body))))
+
+    def check(self, data: bytes, max_pixels: int = 2**28) -> Lat:
+        return self.decode(data, max_pixels)[1]
 
     def decode(
         self, data: bytes, max_pixels: int = 2**28, *, region: tuple[int, int, int, int] | None = None
@@ -61,7 +66,8 @@ class CodecStub:
             raise CodecStub.failure
         lat = unpack(data, max_pixels)
         h = lat.header
-        pixels = np.frombuffer(zlib.decompress(lat.latents), np.uint8).reshape(h.height, h.width, h.channels)
+        pixels = np.frombuffer(zlib.decompressobj().decompress(lat.latents), np.uint8)
+        pixels = pixels.reshape(h.height, h.width, h.channels)
         x, y, width, height = region or (0, 0, h.width, h.height)
         return pixels[y : y + height, x : x + width], lat
 
@@ -515,7 +521,7 @@ def test_table() -> None:
     assert table([]) == []
 
 
-@pytest.mark.parametrize("args", [(), ("compress",), ("decompress",), ("info",), ("models",)])
+@pytest.mark.parametrize("args", [(), ("compress",), ("decompress",), ("info",), ("verify",), ("models",)])
 def test_help(args: tuple[str, ...]) -> None:
     short, long = run(*args, "-h"), run(*args, "--help")
     assert short.exit_code == long.exit_code == 0
@@ -586,3 +592,29 @@ def test_a_region_and_the_limit_on_pixels() -> None:
         assert result.exit_code == 1
         assert "33×20 pixels; expected at most 659, or a higher --max-pixels" in result.output
         assert not Path("x.png").exists()
+
+
+def test_targets_and_keeping_and_verifying() -> None:
+    draw("a.png")
+    result = run("compress", "a.png", "--target-size", "1MB", "--verify")
+    assert result.exit_code == 0, result.output
+    assert "quality 100.0  inf dB" in result.stderr
+    before = Path("a.png").stat().st_size
+    Path("b.png").write_bytes(Path("a.png").read_bytes())
+    CodecStub.padding = before
+    result = run("compress", "b.png", "--keep-smaller")
+    CodecStub.padding = 0
+    assert result.exit_code == 0, result.output
+    assert "aezip: note: b.lat: the .lat file would be larger" in result.stderr
+    assert not Path("b.lat").exists()
+    result = run("verify", "a.lat")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("a.lat  whole")
+    assert "MS-SSIM" in run("verify", "a.lat", "--original", "a.png").stderr
+    assert "expected one FILE" in run("verify", "a.lat", "a.lat", "--original", "a.png").stderr
+    draw("c.png", 9)
+    assert "the original is 33 × 9 pixels" in error_of(run("verify", "a.lat", "--original", "c.png"))
+    assert "a target within that range" in error_of(run("compress", "c.png", "--target-size", "9"))
+    for options in (("--target-size", "9KB", "--target-bpp", "1"), ("-q", "9", "--target-psnr", "30")):
+        assert "expected one of --quality" in run("compress", "c.png", *options).stderr
+    assert run("compress", "c.png", "--target-psnr", "inf").exit_code == 2

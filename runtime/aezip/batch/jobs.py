@@ -58,7 +58,7 @@ class Compression:
         sections = images.sections_of(picture)
 
         def psnr_db(lat: bytes) -> float:
-            return verify(codec, lat, picture.pixels, similarity=False).psnr_db
+            return verify(codec, lat, picture.pixels, similarity=False, max_pixels=self.max_pixels).psnr_db
 
         def encode(quality: float) -> bytes:
             return codec.encode(
@@ -105,12 +105,14 @@ class Verification:
     """A `.lat` file → nothing, if it is whole."""
 
     original: str | None = None  # an image file
+    max_pixels: int = DEFAULT_MAX_PIXELS
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
         if self.original is None:
-            return Made(None, codec.check(data), len(data))
+            return Made(None, codec.check(data, self.max_pixels), len(data))
         from ..verify import verify
 
-        report = verify(codec, data, images.read(self.original).pixels)
+        original = images.read(self.original).pixels
+        report = verify(codec, data, original, max_pixels=self.max_pixels)
         figures = {"psnr_db": report.psnr_db, "ms_ssim": report.ms_ssim}
         return Made(None, report.lat, len(data), figures=figures)

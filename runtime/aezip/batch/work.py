@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import AezipError, FormatError, ImageError, OutputError
 from ..files import atomic_write, check_output, finding_of, read_bytes
 from ..listing import facts_of
-from .jobs import DONE, Compression, Job
+from .jobs import Compression, Job
 
 if TYPE_CHECKING:
     from ..codec import Codec

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..batch.jobs import Job
+from ..batch.jobs import KEPT, Job
 from ..batch.work import Outcome, Task, Work
 from ..listing import installed_names, lines_of
 from .messages import Failures, complain_of, say
@@ -38,6 +38,10 @@ def _tell(outcome: Outcome, verbose: bool, names: dict[bytes, str]) -> None:
     """One outcome, to stderr."""
     if outcome.error:
         complain_of(outcome.error, outcome.trace)
+        return
+    for note in outcome.notes:
+        say(f"aezip: note: {click.format_filename(outcome.task.target)}: {note}")
+    if outcome.status == KEPT:
         return
     facts, names_of = outcome.facts, [n for n in (outcome.task.source, outcome.task.target) if n]
     line = " → ".join(click.format_filename(name) for name in names_of)

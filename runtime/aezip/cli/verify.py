@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ..batch.jobs import Verification
-from .options import inputs_argument, run_options
+from .options import inputs_argument, max_pixels_option, run_options
 from .run import run_over
 
 
@@ -15,8 +15,10 @@ from .run import run_over
 @inputs_argument("FILE...")
 @click.option("--original", metavar="IMAGE", type=click.Path(readable=False),
               help="The picture FILE was made from: say PSNR and MS-SSIM.")
+@max_pixels_option
+@click.option("-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the installed one that fits]")
 @run_options
-def verify(inputs: tuple[str, ...], original: str | None, **running: Any) -> None:
+def verify(inputs: tuple[str, ...], original: str | None, max_pixels: int, **running: Any) -> None:
     """Check .lat files: checksums, structure, and every symbol of the streams.
 
     Nothing is written. Exit code 1 if a file is damaged.
@@ -28,4 +30,4 @@ def verify(inputs: tuple[str, ...], original: str | None, **running: Any) -> Non
     """
     if original is not None and len(inputs) > 1:
         raise click.UsageError("--original is one picture; expected one FILE")
-    run_over(inputs, [""] * len(inputs), Verification(original), model=None, **running)
+    run_over(inputs, [""] * len(inputs), Verification(original, max_pixels), **running)

@@ -1,0 +1,57 @@
+"""How near --target-size and --target-psnr land, over a folder of pictures.
+
+    python tools/measure_targets.py FOLDER [--limit N] [--bpp 0.15,0.4,0.9] [--psnr 30,34,38]
+
+Prints the worst and mean of size / target (1 at most), of PSNR − target (0 dB at least), and the encodings taken.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from aezip import Codec, images
+from aezip.errors import TargetMissed
+from aezip.targets import PSNR, SIZE, Target, reach
+from aezip.verify import verify
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--bpp", default="0.15,0.4,0.9")
+    parser.add_argument("--psnr", default="30,34,38")
+    options = parser.parse_args()
+    codec = Codec()
+    found: dict[str, list[tuple[float, int]]] = {SIZE: [], PSNR: []}
+    missed = 0
+    for file in sorted(options.folder.iterdir())[: options.limit]:
+        pixels = images.read(file).pixels
+        area = pixels.shape[0] * pixels.shape[1]
+        targets = [Target(SIZE, float(rate) * area // 8) for rate in options.bpp.split(",")]
+        targets += [Target(PSNR, float(psnr)) for psnr in options.psnr.split(",")]
+        for target in targets:
+            try:
+                hit = reach(
+                    target, area, lambda quality, pixels=pixels: codec.encode(pixels, quality),
+                    lambda data, pixels=pixels: verify(codec, data, pixels, similarity=False).psnr_db,
+                )
+            except TargetMissed as error:
+                missed += 1
+                print(f"{file.name}: {error}", flush=True)
+                continue
+            if hit.quality in (0, 100):  # the end of the ladder comes before the target
+                missed += 1
+                continue
+            off = hit.value / target.value if target.kind == SIZE else hit.value - target.value
+            found[target.kind].append((off, hit.tries))
+    for kind, worst in ((SIZE, min), (PSNR, max)):
+        offs, tries = zip(*found[kind], strict=True)
+        print(f"{kind}: worst {worst(offs):.4f}, mean {sum(offs) / len(offs):.4f}, {len(offs)} searches, "
+              f"{sum(tries) / len(tries):.1f} encodings each, at most {max(tries)}")
+    print(f"out of reach or at an end of the ladder: {missed}")
+
+
+if __name__ == "__main__":
+    main()
