@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .container import CELL, EXIF, ICC, LATENTS, QUALITY_TOP, XMP, Lat
+from .container import ALPHA, CELL, EXIF, ICC, LATENTS, QUALITY_TOP, RESOLUTION, XMP, Lat
+from .images import Resolution
 
 if TYPE_CHECKING:
     from .model import Installed
 
-_NAMES = {ICC: "ICC profile", EXIF: "EXIF", XMP: "XMP", LATENTS: "latents"}
+_NAMES = {
+    ICC: "ICC profile", EXIF: "EXIF", XMP: "XMP", RESOLUTION: "resolution", ALPHA: "alpha", LATENTS: "latents",
+}
 
 
 def facts_of(file: str, lat: Lat, size: int, models: dict[bytes, str]) -> dict[str, Any]:
@@ -23,12 +26,20 @@ def facts_of(file: str, lat: Lat, size: int, models: dict[bytes, str]) -> dict[s
         "width": h.width,
         "height": h.height,
         "channels": h.channels,
+        "alpha": lat.section(ALPHA) is not None,
+        "resolution": _resolution(lat),
         "quality": h.quality * 100 / QUALITY_TOP,
         "tile": h.tile * CELL,
         "fingerprint": h.fingerprint.hex(),
         "model": models.get(h.fingerprint),
         "sections": [{"type": s.type.decode(), "bytes": len(s.data)} for s in lat.sections],
     }
+
+
+def _resolution(lat: Lat) -> str | None:
+    """In words."""
+    data = lat.section(RESOLUTION)
+    return str(Resolution.unpack(data)) if data is not None else None
 
 
 def bpp_of(lat: Lat, size: int) -> float:
@@ -39,15 +50,18 @@ def bpp_of(lat: Lat, size: int) -> float:
 def lines_of(facts: dict[str, Any]) -> list[str]:
     """The facts as lines to read."""
     sections = [(_NAMES.get(s["type"].encode(), s["type"]), s["type"], s["bytes"]) for s in facts["sections"]]
-    rows = (
-        ("picture", f"{facts['width']} × {facts['height']} pixels, {'grey' if facts['channels'] == 1 else 'RGB'}"),
+    kind = ("grey" if facts["channels"] == 1 else "RGB") + (" and alpha" if facts["alpha"] else "")
+    rows = [
+        ("picture", f"{facts['width']} × {facts['height']} pixels, {kind}"),
         ("size", f"{facts['bytes']:,} B, {facts['bpp']:.3f} bpp"),
         ("quality", f"{facts['quality']:.1f}"),
         ("model", f"{facts['fingerprint']} ({facts['model'] or 'not installed'})"),
         ("tiles", f"of {facts['tile']} pixels" if facts["tile"] else "none"),
         ("version", str(facts["version"])),
         ("sections", ", ".join(f"{kind} {size:,} B ({name})" for name, kind, size in sections)),
-    )
+    ]
+    if facts["resolution"]:
+        rows.insert(1, ("printed", facts["resolution"]))
     return [facts["file"], *(f"  {name:<9} {value}" for name, value in rows)]
 
 

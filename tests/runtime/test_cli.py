@@ -259,10 +259,9 @@ BROKEN_IMAGES: dict[str, tuple[Callable[[str], object], str]] = {
     "empty": (lambda name: Path(name).write_bytes(b""), "the file is empty; expected an image"),
     "text": (lambda name: Path(name).write_text("hello"), "not an image that can be read; expected an image"),
     "cut": (_cut, "the image data is damaged or cut short"),
-    "cmyk": (_saved("CMYK", "jpeg"), "has CMYK colours; expected 8-bit grey or RGB"),
-    "deep": (_saved("I;16"), "has 16-bit samples; expected 8-bit grey or RGB"),
-    "clear": (_saved("RGBA"), "has transparency; expected an opaque picture"),
-    "frames": (_frames, "has 2 frames or pages; expected a single picture"),
+    "cmyk": (_saved("CMYK", "jpeg"), "has CMYK colours and no ICC profile that says which; expected RGB"),
+    "deep": (_saved("I;16"), "has 16-bit samples; expected 8-bit samples, or --to-8bit"),
+    "frames": (_frames, "has 2 frames or pages; expected a single picture, or --frame 1 to 2"),
 }
 
 
@@ -273,6 +272,38 @@ def test_a_broken_image_is_one_line(kind: str) -> None:
     before = os.listdir()
     assert error_of(run("compress", "a.png")).startswith(f"a.png: {finding}")
     assert os.listdir() == before
+
+
+def test_how_a_picture_is_taken_in() -> None:
+    _frames("a.gif")
+    assert run("compress", "--frame", "2", "a.gif").exit_code == 0
+    Image.fromarray(np.full((9, 9), 65535, np.uint16)).save("b.png")
+    result = run("compress", "--to-8bit", "b.png")
+    assert result.exit_code == 0
+    assert "aezip: note: b.lat: 16-bit samples of 0 to 65535 made 8-bit\n" in result.stderr
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    draw("c.png", exif=exif.tobytes(), icc_profile=b"profile", dpi=(300, 300))
+    sizes = {"--upright": 20, "--strip": 20, "--force": 33}
+    for option, width in sizes.items():
+        assert run("compress", "-f", option, "c.png").exit_code == 0
+        lat = unpack(Path("c.lat").read_bytes())
+        assert lat.header.width == width
+        assert len(lat.sections) == (1 if option == "--strip" else 4)
+
+
+def test_transparency_needs_a_format_that_holds_it() -> None:
+    image = Image.new("RGBA", (9, 9), (9, 8, 7, 128))
+    image.save("a.png")
+    assert run("compress", "a.png").exit_code == 0
+    assert "RGB and alpha" in run("info", "a.lat").stdout
+    assert error_of(run("decompress", "a.lat", "-o", "b.jpg")) == (
+        "a.lat: the picture is partly transparent, which jpg cannot hold; expected one of png, webp, tiff"
+    )
+    assert run("decompress", "a.lat", "-o", "b.png").exit_code == 0
+    with Image.open("b.png") as again:
+        assert again.mode == "RGBA"
+        assert again.getpixel((4, 4)) == (9, 8, 7, 128)
 
 
 def test_no_permission_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -463,6 +494,8 @@ def test_info_as_json_leaves_out_what_is_broken() -> None:
         "width": 2,
         "height": 2,
         "channels": 3,
+        "alpha": False,
+        "resolution": None,
         "quality": 60.5,
         "tile": 1024,
         "fingerprint": "0001020304050607",

@@ -50,11 +50,12 @@ class Compression:
     keep_smaller: bool = False  # an input that is smaller than its .lat file stays as it is
     verify: bool = False
     max_pixels: int = DEFAULT_MAX_PIXELS
+    intake: images.Intake = images.AS_IT_IS  # how the image is taken in
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
         from ..verify import verify
 
-        picture = images.parse(data, self.max_pixels)
+        picture = images.parse(data, self.max_pixels, self.intake)
         sections = images.sections_of(picture)
 
         def psnr_db(lat: bytes) -> float:
@@ -80,8 +81,8 @@ class Compression:
         parsed = unpack(lat, MAX_SIDE**2)
         if self.keep_smaller and len(lat) > len(data):
             note = f"the .lat file would be larger ({len(lat):,} B); the input is kept"
-            return Made(None, parsed, len(lat), KEPT, (note,), figures)
-        return Made(lat, parsed, len(lat), figures=figures)
+            return Made(None, parsed, len(lat), KEPT, (*picture.notes, note), figures)
+        return Made(lat, parsed, len(lat), notes=picture.notes, figures=figures)
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,8 @@ class Decompression:
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
         pixels, lat = codec.decode(data, self.max_pixels, region=self.region)
         format = images.format_of(target, self.format)
-        image, lost = images.build(images.picture_of(pixels, lat), format)
-        notes = (f"{format} cannot carry {', '.join(name.upper() for name in lost)}",) if lost else ()
+        image, lost = images.build(images.picture_of(pixels, lat, self.region), format)
+        notes = (f"{format} cannot carry {', '.join(lost)}",) if lost else ()
         return Made(image, lat, len(data), notes=notes)
 
 

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from ..batch.jobs import Compression
 from ..batch.plan import outputs_of
+from ..images import Intake
 from ..targets import BPP, PSNR, SIZE, Target, parse_size
 from .options import inputs_argument, max_pixels_option, write_options
 from .run import run_over
@@ -41,17 +42,23 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 @click.option("--effort", type=click.IntRange(0, 1), default=1, show_default=True,
               help="0 rounds; 1 weighs bits against errors.")
 @max_pixels_option
+# How an image is taken in: each of these is a parameter of `compress` and a field of `images.Intake`.
+@click.option("--frame", type=click.IntRange(min=1), metavar="N", help="Take the N-th of several frames or pages.")
+@click.option("--to-8bit", is_flag=True, help="Make 16-bit and floating-point samples 8-bit.")
+@click.option("--upright", is_flag=True, help="Turn the picture as its EXIF orientation says, and reset that.")
+@click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF, XMP and resolution; implies --upright.")
 # With what, and where to.
 @click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
 @write_options
 def compress(
     inputs: tuple[str, ...], output: str | None, quality: float, effort: int, target_size: int | None,
     target_bpp: float | None, target_psnr: float | None, keep_smaller: bool, verify: bool, max_pixels: int,
-    **running: Any,
+    frame: int | None, to_8bit: bool, upright: bool, strip: bool, **running: Any,
 ) -> None:
     """Compress images to .lat files.
 
-    The output stands beside the input, with the suffix .lat. ICC profile, EXIF and XMP are kept.
+    The output stands beside the input, with the suffix .lat. Transparency is kept without loss; ICC profile, EXIF,
+    XMP and resolution are kept as they are. CMYK becomes sRGB through its ICC profile.
 
     \b
     Examples:
@@ -59,9 +66,13 @@ def compress(
       aezip compress -q 85 holiday.png -o best.lat
       aezip compress --target-size 200KB holiday.png
       aezip compress -o archive/ *.png *.jpg
+      aezip compress --frame 1 --to-8bit scan.tiff
     """
-    target = _target({SIZE: target_size, BPP: target_bpp, PSNR: target_psnr})
-    job = Compression(quality, effort, target=target, keep_smaller=keep_smaller, verify=verify, max_pixels=max_pixels)
+    job = Compression(
+        quality, effort, target=_target({SIZE: target_size, BPP: target_bpp, PSNR: target_psnr}),
+        keep_smaller=keep_smaller, verify=verify, max_pixels=max_pixels,
+        intake=Intake(frame, to_8bit, upright, strip),
+    )
     run_over(inputs, outputs_of(inputs, output, ".lat"), job, **running)
 
 

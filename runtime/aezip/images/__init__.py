@@ -1,0 +1,20 @@
+"""Pictures: the one place of the runtime that knows Pillow, which is loaded at first use.
+
+    picture.py      `Picture` ↔ sections of a `.lat` file
+    reading.py      image files and Pillow images → `Picture`
+    colour.py       every mode that Pillow has → grey or RGB, and alpha
+    metadata.py     resolution ↔ bytes; the EXIF orientation; what files of each format know
+    writing.py      `Picture` → Pillow images and image files
+"""
+
+from __future__ import annotations
+
+from .metadata import Resolution
+from .picture import Picture, picture_of, sections_of
+from .reading import AS_IT_IS, Intake, from_pillow, parse, read
+from .writing import FORMATS, build, format_of, to_pillow, write
+
+__all__ = [
+    "AS_IT_IS", "FORMATS", "Intake", "Picture", "Resolution", "build", "format_of", "from_pillow", "parse",
+    "picture_of", "read", "sections_of", "to_pillow", "write",
+]

@@ -1,0 +1,56 @@
+"""A picture as it goes into a `.lat` file and comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..container import ALPHA, EXIF, ICC, RESOLUTION, XMP, Lat, Section
+from .metadata import Resolution
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels and what belongs to them."""
+
+    pixels: NDArray[np.uint8]  # [H, W, C], C 1 or 3
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    alpha: NDArray[np.uint8] | None = None  # [H, W], 255 opaque; None: there is no such channel
+    resolution: Resolution | None = None
+    notes: tuple[str, ...] = ()  # what was changed to take it in
+
+
+def sections_of(picture: Picture) -> tuple[Section, ...]:
+    """Alpha and metadata as sections of a `.lat` file."""
+    pairs = [(ICC, picture.icc), (EXIF, picture.exif), (XMP, picture.xmp)]
+    if picture.resolution:
+        pairs.append((RESOLUTION, picture.resolution.pack()))
+    if picture.alpha is not None:
+        from .. import alpha
+
+        pairs.append((ALPHA, alpha.encode(picture.alpha)))
+    return tuple(Section(kind, data) for kind, data in pairs if data)
+
+
+def picture_of(
+    pixels: NDArray[np.uint8], lat: Lat, region: tuple[int, int, int, int] | None = None
+) -> Picture:
+    """Decoded pixels [H, W, C], and what else the `.lat` file they are from holds.
+
+    region: x, y, width, height of what was decoded, None for the whole. Raises SectionDamaged.
+    """
+    opacity = lat.section(ALPHA)
+    plane = None
+    if opacity is not None:
+        from .. import alpha
+
+        plane = alpha.decode(opacity, lat.header.height, lat.header.width, region)
+    packed = lat.section(RESOLUTION)
+    resolution = Resolution.unpack(packed) if packed is not None else None
+    return Picture(pixels, lat.section(ICC), lat.section(EXIF), lat.section(XMP), plane, resolution)

@@ -1,0 +1,164 @@
+"""Image files and Pillow images → `Picture`.
+
+Whatever Pillow opens is taken, with the plugins that happen to be installed
+(pillow-heif, pillow-jxl). Metadata is kept byte for byte and the EXIF orientation is
+not applied, unless `Intake` says so. Of several frames or pages one has to be chosen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ..container import DEFAULT_MAX_PIXELS, MAGIC
+from ..errors import AezipError, ImageError
+from ..files import read_bytes
+from . import colour, metadata
+from .picture import Picture
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+@dataclass(frozen=True)
+class Intake:
+    """How pictures are taken in."""
+
+    frame: int | None = None  # which of several, from 1; None: there must be one alone
+    to_8bit: bool = False  # make samples of more bits 8-bit, rather than refuse them
+    upright: bool = False  # turn the picture as its EXIF orientation says, and reset that
+    strip: bool = False  # drop ICC profile, EXIF, XMP and resolution; the picture is turned upright first
+
+
+AS_IT_IS = Intake()
+_KNOWN = "an image (PNG, JPEG, WebP, TIFF, BMP, …)"
+_ONE_PICTURE = ("MPO", "PSD")  # formats whose first frame is the photograph, and the others what it is made of
+_PLUGINS = (("pillow_heif", "register_heif_opener"), ("pillow_jxl", ""))
+
+
+def read(path: str | os.PathLike[str], intake: Intake = AS_IT_IS) -> Picture:
+    """Read an image file.  Raises ImageError, which names the file."""
+    try:
+        return parse(read_bytes(path, ImageError), intake=intake)
+    except ImageError as e:
+        e.file = os.fspath(path)
+        raise
+
+
+def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: Intake = AS_IT_IS) -> Picture:
+    """The picture of an image file's bytes.  Raises ImageError."""
+    if not data:
+        raise ImageError("the file is empty", _KNOWN)
+    if data.startswith(MAGIC):
+        raise ImageError("is a .lat file already", _KNOWN)
+    with _limit(max_pixels), _pillow_errors():
+        image = _open(data)
+        if image.width * image.height > max_pixels:
+            size = f"{image.width}×{image.height} pixels"
+            raise ImageError(size, f"at most {max_pixels}, or a higher --max-pixels")
+        return from_pillow(image, intake)
+
+
+def from_pillow(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
+    """The picture of a Pillow image, of the frame that `intake` names.  Raises ImageError."""
+    with _pillow_errors():
+        frames = getattr(image, "n_frames", 1)
+        if intake.frame is None:
+            if frames > 1 and image.format not in _ONE_PICTURE:
+                raise ImageError(f"has {frames} frames or pages", f"a single picture, or --frame 1 to {frames}")
+            return of_frame(image, intake)
+        if not 1 <= intake.frame <= frames:
+            raise ImageError(f"has {frames} frames or pages, not a frame {intake.frame}", f"--frame 1 to {frames}")
+        before = image.tell()
+        try:
+            image.seek(intake.frame - 1 + getattr(image, "_min_frame", 0))
+            return of_frame(image, intake)
+        finally:
+            image.seek(before)
+
+
+def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
+    """The picture of the frame that a Pillow image stands at.  Raises ImageError."""
+    with _pillow_errors():
+        exif, resolution = metadata.exif_of(image), metadata.resolution_of(image)
+        colours = colour.separate(image, intake.to_8bit)
+        exif = exif or metadata.exif_of(image)  # a PNG may hold it behind its pixels
+        pixels, alpha, xmp = colours.pixels, colours.alpha, metadata.xmp_of(image)
+        icc = None if colours.srgb else metadata.bytes_of(image.info.get("icc_profile"))
+    lies = metadata.orientation_of(exif, xmp) if intake.upright or intake.strip else 1
+    if lies != 1:
+        pixels = metadata.turn(pixels, lies)
+        alpha = metadata.turn(alpha, lies) if alpha is not None else None
+        exif, xmp = metadata.reset_orientation(exif, xmp)
+        resolution = resolution.turned() if resolution and lies >= 5 else resolution
+    if alpha is not None:
+        from ..alpha import fill
+
+        pixels = fill(pixels, alpha)
+    notes = (colours.note,) if colours.note else ()
+    picture = Picture(pixels, icc, exif, xmp, alpha, resolution, notes)
+    return replace(picture, icc=None, exif=None, xmp=None, resolution=None) if intake.strip else picture
+
+
+def _open(data: bytes) -> Image.Image:
+    """Of Pillow's own plugins, then of the others that are installed."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return Image.open(io.BytesIO(data))
+    except UnidentifiedImageError:
+        if not _register_plugins():
+            raise
+        return Image.open(io.BytesIO(data))
+
+
+@lru_cache(maxsize=1)
+def _register_plugins() -> int:
+    """Import what else reads images; how many there are."""
+    count = 0
+    for name, function in _PLUGINS:
+        with contextlib.suppress(Exception):  # an absent or broken plugin must not keep others from being read
+            plugin = importlib.import_module(name)
+            if function:
+                getattr(plugin, function)()
+            count += 1
+    return count
+
+
+@contextlib.contextmanager
+def _limit(max_pixels: int) -> Iterator[None]:
+    """Inside, Pillow's own rule against decompression bombs stands at this limit."""
+    from PIL import Image
+
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+@contextlib.contextmanager
+def _pillow_errors() -> Iterator[None]:
+    """Inside, whatever Pillow raises becomes an ImageError, and it warns of nothing."""
+    from PIL import Image, UnidentifiedImageError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except (AezipError, MemoryError):
+            raise
+        except UnidentifiedImageError as e:
+            raise ImageError("not an image that can be read", _KNOWN) from e
+        except Image.DecompressionBombError as e:
+            most = Image.MAX_IMAGE_PIXELS
+            raise ImageError("has too many pixels", f"at most {most}, or a higher --max-pixels") from e
+        except Exception as e:  # its plugins raise nearly any class over damaged data
+            raise ImageError(f"the image data is damaged or cut short ({e})", "a whole image") from e

@@ -1,0 +1,178 @@
+"""`Picture` → Pillow images and image files, with all that the format holds.
+
+Alpha that a format cannot hold is refused, unless it is opaque everywhere; metadata
+that it cannot hold is left out and named.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import OutputError, UsageError
+from ..files import atomic_write
+from .picture import Picture
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+METADATA = {"icc": "ICC", "exif": "EXIF", "xmp": "XMP", "resolution": "resolution"}  # fields of Picture, and names
+_ALL = tuple(METADATA)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of image file that can be written."""
+
+    pillow: str  # Pillow's name
+    suffixes: tuple[str, ...]
+    options: dict[str, Any]
+    carries: tuple[str, ...] = _ALL  # fields of Picture
+    alpha: bool = False
+
+
+FORMATS = {
+    "png": Format("PNG", (".png",), {}, alpha=True),
+    "jpg": Format("JPEG", (".jpg", ".jpeg"), {"quality": 95, "subsampling": 0, "optimize": True}),
+    "webp": Format("WEBP", (".webp",), {"lossless": True}, ("icc", "exif", "xmp"), alpha=True),
+    # Pillow's compressed TIFFs lose EXIF
+    "tiff": Format("TIFF", (".tiff", ".tif"), {"compression": "raw"}, alpha=True),
+    "bmp": Format("BMP", (".bmp",), {}, ("resolution",)),
+    "ppm": Format("PPM", (".ppm", ".pgm", ".pnm"), {}, ()),
+}
+
+
+def to_pillow(picture: Picture) -> Image.Image:
+    """The Pillow image, mode L, LA, RGB or RGBA, with the metadata in `.info`."""
+    import numpy as np
+    from PIL import Image
+
+    planes = picture.pixels if picture.alpha is None else np.dstack((picture.pixels, picture.alpha))
+    image = Image.fromarray(planes[:, :, 0] if planes.shape[2] == 1 else planes)
+    image.info.update(info_of(picture))
+    return image
+
+
+def info_of(picture: Picture) -> dict[str, Any]:
+    """The metadata there is, under Pillow's names."""
+    pairs: dict[str, Any] = {"icc_profile": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
+    if picture.resolution and picture.resolution.unit:
+        pairs["dpi"] = tuple(map(float, picture.resolution.per(1)))
+    return {key: value for key, value in pairs.items() if value}
+
+
+def write(
+    path: str | os.PathLike[str], picture: Picture, format: str | None = None, *, force: bool = False
+) -> tuple[str, ...]:
+    """Write an image file in `format`, or in that of the path's suffix.
+
+    Returns the names of the metadata that the format cannot carry.  Raises UsageError for an unknown format,
+    OutputExists, and OutputError.
+    """
+    try:
+        data, lost = build(picture, format_of(path, format))
+    except OutputError as e:
+        e.file = os.fspath(path)
+        raise
+    atomic_write(path, data, force=force)
+    return lost
+
+
+def build(picture: Picture, format: str) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes of an image file of a kind in FORMATS, and the names of the metadata that it cannot carry.
+
+    Raises OutputError.
+    """
+    kind = FORMATS[format]
+    if picture.alpha is not None and not kind.alpha:
+        if picture.alpha.min() < 255:
+            able = ", ".join(name for name, known in FORMATS.items() if known.alpha)
+            raise OutputError(f"the picture is partly transparent, which {format} cannot hold", f"one of {able}")
+        picture = Picture(picture.pixels, picture.icc, picture.exif, picture.xmp, None, picture.resolution)
+    try:
+        data = _encode(picture, kind)
+    except (OSError, ValueError, RuntimeError, OverflowError) as e:
+        raise OutputError(f"{kind.pillow} cannot hold this picture ({e})", "another format") from e
+    return data, tuple(METADATA[name] for name in _ALL if getattr(picture, name) and name not in kind.carries)
+
+
+def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
+    """The key in FORMATS of `format`, or else of the path's suffix.  Raises UsageError."""
+    suffix = f".{format.lower()}" if format else Path(path).suffix.lower()
+    name = next((name for name, known in FORMATS.items() if suffix in known.suffixes), None)
+    if name is None:
+        finding = f"unknown image format '{suffix.lstrip('.')}'" if suffix else "no suffix that names an image format"
+        raise UsageError(finding, "one of " + ", ".join(FORMATS), file=None if format else os.fspath(path))
+    return name
+
+
+def _encode(picture: Picture, kind: Format) -> bytes:
+    """The bytes of an image file."""
+    image, options = to_pillow(picture), dict(kind.options)
+    image.info.clear()
+    for key, value in info_of(picture).items():
+        if {"icc_profile": "icc", "dpi": "resolution"}.get(key, key) in kind.carries:
+            options[key] = value
+    if kind.pillow == "PNG":
+        options.pop("dpi", None)
+        if picture.xmp:
+            from PIL.PngImagePlugin import PngInfo
+
+            options["pnginfo"] = PngInfo()
+            options["pnginfo"].add(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + picture.xmp)
+    if kind.pillow == "JPEG" and picture.exif and not picture.exif.startswith(b"Exif\0\0"):
+        options["exif"] = b"Exif\0\0" + picture.exif
+    if kind.pillow == "TIFF":
+        _set_tiff_tags(picture, options)
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image.save(stream, kind.pillow, **options)
+    data = stream.getvalue()
+    patch = {"PNG": _png_resolution, "JPEG": _jfif_resolution}.get(kind.pillow)
+    return patch(data, picture) if patch and picture.resolution else data
+
+
+def _set_tiff_tags(picture: Picture, options: dict[str, Any]) -> None:
+    from PIL.Image import Exif
+
+    exif = Exif()
+    exif.load(picture.exif or b"")
+    if picture.xmp:
+        exif[700] = picture.xmp
+    if picture.resolution:
+        from PIL.TiffImagePlugin import IFDRational
+
+        options.pop("dpi", None)
+        r = picture.resolution
+        x, y = (r.x, r.y) if r.unit < 3 else (v.limit_denominator(10**4) for v in r.per(1))
+        exif[282], exif[283] = (IFDRational(v.numerator, v.denominator) for v in (x, y))
+        exif[296] = {0: 1, 2: 3}.get(r.unit, 2)
+    options["exif"] = exif
+
+
+def _png_resolution(data: bytes, picture: Picture) -> bytes:
+    """With a chunk pHYs behind IHDR: whole pixels per metre, or an aspect ratio.  Pillow knows no ratio."""
+    r = picture.resolution
+    assert r is not None
+    x, y = (r.x, r.y) if r.unit == 0 else r.per(3)
+    if r.unit == 0:
+        x, y = x * y.denominator * x.denominator, y * y.denominator * x.denominator
+    body = b"pHYs" + struct.pack(">IIB", round(x), round(y), r.unit > 0)
+    return data[:33] + struct.pack(">I", 9) + body + struct.pack(">I", zlib.crc32(body)) + data[33:]
+
+
+def _jfif_resolution(data: bytes, picture: Picture) -> bytes:
+    """With the numbers themselves in the JFIF header, if they are whole.  Pillow knows no unit but the inch."""
+    r = picture.resolution
+    assert r is not None
+    whole = all(v.denominator == 1 and v < 2**16 for v in (r.x, r.y))
+    if data[6:11] != b"JFIF\0" or r.unit > 2 or not whole:
+        return data
+    return data[:13] + struct.pack(">BHH", r.unit, int(r.x), int(r.y)) + data[18:]
