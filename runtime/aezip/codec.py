@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import container, latents, model, tiles
+from . import alpha, container, latents, model, tiles
 from .container import CELL, DEFAULT_MAX_PIXELS, Header, Lat, Section
 from .errors import ImageError, LimitExceeded, UsageError
 from .graphs import Graphs, check_settings
@@ -97,6 +97,9 @@ class Codec:
         """Decode all of a `.lat` file but its pixels: checksums, structure, every symbol.  Raises as `decode`."""
         lat = container.unpack(data, max_pixels)
         decode_latents(self._for(lat.header.fingerprint), lat)
+        opacity = lat.section(container.ALPHA)
+        if opacity is not None:
+            alpha.decode(opacity, lat.header.height, lat.header.width)
         return lat
 
     def compress(self, image: Image.Image | Pixels, quality: float = 60) -> bytes:

@@ -73,21 +73,21 @@ def resolution_of(image: Image.Image) -> Resolution | None:
     """What an image's file says, as its own numbers, or what `.info` says."""
     info, tags = image.info, getattr(image, "tag_v2", None)
     if tags is not None:
-        return _fractions((tags.get(282), tags.get(283)), {1: 0, 3: 2}.get(tags.get(296), 1))
+        return fractions_of((tags.get(282), tags.get(283)), {1: 0, 3: 2}.get(tags.get(296), 1))
     if "jfif_density" in info:
-        found = _fractions(info["jfif_density"], info.get("jfif_unit", 0))
+        found = fractions_of(info["jfif_density"], info.get("jfif_unit", 0))
         return found if found and (found.unit or found.x != found.y) else None
     if "aspect" in info and image.format == "PNG":
-        return _fractions(tuple(info["aspect"]), 0)
+        return fractions_of(tuple(info["aspect"]), 0)
     dpi = info.get("dpi")
     if not isinstance(dpi, (tuple, list)) or len(dpi) != 2:
         return None
     if image.format in _WHOLE_PER_METRE:  # Pillow made inches of them
-        return _fractions(tuple(round(float(v) * _WHOLE_PER_METRE[image.format]) for v in dpi), 3)
-    return _fractions(dpi, 1)
+        return fractions_of(tuple(round(float(v) * _WHOLE_PER_METRE[image.format]) for v in dpi), 3)
+    return fractions_of(dpi, 1)
 
 
-def _fractions(pair: Sequence[Any], unit: int) -> Resolution | None:
+def fractions_of(pair: Sequence[Any], unit: int) -> Resolution | None:
     """The fractions, if they are some; those that 32 bits do not hold are rounded."""
     with contextlib.suppress(TypeError, ValueError, ZeroDivisionError, OverflowError):
         numbers = [Fraction(v.numerator, v.denominator) if hasattr(v, "numerator") else Fraction(v) for v in pair]

@@ -1,0 +1,156 @@
+"""`.lat` files in Pillow, once this module has been imported.
+
+    import aezip.pillow
+    image = Image.open("holiday.lat")                  # size, mode and .info; no model is opened
+    image.load()                                       # decodes
+    image.save("smaller.lat", quality=40)
+
+`save` also takes effort, model, threads and to_8bit, and icc_profile, exif, xmp and dpi in place of the image's own.
+Pillow looks for no plugins by itself, and has no entry point for them: the import is what registers this one. Where
+Pillow reads a file, a damaged one raises SyntaxError while it is opened (so that `Image.open` says
+UnidentifiedImageError), and OSError from then on, with aezip's one line. Pillow's limit on pixels is obeyed.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from dataclasses import replace
+from functools import lru_cache
+from typing import IO, TYPE_CHECKING, Any
+
+from PIL import Image, ImageFile
+
+from . import container
+from .errors import AezipError, SectionDamaged, Truncated
+from .images import Intake, Picture, Resolution, picture_of, sections_of, to_pillow
+from .images.metadata import bytes_of, fractions_of
+from .images.reading import of_frame
+from .images.writing import info_of
+
+if TYPE_CHECKING:
+    from .codec import Codec
+
+FORMAT, MIME, SUFFIX = "LAT", "image/x-aezip", ".lat"
+_METADATA = (container.ICC, container.EXIF, container.XMP, container.RESOLUTION)
+
+
+class LatImageFile(ImageFile.ImageFile):
+    """A `.lat` file: what is in front of the latents is read when it is opened, and the rest when it is loaded."""
+
+    format = FORMAT
+    format_description = "aezip, a neural image codec"
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        try:
+            header, sections, alpha = _head(self.fp)
+            kinds = dict(sections)
+            resolution = kinds.get(container.RESOLUTION)
+            picture = Picture(
+                None,  # type: ignore[arg-type]  # not known yet
+                kinds.get(container.ICC), kinds.get(container.EXIF), kinds.get(container.XMP), None,
+                Resolution.unpack(resolution) if resolution is not None else None,
+            )
+        except AezipError as e:
+            raise SyntaxError(str(e)) from e
+        self._size = header.width, header.height
+        self._mode = ("L" if header.channels == 1 else "RGB") + ("A" if alpha else "")
+        self.info.update(info_of(picture))
+        self.tile = [ImageFile._Tile("lat", (0, 0, *self.size), 0, ())]
+
+    def verify(self) -> None:
+        """Check every checksum and the structure; nothing is decoded.  Raises OSError."""
+        assert self.fp is not None
+        self.fp.seek(0)
+        try:
+            lat = container.unpack(self.fp.read(), container.MAX_SIDE**2)
+            picture_of(None, lat)  # type: ignore[arg-type]
+        except AezipError as e:
+            raise OSError(str(e)) from e
+        finally:
+            super().verify()
+
+
+class _Decoder(ImageFile.PyDecoder):
+    """The whole file → the image's pixels."""
+
+    _pulls_fd = True
+
+    def decode(self, buffer: Any) -> tuple[int, int]:
+        assert self.fd is not None
+        try:
+            pixels, lat = _codec(None, None).decode(self.fd.read(), container.MAX_SIDE**2)
+            image = to_pillow(picture_of(pixels, lat))
+        except AezipError as e:
+            raise OSError(str(e)) from e
+        if image.mode != self.mode or image.size != (self.state.xsize, self.state.ysize):
+            raise OSError("the file has changed since it was opened")
+        self.set_as_raw(image.tobytes())
+        return -1, 0
+
+
+def _head(file: IO[bytes]) -> tuple[container.Header, list[tuple[bytes, bytes]], bool]:
+    """The header, the metadata's sections, and whether there is alpha.  Reads neither that nor the latents."""
+    header = container.unpack_header(file.read(container.HEADER.size))
+    sections: list[tuple[bytes, bytes]] = []
+    alpha = False
+    while True:
+        head = file.read(container.SECTION.size)
+        if len(head) < container.SECTION.size:
+            raise Truncated("the file ends before its latents", f"{container.SECTION.size} bytes of a section's head")
+        kind, length, crc = container.SECTION.unpack(head)
+        if kind == container.LATENTS:
+            return header, sections, alpha
+        alpha = alpha or kind == container.ALPHA
+        if kind not in _METADATA:
+            file.seek(length, io.SEEK_CUR)
+            continue
+        body = file.read(length)
+        if len(body) < length:
+            raise Truncated(f"the file ends {len(body)} bytes into a section", f"{length} bytes")
+        if zlib.crc32(body, zlib.crc32(kind)) != crc:
+            raise SectionDamaged("a section does not match its checksum", f"CRC-32 {crc:08x}")
+        sections.append((kind, body))
+
+
+def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
+    """The frame that the image stands at.  Metadata that is not given is the image's own; empty bytes drop it."""
+    options = image.encoderinfo
+    try:
+        picture = of_frame(image, Intake(to_8bit=options.get("to_8bit", False)))
+        changes: dict[str, Any] = {}
+        for option, name in (("icc_profile", "icc"), ("exif", "exif"), ("xmp", "xmp")):
+            if option in options:
+                value = options[option]
+                changes[name] = bytes_of(value.tobytes() if isinstance(value, Image.Exif) else value)
+        if "dpi" in options:
+            changes["resolution"] = fractions_of(options["dpi"], 1) if options["dpi"] else None
+        picture = replace(picture, **changes)
+        codec = _codec(options.get("model", "photo"), options.get("threads"))
+        data = codec.encode(
+            picture.pixels, options.get("quality", 60), sections_of(picture), effort=options.get("effort", 1),
+            max_pixels=container.MAX_SIDE**2,
+        )
+    except AezipError as e:
+        raise OSError(str(e)) from e
+    file.write(data)
+
+
+def _accept(prefix: bytes) -> bool:
+    return prefix.startswith(container.MAGIC)
+
+
+@lru_cache(maxsize=4)
+def _codec(model: str | None, threads: int | None) -> Codec:
+    """Opened once for each model: None decodes, with the model that a file names."""
+    from .codec import Codec
+
+    return Codec(model, threads=threads)
+
+
+Image.register_open(FORMAT, LatImageFile, _accept)
+Image.register_decoder("lat", _Decoder)
+Image.register_save(FORMAT, _save)
+Image.register_extension(FORMAT, SUFFIX)
+Image.register_mime(FORMAT, MIME)
