@@ -1,9 +1,10 @@
-"""Writes the golden files of a format version, once, when the version is made.
+"""Writes the golden files of a format version, each once: those that are there already are left alone.
 
     python tests/golden/write.py tests/golden/tiny.aezm
 
 Golden files are never written again to make a test pass: a decoder that no longer
 reads them is wrong, or the format has a new version with golden files of its own.
+A new feature gets a new case here.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from aezip import codec as codecs
-from aezip import container, latents
+from aezip import container, images, latents
 from aezip.graphs import Graphs
 from aezip.ladder import rung
 
@@ -48,13 +50,41 @@ CASES = {
 }
 
 
+BLOCKS = np.kron(np.random.default_rng(8).integers(0, 2, (30, 3)), np.full((10, 8), 255)).astype(np.uint8)
+SLOPE = np.add.outer(3 * np.arange(20), 5 * np.arange(31)).astype(np.uint8)
+PICTURES = {  # with what belongs to them
+    "alpha": images.Picture(draw(300, 24, seed=5), alpha=BLOCKS),
+    "grey-alpha": images.Picture(draw(20, 31, seed=6, channels=1), alpha=SLOPE),
+    "opaque": images.Picture(draw(9, 8, seed=7), alpha=np.full((9, 8), 255, np.uint8)),
+    "metadata": images.Picture(
+        draw(10, 12, seed=8), b"a profile", b"Exif\0\0MM\0*\0\0\0\x08\0\0", b"<x:xmpmeta/>", None,
+        images.Resolution(Fraction(901, 3), Fraction(118), 2),
+    ),
+    "aspect": images.Picture(draw(6, 5, seed=9), resolution=images.Resolution(Fraction(4), Fraction(3), 0)),
+}
+
+
+def extras(picture: images.Picture) -> dict[str, str | None]:
+    """What a decoder has to find besides pixels."""
+    alpha = None if picture.alpha is None else hashlib.sha256(picture.alpha.tobytes()).hexdigest()
+    texts = {name: value and value.hex() for name, value in
+             (("icc", picture.icc), ("exif", picture.exif), ("xmp", picture.xmp))}
+    return {"alpha": alpha, **texts, "resolution": picture.resolution and str(picture.resolution)}
+
+
 def main(model: str) -> None:
     codec = codecs.Codec(model)
-    files, facts, pixels = {"escapes": escaping(codec)}, {}, {}
+    files = {"escapes": escaping(codec)}
+    facts = json.loads((HERE / "facts.json").read_text())
+    pixels = dict(np.load(HERE / "pixels.npz"))
+    for name, picture in PICTURES.items():
+        files[name] = codec.encode(picture.pixels, 60, images.sections_of(picture))
     for name, (picture, quality, tile) in CASES.items():
         codecs.TILED_FROM, codecs.TILE = (0, tile) if tile else (2**22, 16)
         files[name] = codec.encode(picture, quality)
     for name, data in files.items():
+        if name in facts:
+            continue
         (HERE / f"{name}.lat").write_bytes(data)
         pixels[name], lat = codec.decode(data)
         decoded, _ = codecs.decode_latents(Graphs(codec.package), lat)
@@ -63,6 +93,8 @@ def main(model: str) -> None:
             "latents": hashlib.sha256(decoded.astype("<i2").tobytes()).hexdigest(),
             "quality": lat.header.quality,
         }
+        if name in PICTURES:
+            facts[name].update(extras(images.picture_of(pixels[name], lat)))
     np.savez_compressed(HERE / "pixels.npz", **pixels)
     (HERE / "facts.json").write_text(json.dumps(facts, indent=1) + "\n")
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from aezip import codec as codecs
-from aezip import container
+from aezip import container, images
 from aezip.graphs import Graphs
 
-NAMES = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles"]
+NAMES = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles", "alpha", "grey-alpha", "opaque", "metadata", "aspect"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -28,3 +28,9 @@ def test_golden_files_decode(name, golden, tiny) -> None:
     assert hashlib.sha256(latents.astype("<i2").tobytes()).hexdigest() == facts["latents"]
     want = np.load(golden / "pixels.npz")[name]
     assert np.abs(pixels.astype(int) - want).max() <= 1
+    if "alpha" in facts:
+        picture = images.picture_of(pixels, lat)
+        found = {name: (value := getattr(picture, name)) and value.hex() for name in ("icc", "exif", "xmp")}
+        found["alpha"] = None if picture.alpha is None else hashlib.sha256(picture.alpha.tobytes()).hexdigest()
+        found["resolution"] = picture.resolution and str(picture.resolution)
+        assert found == {name: facts[name] for name in found}
