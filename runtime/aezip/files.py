@@ -2,7 +2,9 @@
 
 In: a path and bytes. Out: a file that holds all of them, or an error of one line
 and no file. The bytes go to a temporary name beside the target, which then takes
-the target's name; nothing is overwritten unless `force` says so.
+the target's name; nothing is overwritten unless `force` says so. A file's bytes are on the disk (fsync) before it
+gets its name, so that a name never leads to half a file, not even after a power cut; the folder is not synced, so
+a cut may undo the last names. A killed process leaves its temporary file behind, unlocked: `sweep` removes it.
 """
 
 from __future__ import annotations
@@ -12,10 +14,18 @@ import errno
 import os
 import secrets
 import stat
+import time
 from pathlib import Path
+from typing import BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be removed
+    fcntl = None  # type: ignore[assignment]
 
 from .errors import AezipError, OutputError, OutputExists
 
+_PREFIX, _PART = ".aezip-", ".part"
 _FINDINGS = {
     errno.ENOENT: "no such file or folder",
     errno.ENOTDIR: "part of the path is not a folder",
@@ -57,21 +67,30 @@ def check_output(path: str | os.PathLike[str], *, force: bool = False) -> None:
         raise OutputError(f"no permission to write in '{folder}'", "a writable folder", file=name)
 
 
-def atomic_write(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> None:
+def atomic_write(
+    path: str | os.PathLike[str], data: bytes, *, force: bool = False, times: tuple[int, int] | None = None
+) -> None:
     """Write a whole file or none.  A device or pipe is written directly.
+
+    times: of access and modification, in ns.
 
     Raises OutputExists if the file is there and `force` is not set, and OutputError for all else.
     """
     check_output(path, force=force)
     target = _beside(path)
-    temporary = target.parent / f".aezip-{secrets.token_hex(6)}.part"
+    temporary = target.parent / f"{_PREFIX}{secrets.token_hex(6)}{_PART}"
     try:
         if _kind(path) not in (0, stat.S_IFREG):
             Path(path).write_bytes(data)
             return
         try:
             with open(temporary, "xb") as f:
+                _lock(f)
                 f.write(data)
+                f.flush()
+                os.fsync(f.fileno())
+            if times:
+                os.utime(temporary, ns=times)
             if force:
                 os.replace(temporary, target)
             else:
@@ -85,6 +104,34 @@ def atomic_write(path: str | os.PathLike[str], data: bytes, *, force: bool = Fal
         raise
     except OSError as e:
         raise OutputError(finding_of(e), "a file that can be written", file=os.fspath(path)) from e
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file's name is one that `atomic_write` gives before the last."""
+    return name.startswith(_PREFIX) and name.endswith(_PART)
+
+
+def sweep(folder: str | os.PathLike[str]) -> None:
+    """Remove the temporary files in `folder` that no process is writing any more."""
+    try:
+        with os.scandir(folder or ".") as entries:
+            left = [entry.path for entry in entries if is_temporary(entry.name)]
+    except OSError:
+        return
+    for path in left:
+        with contextlib.suppress(OSError):
+            if fcntl is None and time.time() - os.stat(path).st_mtime < 60:
+                continue
+            with open(path, "rb") as f:
+                _lock(f)
+            os.unlink(path)
+
+
+def _lock(file: BinaryIO) -> None:
+    """Mark a file as being written, as long as it is open.  Raises BlockingIOError if another process does."""
+    if fcntl:
+        with contextlib.suppress(OSError) if file.writable() else contextlib.nullcontext():  # NFS may have no locks
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def finding_of(error: Exception) -> str:

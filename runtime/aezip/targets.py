@@ -93,7 +93,7 @@ def reach(
     if not files:
         ends = [values[level] if level in values else measure(level) for level in (0, QUALITY_TOP)]
         low, high = (_worded(target.kind, end) for end in ends)
-        raise TargetMissed(f"this picture takes {low} to {high}, not {target}", "a target within that range")
+        raise TargetMissed(f"qualities 0 to 100 give {low} to {high}, not {target}", "a target within that range")
     ((level, data),) = files.items()
     return Hit(data, level * 100 / QUALITY_TOP, values[level], len(values))
 

@@ -2,6 +2,8 @@
 
     jobs       one file's bytes → another's: compress, decompress
     work       a job with its files read and written: a `Task` goes in, an `Outcome` comes out
+    places     local paths and URLs
     plan       the inputs as a user names them → tasks, each with its own output
     pool       tasks → outcomes, in this process or in several
+    cluster    the same on a Dask cluster
 """

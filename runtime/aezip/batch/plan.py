@@ -1,47 +1,152 @@
-"""Where the outputs go: one path for each input, known before any work is done."""
+"""The plan: inputs as a user names them → tasks, each with an output of its own, before any work is done.
+
+An input is a file, a folder, a pattern, `-`, or a URL of these. Below an output folder the tree of an input folder
+is mirrored. Two tasks that would write one output are refused. Names are all that is held of a task.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePath
 
-from ..errors import UsageError
+from ..errors import AezipError, UsageError
 from ..files import finding_of
-
-
-def outputs_of(inputs: Sequence[str], output: str | None, suffix: str) -> list[str]:
-    """The output of each input.  `output` is a file for one input, or a folder for any number.
-
-    A folder that ends in a slash is made if it is not there. Raises UsageError.
-    """
-    folder = output if output and (os.path.isdir(output) or output.endswith(_SLASHES)) else None
-    if output and not folder:
-        if len(inputs) > 1:
-            raise UsageError(f"--output names one file for {len(inputs)} inputs", f"an existing folder or '{output}/'")
-        return [output]
-    names = [_renamed(name, suffix) for name in inputs]
-    if folder:
-        names = [os.path.join(folder, os.path.basename(name)) for name in names]
-    sources: dict[str, str] = {}
-    for source, name in zip(inputs, names, strict=True):
-        key = os.path.normcase(os.path.realpath(name))
-        if key in sources:
-            pair = f"'{sources[key]}' and '{source}'"
-            raise UsageError(f"{pair} would both be written to '{name}'", "a different output for each")
-        sources[key] = source
-    if folder:
-        _make(folder)
-    return names
-
+from . import places
+from .work import Task
 
 _SLASHES = tuple(s for s in (os.sep, os.altsep, "/") if s)
+_WILD = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done."""
+
+    tasks: list[Task]
+    problems: list[AezipError]  # inputs that stand for no file
+    folder: str | None  # where outputs go, if it is a folder: its subfolders are made as needed
+
+
+def plan(
+    inputs: Sequence[str], output: str | None, suffix: str | None, *, taken: frozenset[str], recursive: bool = False
+) -> Plan:
+    """The tasks of the inputs.
+
+    output: a file for one input, or a folder for any number; one that ends in a slash, or that an input folder goes
+    to, is made if it is not there; suffix: of outputs, None if nothing is written; taken: suffixes of the files that
+    are taken out of folders. Raises UsageError.
+    """
+    problems: list[AezipError] = []
+    found = list(_found([places.local(name) for name in inputs], taken, recursive, problems))
+    if suffix is None:
+        return Plan([Task(source, "", size) for source, _, size in found], problems, None)
+    output = places.local(output) if output else None
+    if any(source == places.STANDARD for source, _, _ in found):
+        if len(inputs) > 1:
+            raise UsageError("'-' stands beside other inputs", "standard input alone")
+        output = output or places.STANDARD
+    several = len(inputs) > 1 or len(found) > 1 or any(places.is_folder(name) for name in inputs)
+    folder = None
+    if output and output != places.STANDARD:
+        mirrors = several and (len(inputs) == 1 or places.is_url(output))
+        folder = output if mirrors or output.endswith(_SLASHES) or places.is_folder(output) else None
+    if output and not folder:
+        if several:
+            raise UsageError(f"--output names one file for {len(found)} inputs", f"an existing folder or '{output}/'")
+        return Plan([Task(source, output, size) for source, _, size in found], problems, None)
+    tasks = []
+    for source, below, size in found:
+        name = _renamed(below if folder else source, suffix)
+        tasks.append(Task(source, places.join(folder, name) if folder else name, size))
+    _check_outputs(tasks)
+    if folder and not places.is_url(folder):
+        _make(folder)
+    return Plan(tasks, problems, folder)
+
+
+def _found(
+    inputs: Sequence[str], taken: frozenset[str], recursive: bool, problems: list[AezipError]
+) -> Iterator[tuple[str, str, int]]:
+    """Name, path below what was named, and size of each file."""
+    for name in inputs:
+        try:
+            if name == places.STANDARD:
+                yield name, name, 0
+            elif places.is_url(name) or os.path.isdir(name) or _is_pattern(name):
+                yield from _several(name, taken, recursive)
+            else:
+                yield name, os.path.basename(name), _size(name)
+        except UsageError:
+            raise
+        except AezipError as error:
+            problems.append(error)
+
+
+def _is_pattern(name: str) -> bool:
+    """Whether a name has wildcards; in a URL of the web, ? begins the query."""
+    if places.is_url(name):
+        return bool((_WILD - {"?"} if name.startswith("http") else _WILD) & set(name))
+    return bool(_WILD & set(name)) and not os.path.lexists(name)
+
+
+def _several(name: str, taken: frozenset[str], recursive: bool) -> Iterator[tuple[str, str, int]]:
+    """The files that a folder, a pattern or a URL stands for."""
+    some = False
+    if _is_pattern(name):
+        start = name[: min(name.index(c) for c in _WILD if c in name)]
+        root = start[: max(start.rfind(s) for s in _SLASHES) + 1]
+        for file in places.matching(name):
+            if not places.is_folder(file):
+                some = True
+                yield file, file[len(root) :].replace(os.sep, "/"), _size(file)
+        if not some:
+            raise AezipError("no file matches", "a pattern that fits some", file=name)
+    elif places.is_folder(name):
+        for file, below, size in places.files_in(name, recursive=recursive):
+            if PurePath(below).suffix.lower() in taken:
+                some = True
+                yield file, below, size
+        if not some:
+            kinds = f"{', '.join(sorted(taken)[:3])}, …" if len(taken) > 3 else ", ".join(sorted(taken))
+            more = "" if recursive else ", or --recursive"
+            raise AezipError("the folder holds no such file", f"files with the suffix {kinds}{more}", file=name)
+    else:
+        yield name, name.rpartition("/")[2], 0
+
+
+def _size(name: str) -> int:
+    try:
+        return 0 if places.is_url(name) else os.stat(name).st_size
+    except OSError:
+        return 0
+
+
+def _check_outputs(tasks: Sequence[Task]) -> None:
+    """Raise UsageError if two tasks have one output."""
+    sources: dict[str, str] = {}
+    for task in tasks:
+        key = task.target if places.is_url(task.target) else os.path.join(
+            _real(os.path.dirname(task.target)), os.path.normcase(os.path.basename(task.target))
+        )
+        if key in sources:
+            pair = f"'{sources[key]}' and '{task.source}'"
+            raise UsageError(f"{pair} would both be written to '{task.target}'", "a different output for each")
+        sources[key] = task.source
+
+
+@lru_cache(maxsize=1024)
+def _real(folder: str) -> str:
+    return os.path.normcase(os.path.realpath(folder))
 
 
 def _renamed(name: str, suffix: str) -> str:
     """The name with its suffix replaced."""
-    path = Path(name)
-    return str(path.with_suffix(suffix)) if path.name else name + suffix
+    folder, slash, last = name.rpartition("/") if places.is_url(name) or os.sep == "/" else ("", "", name)
+    path = PurePath(last)
+    return folder + slash + (str(path.with_suffix(suffix)) if path.name else last + suffix)
 
 
 def _make(folder: str) -> None:

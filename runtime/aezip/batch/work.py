@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AezipError, FormatError, ImageError, OutputError
-from ..files import atomic_write, check_output, finding_of, read_bytes
+from ..errors import AezipError, FormatError, ImageError, OutputError, OutputExists
+from ..files import check_output, finding_of
 from ..listing import facts_of
+from . import places
 from .jobs import Compression, Job
 
 if TYPE_CHECKING:
     from ..codec import Codec
 
-FAILED = "failed"
+SKIPPED, FAILED = "skipped", "failed"
 DEBUG_HINT = " (--debug shows where)"  # ends the line of an error that nobody expected
 
 
@@ -29,6 +30,7 @@ class Task:
 
     source: str
     target: str  # "" if the job writes nothing
+    size: int = 0  # bytes of the source; 0 if not known
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Outcome:
     """What became of one file."""
 
     task: Task
-    status: str  # DONE, KEPT or FAILED
+    status: str  # DONE, KEPT, SKIPPED or FAILED
     before: int = 0  # bytes of the input
     after: int = 0  # bytes of the output
     time_s: float = 0.0
@@ -55,6 +57,10 @@ class Work:
     provider: str = "cpu"
     threads: int | None = None
     force: bool = False
+    skip_existing: bool = False
+    keep_times: bool = False
+    make_folders: bool = False  # those of the outputs
+    existing: frozenset[str] | None = None  # URLs that are there, if they were listed
 
     def open(self) -> Codec:
         """The codec that does it.  Raises as aezip.Codec."""
@@ -62,31 +68,61 @@ class Work:
 
         return Codec(model=self.model, provider=self.provider, threads=self.threads)
 
+    def settle(self, task: Task) -> Outcome | None:
+        """The outcome of a task that needs no work: skipped, or sure to fail."""
+        try:
+            if self.skip_existing and self._exists(task):
+                return Outcome(task, SKIPPED)
+            self.check(task)
+        except Exception as error:
+            return failed(task, error)
+        return None
+
     def check(self, task: Task) -> None:
         """Find out, before any work, what would keep the task from being done.  Raises OutputError."""
-        if not task.target:
+        if task.target in ("", places.STANDARD):
+            return
+        if places.is_url(task.target):
+            if not self.force and self._exists(task):
+                raise OutputExists("exists already", "a new name, or --force", file=task.target)
             return
         if same_file(task.source, task.target):
             raise OutputError("the output would replace the input", "another name with --output", file=task.source)
+        if self.make_folders:
+            try:
+                os.makedirs(os.path.dirname(task.target) or ".", exist_ok=True)
+            except OSError as e:
+                raise OutputError(finding_of(e), "a folder that can be made", file=task.target) from e
         check_output(task.target, force=self.force)
 
     def do(self, task: Task, codec: Codec) -> Outcome:
         """Read, run the job, write.  Failures become outcomes; only BrokenPipeError and interrupts are raised."""
         start = perf_counter()
         try:
-            self.check(task)
-            data = read_bytes(task.source, ImageError if isinstance(self.job, Compression) else FormatError)
+            data = places.read(task.source, ImageError if isinstance(self.job, Compression) else FormatError)
             made = self.job.run(codec, data, task.target)
             if made.data is not None:
-                atomic_write(task.target, made.data, force=self.force)
+                times = _times(task.source) if self.keep_times else None
+                places.write(task.target, made.data, force=self.force, times=times)
             facts = {**facts_of(task.source, made.lat, made.coded, {}), **made.figures}
-            time_s = perf_counter() - start
             after = len(data) if made.data is None else len(made.data)
-            return Outcome(task, made.status, len(data), after, time_s, facts, made.notes)
+            return Outcome(task, made.status, len(data), after, perf_counter() - start, facts, made.notes)
         except BrokenPipeError:
             raise
         except Exception as error:
             return failed(task, error)
+
+    def _exists(self, task: Task) -> bool:
+        if not places.is_url(task.target):
+            return os.path.lexists(task.target)
+        return task.target in self.existing if self.existing is not None else places.exists(task.target)
+
+
+def _times(source: str) -> tuple[int, int] | None:
+    if places.is_url(source) or source == places.STANDARD:
+        return None
+    facts = os.stat(source)
+    return facts.st_atime_ns, facts.st_mtime_ns
 
 
 def failed(task: Task, error: BaseException) -> Outcome:

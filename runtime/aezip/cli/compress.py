@@ -9,8 +9,8 @@ import click
 from click.core import ParameterSource
 
 from ..batch.jobs import Compression
-from ..batch.plan import outputs_of
-from ..images import Intake
+from ..batch.plan import plan
+from ..images import READ_SUFFIXES, Intake
 from ..targets import BPP, PSNR, SIZE, Target, parse_size
 from .options import inputs_argument, max_pixels_option, write_options
 from .run import run_over
@@ -51,14 +51,15 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 @click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
 @write_options
 def compress(
-    inputs: tuple[str, ...], output: str | None, quality: float, effort: int, target_size: int | None,
+    inputs: tuple[str, ...], output: str | None, recursive: bool, quality: float, effort: int, target_size: int | None,
     target_bpp: float | None, target_psnr: float | None, keep_smaller: bool, verify: bool, max_pixels: int,
     frame: int | None, to_8bit: bool, upright: bool, strip: bool, **running: Any,
 ) -> None:
     """Compress images to .lat files.
 
-    The output stands beside the input, with the suffix .lat. Transparency is kept without loss; ICC profile, EXIF,
-    XMP and resolution are kept as they are. CMYK becomes sRGB through its ICC profile.
+    An input is a file, a folder, a pattern, a URL (s3://…), or - for stdin. The output stands beside the input, with
+    the suffix .lat; an output folder mirrors the tree of an input folder. Transparency is kept without loss; ICC
+    profile, EXIF, XMP and resolution are kept as they are. CMYK becomes sRGB through its ICC profile.
 
     \b
     Examples:
@@ -67,13 +68,14 @@ def compress(
       aezip compress --target-size 200KB holiday.png
       aezip compress -o archive/ *.png *.jpg
       aezip compress --frame 1 --to-8bit scan.tiff
+      aezip compress --recursive pictures -o archive --jobs 4 --skip-existing
     """
     job = Compression(
         quality, effort, target=_target({SIZE: target_size, BPP: target_bpp, PSNR: target_psnr}),
         keep_smaller=keep_smaller, verify=verify, max_pixels=max_pixels,
         intake=Intake(frame, to_8bit, upright, strip),
     )
-    run_over(inputs, outputs_of(inputs, output, ".lat"), job, **running)
+    run_over(plan(inputs, output, ".lat", taken=READ_SUFFIXES, recursive=recursive), job, **running)
 
 
 def _target(wanted: dict[str, float | None]) -> Target | None:

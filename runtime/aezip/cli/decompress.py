@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from .. import images
+from ..batch import places
 from ..batch.jobs import Decompression
-from ..batch.plan import outputs_of
+from ..batch.plan import plan
 from ..errors import UsageError
 from .options import inputs_argument, max_pixels_option, write_options
 from .run import run_over
@@ -37,13 +38,14 @@ def _region(_: click.Context, __: click.Parameter, value: str | None) -> Region 
 @click.option("-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the installed one that fits]")
 @write_options
 def decompress(
-    inputs: tuple[str, ...], output: str | None, kind: str | None, region: Region | None, max_pixels: int,
-    **running: Any,
+    inputs: tuple[str, ...], output: str | None, recursive: bool, kind: str | None, region: Region | None,
+    max_pixels: int, **running: Any,
 ) -> None:
     """Decompress .lat files to images.
 
-    The output stands beside the input, with the suffix of its format. A file is decoded with the model that wrote
-    it, if that is installed; --model names another package to look at.
+    An input is a file, a folder, a pattern, a URL (s3://…), or - for stdin. The output stands beside the input, with
+    the suffix of its format; an output folder mirrors the tree of an input folder. A file is decoded with the model
+    that wrote it, if that is installed; --model names another package to look at.
 
     \b
     Examples:
@@ -52,12 +54,14 @@ def decompress(
       aezip decompress --format jpg -o web/ *.lat
       aezip decompress --region 4000,3000,512,512 map.lat -o part.png
     """
-    targets = outputs_of(inputs, output, f".{kind or 'png'}")
-    for target in targets:
-        images.format_of(target, kind)
-    if kind and output and targets == [output]:
+    planned = plan(inputs, output, f".{kind or 'png'}", taken=frozenset({".lat"}), recursive=recursive)
+    if any(task.target == places.STANDARD for task in planned.tasks):
+        kind = kind or "png"
+    for task in planned.tasks:
+        images.format_of(task.target, kind)
+    if kind and output and not planned.folder and output != places.STANDARD:
         _check_agreement(output, kind)
-    run_over(inputs, targets, Decompression(format=kind, region=region, max_pixels=max_pixels), **running)
+    run_over(planned, Decompression(format=kind, region=region, max_pixels=max_pixels), **running)
 
 
 def _check_agreement(output: str, kind: str) -> None:

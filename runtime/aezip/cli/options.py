@@ -28,7 +28,7 @@ def inputs_argument(metavar: str) -> Callable[[F], F]:
 
 
 output_option = click.option(
-    "-o", "--output", metavar="OUT", type=click.Path(readable=False), help="File or folder to write."
+    "-o", "--output", metavar="OUT", type=click.Path(readable=False), help="File, folder or URL to write; - for stdout."
 )
 
 
@@ -47,13 +47,27 @@ def run_options(command: F) -> F:
 
 def write_options(command: F) -> F:
     """Those of a command that writes a file for each input, too."""
-    return run_options(output_option(force_option(command)))
+    for option in _WRITING:
+        command = option(command)
+    return run_options(command)
 
 
-force_option = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
+_WRITING = (
+    click.option("--keep-times", is_flag=True, help="Give outputs the modification times of their inputs."),
+    click.option("--skip-existing", is_flag=True, help="Leave out what has its output already: resumes a run."),
+    click.option("-f", "--force", is_flag=True, help="Overwrite existing files."),
+    output_option,
+)
 _RUNNING = (
     debug_option,
+    click.option("--json-lines", is_flag=True, help="Print a JSON object for each file."),
+    click.option("--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("-v", "--verbose", is_flag=True, help="Say what is in each file."),
-    click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: every core]"),
+    click.option("--scheduler", metavar="URL", help="Work on the Dask cluster there: tcp://HOST:8786."),
+    click.option("--threads", type=click.IntRange(min=1), metavar="N",
+                 help="Threads of each process.  [default: every core, shared]"),
+    click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+                 help="Processes that work at a time."),
     click.option("--provider", default="cpu", show_default=True, metavar="NAME", help="What runs the model."),
+    click.option("-r", "--recursive", is_flag=True, help="Go into the subfolders of folders."),
 )

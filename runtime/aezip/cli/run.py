@@ -1,67 +1,69 @@
-"""A job over files, and what is said about it."""
+"""A job over files: the plan, who does it, and what is said about it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import sys
 from typing import Any
 
 import click
 
-from ..batch.jobs import KEPT, Job
-from ..batch.work import Outcome, Task, Work
-from ..listing import installed_names, lines_of
-from .messages import Failures, complain_of, say
+from ..batch import places, pool
+from ..batch.jobs import Job
+from ..batch.plan import Plan
+from ..batch.work import FAILED, Task, Work, failed
+from ..files import sweep
+from ..listing import installed_names
+from .messages import say
+from .progress import Progress
 
 
 def run_over(
-    inputs: Sequence[str], outputs: Sequence[str], job: Job, *,
-    model: str | None, provider: str, threads: int | None, verbose: bool, force: bool = False,
+    plan: Plan, job: Job, *,
+    model: str | None, provider: str, threads: int | None, jobs: int, scheduler: str | None, verbose: bool, quiet: bool,
+    json_lines: bool, force: bool = False, skip_existing: bool = False, keep_times: bool = False,
 ) -> None:
-    """Do the job for each pair, say how it went, and leave with 1 if any failed."""
-    work = Work(job, model, provider, threads, force)
-    failures, tasks = Failures(), []
-    for task in map(Task, inputs, outputs):
-        with failures.caught(task.source):
-            work.check(task)
-            tasks.append(task)
-    if tasks:
-        codec = work.open()
-        names = installed_names() if verbose else {}
-    for task in tasks:
-        outcome = work.do(task, codec)
-        _tell(outcome, verbose, names)
-        failures.count += bool(outcome.error)
-    failures.leave()
+    """Do the job for each task, say how it went, and leave with 1 if any failed, 130 if interrupted."""
+    to_stdout = any(task.target == places.STANDARD for task in plan.tasks)
+    if to_stdout and json_lines:
+        raise click.UsageError("--json-lines and the output both want stdout; expected another --output")
+    if to_stdout and sys.stdout.isatty():
+        raise click.UsageError("the output would go to the terminal; expected a pipe, or --output FILE")
+    existing = None
+    if plan.folder and places.is_url(plan.folder):
+        existing = frozenset(
+            places.join(plan.folder, below) for _, below, _ in places.files_in(plan.folder, recursive=True)
+        )
+    work = Work(
+        job, model, provider, threads, force, skip_existing, keep_times, make_folders=plan.folder is not None,
+        existing=existing,
+    )
+    for folder in {os.path.dirname(t.target) for t in plan.tasks if t.target and not places.is_url(t.target)}:
+        sweep(folder)
+    files = len(plan.tasks) + len(plan.problems)
+    progress = Progress(files, sum(task.size for task in plan.tasks), verbose, quiet, json_lines)
+    progress.names = installed_names() if verbose else {}
+    for problem in plan.problems:
+        progress.tell(failed(Task(problem.file or "", ""), problem))
+    if scheduler:
+        from ..batch import cluster
 
-
-def _tell(outcome: Outcome, verbose: bool, names: dict[bytes, str]) -> None:
-    """One outcome, to stderr."""
-    if outcome.error:
-        complain_of(outcome.error, outcome.trace)
-        return
-    for note in outcome.notes:
-        say(f"aezip: note: {click.format_filename(outcome.task.target)}: {note}")
-    if outcome.status == KEPT:
-        return
-    facts, names_of = outcome.facts, [n for n in (outcome.task.source, outcome.task.target) if n]
-    line = " → ".join(click.format_filename(name) for name in names_of)
-    if outcome.task.target:
-        line += f"  {outcome.before:,} → {outcome.after:,} B  {facts['bpp']:.3f} bpp"
+        source: Any = cluster.outcomes(work, plan.tasks, scheduler)
     else:
-        line += f"  whole  {outcome.before:,} B  {facts['bpp']:.3f} bpp"
-    say(f"{line}{figures_of(facts)}  {outcome.time_s:.2f} s")
-    if verbose:
-        facts = {**facts, "model": names.get(bytes.fromhex(facts["fingerprint"]))}
-        say("\n".join(lines_of(facts)[1:]))
+        source = pool.outcomes(work, plan.tasks, min(jobs, max(1, len(plan.tasks))))
+    try:
+        with progress.shown():
+            for outcome in source:
+                progress.tell(outcome)
+    except KeyboardInterrupt:
+        source.close()
+        _interrupted(progress)
+    progress.summary()
+    if progress.counts[FAILED]:
+        click.get_current_context().exit(1)
 
 
-def figures_of(facts: dict[str, Any]) -> str:
-    """What a job measured, as part of a line."""
-    parts = []
-    if "target" in facts:
-        parts.append(f"quality {facts['quality']:.1f}")
-    if facts.get("psnr_db") is not None:
-        parts.append(f"{facts['psnr_db']:.2f} dB")
-    if facts.get("ms_ssim") is not None:
-        parts.append(f"MS-SSIM {facts['ms_ssim']:.5f}")
-    return "".join(f"  {part}" for part in parts)
+def _interrupted(progress: Progress) -> None:
+    say("aezip: interrupted")
+    progress.summary()
+    click.get_current_context().exit(130)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ..batch.jobs import Verification
+from ..batch.plan import plan
 from .options import inputs_argument, max_pixels_option, run_options
 from .run import run_over
 
@@ -18,7 +19,7 @@ from .run import run_over
 @max_pixels_option
 @click.option("-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the installed one that fits]")
 @run_options
-def verify(inputs: tuple[str, ...], original: str | None, max_pixels: int, **running: Any) -> None:
+def verify(inputs: tuple[str, ...], recursive: bool, original: str | None, max_pixels: int, **running: Any) -> None:
     """Check .lat files: checksums, structure, and every symbol of the streams.
 
     Nothing is written. Exit code 1 if a file is damaged.
@@ -26,8 +27,10 @@ def verify(inputs: tuple[str, ...], original: str | None, max_pixels: int, **run
     \b
     Examples:
       aezip verify archive/*.lat
+      aezip verify --recursive archive --jobs 4 --quiet
       aezip verify holiday.lat --original holiday.png
     """
     if original is not None and len(inputs) > 1:
         raise click.UsageError("--original is one picture; expected one FILE")
-    run_over(inputs, [""] * len(inputs), Verification(original, max_pixels), **running)
+    planned = plan(inputs, None, None, taken=frozenset({".lat"}), recursive=recursive)
+    run_over(planned, Verification(original, max_pixels), **running)

@@ -38,6 +38,11 @@ class Intake:
 
 
 AS_IT_IS = Intake()
+# Of the files that are taken out of folders; a file that is named may have any.
+_SUFFIXES = """
+    .avif .bmp .dib .gif .j2k .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp
+"""
+READ_SUFFIXES = frozenset(_SUFFIXES.split())
 _KNOWN = "an image (PNG, JPEG, WebP, TIFF, BMP, …)"
 _ONE_PICTURE = ("MPO", "PSD")  # formats whose first frame is the photograph, and the others what it is made of
 _PLUGINS = (("pillow_heif", "register_heif_opener"), ("pillow_jxl", ""))

@@ -1,0 +1,85 @@
+"""The cluster: tasks → outcomes on a Dask scheduler's workers, each with the model loaded once.
+
+Workers need aezip, the same model, and reach the same places: object stores, or a shared file system. A worker
+that dies loses nothing: the scheduler gives its tasks to another, and what is written is written whole.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AezipError, UsageError
+from . import places
+from .work import Outcome, Task, Work, failed
+
+if TYPE_CHECKING:
+    from ..codec import Codec
+
+_opening = threading.Lock()
+
+
+def outcomes(work: Work, tasks: Iterable[Task], scheduler: str) -> Iterator[Outcome]:
+    """Do every task on the cluster at `scheduler` (tcp://…); outcomes come as they are ready.  Raises UsageError."""
+    try:
+        from distributed import Client, as_completed
+    except ImportError as e:
+        raise UsageError("--scheduler needs Dask", "pip install 'aezip[cluster]'") from e
+    try:
+        client = Client(scheduler, timeout="15s", set_as_default=False)
+    except (OSError, ValueError) as e:
+        finding = f"no Dask scheduler answers at {scheduler}"
+        raise UsageError(finding, "the address that `dask scheduler` prints") from e
+    # outputs were found free, or may be replaced: a task that is done again writes the same bytes again
+    again = replace(work, force=True, existing=None)
+    source, ready = iter(tasks), as_completed()
+    running: dict[Any, Task] = {}
+    try:
+        while True:
+            room = max(8, 3 * sum(client.nthreads().values()))
+            for task in source:
+                settled = work.settle(task)
+                if settled:
+                    yield settled
+                    continue
+                future = client.submit(_do, again, _absolute(task), pure=False)
+                running[future.key] = task
+                ready.add(future)
+                if len(running) >= room:
+                    break
+            if not running:
+                return
+            future = next(ready)
+            task = running.pop(future.key)
+            error = future.exception()
+            yield _failed(task, error) if error else future.result()
+            future.release()
+    finally:
+        client.close()
+
+
+def _absolute(task: Task) -> Task:
+    """Workers have folders of their own to start from."""
+    source, target = (n if not n or places.is_url(n) else os.path.abspath(n) for n in (task.source, task.target))
+    return Task(source, target, task.size)
+
+
+def _failed(task: Task, error: BaseException) -> Outcome:
+    if type(error).__name__ == "KilledWorker":
+        error = AezipError("every worker that took it died (out of memory?)", "workers with more memory")
+    return failed(task, error)
+
+
+def _do(work: Work, task: Task) -> Outcome:
+    with _opening:
+        codec = _codec(replace(work, job=None))  # type: ignore[arg-type]
+    return work.do(task, codec)
+
+
+@lru_cache(maxsize=4)
+def _codec(work: Work) -> Codec:
+    return work.open()
