@@ -57,7 +57,7 @@ def main() -> int:
         for kill in range(options.kills):
             process = subprocess.Popen(command("out"))
             # the rounds share the work, so each is killed within its share, and some while they start
-            time.sleep(rng.uniform(0.2, 1.5 + 2 * whole_s / options.kills))
+            time.sleep(rng.uniform(0.5, 2 + 2 * whole_s / options.kills))
             ended = process.poll() is not None
             process.kill()
             process.wait()

@@ -78,7 +78,7 @@ def atomic_write(
     """
     check_output(path, force=force)
     target = _beside(path)
-    temporary = target.parent / f"{_PREFIX}{secrets.token_hex(6)}{_PART}"
+    temporary = target.parent / temporary_name()
     try:
         if _kind(path) not in (0, stat.S_IFREG):
             Path(path).write_bytes(data)
@@ -104,6 +104,11 @@ def atomic_write(
         raise
     except OSError as e:
         raise OutputError(finding_of(e), "a file that can be written", file=os.fspath(path)) from e
+
+
+def temporary_name() -> str:
+    """A name that no other writer has."""
+    return f"{_PREFIX}{secrets.token_hex(6)}{_PART}"
 
 
 def is_temporary(name: str) -> bool:

@@ -6,6 +6,7 @@ that dies loses nothing: the scheduler gives its tasks to another, and what is w
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AezipError, UsageError
+from ..files import sweep
 from . import places
 from .work import Outcome, Task, Work, failed
 
@@ -36,7 +38,9 @@ def outcomes(work: Work, tasks: Iterable[Task], scheduler: str) -> Iterator[Outc
         raise UsageError(finding, "the address that `dask scheduler` prints") from e
     # outputs were found free, or may be replaced: a task that is done again writes the same bytes again
     again = replace(work, force=True, existing=None)
-    source, ready = iter(tasks), as_completed()
+    logging.getLogger("distributed.client").setLevel(logging.ERROR)  # that a worker died is no news to the user
+    folders: set[str] = set()  # with files of workers that may die
+    source, ready = iter(tasks), as_completed(loop=client.loop)
     running: dict[Any, Task] = {}
     try:
         while True:
@@ -46,6 +50,8 @@ def outcomes(work: Work, tasks: Iterable[Task], scheduler: str) -> Iterator[Outc
                 if settled:
                     yield settled
                     continue
+                if task.target and not places.is_url(task.target):
+                    folders.add(os.path.dirname(task.target))
                 future = client.submit(_do, again, _absolute(task), pure=False)
                 running[future.key] = task
                 ready.add(future)
@@ -60,6 +66,8 @@ def outcomes(work: Work, tasks: Iterable[Task], scheduler: str) -> Iterator[Outc
             future.release()
     finally:
         client.close()
+        for folder in folders:
+            sweep(folder)
 
 
 def _absolute(task: Task) -> Task:

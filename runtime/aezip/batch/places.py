@@ -6,15 +6,15 @@ bytes, and on other file systems by a temporary name and a move. URLs need fsspe
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-import secrets
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 from ..errors import AezipError, OutputError, OutputExists, UsageError
-from ..files import atomic_write, finding_of, is_temporary, read_bytes
+from ..files import atomic_write, finding_of, is_temporary, read_bytes, temporary_name
 
 STANDARD = "-"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)")
@@ -37,13 +37,9 @@ def read(name: str, error: type[AezipError]) -> bytes:
         return sys.stdin.buffer.read()
     if not is_url(name):
         return read_bytes(name, error)
-    try:
+    with _said(name, error):
         fs, path = _open(name)
         return bytes(fs.cat_file(path))
-    except AezipError:
-        raise
-    except Exception as e:  # each kind of place has its own classes
-        raise error(_finding(e), "a place that can be read", file=name) from e
 
 
 def write(name: str, data: bytes, *, force: bool = False, times: tuple[int, int] | None = None) -> None:
@@ -55,7 +51,7 @@ def write(name: str, data: bytes, *, force: bool = False, times: tuple[int, int]
     if not is_url(name):
         atomic_write(name, data, force=force, times=times)
         return
-    try:
+    with _said(name, OutputError):
         fs, path = _open(name)
         if not force and fs.exists(path):
             raise OutputExists("exists already", "a new name, or --force", file=name)
@@ -63,40 +59,39 @@ def write(name: str, data: bytes, *, force: bool = False, times: tuple[int, int]
         if kinds & _WHOLE:
             fs.pipe_file(path, data)
             return
-        temporary = f"{path.rpartition('/')[0]}/.aezip-{secrets.token_hex(6)}.part"
-        fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        folder = path.rpartition("/")[0]
+        temporary = f"{folder}/{temporary_name()}"
+        fs.makedirs(folder, exist_ok=True)
         fs.pipe_file(temporary, data)
         fs.mv(temporary, path)
-    except AezipError:
-        raise
-    except NotImplementedError as e:
-        raise OutputError("nothing can be written there", "another place", file=name) from e
-    except Exception as e:  # each kind of place has its own classes
-        raise OutputError(_finding(e), "a place that can be written", file=name) from e
 
 
 def exists(name: str) -> bool:
     """Whether there is something of this name."""
     if not is_url(name):
         return os.path.lexists(name)
-    fs, path = _open(name)
-    return bool(fs.exists(path))
+    with _said(name):
+        fs, path = _open(name)
+        return bool(fs.exists(path))
 
 
 def is_folder(name: str) -> bool:
     """Whether there is a folder of this name."""
     if not is_url(name):
         return os.path.isdir(name)
-    fs, path = _open(name)
-    return bool(name.endswith("/") or fs.isdir(path))
+    with _said(name):
+        fs, path = _open(name)
+        return bool(name.endswith("/") or fs.isdir(path))
 
 
 def files_in(folder: str, *, recursive: bool) -> Iterator[tuple[str, str, int]]:
     """Name, path below `folder`, and size of each file in it, sorted; those that begin with a dot are left out."""
     if is_url(folder):
-        fs, path = _open(folder)
+        with _said(folder):
+            fs, path = _open(folder)
+            found = fs.find(path, maxdepth=None if recursive else 1, detail=True)
         root = path.rstrip("/")
-        for name, facts in sorted(fs.find(path, maxdepth=None if recursive else 1, detail=True).items()):
+        for name, facts in sorted(found.items()):
             below = name[len(root) :].lstrip("/")
             if not any(part.startswith(".") for part in below.split("/")):
                 yield fs.unstrip_protocol(name), below, int(facts.get("size") or 0)
@@ -107,8 +102,9 @@ def files_in(folder: str, *, recursive: bool) -> Iterator[tuple[str, str, int]]:
 def matching(pattern: str) -> list[str]:
     """The names that a pattern with *, ? or [ ] stands for, sorted; ** goes into subfolders."""
     if is_url(pattern):
-        fs, path = _open(pattern)
-        return sorted(str(fs.unstrip_protocol(name)) for name in fs.glob(path))
+        with _said(pattern):
+            fs, path = _open(pattern)
+            return sorted(str(fs.unstrip_protocol(name)) for name in fs.glob(path))
     from glob import glob
 
     return sorted(glob(pattern, recursive=True))
@@ -148,7 +144,17 @@ def _open(name: str) -> tuple[Any, str]:
     return fs, str(path)
 
 
-def _finding(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "no such file or folder"
-    return finding_of(error) if isinstance(error, OSError) and error.errno else f"{type(error).__name__}: {error}"
+@contextlib.contextmanager
+def _said(name: str, kind: type[AezipError] = AezipError) -> Iterator[None]:
+    """Inside, whatever a file system raises becomes one line; each has classes of its own."""
+    try:
+        yield
+    except AezipError:
+        raise
+    except NotImplementedError as e:
+        raise kind("this kind of place cannot do that", "another place", file=name) from e
+    except FileNotFoundError as e:
+        raise kind("no such file or folder", "a place that is there", file=name) from e
+    except Exception as e:
+        known = isinstance(e, OSError) and e.errno
+        raise kind(finding_of(e) if known else f"{type(e).__name__}: {e}", "a place within reach", file=name) from e

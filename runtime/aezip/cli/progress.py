@@ -89,8 +89,9 @@ class Progress:
         parts = [f"{self.counts[status]:,} {status}" for status in (DONE, KEPT, SKIPPED, FAILED) if self.counts[status]]
         sizes = ""
         if self.before:
-            percent = f" ({100 * self.after / self.before:.1f} %)" if self.after != self.before else ""
-            sizes = f"; {_size(self.before)} → {_size(self.after)}{percent}"
+            sizes = f"; {_size(self.before)}"
+            if self.after != self.before:
+                sizes += f" → {_size(self.after)} ({100 * self.after / self.before:.1f} %)"
         say(f"{self.files:,} files: {', '.join(parts) or 'none done'}{sizes}; {perf_counter() - self.start:.1f} s")
 
 
