@@ -13,11 +13,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-OPSET, IR_VERSION = 13, 7  # 2020: web and embedded runtimes know them
-OPERATORS = frozenset((
-    "Abs", "Add", "Cast", "Clip", "Concat", "Conv", "DepthToSpace", "Floor", "LeakyRelu", "Log", "Mul", "Pad",
-    "Reshape", "Sign", "Slice", "Transpose",
-))
+from aezip.onnxfile import OPERATORS, OPSET
+
+IR_VERSION = 7  # 2020, as opset 13: web and embedded runtimes know them
 TYPES = {
     "float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "int8": TensorProto.INT8,
     "int16": TensorProto.INT16, "uint8": TensorProto.UINT8, "int64": TensorProto.INT64,

@@ -15,12 +15,12 @@ import torch
 
 from aezip.ladder import LOG_LIMIT, UNIT, Ladder
 from aezip.model import DESCRIPTION, PACKAGE_VERSION, TRANSFORMS, fingerprint_of
+from aezip.onnxfile import OPSET
 from aezip.tables import Tables, gaussian_tables
 from aezip_train import ladder as float_ladder
 from aezip_train.flagship import Flagship
 
 from . import graphs, reach
-from .builder import OPSET
 
 # Tables up to this index cost less than their rare symbols save: σ ≤ 0.19, one in 120 is not zero.
 SKIP = 5

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import onnxfile
 from .errors import PackageDamaged, ProviderError, UsageError
 from .ladder import Rung
 from .model import Package
@@ -136,6 +137,11 @@ def open_session(
     if threads is not None:
         options.intra_op_num_threads = threads
     data = package.member(f"{name}.onnx")
+    try:
+        onnxfile.check(name, data)
+    except PackageDamaged as error:
+        error.file = str(package.about.path)
+        raise
     providers = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
     try:
         return ort.InferenceSession(data, options, providers=providers)

@@ -14,8 +14,9 @@ from PIL import Image
 
 import aezip
 from aezip.metrics import psnr_db
+from aezip.onnxfile import OPERATORS
 from aezip_export import graphs, proofs
-from aezip_export.builder import OPERATORS, Graph
+from aezip_export.builder import Graph
 from aezip_export.cli import export
 from aezip_export.cli import main as export_command
 from aezip_train import loop
