@@ -54,7 +54,7 @@ def test_a_step_that_is_not_finite_is_thrown_away(crops: Crops, monkeypatch) -> 
     run = loop.Run(RECIPE, crops)
     before = {k: v.clone() for k, v in run.model.state_dict().items()}
     draw = crops.draw
-    monkeypatch.setattr(crops, "draw", lambda rng: draw(rng) * float("nan"))
+    monkeypatch.setattr(crops, "draw", lambda *which: draw(*which) * float("nan"))
     run.train_step()
     assert (run.skipped, run.step) == (1, 1)
     for name, value in run.model.state_dict().items():

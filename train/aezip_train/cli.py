@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from aezip.errors import AezipError
+
 from . import recipe as recipes
+from .journal import duration
+
+if TYPE_CHECKING:
+    from .place import Place
 
 
 def _value(text: str) -> tuple[str, Any]:
@@ -27,43 +33,66 @@ def _value(text: str) -> tuple[str, Any]:
 @click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True,
               help="Folder of training pictures (searched below, too).")
 @click.option("--val", type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Folder of validation pictures: a rate–distortion line in log.jsonl now and then.")
+              help="Folder of validation pictures: a line in log.jsonl and a sheet.png of RUN now and then.")
 @click.option("-o", "--run", "folder", type=click.Path(path_type=Path, file_okay=False), required=True,
               help="Folder of the run; one that exists is continued.")
 @click.option("--minutes", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Length of this leg.")
 @click.option("--max-steps", type=click.IntRange(min=1), help="Stop this leg after so many steps.")
 @click.option("--init", type=click.Path(path_type=Path), help="Start a new run from another run's averaged weights.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
+              help="What computes.")
+@click.option("--tensorboard/--no-tensorboard", default=None,
+              help="Scalars for TensorBoard in RUN.  [default: where it is installed]")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Replace a value of the recipe.")
 def main(
-    recipe: str, data: Path, val: Path | None, folder: Path, minutes: float, max_steps: int | None,
-    init: Path | None, settings: tuple[str, ...],
+    recipe: str, data: Path, val: Path | None, folder: Path, init: Path | None, device: str,
+    settings: tuple[str, ...], **leg: Any,
 ) -> None:
     """Train RECIPE (a built-in name such as `photo`, or a .toml file).
+
+    Under torchrun every process takes its part of each batch; one writes.
 
     \b
     Examples:
         aezip-train photo --data pictures -o run --minutes 60
         aezip-train photo --data pictures -o run --minutes 60       (goes on)
         aezip-train photo --data mine -o fine --init run --set learning_rate=1e-4
+        torchrun --nproc-per-node 4 -m aezip_train.cli photo --data pictures -o run --set batch=64
     """
     from . import loop
     from .data import Crops, read_folder
+    from .place import place
 
     try:
         plan = recipes.read(recipe, dict(_value(s) for s in settings))
-        run = loop.Run(plan, Crops(read_folder(data), plan.crop, plan.batch))
-        if (folder / "state.pt").exists():
-            run.restore(loop.load_state(folder))
-            click.echo(f"{folder}: going on from step {run.step}", err=True)
-        elif init:
-            run.set_weights(loop.load_state(init)["averaged"])
-        pictures = read_folder(val) if val else None
-    except (OSError, ValueError) as error:
+        with place(device) as here:
+            run = loop.Run(plan, Crops(read_folder(data), plan.crop, plan.batch), here)
+            if (folder / "state.pt").exists():
+                run.restore(loop.load_state(folder))
+                _say(here, f"{folder}: going on from step {run.step:,}")
+            elif init:
+                run.set_weights(loop.load_state(init)["averaged"])
+            pictures = read_folder(val) if val else None
+            if here.leads:
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / "recipe.json").write_text(json.dumps(asdict(plan), indent=1) + "\n", encoding="utf-8")
+            before, seconds = run.step, run.seconds
+            reason = loop.train(run, folder, val=pictures, **leg)
+            _say(here, _farewell(folder, reason, run.step, run.step - before, run.seconds, run.seconds - seconds))
+    except (AezipError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.json").write_text(json.dumps(asdict(plan), indent=1) + "\n", encoding="utf-8")
-    reason = loop.train(run, folder, minutes=minutes, max_steps=max_steps, val=pictures)
-    click.echo(f"{folder}: {reason} at step {run.step} after {run.seconds / 60:.0f} minutes in all", err=True)
+
+
+def _say(here: Place, text: str) -> None:
+    if here.leads:
+        click.echo(text, err=True)
+
+
+def _farewell(folder: Path, reason: str, step: int, steps: int, all_s: float, leg_s: float) -> str:
+    return (
+        f"{folder}: {reason}: {steps:,} steps in {duration(leg_s)}; step {step:,} after {duration(all_s)} in all.\n"
+        f"The same command goes on; aezip-export {folder} -o {folder.name}.aezm makes a model of it."
+    )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 Picture = NDArray[np.uint8]  # [H, W, C]
+WHOLE = slice(None)
 SUFFIXES = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
@@ -59,14 +60,16 @@ class Crops:
         weight = np.minimum(area / area.min(), 4)
         self.odds = weight / weight.sum()
 
-    def draw(self, rng: np.random.Generator) -> Tensor:
-        """A batch of crops.  [batch, 3, crop, crop], centred"""
-        out = np.empty((self.batch, self.crop, self.crop, 3), np.uint8)
+    def draw(self, rng: np.random.Generator, part: slice = WHOLE) -> Tensor:
+        """A batch of crops, or `part` of it; the generator moves on by the whole.  [batch, 3, crop, crop], centred"""
+        mine = range(self.batch)[part]
+        out = np.empty((len(mine), self.crop, self.crop, 3), np.uint8)
         for n, index in enumerate(rng.choice(len(self.pictures), self.batch, p=self.odds)):
             picture = self.pictures[index]
             top = rng.integers(picture.shape[0] - self.crop + 1)
             left = rng.integers(picture.shape[1] - self.crop + 1)
-            part = picture[top : top + self.crop, left : left + self.crop]
-            part = np.rot90(part, int(rng.integers(4)))
-            out[n] = part[:, ::-1] if rng.integers(2) else part
+            turns, flip = int(rng.integers(4)), rng.integers(2)
+            if n in mine:
+                crop = np.rot90(picture[top : top + self.crop, left : left + self.crop], turns)
+                out[n - mine.start] = crop[:, ::-1] if flip else crop
         return centre(out)

@@ -46,17 +46,27 @@ def to_bytes(image: Tensor) -> NDArray[np.uint8]:
     return (image * 64 + 128.5).floor().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
+class Decoded(NamedTuple):
+    """What the network makes of one picture at one quality."""
+
+    bpp: float
+    psnr_db: float
+    hyper_bpp: float
+    pixels: Picture
+
+
 @torch.no_grad()
+def decoded(model: Flagship, picture: Picture, quality: int) -> Decoded:
+    """One picture, sides multiples of 64, at a quality of 0 … 1000; the rate is estimated."""
+    device = model.gain.device
+    out = model(centre(picture[None]).to(device), torch.tensor([float(quality)], device=device), noise=False)
+    pixels = to_bytes(out.image)[0]
+    return Decoded(out.bpp.item(), psnr_db(picture, pixels), out.hyper_bpp.item(), pixels)
+
+
 def curve(model: Flagship, pictures: list[Picture], qualities: tuple[int, ...] = QUALITIES) -> Curve:
     """Estimated rate–distortion curve over equally sized pictures (sides multiples of 64)."""
-    rows = []
-    for quality in qualities:
-        per_picture = []
-        for picture in pictures:
-            out = model(centre(picture[None]), torch.tensor([float(quality)]), noise=False)
-            psnr = psnr_db(picture, to_bytes(out.image)[0])
-            per_picture.append((out.bpp.item(), psnr, out.hyper_bpp.item()))
-        rows.append(np.mean(per_picture, 0))
+    rows = [np.mean([decoded(model, picture, quality)[:3] for picture in pictures], 0) for quality in qualities]
     return Curve(*np.array(rows).T)
 
 

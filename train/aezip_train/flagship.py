@@ -14,6 +14,7 @@ al. 2018), checkerboard context (He et al. 2021), gains (Cui et al. 2021).
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -68,7 +69,7 @@ class Residual(nn.Module):
         nn.init.zeros_(self.expand.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.fast):
+        with torch.autocast(x.device.type, torch.bfloat16) if self.fast else nullcontext():
             branch = F.leaky_relu(self.reduce(x), SLOPE)
             branch = F.leaky_relu(self.spatial(branch), SLOPE)
             branch = self.expand(branch)

@@ -1,14 +1,14 @@
 """The training loop: stoppable anywhere, and resumed bit for bit on the CPU.
 
 A run is a folder: `recipe.json`, `state.pt` (weights, averaged weights, optimiser,
-random generators, step), `log.jsonl` (one line a validation). A step draws its
-crops and qualities from a generator kept in the state, so n + m steps in two legs
-are n + m steps in one.
+random generators, step), `log.jsonl` (one line a validation), `sheet.png`. A step
+draws its crops and qualities from a generator kept in the state, so n + m steps in
+two legs are n + m steps in one; and so they are on several processes (see `place`),
+where the batch and the step are the same and each process computes its part.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
@@ -22,23 +22,28 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from . import evaluate, ladder
 from .data import Crops, Picture
 from .flagship import Config, Flagship, set_bfloat16
 from .integer import set_integer
+from .journal import Journal
+from .place import ALONE, Place
 from .recipe import Recipe, build
+from .sheet import sheet
 from .soap import Soap
 
+REASONS = ("", "stopped", "steps done", "time used up")
+STOPPED, STEPS, TIME = 1, 2, 3
 START_BATCHES = 16  # batches of crops that the classic start is measured on
 
 
 class Run:
     """A model in training with all that decides its next step."""
 
-    def __init__(self, recipe: Recipe, crops: Crops) -> None:
-        self.recipe, self.crops = recipe, crops
+    def __init__(self, recipe: Recipe, crops: Crops, place: Place = ALONE) -> None:
+        self.recipe, self.crops, self.place = recipe, crops, place
+        self.part = place.part(recipe.batch)
         self.rng = np.random.default_rng(recipe.seed)
         torch.manual_seed(recipe.seed)
         if recipe.threads:
@@ -56,7 +61,8 @@ class Run:
             self.model.start_classic(torch.cat([self.crops.draw(self.rng) for _ in range(START_BATCHES)]))
         else:
             self.model.load_state_dict(weights)
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model.to(self.place.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.place.share_(self.model.state_dict().values())
         self.averaged = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.optimisers = self._optimisers()
 
@@ -86,14 +92,16 @@ class Run:
 
     def train_step(self) -> dict[str, float]:
         """One step on `bpp + λ·MSE₂₅₅`, one quality an image.  Returns scalars for the log."""
-        r, model = self.recipe, self.model
+        r, model, device = self.recipe, self.model, self.place.device
+        if not self.place.repeats:
+            torch.manual_seed(int(np.random.SeedSequence((r.seed, self.step, self.place.rank)).generate_state(1)[0]))
         model.train()
         set_bfloat16(model, r.bfloat16)
         set_integer(model, 0 <= r.integer_from <= self.step)
-        x = self.crops.draw(self.rng).to(memory_format=torch.channels_last)
+        x = self.crops.draw(self.rng, self.part).to(device, memory_format=torch.channels_last)
         # stratified: each of the batch's images has its own part of the ladder
         draw = (self.rng.permutation(r.batch) + self.rng.random(r.batch)) / r.batch
-        quality = torch.from_numpy(draw * ladder.TOP).float()
+        quality = torch.from_numpy(draw[self.part] * ladder.TOP).float().to(device)
         lam = ladder.lambda_of(quality)
 
         out = model(x, quality)
@@ -102,8 +110,11 @@ class Run:
         loss = losses.mean()
         model.zero_grad(set_to_none=True)
         loss.backward()
+        said = torch.stack([loss, out.bpp.mean(), mse.mean()]).detach()
+        self.place.mean_([p.grad for p in model.parameters() if p.grad is not None] + [said])
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), r.clip_norm)
-        if not math.isfinite(loss.item() + norm.item()):
+        scalars = dict(zip(("loss", "bpp", "mse", "norm"), [*said.tolist(), norm.item()], strict=True))
+        if not math.isfinite(scalars["loss"] + scalars["norm"]):
             self.skipped += 1
             model.zero_grad(set_to_none=True)
         else:
@@ -113,7 +124,7 @@ class Run:
                 optimiser.step()
             self._average()
         self.step += 1
-        return {"loss": loss.item(), "bpp": out.bpp.mean().item(), "mse": mse.mean().item(), "norm": norm.item()}
+        return scalars
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -151,7 +162,7 @@ class Run:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from `state()`."""
         self.model.load_state_dict(state["model"])
-        self.averaged = state["averaged"]
+        self.averaged = {k: v.to(self.place.device) for k, v in state["averaged"].items()}
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.step, self.skipped, self.seconds = state["step"], state["skipped"], state["seconds"]
@@ -186,51 +197,53 @@ def load_model(path: Path) -> tuple[Flagship, dict[str, Any]]:
 
 def train(
     run: Run, folder: Path, *, minutes: float, max_steps: int | None = None, val: list[Picture] | None = None,
-    progress: bool = True,
+    tensorboard: bool | None = None, progress: bool = True,
 ) -> str:
     """Train until the time, the recipe's steps or `max_steps` are used up, or SIGINT/SIGTERM.  Returns the reason."""
-    begin = time.monotonic()
-    before = run.seconds
-    last_save = last_check = begin
-    stop: list[str] = []
-    check = evaluate.crops_of(val) if val else []
+    leads = run.place.leads
+    folder.mkdir(parents=True, exist_ok=True)
+    journal = Journal(folder, run.step, on=leads, tensorboard=tensorboard, progress=progress)
+    check = evaluate.crops_of(val) if val and leads else []
     jpeg = evaluate.jpeg_curve(check) if check else None
-    end = min(n for n in (run.recipe.steps or math.inf, run.step + max_steps if max_steps else math.inf))
-    handlers = {s: signal.signal(s, lambda *_: stop.append("stopped")) for s in (signal.SIGINT, signal.SIGTERM)}
+    first, end = run.step, min(n for n in (run.recipe.steps or math.inf, run.step + (max_steps or math.inf)))
+    begin = last_save = last_check = time.monotonic()
+    before = run.seconds
+    asked: list[int] = []
+    handlers = {s: signal.signal(s, lambda number, _: asked.append(number)) for s in (signal.SIGINT, signal.SIGTERM)}
     smooth: dict[str, float] = {}
-    bar = tqdm(total=None if end is math.inf else end, initial=run.step, unit="step", disable=not progress or None)
+    reason = 0
     try:
-        while not stop:
+        while not reason:
             for key, value in run.train_step().items():
-                smooth[key] = value if key not in smooth else 0.99 * smooth[key] + 0.01 * value
+                if math.isfinite(value):
+                    smooth[key] = value if key not in smooth else 0.99 * smooth[key] + 0.01 * value
             now = time.monotonic()
             run.seconds = before + now - begin
-            left = minutes - (now - begin) / 60
-            bar.set_postfix_str(", ".join(f"{k} {v:.4g}" for k, v in smooth.items()) + f", {left:.0f} min left")
-            bar.update()
-            if run.step >= end:
-                stop.append("steps done")
-            elif left <= 0:
-                stop.append("time used up")
-            if now - last_save > run.recipe.checkpoint_minutes * 60:
+            share = max((now - begin) / max(60 * minutes, 1e-9), (run.step - first) / max(end - first, 1))
+            journal.step(run.step, smooth, share, (now - begin) / share - (now - begin))
+            reason = STOPPED if asked else STEPS if run.step >= end else TIME if now - begin >= 60 * minutes else 0
+            reason = run.place.agree(reason)
+            if leads and now - last_save > run.recipe.checkpoint_minutes * 60:
                 last_save = now
                 save(run, folder)
-            if check and (stop or now - last_check > run.recipe.validate_minutes * 60):
+            if check and (reason or now - last_check > run.recipe.validate_minutes * 60):
                 last_check = now
-                _validate(run, folder, check, jpeg, smooth)
+                _validate(run, journal, check, jpeg, smooth)
     finally:
-        bar.close()
+        journal.close()
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        save(run, folder)
-    return stop[0]
+        if leads:
+            save(run, folder)
+    return REASONS[reason]
 
 
 def _validate(
-    run: Run, folder: Path, pictures: list[Picture], jpeg: evaluate.Curve | None, smooth: dict[str, float]
+    run: Run, journal: Journal, pictures: list[Picture], jpeg: evaluate.Curve | None, smooth: dict[str, float]
 ) -> None:
     with run.averaged_model() as model:
         ours = evaluate.curve(model, pictures)
+        reconstructions = sheet(model, pictures)
     line = {
         "step": run.step,
         "hours": round(run.seconds / 3600, 3),
@@ -240,8 +253,6 @@ def _validate(
         "bpp": [round(v, 4) for v in ours.bpp],
         "psnr_db": [round(v, 3) for v in ours.psnr_db],
         "hyper_bpp": [round(v, 4) for v in ours.hyper_bpp],
-        **{k: round(v, 5) for k, v in smooth.items()},
+        **{f"train_{k}": round(v, 5) for k, v in smooth.items()},
     }
-    with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
-        log.write(json.dumps(line) + "\n")
-    tqdm.write(json.dumps(line))
+    journal.validation(line, reconstructions, evaluate.QUALITIES)
