@@ -235,3 +235,18 @@ def test_urls_without_fsspec(run: Callable[..., Result], monkeypatch: pytest.Mon
     assert result.exit_code == 2
     assert "URLs need fsspec; expected pip install 'aezip[url]'" in result.stderr
     assert not places.is_url(r"C:\pictures\a.png")
+
+
+def test_a_cluster_makes_the_same_bytes(run: Callable[..., Result], tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    draw(*(f"in/{i}.png" for i in range(3)))
+    Path("in/bad.png").write_bytes(b"")
+    assert run("compress", "in", "-o", "one").exit_code == 1
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with distributed.LocalCluster(host="127.0.0.1", **options) as cluster:
+        result = run("compress", "in", "-o", "two", "--scheduler", cluster.scheduler_address)
+    assert result.exit_code == 1
+    assert "4 files: 3 done, 1 failed" in result.stderr
+    assert tree("two") == tree("one")
+    for name in tree("one"):
+        assert (Path("one") / name).read_bytes() == (Path("two") / name).read_bytes()

@@ -76,9 +76,10 @@ class Compression:
                 figures["psnr_db"] = hit.value
         else:
             lat = encode(self.quality)
+        parsed = unpack(lat, MAX_SIDE**2)
         if self.verify:
             figures["psnr_db"] = psnr_db(lat)
-        parsed = unpack(lat, MAX_SIDE**2)
+            images.check_sections(parsed)
         if self.keep_smaller and len(lat) > len(data):
             note = f"the .lat file would be larger ({len(lat):,} B); the input is kept"
             return Made(None, parsed, len(lat), KEPT, (*picture.notes, note), figures)
@@ -110,10 +111,13 @@ class Verification:
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
         if self.original is None:
-            return Made(None, codec.check(data, self.max_pixels), len(data))
+            lat = codec.check(data, self.max_pixels)
+            images.check_sections(lat)
+            return Made(None, lat, len(data))
         from ..verify import verify
 
         original = images.read(self.original).pixels
         report = verify(codec, data, original, max_pixels=self.max_pixels)
+        images.check_sections(report.lat)
         figures = {"psnr_db": report.psnr_db, "ms_ssim": report.ms_ssim}
         return Made(None, report.lat, len(data), figures=figures)

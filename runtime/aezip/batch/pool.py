@@ -85,8 +85,8 @@ def _one_by_one(work: Work, tasks: list[Task]) -> Iterator[Outcome]:
     work = replace(work, force=True)
     for task in tasks:
         executor = _fresh(work, 1)
+        future = executor.submit(_do, task)
         try:
-            future = executor.submit(_do, task)
             wait([future])
             if isinstance(future.exception(), BrokenProcessPool):
                 died = AezipError("its process was killed (out of memory?)", "more memory, or fewer --jobs")
@@ -94,7 +94,7 @@ def _one_by_one(work: Work, tasks: list[Task]) -> Iterator[Outcome]:
             else:
                 yield _result(future, task)
         finally:
-            _end(executor, [task])
+            _end(executor, [] if future.done() and not future.exception() else [task])
 
 
 def _fresh(work: Work, jobs: int) -> ProcessPoolExecutor:

@@ -54,3 +54,10 @@ def picture_of(
     packed = lat.section(RESOLUTION)
     resolution = Resolution.unpack(packed) if packed is not None else None
     return Picture(pixels, lat.section(ICC), lat.section(EXIF), lat.section(XMP), plane, resolution)
+
+
+def check_sections(lat: Lat) -> None:
+    """Decode what a `.lat` file holds besides its pixels.  Raises SectionDamaged."""
+    import numpy as np
+
+    picture_of(np.empty((0, 0, lat.header.channels), np.uint8), lat)
