@@ -166,9 +166,11 @@ class Killer(Compression):
         return super().run(codec, data, target)
 """
 
+# a shell's background jobs start with interrupts ignored, and hand that on
 INTERRUPTED = """
-import sys, time
+import signal, sys, time
 from aezip import files
+signal.signal(signal.SIGINT, signal.default_int_handler)
 link = files._place_new
 def slow(*names):
     print("writing", flush=True)
