@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]  # [H, W, C], C 1 or 3
 TILED_FROM = container.MAX_TILE_PIXELS
+LARGE = 2**25  # pixels from which memory, wanted next by an image file's encoder, is worth opening graphs again
 TILE = 16  # in units of 64 pixels
 
 
@@ -70,8 +71,8 @@ class Codec:
         graphs = self._graphs[self.package.fingerprint]
         tile = TILE if h * w > TILED_FROM else 0
         streams = tiles.encode(graphs, pixels, rung(self.package.ladder, level), tile, effort)
-        if tile:
-            graphs.close("encoder")
+        if h * w > LARGE:
+            graphs.close()
         header = Header(w, h, channels, level, self.package.fingerprint, tile)
         body = Section(container.LATENTS, latents.pack_streams(streams))
         return container.pack(Lat(header, (*sections, body)))
@@ -89,8 +90,8 @@ class Codec:
         region = check_region(region, header)
         graphs = self._for(header.fingerprint)
         pixels = tiles.decode(graphs, lat, rung(graphs.package.ladder, header.quality), region)
-        if header.tile:
-            graphs.close("decoder")
+        if pixels.size > LARGE * header.channels:
+            graphs.close()
         return pixels, lat
 
     def check(self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Lat:

@@ -80,9 +80,9 @@ class Graphs:
         image: NDArray[np.uint8] = self._run("decoder", inputs, ["image"])[0][0]
         return image
 
-    def close(self, name: str) -> None:
-        """Give a graph's memory back; it opens again when it is needed."""
-        self._sessions.pop(name, None)
+    def close(self) -> None:
+        """Give all graphs' memory back; they open again when they are needed."""
+        self._sessions.clear()
 
     def _run(self, name: str, inputs: dict[str, Any], outputs: Sequence[str]) -> list[Any]:
         session = self._session(name)
