@@ -1,4 +1,4 @@
-"""Pillow images → arrays, a strip at a time.
+"""Large pictures past Pillow's copies: images → arrays, a strip at a time, and arrays → netpbm files.
 
 Pillow keeps four bytes for a pixel of three channels, and converting a whole image or
 asking it for its bytes makes further copies. In strips an image costs itself and its array.
@@ -25,3 +25,10 @@ def array_of(image: Image.Image, mode: str) -> NDArray[np.uint8]:
         strip = strip if strip.mode == mode else strip.convert(mode)
         out[top : top + strip.height] = np.asarray(strip).reshape(strip.height, strip.width, -1)
     return out
+
+
+def netpbm(pixels: NDArray[np.uint8]) -> bytes:
+    """The PGM or PPM file of [H, W, C], C 1 or 3: a line of text, then the samples."""
+    height, width, channels = pixels.shape
+    head = b"P%d\n%d %d\n255\n" % (5 if channels == 1 else 6, width, height)
+    return b"".join((head, np.ascontiguousarray(pixels).data))
