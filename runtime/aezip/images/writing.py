@@ -37,6 +37,7 @@ class Format:
     alpha: bool = False
 
 
+_LARGE = 2**26  # samples from which libjpeg does not optimise: for that it holds all coefficients, two bytes each
 FORMATS = {
     "png": Format("PNG", (".png",), {}, alpha=True),
     "jpg": Format("JPEG", (".jpg", ".jpeg"), {"quality": 95, "subsampling": 0, "optimize": True}),
@@ -114,6 +115,10 @@ def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
 
 def _encode(picture: Picture, kind: Format) -> bytes:
     """The bytes of an image file."""
+    if kind.pillow == "PPM":
+        from ..strips import netpbm
+
+        return netpbm(picture.pixels)
     image, options = to_pillow(picture), dict(kind.options)
     image.info.clear()
     for key, value in info_of(picture).items():
@@ -130,6 +135,8 @@ def _encode(picture: Picture, kind: Format) -> bytes:
         options["exif"] = b"Exif\0\0" + picture.exif
     if kind.pillow == "TIFF":
         _set_tiff_tags(picture, options)
+    if picture.pixels.size > _LARGE:
+        options.pop("optimize", None)
     stream = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
