@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from . import recipe as recipes
 from .journal import duration
 
 if TYPE_CHECKING:
+    from .flagship import Flagship
     from .place import Place
 
 
@@ -38,14 +39,14 @@ def _value(text: str) -> tuple[str, Any]:
               help="Folder of the run; one that exists is continued.")
 @click.option("--minutes", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Length of this leg.")
 @click.option("--max-steps", type=click.IntRange(min=1), help="Stop this leg after so many steps.")
-@click.option("--init", type=click.Path(path_type=Path), help="Start a new run from another run's averaged weights.")
+@click.option("--init", metavar="MODEL|RUN", help="Start a new run from a model (a name or .aezm file) or another run.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
               help="What computes.")
 @click.option("--tensorboard/--no-tensorboard", default=None,
               help="Scalars for TensorBoard in RUN.  [default: where it is installed]")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Replace a value of the recipe.")
 def main(
-    recipe: str, data: Path, val: Path | None, folder: Path, init: Path | None, device: str,
+    recipe: str, data: Path, val: Path | None, folder: Path, init: str | None, device: str,
     settings: tuple[str, ...], **leg: Any,
 ) -> None:
     """Train RECIPE (a built-in name such as `photo`, or a .toml file).
@@ -56,7 +57,7 @@ def main(
     Examples:
         aezip-train photo --data pictures -o run --minutes 60
         aezip-train photo --data pictures -o run --minutes 60       (goes on)
-        aezip-train photo --data mine -o fine --init run --set learning_rate=1e-4
+        aezip-train photo --init photo --data mine -o fine --set learning_rate=1e-4 --set integer_from=0
         torchrun --nproc-per-node 4 -m aezip_train.cli photo --data pictures -o run --set batch=64
     """
     from . import loop
@@ -65,13 +66,19 @@ def main(
 
     try:
         plan = recipes.read(recipe, dict(_value(s) for s in settings))
+        weights = None
+        if init and not (folder / "state.pt").exists():
+            start = _start(init)
+            weights, plan = start.state_dict(), replace(plan, network=asdict(start.config))
+        elif (folder / "state.pt").exists():
+            plan = replace(plan, network=loop.load_state(folder)["recipe"]["network"])
         with place(device) as here:
             run = loop.Run(plan, Crops(read_folder(data), plan.crop, plan.batch), here)
             if (folder / "state.pt").exists():
                 run.restore(loop.load_state(folder))
                 _say(here, f"{folder}: going on from step {run.step:,}")
-            elif init:
-                run.set_weights(loop.load_state(init)["averaged"])
+            elif weights:
+                run.set_weights(weights)
             pictures = read_folder(val) if val else None
             if here.leads:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -81,6 +88,18 @@ def main(
             _say(here, _farewell(folder, reason, run.step, run.step - before, run.seconds, run.seconds - seconds))
     except (AezipError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
+
+
+def _start(init: str) -> Flagship:
+    """The module of a run (a folder or its state.pt) or of a package."""
+    from . import loop
+
+    if Path(init).is_dir() or init.endswith(".pt"):
+        return loop.load_model(Path(init))[0]
+    # Only `aezip_export` knows how a package stores weights; the command is the edge where both meet.
+    from aezip_export.reading import read_model
+
+    return read_model(init)
 
 
 def _say(here: Place, text: str) -> None:

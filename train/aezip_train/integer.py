@@ -71,6 +71,26 @@ class IntegerConv2d(nn.Conv2d):
         bound = ACTIVATION_MAX * weight.abs().sum((1, 2, 3)) + bias.abs()
         return Quantised(weight, bias, k + ACTIVATION_BITS - self.out_bits, bound)
 
+    @torch.no_grad()
+    def become(self, weight: Tensor, bias: Tensor, shift: Tensor) -> None:
+        """The inverse of `quantise`: real numbers that round to these integers at this scale.
+
+        The integers themselves, or, where their sum alone would choose another scale, a little off
+        towards zero or away from it, within what rounds to them. Raises ValueError where nothing does.
+        """
+        scale = torch.exp2(shift - ACTIVATION_BITS + self.out_bits)
+        self.bias.copy_(bias / (scale * 2**ACTIVATION_BITS))
+        sign = torch.where(weight < 0, -1.0, 1.0)
+        todo = torch.ones(len(bias), dtype=torch.bool)
+        for off in (0.0, *(s * n / 32 for n in range(1, 16) for s in (-1, 1))):
+            real = weight + off * (sign if off > 0 else weight.sign())
+            self.weight[todo] = (real / scale[:, None, None, None])[todo]
+            q = self.quantise()
+            same = (q.weight == weight).all(3).all(2).all(1) & (q.bias == bias) & (q.shift == shift)
+            todo &= ~same
+        if todo.any():
+            raise ValueError(f"{int(todo.sum())} channels have integers that no weights round to")
+
     def forward(self, x: Tensor) -> Tensor:
         unit = 2.0**self.out_bits
         if not self.integer:

@@ -1,0 +1,68 @@
+"""Multiply–accumulates of a model's graphs, per pixel: `python -m aezip_export.macs photo`.
+
+Counted are convolutions, transposed convolutions and matrix products, from the shapes that
+ONNX infers for one picture. Prior and context run once each way.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+import onnx
+from onnx import helper, shape_inference
+
+from aezip.errors import AezipError
+from aezip.model import Package, find
+
+HEIGHT, WIDTH = 512, 768
+ENCODING = ("encoder", "hyper", "prior", "context")
+DECODING = ("prior", "context", "decoder")
+
+
+def macs(graph: bytes, height: int = HEIGHT, width: int = WIDTH) -> int:
+    """Of one run on a picture of height × width pixels, multiples of 64."""
+    model = onnx.load_from_string(graph)
+    sides = {"H": height, "W": width, "h": height // 16, "w": width // 16, "a": height // 64, "b": width // 64}
+    for value in (*model.graph.input, *model.graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param:
+                dim.dim_value = sides[dim.dim_param]
+    inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True).graph
+    shapes = {c.name: list(c.dims) for c in inferred.initializer}
+    for value in (*inferred.input, *inferred.value_info, *inferred.output):
+        shapes[value.name] = [d.dim_value for d in value.type.tensor_type.shape.dim]
+    return sum(_of(node, shapes) for node in inferred.node)
+
+
+def _of(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> int:
+    """Of one node."""
+    if node.op_type == "Conv":  # weight [out, in / groups, kh, kw]
+        return math.prod(shapes[node.output[0]]) * math.prod(shapes[node.input[1]][1:])
+    if node.op_type == "ConvTranspose":  # weight [in, out / groups, kh, kw]
+        return math.prod(shapes[node.input[0]]) * math.prod(shapes[node.input[1]][1:])
+    if node.op_type == "MatMul":
+        return math.prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
+    if node.op_type == "Gemm":
+        transposed: Any = {a.name: helper.get_attribute_value(a) for a in node.attribute}.get("transA", 0)
+        return math.prod(shapes[node.output[0]]) * shapes[node.input[0]][0 if transposed else 1]
+    return 0
+
+
+def main(name: str) -> None:
+    """Print a table for a model's name or path."""
+    package = Package(find(name))
+    each = {g: macs(package.member(f"{g}.onnx")) / (HEIGHT * WIDTH) for g in dict.fromkeys((*ENCODING, *DECODING))}
+    print(f"multiply-accumulates per pixel, {WIDTH}×{HEIGHT} picture")
+    for graph, count in each.items():
+        print(f"{graph:<8} {count:10,.1f}")
+    print(f"{'ENCODE':<8} {sum(each[g] for g in ENCODING):10,.1f}")
+    print(f"{'DECODE':<8} {sum(each[g] for g in DECODING):10,.1f}")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1] if len(sys.argv) > 1 else "photo")
+    except AezipError as error:
+        sys.exit(f"aezip: error: {error}")

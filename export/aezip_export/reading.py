@@ -1,0 +1,113 @@
+"""A model package → the module it was exported from: the inverse of `graphs` and `package.ladder_of`.
+
+Weights are read from the graphs' convolutions, in the order in which `graphs` writes them. What
+comes back has the weights as stored (float16, integers), and exports to the same decoding members.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+from torch import nn
+
+from aezip.errors import PackageDamaged
+from aezip.ladder import UNIT
+from aezip.model import Package, find
+from aezip_train.flagship import Config, Flagship, Parameters, Residual
+from aezip_train.integer import IntegerConv2d
+
+Array = NDArray[np.float32]
+
+
+class Convolution(NamedTuple):
+    """One Conv node: weight [out, in, kh, kw], bias [out], stride, and the factors of a Mul behind it or 1."""
+
+    weight: Array
+    bias: Array
+    stride: int
+    factor: Array
+
+
+def read_model(name: str) -> Flagship:
+    """The module of a package, by name or path.  Raises ModelNotFound, PackageDamaged."""
+    package = Package(find(name))
+    try:
+        return _read(package)
+    except (ValueError, IndexError, RuntimeError, StopIteration):
+        raise PackageDamaged("not a flagship's graphs", "a package of aezip-export", file=name) from None
+
+
+@torch.no_grad()
+def _read(package: Package) -> Flagship:
+    names = ("encoder", "hyper", "decoder", "prior", "context")
+    found = {member: convolutions(package.member(f"{member}.onnx")) for member in names}
+    encoder = found["encoder"]
+    down = next(n for n, c in enumerate(encoder) if c.stride == 2)
+    model = Flagship(Config(
+        coarse=len(encoder[0].bias), latent=len(encoder[down].bias), hyper=len(found["hyper"][-1].bias),
+        feature=len(found["hyper"][0].bias), coarse_blocks=(down - 1) // 3,
+        latent_blocks=(len(encoder) - down - 1) // 3,
+    ))
+    c, e, d, h = model.config, model.encoder, model.decoder, model.hyper_encoder
+    layers: dict[str, list[nn.Module]] = {
+        "encoder": [e.stem, *_inner(e.coarse), e.down, *_inner(e.latent)],
+        "hyper": [h.mix, h.to_half, h.to_quarter],
+        "decoder": [*_inner(d.latent), d.up, *_inner(d.coarse), d.stem],
+        "prior": [model.prior.look, model.prior.to_half, model.prior.look_half, model.prior.to_full,
+                  *_three(model.prior.first)],
+        "context": [model.context.look, *_three(model.context.second)],
+    }
+    for member, wanted in layers.items():
+        for layer, conv in zip(wanted, found[member], strict=True):
+            weight: NDArray[Any] = conv.weight
+            bias: NDArray[Any] = conv.bias
+            if layer is e.stem:
+                bias = bias + 128 * weight.sum((1, 2, 3), dtype=np.float64).astype(np.float32)
+                weight = weight * 64
+            elif layer is d.up:
+                weight = weight.reshape(2, 2, c.coarse, c.latent).transpose(3, 2, 0, 1)
+                bias = bias[: c.coarse]
+            elif layer is d.stem:
+                cells = weight.reshape(8, 8, 3, c.coarse, 2, 2).transpose(3, 2, 4, 0, 5, 1)[:, :, ::-1, :, ::-1]
+                weight, bias = cells.reshape(c.coarse, 3, 16, 16) / 64, (bias[:3] - 128) / 64
+            if isinstance(layer, IntegerConv2d):
+                layer.become(*(torch.from_numpy(np.array(v)) for v in (weight, bias, -np.log2(conv.factor))))
+            else:
+                assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+                layer.weight.copy_(torch.from_numpy(np.array(weight)))
+                assert layer.bias is not None
+                layer.bias.copy_(torch.from_numpy(np.array(bias)))
+    for name, nodes in vars(package.ladder).items():
+        getattr(model, name).copy_(torch.from_numpy(nodes / (32 if name == "hyper_offset" else UNIT)))
+    return model
+
+
+def convolutions(graph: bytes) -> list[Convolution]:
+    """Every convolution of a graph with its constants, in order."""
+    nodes = onnx.load_from_string(graph).graph
+    constants: dict[str, NDArray[Any]] = {c.name: numpy_helper.to_array(c) for c in nodes.initializer}
+    for node in nodes.node:
+        if node.op_type == "Cast" and node.input[0] in constants:
+            constants[node.output[0]] = constants[node.input[0]]
+    factors = {n.input[0]: constants[n.input[1]] for n in nodes.node if n.op_type == "Mul" and n.input[1] in constants}
+    out = []
+    for node in nodes.node:
+        if node.op_type == "Conv":
+            weight, bias = (constants[name].astype(np.float32) for name in node.input[1:])
+            stride = next(helper.get_attribute_value(a)[0] for a in node.attribute if a.name == "strides")
+            factor = np.asarray(factors.get(node.output[0], np.ones(1)), np.float32).reshape(-1)
+            out.append(Convolution(weight, bias, stride, factor))
+    return out
+
+
+def _inner(blocks: nn.Sequential) -> list[nn.Module]:
+    return [layer for b in blocks if isinstance(b, Residual) for layer in (b.reduce, b.spatial, b.expand)]
+
+
+def _three(net: Parameters) -> list[nn.Module]:
+    return [net.mix, net.mean, net.scale]

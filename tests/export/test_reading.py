@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from aezip.model import Package, find
+from aezip_export import macs, package
+from aezip_export.reading import read_model
+
+
+def test_a_package_comes_back_and_exports_alike(tiny: str) -> None:
+    stored = Package(find(tiny))
+    members = package.members_of(read_model(tiny), "")
+    for name in ("prior.onnx", "context.onnx", "decoder.onnx", "tables.npz", "hyper.onnx"):
+        assert members[name] == stored.member(name), name
+
+
+def test_arithmetic_is_counted_as_by_hand(tiny: str) -> None:
+    """Channels 32, 48, 16, 16; one block at each resolution.  A 64×64 picture has 8×8 cells and 4×4 latents."""
+    graph = {name: Package(find(tiny)).member(f"{name}.onnx") for name in ("encoder", "hyper", "decoder")}
+    coarse = 64 * (32 * 16 + 16 * 16 * 9 + 16 * 32)
+    latent = 16 * (48 * 24 + 24 * 24 * 9 + 24 * 48)
+    stem, down = 64 * 3 * 256 * 32, 16 * 32 * 4 * 48
+    assert macs.macs(graph["encoder"], 64, 64) == stem + coarse + down + latent
+    assert macs.macs(graph["hyper"], 64, 64) == 16 * 96 * 16 + 4 * 16 * 9 * 16 + 16 * 9 * 16
+    assert macs.macs(graph["decoder"], 64, 64) == latent + 16 * 48 * 128 + coarse + 81 * 32 * 4 * 192
