@@ -88,8 +88,9 @@ class IntegerConv2d(nn.Conv2d):
             q = self.quantise()
             same = (q.weight == weight).all(3).all(2).all(1) & (q.bias == bias) & (q.shift == shift)
             todo &= ~same
-        if todo.any():
-            raise ValueError(f"{int(todo.sum())} channels have integers that no weights round to")
+            if not todo.any():
+                return
+        raise ValueError(f"{int(todo.sum())} channels have integers that no weights round to")
 
     def forward(self, x: Tensor) -> Tensor:
         unit = 2.0**self.out_bits
