@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import runpy
 
 import numpy as np
 import pytest
 
 from aezip import codec as codecs
-from aezip import container, images
+from aezip import container, images, model
 from aezip.graphs import Graphs
 
 NAMES = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles", "alpha", "grey-alpha", "opaque", "metadata", "aspect"]
@@ -34,3 +35,14 @@ def test_golden_files_decode(name, golden, tiny) -> None:
         found["alpha"] = None if picture.alpha is None else hashlib.sha256(picture.alpha.tobytes()).hexdigest()
         found["resolution"] = picture.resolution and str(picture.resolution)
         assert found == {name: facts[name] for name in found}
+
+
+@pytest.mark.parametrize("optimisation", ["disabled", "all"])
+def test_golden_vectors_are_what_this_engine_says(golden, tiny, optimisation) -> None:
+    vectors = runpy.run_path(str(golden / "vectors.py"))["vectors"]
+    want = np.load(golden / "vectors.npz")
+    package = model.Package(model.find(tiny))
+    for name in sorted({key.split(".")[0] for key in want.files}):
+        data = (golden / f"{name}.lat").read_bytes()
+        for key, value in vectors(package, name, data, optimisation=optimisation).items():
+            np.testing.assert_array_equal(value, want[key], key)

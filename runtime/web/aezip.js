@@ -1,0 +1,228 @@
+/**
+ * aezip: decodes `.lat` files, in a browser or in Node.
+ *
+ *     import * as ort from 'onnxruntime-web/wasm';
+ *     import { Model } from './aezip.js';
+ *     const model = await Model.open(packageBytes, ort);       // a `.aezm` package
+ *     const picture = await model.decode(latBytes);            // { width, height, pixels: RGBA, … }
+ *
+ * onnxruntime-web is handed in, so that whoever embeds this chooses its build and version. The decoder
+ * graph runs where `provider` says ('wasm', 'webgpu'); the prior on WASM always, for its whole numbers
+ * decide which tables are used.
+ *
+ * @typedef {object} Picture
+ * @property {number} width in pixels
+ * @property {number} height
+ * @property {Uint8ClampedArray<ArrayBuffer>} pixels RGBA, as ImageData takes them
+ * @property {import('./container.js').Header} header
+ * @property {import('./container.js').Section[]} sections
+ * @property {{ latents: number, decoder: number }} milliseconds spent on entropy coding with its prior, and on pixels
+ *
+ * @typedef {{ data: Int16Array | Uint8Array | Float32Array, dims: readonly number[] }} Values
+ */
+import { MAX_PIXELS, unpack } from './container.js';
+import { AezipError } from './errors.js';
+import { rungOf } from './ladder.js';
+import { decodeTile, tilesOf } from './latents.js';
+import { damaged, openPackage } from './package.js';
+import { tablesOf } from './rans.js';
+
+export { AezipError, unpack };
+
+/** A model package, opened to decode with. */
+export class Model {
+  #ort;
+  #sessions;
+  #arrays;
+
+  /**
+   * @param {Uint8Array} data of a `.aezm` package
+   * @param {typeof import('onnxruntime-web')} ort
+   * @param {'wasm' | 'webgpu'} provider of the decoder graph
+   */
+  static async open(data, ort, provider = 'wasm') {
+    const found = await openPackage(data);
+    /** @type {Record<string, import('onnxruntime-web').InferenceSession>} */
+    const sessions = {};
+    for (const name of ['prior', 'context', 'decoder']) {
+      const bytes = /** @type {Uint8Array} */ (found.members.get(`${name}.onnx`));
+      const executionProviders = [name === 'decoder' ? provider : 'wasm'];
+      try {
+        sessions[name] = await ort.InferenceSession.create(bytes, { executionProviders, logSeverityLevel: 3 });
+      } catch (error) {
+        damaged(`onnxruntime cannot open ${name}.onnx (${error})`, 'a graph it supports');
+      }
+    }
+    return new Model(found, ort, sessions);
+  }
+
+  /**
+   * @param {import('./package.js').Package} found
+   * @param {typeof import('onnxruntime-web')} ort
+   * @param {Record<string, import('onnxruntime-web').InferenceSession>} sessions
+   */
+  constructor({ fingerprint, description, arrays }, ort, sessions) {
+    this.#ort = ort;
+    this.#sessions = sessions;
+    this.#arrays = arrays;
+    this.fingerprint = fingerprint;
+    this.name = String(description.name);
+    this.tables = tablesOf(arrays);
+    this.skip = arrays.skip?.values[0] ?? damaged('tables.npz lacks skip', 'a table index');
+  }
+
+  /**
+   * A `.lat` file → its picture.
+   *
+   * @param {Uint8Array} data
+   * @param {number} maxPixels larger pictures are refused
+   * @returns {Promise<Picture>}
+   */
+  async decode(data, maxPixels = MAX_PIXELS) {
+    const lat = unpack(data, maxPixels);
+    const { width, height, channels } = lat.header;
+    const began = performance.now();
+    const { latent, rung } = await this.latents(lat);
+    const between = performance.now();
+    const dims = [1, Math.ceil(height / 16), Math.ceil(width / 16), rung.shift.length];
+    const { image } = await this.#run('decoder', { latent: { data: latent, dims } }, rung, ['inverse_gain']);
+    const pixels = toRgba(/** @type {Uint8Array} */ (image.data), image.dims[2], width, height, channels);
+    const milliseconds = { latents: between - began, decoder: performance.now() - between };
+    return { width, height, pixels, ...lat, milliseconds };
+  }
+
+  /**
+   * The latents of a file in 1/16 of a step [⌈height/16⌉, ⌈width/16⌉, C], and each tile's symbols.
+   *
+   * @param {import('./container.js').Lat} lat
+   */
+  async latents(lat) {
+    if (lat.header.fingerprint !== this.fingerprint) {
+      const finding = `written by the model ${lat.header.fingerprint}`;
+      throw new AezipError('UnknownFingerprint', finding, `${this.fingerprint}, which is the model '${this.name}'`);
+    }
+    const rung = rungOf(this.#arrays, lat.header.quality);
+    const channels = rung.shift.length;
+    const width = Math.ceil(lat.header.width / 16);
+    const latent = new Int16Array(Math.ceil(lat.header.height / 16) * width * channels);
+    const tiles = [];
+    for (const tile of tilesOf(lat)) {
+      const decoded = await decodeTile(this, tile, rung);
+      const row = tile.width * channels;
+      for (let y = 0; y < tile.height; y++) {
+        const part = decoded.latent.subarray(y * row, (y + 1) * row);
+        latent.set(part, ((tile.top + y) * width + tile.left) * channels);
+      }
+      tiles.push(decoded);
+    }
+    return { latent, rung, tiles };
+  }
+
+  /**
+   * Hyper-latents [1, a, b, Z] → mean and table index [1, 4a, 4b, C], and what the context wants to know.
+   *
+   * @param {Values} hyper
+   * @param {import('./ladder.js').Rung} rung
+   */
+  async prior(hyper, rung) {
+    const inputs = /** @type {const} */ (['hyper_inverse', 'hyper_offset', 'mean_gain', 'shift']);
+    const { mean, index, ...carried } = await this.#run('prior', { hyper }, rung, inputs);
+    return { ...saidOf(mean, index), carried };
+  }
+
+  /**
+   * What the prior carried over, and the first half's latents [1, h, w, C] → mean and table index [1, h, w, C].
+   *
+   * @param {Record<string, Values>} carried
+   * @param {Values} known
+   * @param {import('./ladder.js').Rung} rung
+   */
+  async context(carried, known, rung) {
+    const [, height, width] = known.dims;
+    /** @type {Record<string, Values>} */
+    const inputs = { known };
+    for (const name of ['features', 'raw_mean', 'raw_scale']) inputs[name] = crop(carried[name], height, width);
+    const { mean, index } = await this.#run('context', inputs, rung, ['context_gain', 'mean_gain', 'shift']);
+    return saidOf(mean, index);
+  }
+
+  /** Give back the memory of the graphs. */
+  async close() {
+    for (const session of Object.values(this.#sessions)) await session.release();
+  }
+
+  /**
+   * @param {string} name of the graph
+   * @param {Record<string, Values>} values
+   * @param {import('./ladder.js').Rung} rung
+   * @param {readonly Exclude<keyof import('./ladder.js').Rung, 'hyperIndex'>[]} vectors what it takes of the rung
+   * @returns {Promise<Record<string, Values>>}
+   */
+  async #run(name, values, rung, vectors) {
+    const { Tensor } = this.#ort;
+    /** @type {Record<string, import('onnxruntime-web').Tensor>} */
+    const feeds = {};
+    for (const [key, { data, dims }] of Object.entries(values)) {
+      const type = data instanceof Int16Array ? 'int16' : data instanceof Uint8Array ? 'uint8' : 'float32';
+      feeds[key] = new Tensor(type, data, dims);
+    }
+    for (const key of vectors) feeds[key] = new Tensor('float32', rung[key], [rung[key].length]);
+    try {
+      return /** @type {any} */ (await this.#sessions[name].run(feeds));
+    } catch (error) {
+      return damaged(`onnxruntime cannot run ${name}.onnx (${error})`, 'the graph of such a model');
+    }
+  }
+}
+
+/**
+ * @param {Values} mean
+ * @param {Values} index
+ */
+const saidOf = (mean, index) => ({
+  mean: /** @type {Int16Array} */ (mean.data),
+  index: /** @type {Uint8Array} */ (index.data),
+});
+
+/**
+ * The first rows and columns of [1, N, H, W].
+ *
+ * @param {Values} values
+ * @param {number} height
+ * @param {number} width
+ * @returns {Values}
+ */
+function crop({ data, dims }, height, width) {
+  const [, count, fullHeight, fullWidth] = dims;
+  const part = new Float32Array(count * height * width);
+  for (let row = 0; row < count * height; row++) {
+    const from = (Math.floor(row / height) * fullHeight + (row % height)) * fullWidth;
+    part.set(data.subarray(from, from + width), row * width);
+  }
+  return { data: part, dims: [1, count, height, width] };
+}
+
+/**
+ * The first rows and columns of an image [H, W, 3], as RGBA.
+ *
+ * @param {Uint8Array} image
+ * @param {number} fullWidth
+ * @param {number} width
+ * @param {number} height
+ * @param {number} channels 1: grey
+ */
+function toRgba(image, fullWidth, width, height, channels) {
+  const pixels = new Uint8ClampedArray(4 * width * height);
+  let to = 0;
+  for (let y = 0; y < height; y++) {
+    for (let from = 3 * y * fullWidth, end = from + 3 * width; from < end; from += 3, to += 4) {
+      let [red, green, blue] = [image[from], image[from + 1], image[from + 2]];
+      if (channels === 1) red = green = blue = Math.floor((red + green + blue + 1) / 3);
+      pixels[to] = red;
+      pixels[to + 1] = green;
+      pixels[to + 2] = blue;
+      pixels[to + 3] = 255;
+    }
+  }
+  return pixels;
+}

@@ -1,0 +1,147 @@
+/**
+ * The container: bytes of a `.lat` file → header and sections (FORMAT.md §1).
+ *
+ * @typedef {object} Header
+ * @property {number} width in pixels
+ * @property {number} height
+ * @property {number} channels 3: RGB, 1: grey
+ * @property {number} quality 0 … 1000
+ * @property {number} tile side of a tile in units of 64 pixels; 0: the picture is one tile
+ * @property {string} fingerprint of the model, 16 hexadecimal digits
+ *
+ * @typedef {object} Section
+ * @property {string} type four letters
+ * @property {Uint8Array} data
+ *
+ * @typedef {object} Lat
+ * @property {Header} header
+ * @property {Section[]} sections the last holds the latents
+ */
+import { AezipError } from './errors.js';
+
+export const MAX_PIXELS = 2 ** 26;
+const MAGIC = [0xae, 0x4c, 0x41, 0x54, 0x0d, 0x0a];
+const HEADER_BYTES = 32;
+const MAX_SIDE = 2 ** 20;
+const MAX_TILE_PIXELS = 2 ** 22;
+const KNOWN = ['iCCP', 'eXIF', 'xMPx', 'rESO', 'LATN'];
+
+/**
+ * Read header and sections; every checksum and rule is checked.
+ *
+ * @param {Uint8Array} data
+ * @param {number} maxPixels larger pictures are refused
+ * @returns {Lat}
+ */
+export function unpack(data, maxPixels = MAX_PIXELS) {
+  data = plain(data);
+  const header = unpackHeader(data);
+  const pixels = header.width * header.height;
+  if (pixels > maxPixels) throw new AezipError('LimitExceeded', `${pixels} pixels`, `at most ${maxPixels}`);
+  const view = viewOf(data);
+  /** @type {Section[]} */
+  const sections = [];
+  for (let at = HEADER_BYTES; at < data.length; ) {
+    const name = `section ${sections.length + 1}`;
+    if (data.length - at < 12) throw new AezipError('Truncated', `the file ends in the head of ${name}`, '12 bytes');
+    const length = view.getUint32(at + 4, true);
+    const end = at + 12 + length;
+    if (end > data.length) throw new AezipError('Truncated', `the file ends inside ${name}`, `${length} bytes`);
+    const type = String.fromCharCode(...data.subarray(at, at + 4));
+    const content = data.subarray(at + 12, end);
+    if (crc32(content, crc32(data.subarray(at, at + 4))) !== view.getUint32(at + 8, true)) {
+      throw new AezipError('SectionDamaged', `${name} does not match its checksum`, 'its CRC-32');
+    }
+    if (!/^[A-Za-z]{4}$/.test(type)) throw new AezipError('SectionDamaged', `the type of ${name}`, 'four letters');
+    if (!KNOWN.includes(type) && type < 'a') {
+      throw new AezipError('SectionUnknown', `${name} is of the unknown type '${type}'`, 'a newer reader');
+    }
+    if (KNOWN.includes(type) && sections.some((s) => s.type === type)) {
+      throw new AezipError('SectionOrder', `the section '${type}' stands twice`, 'it once');
+    }
+    sections.push({ type, data: content });
+    at = end;
+  }
+  const latents = sections.findIndex((s) => s.type === 'LATN');
+  if (latents < 0) throw new AezipError('Truncated', "the section 'LATN' is missing", "it at the file's end");
+  if (latents !== sections.length - 1) {
+    throw new AezipError('SectionOrder', "the section 'LATN' is not the last", "it at the file's end");
+  }
+  return { header, sections };
+}
+
+/**
+ * Read the first 32 bytes.
+ *
+ * @param {Uint8Array} data
+ * @returns {Header}
+ */
+export function unpackHeader(data) {
+  if (!data.length || MAGIC.some((byte, i) => i < data.length && data[i] !== byte)) {
+    throw new AezipError('NotALat', 'not a .lat file', 'a file written by aezip');
+  }
+  if (data.length < HEADER_BYTES) {
+    throw new AezipError('Truncated', `the file ends after ${data.length} bytes`, `a header of ${HEADER_BYTES}`);
+  }
+  const view = viewOf(data);
+  if (crc32(data.subarray(0, 28)) !== view.getUint32(28, true)) {
+    throw new AezipError('HeaderDamaged', 'the header does not match its checksum', 'its CRC-32');
+  }
+  const version = data[6];
+  if (version > 1) throw new AezipError('UnsupportedVersion', `version ${version} of the format`, '1');
+  const header = {
+    width: view.getUint32(8, true),
+    height: view.getUint32(12, true),
+    channels: data[7],
+    quality: view.getUint16(16, true),
+    tile: data[18],
+    fingerprint: hex(data.subarray(20, 28)),
+  };
+  const side = header.tile * 64 || MAX_SIDE;
+  /** @type {[string, boolean, string][]} */
+  const rules = [
+    [`version ${version}`, version === 1, '1'],
+    [`width ${header.width}`, header.width >= 1 && header.width <= MAX_SIDE, `1 to ${MAX_SIDE} pixels`],
+    [`height ${header.height}`, header.height >= 1 && header.height <= MAX_SIDE, `1 to ${MAX_SIDE} pixels`],
+    [`${header.channels} channels`, header.channels === 1 || header.channels === 3, '1 or 3'],
+    [`quality ${header.quality}`, header.quality <= 1000, '0 to 1000'],
+    [
+      'a larger tile',
+      Math.min(side, header.width) * Math.min(side, header.height) <= MAX_TILE_PIXELS,
+      `at most ${MAX_TILE_PIXELS} pixels`,
+    ],
+    [`flags ${data[19]}`, data[19] === 0, '0'],
+  ];
+  for (const [finding, good, expectation] of rules) {
+    if (!good) throw new AezipError('HeaderDamaged', `the header says ${finding}`, expectation);
+  }
+  return header;
+}
+
+/** @param {Uint8Array} data */
+export const viewOf = (data) => new DataView(data.buffer, data.byteOffset, data.byteLength);
+
+/**
+ * The same bytes without what Node's Buffer overrides.
+ *
+ * @param {Uint8Array} data
+ */
+export const plain = (data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+/** @param {Uint8Array} data */
+export const hex = (data) => Array.from(data, (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, value) => {
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
+  return value;
+});
+
+/**
+ * @param {Uint8Array} data
+ * @param {number} before checksum of what stands before
+ */
+function crc32(data, before = 0) {
+  let crc = ~before;
+  for (let i = 0; i < data.length; i++) crc = CRC_TABLE[(crc ^ data[i]) & 255] ^ (crc >>> 8);
+  return ~crc >>> 0;
+}

@@ -1,0 +1,55 @@
+/**
+ * The quality ladder (FORMAT.md §5): quality 0 … 1000 → the numbers that the graphs take.
+ *
+ * @typedef {object} Rung
+ * @property {Float32Array} hyper_inverse [Z] exact
+ * @property {Float32Array} hyper_offset [Z] whole
+ * @property {Float32Array} mean_gain [C] exact
+ * @property {Float32Array} context_gain [C] exact
+ * @property {Float32Array} shift [C] whole
+ * @property {Float32Array} inverse_gain [C] need not be exact
+ * @property {Uint8Array} hyperIndex [Z] table of each hyper-latent channel
+ */
+import { damaged } from './package.js';
+
+const NODES = 9;
+const SPACING = 125;
+const MANTISSA = Array.from({ length: 256 }, (_, j) => Math.floor(2 ** (j / 256) * 256 + 0.5));
+
+/** @param {number} log in 1/4096 of an octave */
+const exact = (log) => MANTISSA[(log >> 4) & 255] * 2 ** ((log >> 12) - 8);
+
+/** @param {number} log */
+const steps = (log) => (log * 11 + 4096) >> 13;
+
+/**
+ * Everything that a quality sets.
+ *
+ * @param {import('./package.js').Arrays} arrays
+ * @param {number} quality 0 … 1000
+ * @returns {Rung}
+ */
+export function rungOf(arrays, quality) {
+  const low = Math.min(Math.floor(quality / SPACING), NODES - 2);
+  const part = quality - low * SPACING;
+  /** @param {string} name */
+  const between = (name) => {
+    const { shape, values } = arrays[name] ?? damaged(`tables.npz lacks ${name}`, 'a ladder');
+    const [nodes, channels] = shape;
+    if (shape.length !== 2 || nodes !== NODES || !channels) damaged(`the shape of ${name}`, `${NODES} nodes`);
+    return values.slice(low * channels, (low + 1) * channels).map((node, c) => {
+      const sum = node * (SPACING - part) + values[(low + 1) * channels + c] * part;
+      return Math.floor((sum + 62) / SPACING);
+    });
+  };
+  const gain = between('gain');
+  return {
+    hyper_inverse: Float32Array.from(between('hyper_inverse'), (log) => exact(log + 5 * 4096)),
+    hyper_offset: Float32Array.from(between('hyper_offset')),
+    mean_gain: Float32Array.from(gain, (log) => exact(log - 2 * 4096)),
+    context_gain: Float32Array.from(gain, (log) => exact(4096 - log)),
+    shift: Float32Array.from(gain, (log) => steps(log) + 18),
+    inverse_gain: Float32Array.from(between('inverse_gain'), (log) => 2 ** (log / 4096 - 4)),
+    hyperIndex: Uint8Array.from(between('hyper_scale'), (log) => Math.min(Math.max(steps(log) + 18, 0), 63)),
+  };
+}

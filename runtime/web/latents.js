@@ -1,0 +1,115 @@
+/**
+ * Stream → latents (FORMAT.md §6): what the prior says, and what the entropy coder makes of it.
+ *
+ * @typedef {{ index: Uint8Array, symbol: Int16Array }} Phase table and value of each symbol, in the stream's order
+ *
+ * @typedef {object} Tile
+ * @property {number} top in positions, as the others
+ * @property {number} left
+ * @property {number} height
+ * @property {number} width
+ * @property {Uint8Array} stream
+ */
+import { viewOf } from './container.js';
+import { AezipError } from './errors.js';
+import { Stream } from './rans.js';
+
+/**
+ * The tiles of a picture and the stream of each (§2).
+ *
+ * @param {import('./container.js').Lat} lat
+ * @returns {Tile[]}
+ */
+export function tilesOf({ header, sections }) {
+  const height = Math.ceil(header.height / 16);
+  const width = Math.ceil(header.width / 16);
+  const side = 4 * header.tile || Math.max(height, width);
+  const data = sections[sections.length - 1].data;
+  const count = Math.ceil(height / side) * Math.ceil(width / side);
+  if (count > 1 && data.length < 4 * count) {
+    throw new AezipError('StreamDamaged', `a section of ${data.length} bytes`, `the lengths of ${count} tiles`);
+  }
+  /** @type {Tile[]} */
+  const tiles = [];
+  let start = count > 1 ? 4 * count : 0;
+  for (let top = 0; top < height; top += side) {
+    for (let left = 0; left < width; left += side) {
+      /** @type {number} */
+      const end = count > 1 ? start + viewOf(data).getUint32(4 * tiles.length, true) : data.length;
+      tiles.push({
+        top,
+        left,
+        height: Math.min(side, height - top),
+        width: Math.min(side, width - left),
+        stream: data.subarray(start, end),
+      });
+      start = end;
+    }
+  }
+  if (start !== data.length) {
+    throw new AezipError('StreamDamaged', `the tiles take ${start} bytes`, `the section's ${data.length}`);
+  }
+  return tiles;
+}
+
+/**
+ * Latents of a tile in 1/16 of a step [height, width, C], and the symbols they are from.
+ *
+ * @param {import('./aezip.js').Model} model
+ * @param {Tile} tile
+ * @param {import('./ladder.js').Rung} rung
+ * @returns {Promise<{ latent: Int16Array, phases: Phase[] }>}
+ */
+export async function decodeTile(model, { height, width, stream }, rung) {
+  const [a, b] = [Math.ceil(height / 4), Math.ceil(width / 4)];
+  const channels = rung.shift.length;
+  const source = new Stream(stream, model.tables);
+  /** @type {Phase[]} */
+  const phases = [];
+  /** @param {Uint8Array} index */
+  const take = (index) => {
+    const symbol = source.take(index);
+    phases.push({ index, symbol });
+    return symbol;
+  };
+
+  const hyperChannels = rung.hyperIndex.length;
+  const hyperIndex = new Uint8Array(a * b * hyperChannels).map((_, i) => rung.hyperIndex[i % hyperChannels]);
+  const hyper = { data: take(hyperIndex), dims: [1, a, b, hyperChannels] };
+  const said = await model.prior(hyper, rung);
+
+  const latent = new Int16Array(height * width * channels);
+  /**
+   * @param {number} parity of row + column
+   * @param {Int16Array} mean
+   * @param {Uint8Array} index
+   * @param {number} rowLength of both, in positions
+   */
+  const half = (parity, mean, index, rowLength) => {
+    const coded = new Uint8Array(latent.length);
+    const where = new Int32Array(latent.length);
+    let n = 0;
+    for (let y = 0; y < height; y++) {
+      for (let x = (y + parity) % 2; x < width; x += 2) {
+        const from = (y * rowLength + x) * channels;
+        const to = (y * width + x) * channels;
+        for (let c = 0; c < channels; c++) {
+          latent[to + c] = mean[from + c];
+          if (index[from + c] > model.skip) {
+            coded[n] = index[from + c];
+            where[n++] = to + c;
+          }
+        }
+      }
+    }
+    const symbol = take(coded.slice(0, n));
+    for (let i = 0; i < n; i++) latent[where[i]] += 16 * symbol[i];
+  };
+
+  half(0, said.mean, said.index, 4 * b);
+  const known = { data: latent, dims: [1, height, width, channels] };
+  const more = await model.context(said.carried, known, rung);
+  half(1, more.mean, more.index, width);
+  source.finish();
+  return { latent, phases };
+}

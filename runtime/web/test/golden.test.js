@@ -1,0 +1,61 @@
+/** Golden files in Node: every whole number identical to the golden vectors', every pixel within a level. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import * as ort from 'onnxruntime-web';
+import { AezipError, Model, unpack } from '../aezip.js';
+import { readArrays } from '../package.js';
+
+/** @param {string} name */
+const golden = (name) => readFileSync(new URL(`../../../tests/golden/${name}`, import.meta.url));
+const vectors = readArrays(golden('vectors.npz'));
+ort.env.wasm.numThreads = 1;
+const model = await Model.open(golden('tiny.aezm'), ort);
+const files = Object.keys(vectors).filter((key) => key.endsWith('.pixels')).map((key) => key.slice(0, -7));
+
+/**
+ * @param {ArrayLike<number>} found
+ * @param {string} key
+ */
+function same(found, key) {
+  const { values } = vectors[key];
+  assert.equal(found.length, values.length, key);
+  assert.equal(values.findIndex((value, i) => value !== found[i]), -1, key);
+}
+
+for (const name of files) {
+  test(`${name}: ladder, tables, symbols and latents are the golden ones`, async () => {
+    const { rung, tiles } = await model.latents(unpack(golden(`${name}.lat`)));
+    for (const field of /** @type {const} */ (['hyper_inverse', 'hyper_offset', 'mean_gain', 'context_gain', 'shift'])) {
+      same(rung[field], `${name}.${field}`);
+    }
+    for (const [number, { latent, phases }] of tiles.entries()) {
+      phases.forEach(({ index, symbol }, phase) => {
+        same(index, `${name}.${number}.table.${phase}`);
+        same(symbol, `${name}.${number}.symbol.${phase}`);
+      });
+      same(latent, `${name}.${number}.latent`);
+    }
+  });
+
+  test(`${name}: pixels are the golden ones within a level`, async () => {
+    const { shape, values } = vectors[`${name}.pixels`];
+    const { width, height, pixels } = await model.decode(golden(`${name}.lat`));
+    const channels = shape[2];
+    assert.deepEqual([height, width], shape.slice(0, 2));
+    const wrong = values.findIndex((value, i) => {
+      return Math.abs(value - pixels[4 * Math.floor(i / channels) + (i % channels)]) > 1;
+    });
+    assert.equal(wrong, -1);
+  });
+}
+
+test('damaged files are refused by name', async () => {
+  const whole = new Uint8Array(golden('odd.lat'));
+  for (let at = 0; at < whole.length; at++) {
+    const damaged = whole.slice();
+    damaged[at] ^= 1;
+    await assert.rejects(async () => model.decode(damaged), AezipError, `byte ${at}`);
+    await assert.rejects(async () => model.decode(whole.slice(0, at)), AezipError, `${at} bytes`);
+  }
+});

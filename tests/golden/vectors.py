@@ -1,0 +1,121 @@
+"""Golden vectors: all whole numbers between a golden file and its latents, for ports of the decoder.
+
+    python tests/golden/vectors.py tests/golden/tiny.aezm        writes vectors.npz; needs onnx
+
+`vectors.npz` is a stored zip of `.npy` files, as `tables.npz` is. README.md beside it lists the names. Like the
+golden files it is written once for a version of the format, and never to make a test pass.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aezip import container, latents, model, rans
+from aezip.graphs import Graphs
+from aezip.ladder import Rung, rung
+
+HERE = Path(__file__).parent
+FILES = ("one-pixel", "grey", "odd", "fine", "escapes", "tiles")
+LAYERED = "odd"  # the file whose prior is written layer by layer
+EXACT = ("hyper_inverse", "hyper_offset", "mean_gain", "context_gain", "shift")
+Vectors = dict[str, NDArray[Any]]
+
+
+class Recorder(Graphs):
+    """Graphs that remember what they were asked and what they said."""
+
+    def __init__(self, package: model.Package, **settings: Any) -> None:
+        super().__init__(package, **settings)
+        self.inputs: list[dict[str, Any]] = []
+        self.outputs: list[Any] = []
+
+    def _run(self, name: str, inputs: dict[str, Any], outputs: Any) -> list[Any]:
+        out = super()._run(name, inputs, outputs)
+        self.inputs.append({k: np.copy(v) for k, v in inputs.items()})
+        self.outputs.append(out)
+        return out
+
+
+def vectors(package: model.Package, name: str, data: bytes, **settings: Any) -> Vectors:
+    """What README.md lists for one file, but for pixels and layers."""
+    lat = container.unpack(data)
+    step = rung(package.ladder, lat.header.quality)
+    found: Vectors = {f"{name}.{field}": getattr(step, field) for field in EXACT}
+    h, w = -(-lat.header.height // 16), -(-lat.header.width // 16)
+    tiles = latents.split(h, w, lat.header.tile)
+    streams = latents.unpack_streams(lat.latents, len(tiles))
+    for number, ((rows, columns), stream) in enumerate(zip(tiles, streams, strict=True)):
+        size = rows.stop - rows.start, columns.stop - columns.start
+        for key, value in _tile(package, stream, *size, step, settings).items():
+            found[f"{name}.{number}.{key}"] = value
+    return found
+
+
+def _tile(package: model.Package, stream: bytes, h: int, w: int, step: Rung, settings: dict[str, Any]) -> Vectors:
+    graphs = Recorder(package, **settings)
+    latent = latents.decode(graphs, stream, h, w, step)
+    (prior_in, context_in), ((mean, index, *_), (more_mean, more_index)) = graphs.inputs, graphs.outputs
+    found = {
+        "hyper": prior_in["hyper"][0], "prior.mean": mean[0], "prior.index": index[0],
+        "known": context_in["known"][0], "context.mean": more_mean[0], "context.index": more_index[0],
+        "latent": latent,
+    }
+    # the same symbols as the entropy coder alone sees them
+    first = latents.checkerboard(h, w)
+    halves = (first, mean[0, :h, :w], index[0, :h, :w]), (~first, more_mean[0], more_index[0])
+    tables = [latents.hyper_index(prior_in["hyper"].shape[1:], step)]
+    for where, _, table in halves:
+        tables.append(table[where][table[where] > package.skip])
+    source = rans.Decoder(stream, package.tables)
+    for phase, table in enumerate(tables):
+        found[f"table.{phase}"] = table.astype(np.uint8)
+        found[f"symbol.{phase}"] = source.take(table)
+    source.finish()
+    return found
+
+
+def layers(package: model.Package, name: str, data: bytes) -> Vectors:
+    """The output of every rounding inside prior and context, in the order of their nodes."""
+    import onnx
+    import onnxruntime as ort
+
+    lat = container.unpack(data)
+    graphs = Recorder(package)
+    size = -(-lat.header.height // 16), -(-lat.header.width // 16)
+    latents.decode(graphs, lat.latents, *size, rung(package.ladder, lat.header.quality))
+    found: Vectors = {}
+    for graph, inputs in zip(("prior", "context"), graphs.inputs, strict=True):
+        network = onnx.load_from_string(package.member(f"{graph}.onnx"))
+        names = [node.output[0] for node in network.graph.node if node.op_type == "Clip"]
+        there = {output.name for output in network.graph.output}
+        network.graph.output.extend(
+            onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, None) for n in names if n not in there
+        )
+        session = ort.InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])
+        for number, value in enumerate(session.run(names, inputs)):
+            whole = value[0].astype(np.int16)
+            assert (whole == value[0]).all(), (graph, number)
+            found[f"{name}.0.{graph}.layer.{number}"] = whole
+    return found
+
+
+def main(path: str) -> None:
+    package = model.Package(model.find(path))
+    pixels = np.load(HERE / "pixels.npz")
+    found: Vectors = {}
+    for name in FILES:
+        file = HERE / f"{name}.lat"
+        found |= vectors(package, file.stem, file.read_bytes())
+        found[f"{file.stem}.pixels"] = pixels[file.stem]
+        if file.stem == LAYERED:
+            found |= layers(package, file.stem, file.read_bytes())
+    np.savez(HERE / "vectors.npz", **found)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
