@@ -104,7 +104,7 @@ class Codec:
         return lat
 
     def compress(self, image: Image.Image | Pixels, quality: float = 60) -> bytes:
-        """A Pillow image (or an array) → a `.lat` file, with the image's ICC profile, EXIF and XMP."""
+        """A Pillow image (or an array) → a `.lat` file, with the image's alpha and metadata."""
         if isinstance(image, np.ndarray):
             return self.encode(image, quality)
         from . import images

@@ -61,8 +61,8 @@ def lines_of(facts: dict[str, Any]) -> list[str]:
         ("sections", ", ".join(f"{kind} {size:,} B ({name})" for name, kind, size in sections)),
     ]
     if facts["resolution"]:
-        rows.insert(1, ("printed", facts["resolution"]))
-    return [facts["file"], *(f"  {name:<9} {value}" for name, value in rows)]
+        rows.insert(1, ("resolution", facts["resolution"]))
+    return [facts["file"], *(f"  {name:<10} {value}" for name, value in rows)]
 
 
 def model_facts(model: Installed) -> dict[str, Any]:

@@ -92,6 +92,8 @@ class _Decoder(ImageFile.PyDecoder):
 
 def _head(file: IO[bytes]) -> tuple[container.Header, list[tuple[bytes, bytes]], bool]:
     """The header, the metadata's sections, and whether there is alpha.  Reads neither that nor the latents."""
+    end = file.seek(0, io.SEEK_END)
+    file.seek(0)
     header = container.unpack_header(file.read(container.HEADER.size))
     sections: list[tuple[bytes, bytes]] = []
     alpha = False
@@ -102,13 +104,13 @@ def _head(file: IO[bytes]) -> tuple[container.Header, list[tuple[bytes, bytes]],
         kind, length, crc = container.SECTION.unpack(head)
         if kind == container.LATENTS:
             return header, sections, alpha
+        if length > end - file.tell():
+            raise Truncated(f"the file ends {end - file.tell()} bytes into a section", f"{length} bytes")
         alpha = alpha or kind == container.ALPHA
         if kind not in _METADATA:
             file.seek(length, io.SEEK_CUR)
             continue
         body = file.read(length)
-        if len(body) < length:
-            raise Truncated(f"the file ends {len(body)} bytes into a section", f"{length} bytes")
         if zlib.crc32(body, zlib.crc32(kind)) != crc:
             raise SectionDamaged("a section does not match its checksum", f"CRC-32 {crc:08x}")
         sections.append((kind, body))

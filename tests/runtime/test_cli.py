@@ -162,7 +162,7 @@ def test_verbose_says_what_is_inside() -> None:
     assert "33 × 20 pixels, RGB" in result.stderr
     assert "iCCP 7 B (ICC profile)" in result.stderr
     result = run("decompress", "-v", "a.lat", "-o", "b.png")
-    assert f"size      {os.stat('a.lat').st_size:,} B" in result.stderr
+    assert f"size       {os.stat('a.lat').st_size:,} B" in result.stderr
 
 
 @pytest.mark.parametrize(
