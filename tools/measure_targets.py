@@ -1,6 +1,8 @@
 """How near --target-size and --target-psnr land, over a folder of pictures.
 
-    python tools/measure_targets.py FOLDER [--limit N] [--bpp 0.15,0.4,0.9] [--psnr 30,34,38]
+    python tools/measure_targets.py FOLDER [--first N] [--limit N] [--crop SIDE] [--bpp 0.15,0.4,0.9] [--psnr 30,34,38]
+
+--crop takes the middle of each picture.
 
 Prints the worst and mean of size / target (1 at most), of PSNR − target (0 dB at least), and the encodings taken.
 """
@@ -10,24 +12,35 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from aezip import Codec, images
+from aezip.codec import Pixels
 from aezip.errors import TargetMissed
 from aezip.targets import PSNR, SIZE, Target, reach
 from aezip.verify import verify
 
 
+def middle(pixels: Pixels, side: int | None) -> Pixels:
+    """The middle of a picture, or all of it."""
+    top, left = (max(0, size - side) // 2 if side else 0 for size in pixels.shape[:2])
+    return np.ascontiguousarray(pixels[top:, left:][:side, :side])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--limit", type=int)
+    parser.add_argument("--crop", type=int)
     parser.add_argument("--bpp", default="0.15,0.4,0.9")
     parser.add_argument("--psnr", default="30,34,38")
     options = parser.parse_args()
     codec = Codec()
     found: dict[str, list[tuple[float, int]]] = {SIZE: [], PSNR: []}
     missed = 0
-    for file in sorted(options.folder.iterdir())[: options.limit]:
-        pixels = images.read(file).pixels
+    for file in sorted(options.folder.iterdir())[options.first :][: options.limit]:
+        pixels = middle(images.read(file).pixels, options.crop)
         area = pixels.shape[0] * pixels.shape[1]
         targets = [Target(SIZE, float(rate) * area // 8) for rate in options.bpp.split(",")]
         targets += [Target(PSNR, float(psnr)) for psnr in options.psnr.split(",")]

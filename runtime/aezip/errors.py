@@ -10,6 +10,7 @@
     ├── ModelError               the model package
     │   ├── ModelNotFound        no installed model of that name
     │   ├── UnknownFingerprint   the file was written by a model that is not installed
+    │   ├── ModelDiffers         a cluster's worker has another model, or none
     │   └── PackageDamaged       members, digests, tables or graphs are not as they were written
     └── FormatError              the `.lat` file
         ├── NotALat              wrong magic
@@ -75,6 +76,10 @@ class ModelNotFound(ModelError):
 
 class UnknownFingerprint(ModelError):
     """The file was written by a model that is not installed."""
+
+
+class ModelDiffers(ModelError):
+    """A cluster's worker has another model, or none."""
 
 
 class PackageDamaged(ModelError):

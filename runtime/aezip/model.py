@@ -52,6 +52,12 @@ class Installed:
     description: dict[str, Any]
 
     @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the digests of all members: what makes the same files, not only reads them."""
+        digests = self.description["digests"]
+        return hashlib.sha256("".join(f"{name} {digests[name]}\n" for name in sorted(digests)).encode()).hexdigest()
+
+    @property
     def summary(self) -> str:
         return str(self.description.get("summary", ""))
 
@@ -121,7 +127,7 @@ def _search() -> tuple[list[Installed], list[PackageDamaged]]:
 
 def find(model: str) -> Installed:
     """The package of a name or a path.  Raises ModelNotFound, PackageDamaged."""
-    if model.endswith(SUFFIX) or os.sep in model:
+    if is_path(model):
         return describe(Path(model))
     for folder in folders():
         path = folder / f"{model}{SUFFIX}"
@@ -129,6 +135,11 @@ def find(model: str) -> Installed:
             return describe(path)
     known = ", ".join(sorted({m.name for m in installed()})) or "none"
     raise ModelNotFound(f"no model named '{model}'", f"one of: {known}; or a path ending in {SUFFIX}")
+
+
+def is_path(model: str) -> bool:
+    """Whether a model is named by its package's path."""
+    return model.endswith(SUFFIX) or os.sep in model
 
 
 def find_fingerprint(fingerprint: bytes) -> Installed:

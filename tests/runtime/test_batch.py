@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from PIL import Image
 from aezip.batch import places, pool
 from aezip.batch.work import FAILED, Task, Work
 from aezip.cli import main
+from aezip.errors import ModelDiffers
 from aezip.files import is_temporary, sweep
 
 
@@ -77,7 +79,20 @@ def test_two_inputs_of_one_output_are_refused_before_anything(run: Callable[...,
     result = run("compress", "in", "-o", "out")
     assert result.exit_code == 2
     assert "'in/a.jpg' and 'in/a.png' would both be written to 'out/a.lat'" in result.stderr
+    assert "or --append-suffix: a.jpg.lat, a.png.lat" in result.stderr
     assert not Path("out").exists()
+    draw("sub/a.png")
+    assert "--append" not in run("compress", "in/a.png", "sub/a.png", "-o", "out/").stderr
+
+
+def test_whole_names_are_kept(run: Callable[..., Result]) -> None:
+    draw("in/a.jpg", "in/a.png", "in/.b/c.png")
+    assert run("compress", "in", "-o", "out", "--append-suffix").exit_code == 0
+    assert tree("out") == ["a.jpg.lat", "a.png.lat"]
+    assert run("decompress", "out", "-o", "back").exit_code == 0
+    assert tree("back") == ["a.jpg.png", "a.png.png"]
+    assert run("decompress", "out/a.png.lat", "--append-suffix", "--format", "webp").exit_code == 0
+    assert "out/a.png.lat.webp" in tree()
 
 
 def test_a_run_goes_on_after_bad_files_and_is_resumed(run: Callable[..., Result]) -> None:
@@ -105,6 +120,8 @@ def test_json_lines_and_times(run: Callable[..., Result]) -> None:
         "failed", "b.png: no such file or folder; expected a file that can be read"
     )
     assert Path("a.lat").stat().st_mtime_ns == 10**18 + 5_000
+    result = run("compress", "-", "-o", "c.lat", "--keep-times", input=Path("a.png").read_bytes())
+    assert "note: c.lat: the time of its input is not known" in result.stderr
 
 
 def test_pipes(run: Callable[..., Result], tmp_path: Path) -> None:
@@ -177,6 +194,7 @@ def slow(*names):
     time.sleep(30)
 files._place_new = slow
 from aezip.cli import main
+from aezip.errors import ModelDiffers
 main(prog_name="aezip")
 """
 
@@ -222,6 +240,10 @@ def test_urls(run: Callable[..., Result], tmp_path: Path) -> None:
     assert sorted(memory.find("/coded")) == ["/coded/a.lat", "/coded/sub/b.lat"]
     result = run("compress", "memory://pictures", "-r", "-o", "memory://coded/", "--skip-existing")
     assert "2 files: 2 skipped" in result.stderr
+    assert "note: --keep-times is for files" in run("compress", "in", "-o", "memory://b/", "--keep-times").stderr
+    assert run("decompress", "memory://coded/a.lat", "-o", "a.png", "--keep-times").exit_code == 0
+    stored_s = memory.modified("/coded/a.lat").timestamp()
+    assert abs(Path("a.png").stat().st_mtime - stored_s) < 1e-3
     assert "exists already" in run("compress", "in/a.png", "-o", "memory://coded/a.lat").stderr
     assert run("decompress", "memory://coded/*.lat", "-o", f"file://{tmp_path}/back/").exit_code == 0
     assert tree("back") == ["a.png"]
@@ -239,7 +261,9 @@ def test_urls_without_fsspec(run: Callable[..., Result], monkeypatch: pytest.Mon
     assert not places.is_url(r"C:\pictures\a.png")
 
 
-def test_a_cluster_makes_the_same_bytes(run: Callable[..., Result], tmp_path: Path) -> None:
+def test_a_cluster_makes_the_same_bytes(
+    run: Callable[..., Result], tmp_path: Path, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     distributed = pytest.importorskip("distributed")
     draw(*(f"in/{i}.png" for i in range(3)))
     Path("in/bad.png").write_bytes(b"")
@@ -247,8 +271,33 @@ def test_a_cluster_makes_the_same_bytes(run: Callable[..., Result], tmp_path: Pa
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
     with distributed.LocalCluster(host="127.0.0.1", **options) as cluster:
         result = run("compress", "in", "-o", "two", "--scheduler", cluster.scheduler_address)
+        monkeypatch.setenv("AEZIP_MODELS", str(tmp_path))
+        with zipfile.ZipFile(tiny) as package:
+            description = package.read("model.json")
+        told = []
+        for name, digest in (("tiny", "00" * 32), ("mine", "")):
+            with zipfile.ZipFile(tmp_path / f"{name}.aezm", "w") as package:
+                encoder = json.loads(description)["digests"]["encoder.onnx"]
+                package.writestr("model.json", description.replace(encoder.encode(), (digest or encoder).encode()))
+            args = ["compress", "in", "-o", "three", "-m", name, "--scheduler", cluster.scheduler_address]
+            refused = CliRunner().invoke(main, args)
+            assert refused.exit_code == 1
+            told.append(refused.stderr)
+    assert "has another model 'tiny'; expected the model of this machine on every worker" in told[0]
+    assert "has no such model (no model named 'mine')" in told[1]
+    assert told[0].count("\n") == told[1].count("\n") == 1
+    assert tree("three") == []
     assert result.exit_code == 1
     assert "4 files: 3 done, 1 failed" in result.stderr
     assert tree("two") == tree("one")
     for name in tree("one"):
         assert (Path("one") / name).read_bytes() == (Path("two") / name).read_bytes()
+
+
+def test_a_worker_that_joins_late_is_asked_for_its_model(tiny: str) -> None:
+    pytest.importorskip("distributed")
+    from aezip.batch import cluster
+    from aezip.batch.jobs import Compression
+
+    with pytest.raises(ModelDiffers, match="has another model"):
+        cluster._do(Work(Compression(), tiny), "another", Task("a.png", "a.lat"))

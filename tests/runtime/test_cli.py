@@ -471,13 +471,13 @@ def test_info() -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
         "a.lat",
-        "  picture   2 × 2 pixels, RGB",
-        f"  size      {size:,} B, {8 * size / 4:.3f} bpp",
-        "  quality   60.5",
-        "  model     0001020304050607 (photo)",
-        "  tiles     of 1024 pixels",
-        "  version   1",
-        "  sections  eXIF 1,234 B (EXIF), LATN 11 B (latents)",
+        "  picture    2 × 2 pixels, RGB",
+        f"  size       {size:,} B, {8 * size / 4:.3f} bpp",
+        "  quality    60.5",
+        "  model      0001020304050607 (photo)",
+        "  tiles      of 1024 pixels",
+        "  version    1",
+        "  sections   eXIF 1,234 B (EXIF), LATN 11 B (latents)",
     ]
 
 
@@ -647,6 +647,18 @@ def test_targets_and_keeping_and_verifying() -> None:
     assert result.stderr.startswith("a.lat  whole")
     assert "MS-SSIM" in run("verify", "a.lat", "--original", "a.png").stderr
     assert "expected one FILE" in run("verify", "a.lat", "a.lat", "--original", "a.png").stderr
+    Image.open("a.png").convert("RGBA").save("opaque.png")
+    assert run("verify", "a.lat", "--original", "opaque.png").exit_code == 0
+    image = Image.open("opaque.png")
+    image.putpixel((3, 4), (1, 2, 3, 254))
+    image.save("clear.png")
+    assert "clear.png: alpha differs" not in (line := error_of(run("verify", "a.lat", "--original", "clear.png")))
+    assert "alpha differs from the original's in 1 pixels; expected the picture it was made from" in line
+    assert run("compress", "clear.png", "--verify").exit_code == 0
+    assert run("verify", "clear.lat", "--original", "clear.png").exit_code == 0
+    Image.open("a.png").save("pages.tiff", save_all=True, append_images=[Image.open("a.png")])
+    assert "pages.tiff: has 2 frames" in error_of(run("verify", "a.lat", "--original", "pages.tiff"))
+    assert run("verify", "a.lat", "--original", "pages.tiff", "--frame", "2").exit_code == 0
     draw("c.png", 9)
     assert "the original is 33 × 9 pixels" in error_of(run("verify", "a.lat", "--original", "c.png"))
     assert "a target within that range" in error_of(run("compress", "c.png", "--target-size", "9"))

@@ -8,9 +8,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from aezip import images
+from aezip.batch.jobs import Compression, Decompression
 from aezip.codec import Codec
 from aezip.container import LATENTS, Header, Lat, Section, pack, unpack
 from aezip.errors import ImageError, SectionDamaged
@@ -117,35 +118,76 @@ def codec(tiny: str) -> Codec:
     return Codec(tiny)
 
 
+@pytest.mark.parametrize("metadata", METADATA)
 @pytest.mark.parametrize(("mode", "how"), KINDS)
-def test_the_table(mode: str, how: str, codec: Codec) -> None:
+def test_the_table(mode: str, how: str, metadata: str, codec: Codec) -> None:
     everything = {"icc": ("icc_profile", icc()), "exif": ("exif", exif()), "xmp": ("xmp", XMP),
                   "resolution": ("dpi", (300.0, 150.5))}
-    for metadata in METADATA:
-        image = made(mode, how)
-        chosen = dict(v for k, v in everything.items() if metadata in (k, "all"))
-        if mode == "CMYK":
-            chosen["icc_profile"] = cmyk_profile()
-        image.info.update(chosen)
-        want = alpha_of(image, mode)
-        picture = images.from_pillow(image, Intake(to_8bit=mode in DEEP))
-        if metadata == "all":
-            out = codec.decompress(codec.encode(picture.pixels, 60, images.sections_of(picture)))
-        else:  # no need of a model
-            header = Header(SIZE[1], SIZE[0], picture.pixels.shape[2], 600, bytes(8))
-            lat = Lat(header, (*images.sections_of(picture), Section(LATENTS, b"")))
-            out = images.to_pillow(images.picture_of(picture.pixels, unpack(pack(lat))))
-        kind = KINDS[mode, how]
-        if mode == "P" and "grey" in how and "icc_profile" in chosen:
-            kind = kind.replace("L", "RGB")  # a profile for RGB fits no grey picture
-        assert (out.mode, out.size) == (kind, SIZE[::-1])
-        if want is None:
-            assert "A" not in out.mode
-        else:
-            np.testing.assert_array_equal(np.asarray(out.getchannel("A")), want)
-        if mode in ("CMYK", "LAB"):
-            chosen.pop("icc_profile", None)  # it is sRGB now
-        assert out.info == chosen
+    image = made(mode, how)
+    chosen = dict(v for k, v in everything.items() if metadata in (k, "all"))
+    if mode == "CMYK":
+        chosen["icc_profile"] = cmyk_profile()
+    image.info.update(chosen)
+    want = alpha_of(image, mode)
+    picture = images.from_pillow(image, Intake(to_8bit=mode in DEEP))
+    if metadata == "all":
+        out = codec.decompress(codec.encode(picture.pixels, 60, images.sections_of(picture)))
+    else:  # no need of a model
+        header = Header(SIZE[1], SIZE[0], picture.pixels.shape[2], 600, bytes(8))
+        lat = Lat(header, (*images.sections_of(picture), Section(LATENTS, b"")))
+        out = images.to_pillow(images.picture_of(picture.pixels, unpack(pack(lat))))
+    kind = KINDS[mode, how]
+    if mode == "P" and "grey" in how and "icc_profile" in chosen:
+        kind = kind.replace("L", "RGB")  # a profile for RGB fits no grey picture
+    assert (out.mode, out.size) == (kind, SIZE[::-1])
+    if want is None:
+        assert "A" not in out.mode
+    else:
+        np.testing.assert_array_equal(np.asarray(out.getchannel("A")), want)
+    if mode in ("CMYK", "LAB"):
+        chosen.pop("icc_profile", None)  # it is sRGB now
+    assert out.info == chosen
+
+
+# kind of file: the modes that are written, and what it holds
+FILES = {
+    "png": (("1", "L", "LA", "P", "RGB", "RGBA", "I;16"), {"icc_profile", "exif", "xmp", "dpi"}),
+    "tiff": (("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "I;16", "F"), {"icc_profile", "xmp", "dpi"}),
+    "webp": (("RGB", "RGBA"), {"icc_profile", "exif", "xmp"}),
+    "jpeg": (("L", "RGB", "CMYK"), {"icc_profile", "exif", "xmp", "dpi"}),
+    "bmp": (("1", "L", "P", "RGB"), {"dpi"}),
+    "gif": (("L", "P"), set()),
+}
+
+
+@pytest.mark.parametrize(("kind", "mode"), [(kind, mode) for kind, (modes, _) in FILES.items() for mode in modes])
+def test_the_table_of_files(kind: str, mode: str, codec: Codec) -> None:
+    held = FILES[kind][1]
+    given = {"icc_profile": cmyk_profile() if mode == "CMYK" else icc(), "exif": exif(1), "dpi": (300, 150),
+             "xmp": XMP.replace(b"6", b"1")}
+    options = {name: value for name, value in given.items() if name in held}
+    if kind == "png":
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", given["xmp"].decode())
+    if kind == "tiff":
+        options["tiffinfo"] = {700: options.pop("xmp")}
+    source = io.BytesIO()
+    made(mode, "").save(source, kind, **options)
+    coded = Compression(intake=Intake(to_8bit=mode in DEEP)).run(codec, source.getvalue(), "a.lat").data
+    assert coded is not None
+    decoded = Decompression().run(codec, coded, "a.png").data
+    assert decoded is not None
+    with Image.open(source) as before, Image.open(io.BytesIO(decoded)) as after:
+        assert after.size == before.size
+        alpha = before.convert("RGBA").getchannel("A") if before.has_transparency_data else None
+        assert after.has_transparency_data == (alpha is not None)
+        if alpha:
+            assert after.getchannel("A").tobytes() == alpha.tobytes()
+        for name in held:
+            if name == "dpi":
+                assert tuple(map(round, after.info["dpi"])) == (300, 150)
+            elif name != "icc_profile" or mode not in ("CMYK", "LAB"):
+                assert after.info.get(name) == given[name], name
 
 
 @pytest.mark.parametrize("mode", DEEP)

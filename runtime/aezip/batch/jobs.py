@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .. import images
 from ..container import DEFAULT_MAX_PIXELS, MAX_SIDE, Lat, unpack
+from ..errors import ImageError
 from ..targets import PSNR, Target, reach
+from . import places
 
 if TYPE_CHECKING:
     from ..codec import Codec
@@ -79,7 +81,7 @@ class Compression:
         parsed = unpack(lat, MAX_SIDE**2)
         if self.verify:
             figures["psnr_db"] = psnr_db(lat)
-            images.check_sections(parsed)
+            images.check_sections(parsed, picture)
         if self.keep_smaller and len(lat) > len(data):
             note = f"the .lat file would be larger ({len(lat):,} B); the input is kept"
             return Made(None, parsed, len(lat), KEPT, (*picture.notes, note), figures)
@@ -106,8 +108,9 @@ class Decompression:
 class Verification:
     """A `.lat` file → nothing, if it is whole."""
 
-    original: str | None = None  # an image file
+    original: str | None = None  # an image file, or its URL
     max_pixels: int = DEFAULT_MAX_PIXELS
+    intake: images.Intake = images.AS_IT_IS  # how the original is taken in
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
         if self.original is None:
@@ -116,8 +119,15 @@ class Verification:
             return Made(None, lat, len(data))
         from ..verify import verify
 
-        original = images.read(self.original).pixels
-        report = verify(codec, data, original, max_pixels=self.max_pixels)
-        images.check_sections(report.lat)
+        original = self._read(self.original)
+        report = verify(codec, data, original.pixels, max_pixels=self.max_pixels)
+        images.check_sections(report.lat, original)
         figures = {"psnr_db": report.psnr_db, "ms_ssim": report.ms_ssim}
         return Made(None, report.lat, len(data), figures=figures)
+
+    def _read(self, original: str) -> images.Picture:
+        try:
+            return images.parse(places.read(original, ImageError), self.max_pixels, self.intake)
+        except ImageError as error:
+            error.file = original
+            raise

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ..errors import AezipError, OutputError, OutputExists, UsageError
@@ -64,6 +65,24 @@ def write(name: str, data: bytes, *, force: bool = False, times: tuple[int, int]
         fs.makedirs(folder, exist_ok=True)
         fs.pipe_file(temporary, data)
         fs.mv(temporary, path)
+
+
+def times(name: str) -> tuple[int, int] | None:
+    """Of access and modification in ns; None if the place does not tell."""
+    if name == STANDARD:
+        return None
+    if not is_url(name):
+        facts = os.stat(name)
+        return facts.st_atime_ns, facts.st_mtime_ns
+    with contextlib.suppress(Exception):  # each file system has classes of its own
+        fs, path = _open(name)
+        try:
+            when = fs.modified(path)
+        except NotImplementedError:  # of the web
+            when = parsedate_to_datetime(fs.info(path)["Last-Modified"])
+        ns = int(when.timestamp() * 10**6) * 1000
+        return ns, ns
+    return None
 
 
 def exists(name: str) -> bool:

@@ -31,13 +31,15 @@ class Plan:
 
 
 def plan(
-    inputs: Sequence[str], output: str | None, suffix: str | None, *, taken: frozenset[str], recursive: bool = False
+    inputs: Sequence[str], output: str | None, suffix: str | None, *, taken: frozenset[str], recursive: bool = False,
+    append: bool = False,
 ) -> Plan:
     """The tasks of the inputs.
 
     output: a file for one input, or a folder for any number; one that ends in a slash, or that an input folder goes
     to, is made if it is not there; suffix: of outputs, None if nothing is written; taken: suffixes of the files that
-    are taken out of folders. Raises UsageError.
+    are taken out of folders; append: the suffix goes behind the name, not in place of the suffix that this has.
+    Raises UsageError.
     """
     problems: list[AezipError] = []
     found = list(_found([places.local(name) for name in inputs], taken, recursive, problems))
@@ -59,9 +61,9 @@ def plan(
         return Plan([Task(source, output, size) for source, _, size in found], problems, None)
     tasks = []
     for source, below, size in found:
-        name = _renamed(below if folder else source, suffix)
+        name = _renamed(below if folder else source, suffix, append)
         tasks.append(Task(source, places.join(folder, name) if folder else name, size))
-    _check_outputs(tasks)
+    _check_outputs(tasks, suffix)
     if folder and not places.is_url(folder):
         _make(folder)
     return Plan(tasks, problems, folder)
@@ -124,7 +126,7 @@ def _size(name: str) -> int:
         return 0
 
 
-def _check_outputs(tasks: Sequence[Task]) -> None:
+def _check_outputs(tasks: Sequence[Task], suffix: str) -> None:
     """Raise UsageError if two tasks have one output."""
     sources: dict[str, str] = {}
     for task in tasks:
@@ -133,7 +135,9 @@ def _check_outputs(tasks: Sequence[Task]) -> None:
         )
         if key in sources:
             pair = f"'{sources[key]}' and '{task.source}'"
-            raise UsageError(f"{pair} would both be written to '{task.target}'", "a different output for each")
+            names = [PurePath(name).name for name in (sources[key], task.source)]
+            more = f", or --append-suffix: {names[0]}{suffix}, {names[1]}{suffix}" if len(set(names)) > 1 else ""
+            raise UsageError(f"{pair} would both be written to '{task.target}'", "a different output for each" + more)
         sources[key] = task.source
 
 
@@ -142,8 +146,10 @@ def _real(folder: str) -> str:
     return os.path.normcase(os.path.realpath(folder))
 
 
-def _renamed(name: str, suffix: str) -> str:
-    """The name with its suffix replaced."""
+def _renamed(name: str, suffix: str, append: bool) -> str:
+    """The name with its suffix replaced, or with another one behind it."""
+    if append:
+        return name + suffix
     folder, slash, last = name.rpartition("/") if places.is_url(name) or os.sep == "/" else ("", "", name)
     path = PurePath(last)
     return folder + slash + (str(path.with_suffix(suffix)) if path.name else last + suffix)

@@ -101,12 +101,15 @@ class Work:
         try:
             data = places.read(task.source, ImageError if isinstance(self.job, Compression) else FormatError)
             made = self.job.run(codec, data, task.target)
+            notes = made.notes
             if made.data is not None:
-                times = _times(task.source) if self.keep_times else None
+                times = places.times(task.source) if self.keep_times else None
+                if self.keep_times and not times:
+                    notes += ("the time of its input is not known",)
                 places.write(task.target, made.data, force=self.force, times=times)
             facts = {**facts_of(task.source, made.lat, made.coded, {}), **made.figures}
             after = len(data) if made.data is None else len(made.data)
-            return Outcome(task, made.status, len(data), after, perf_counter() - start, facts, made.notes)
+            return Outcome(task, made.status, len(data), after, perf_counter() - start, facts, notes)
         except BrokenPipeError:
             raise
         except Exception as error:
@@ -116,13 +119,6 @@ class Work:
         if not places.is_url(task.target):
             return os.path.lexists(task.target)
         return task.target in self.existing if self.existing is not None else places.exists(task.target)
-
-
-def _times(source: str) -> tuple[int, int] | None:
-    if places.is_url(source) or source == places.STANDARD:
-        return None
-    facts = os.stat(source)
-    return facts.st_atime_ns, facts.st_mtime_ns
 
 
 def failed(task: Task, error: BaseException) -> Outcome:

@@ -12,7 +12,7 @@ from ..batch.jobs import Compression
 from ..batch.plan import plan
 from ..images import READ_SUFFIXES, Intake
 from ..targets import BPP, PSNR, SIZE, Target, parse_size
-from .options import inputs_argument, max_pixels_option, write_options
+from .options import inputs_argument, intake_options, max_pixels_option, write_options
 from .run import run_over
 
 
@@ -42,10 +42,7 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 @click.option("--effort", type=click.IntRange(0, 1), default=1, show_default=True,
               help="0 rounds; 1 weighs bits against errors.")
 @max_pixels_option
-# How an image is taken in: each of these is a parameter of `compress` and a field of `images.Intake`.
-@click.option("--frame", type=click.IntRange(min=1), metavar="N", help="Take the N-th of several frames or pages.")
-@click.option("--to-8bit", is_flag=True, help="Make 16-bit and floating-point samples 8-bit.")
-@click.option("--upright", is_flag=True, help="Turn the picture as its EXIF orientation says, and reset that.")
+@intake_options
 @click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF, XMP and resolution; implies --upright.")
 # With what, and where to.
 @click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
@@ -53,7 +50,7 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 def compress(
     inputs: tuple[str, ...], output: str | None, recursive: bool, quality: float, effort: int, target_size: int | None,
     target_bpp: float | None, target_psnr: float | None, keep_smaller: bool, verify: bool, max_pixels: int,
-    frame: int | None, to_8bit: bool, upright: bool, strip: bool, **running: Any,
+    frame: int | None, to_8bit: bool, upright: bool, strip: bool, append_suffix: bool, **running: Any,
 ) -> None:
     """Compress images to .lat files.
 
@@ -75,7 +72,8 @@ def compress(
         keep_smaller=keep_smaller, verify=verify, max_pixels=max_pixels,
         intake=Intake(frame, to_8bit, upright, strip),
     )
-    run_over(plan(inputs, output, ".lat", taken=READ_SUFFIXES, recursive=recursive), job, **running)
+    planned = plan(inputs, output, ".lat", taken=READ_SUFFIXES, recursive=recursive, append=append_suffix)
+    run_over(planned, job, **running)
 
 
 def _target(wanted: dict[str, float | None]) -> Target | None:

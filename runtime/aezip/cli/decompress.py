@@ -39,7 +39,7 @@ def _region(_: click.Context, __: click.Parameter, value: str | None) -> Region 
 @write_options
 def decompress(
     inputs: tuple[str, ...], output: str | None, recursive: bool, kind: str | None, region: Region | None,
-    max_pixels: int, **running: Any,
+    max_pixels: int, append_suffix: bool, **running: Any,
 ) -> None:
     """Decompress .lat files to images.
 
@@ -54,7 +54,9 @@ def decompress(
       aezip decompress --format jpg -o web/ *.lat
       aezip decompress --region 4000,3000,512,512 map.lat -o part.png
     """
-    planned = plan(inputs, output, f".{kind or 'png'}", taken=frozenset({".lat"}), recursive=recursive)
+    planned = plan(
+        inputs, output, f".{kind or 'png'}", taken=frozenset({".lat"}), recursive=recursive, append=append_suffix
+    )
     if any(task.target == places.STANDARD for task in planned.tasks):
         kind = kind or "png"
     for task in planned.tasks:

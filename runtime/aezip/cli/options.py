@@ -38,6 +38,13 @@ max_pixels_option = click.option(
 )
 
 
+def intake_options(command: F) -> F:
+    """How an image is taken in; each is a field of `images.Intake`."""
+    for option in _INTAKE:
+        command = option(command)
+    return command
+
+
 def run_options(command: F) -> F:
     """Options of every command that runs a model over files; `run.run_over` takes them."""
     for option in _RUNNING:
@@ -52,9 +59,16 @@ def write_options(command: F) -> F:
     return run_options(command)
 
 
+_INTAKE = (
+    click.option("--upright", is_flag=True, help="Turn the picture as its EXIF orientation says, and reset that."),
+    click.option("--to-8bit", is_flag=True, help="Make 16-bit and floating-point samples 8-bit."),
+    click.option("--frame", type=click.IntRange(min=1), metavar="N", help="Take the N-th of several frames or pages."),
+)
 _WRITING = (
-    click.option("--keep-times", is_flag=True, help="Give outputs the modification times of their inputs."),
+    click.option("--keep-times", is_flag=True, help="Give output files the modification times of their inputs."),
     click.option("--skip-existing", is_flag=True, help="Leave out what has its output already: resumes a run."),
+    click.option("--append-suffix", is_flag=True,
+                 help="Keep the input's whole name, and put the suffix behind it: a.jpg.lat."),
     click.option("-f", "--force", is_flag=True, help="Overwrite existing files."),
     output_option,
 )

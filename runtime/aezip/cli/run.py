@@ -29,6 +29,9 @@ def run_over(
         raise click.UsageError("--json-lines and the output both want stdout; expected another --output")
     if to_stdout and sys.stdout.isatty():
         raise click.UsageError("the output would go to the terminal; expected a pipe, or --output FILE")
+    if keep_times and any(task.target == places.STANDARD or places.is_url(task.target) for task in plan.tasks):
+        keep_times = False
+        say("aezip: note: --keep-times is for files; objects of stores get the time they are written at")
     existing = None
     if plan.folder and places.is_url(plan.folder):
         existing = frozenset(

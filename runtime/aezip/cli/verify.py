@@ -8,21 +8,27 @@ import click
 
 from ..batch.jobs import Verification
 from ..batch.plan import plan
-from .options import inputs_argument, max_pixels_option, run_options
+from ..images import Intake
+from .options import inputs_argument, intake_options, max_pixels_option, run_options
 from .run import run_over
 
 
 @click.command()
 @inputs_argument("FILE...")
 @click.option("--original", metavar="IMAGE", type=click.Path(readable=False),
-              help="The picture FILE was made from: say PSNR and MS-SSIM.")
+              help="The picture FILE was made from: say PSNR and MS-SSIM, compare alpha.")
+@intake_options
 @max_pixels_option
 @click.option("-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the installed one that fits]")
 @run_options
-def verify(inputs: tuple[str, ...], recursive: bool, original: str | None, max_pixels: int, **running: Any) -> None:
+def verify(
+    inputs: tuple[str, ...], recursive: bool, original: str | None, frame: int | None, to_8bit: bool, upright: bool,
+    max_pixels: int, **running: Any,
+) -> None:
     """Check .lat files: checksums, structure, and every symbol of the streams.
 
-    Nothing is written. Exit code 1 if a file is damaged.
+    Nothing is written. Exit code 1 if a file is damaged. The original is taken in as `compress` did it: with --frame,
+    --to-8bit and --upright where those were used (--upright for --strip, too).
 
     \b
     Examples:
@@ -33,4 +39,4 @@ def verify(inputs: tuple[str, ...], recursive: bool, original: str | None, max_p
     if original is not None and len(inputs) > 1:
         raise click.UsageError("--original is one picture; expected one FILE")
     planned = plan(inputs, None, None, taken=frozenset({".lat"}), recursive=recursive)
-    run_over(planned, Verification(original, max_pixels), **running)
+    run_over(planned, Verification(original, max_pixels, Intake(frame, to_8bit, upright)), **running)

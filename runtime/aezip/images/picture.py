@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..container import ALPHA, EXIF, ICC, RESOLUTION, XMP, Lat, Section
+from ..errors import ImageError
 from .metadata import Resolution
 
 if TYPE_CHECKING:
@@ -56,8 +57,18 @@ def picture_of(
     return Picture(pixels, lat.section(ICC), lat.section(EXIF), lat.section(XMP), plane, resolution)
 
 
-def check_sections(lat: Lat) -> None:
-    """Decode what a `.lat` file holds besides its pixels.  Raises SectionDamaged."""
+def check_sections(lat: Lat, original: Picture | None = None) -> None:
+    """Decode what a `.lat` file holds besides its pixels, and compare its alpha with that of an original.
+
+    Raises SectionDamaged, and ImageError if the alpha is not the same: no channel is as good as an opaque one.
+    """
     import numpy as np
 
-    picture_of(np.empty((0, 0, lat.header.channels), np.uint8), lat)
+    found = picture_of(np.empty((0, 0, lat.header.channels), np.uint8), lat).alpha
+    wanted = original.alpha if original else found
+    if found is wanted is None:
+        return
+    opaque = np.uint8(255)
+    differ = np.count_nonzero((opaque if found is None else found) != (opaque if wanted is None else wanted))
+    if differ:
+        raise ImageError(f"alpha differs from the original's in {differ} pixels", "the picture it was made from")
