@@ -1,0 +1,304 @@
+/*
+
+aezip.h - the `.lat` container and its entropy coder, in portable C99
+
+Copyright the aezip authors. SPDX-License-Identifier: Apache-2.0
+
+
+-- About
+
+A `.lat` file holds one picture as the entropy-coded latents of a neural codec;
+runtime/FORMAT.md specifies it. This is all of a decoder but the network: it reads
+the file, undoes the range ANS, and calls your network engine (an NPU's, a DSP's,
+onnxruntime's) where the codec's graphs have to run. It also encodes streams.
+
+It allocates nothing, keeps no state of its own, uses no floating point but in
+aezip_set_rung, and needs memcpy, memmove, memset, memcmp and strlen of libc, no more.
+Every buffer is the caller's; every size that a file names is bounded before it is used.
+Whatever the bytes of a file or a model are, the functions return an error or a result,
+and touch no memory but what they were given.
+
+	container.c   header, sections, tiles
+	package.c     a model package's members and arrays
+	rans.c        tables, decoding and encoding of streams
+	latents.c     quality -> numbers for the graphs; the three phases of a tile
+
+README.md beside this file tells how to embed it, and what else is in the folder.
+
+
+-- Synopsis
+
+	#include "aezip.h"
+
+	static aezip_model model;
+	static uint16_t last[AEZIP_LAST_MAX];
+	int error = aezip_open_model(&model, package, last, AEZIP_LAST_MAX);
+
+	aezip_file file;
+	error = aezip_open(&file, bytes, 1 << 26);
+	if (error) return fail(aezip_message(error));
+
+	aezip_set_rung(&model, file.header.quality, &rung);
+
+	aezip_tiles tiles;
+	aezip_tile tile;
+	error = aezip_open_tiles(&tiles, &file);
+	while (!error && aezip_next_tile(&tiles, &tile)) {
+		// work: aezip_work_size(&model, tile.height, tile.width) bytes
+		// latent: tile.height * tile.width * model.channels
+		error = aezip_decode_tile(&tile, &model, &rung, &engine, work, work_size, latent);
+		// put the tile at tile.top, tile.left of the picture's latents
+	}
+	// then run decoder.onnx on the picture's latents and rung.inverse_gain, and crop
+	// its pixels to file.header.width x file.header.height
+
+
+-- Documentation
+
+All functions that can fail return AEZIP_OK, 0, or one of the errors below;
+aezip_message() has a line for each, aezip_name() the name of the class that the Python
+package raises in the same case. Pictures have up to 2^20 pixels a side; a tile never has
+more than 2^16 positions.
+
+Memory: aezip_model is 35 kB, and its `last` 2 bytes for each entry of the tables (the
+model `photo`: 40 kB), made once for each model. aezip_decoder is 1 kB. A tile of h x w
+positions needs about 3 * h * w * channels bytes of work and 2 * h * w * channels for the
+latents. Take 3 kB of stack. A model's and a file's bytes have to stay while they are used;
+they may lie in flash.
+
+The seam. An engine is two functions and a pointer of yours that they get as `self`.
+Arrays are contiguous, the channel is the fastest index; `rung` holds the graphs' other
+inputs, under the names they have in FORMAT.md, section 6.
+
+	prior    runs prior.onnx. Gets the hyper-latents [rows][columns][hyper_channels].
+	         Writes mean and index, [4 rows][4 columns][channels]. Keeps the graph's
+	         outputs `features`, `raw_mean` and `raw_scale` for `context`, which is called
+	         next, for the same tile.
+	context  runs context.onnx on what was kept, cut to [height][width], and on
+	         `known`, [height][width][channels]. Writes mean and index, alike.
+
+Each returns 0, or anything else to give up (AEZIP_ENGINE_FAILED). The third graph,
+decoder.onnx, follows when all tiles are decoded: inputs `latent`, the int16 that
+aezip_decode_tile wrote, and `inverse_gain`. The encoder's side is yours alone, until
+there are symbols: aezip_encode turns them into a stream.
+
+The prior's and the context's outputs choose the frequency tables, so they have to be
+those of every other machine. Both graphs are whole numbers carried in float32, and no
+sum in them reaches 2^24: any engine that multiplies and adds in float32, or in 32-bit
+integers, gets them right; one that rounds inputs to 8 or weights to fewer bits does not.
+
+*/
+
+#ifndef AEZIP_H
+#define AEZIP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+	AEZIP_OK,
+	AEZIP_NOT_A_LAT,           /* wrong magic */
+	AEZIP_UNSUPPORTED_VERSION, /* newer than this code */
+	AEZIP_TRUNCATED,           /* ends before its sections do, or lacks its latents */
+	AEZIP_HEADER_DAMAGED,      /* checksum or fields of the header */
+	AEZIP_SECTION_DAMAGED,     /* checksum or type of a section */
+	AEZIP_SECTION_UNKNOWN,     /* a critical section that this code does not know */
+	AEZIP_SECTION_ORDER,       /* repeated, or in the wrong place */
+	AEZIP_LIMIT_EXCEEDED,      /* more pixels than the caller allows */
+	AEZIP_TILES_DAMAGED,       /* lengths of tiles that are not the section's */
+	AEZIP_STREAM_HEAD,         /* lanes, states or an odd number of bytes */
+	AEZIP_STREAM_SHORT,        /* words run out before symbols do */
+	AEZIP_STREAM_ESCAPE,       /* an escaped symbol out of range */
+	AEZIP_STREAM_LONG,         /* words are left over */
+	AEZIP_STREAM_STATES,       /* states do not end where they began */
+	AEZIP_PACKAGE_DAMAGED,     /* a model's members or arrays */
+	AEZIP_TABLES_DAMAGED,      /* its radii or frequencies */
+	AEZIP_INDEX_RANGE,         /* a table index above 63, from the engine or to encode */
+	AEZIP_SYMBOL_RANGE,        /* a symbol beyond 1023, to encode */
+	AEZIP_NO_ROOM,             /* a buffer of the caller's is too small */
+	AEZIP_ENGINE_FAILED,       /* the caller's engine said so */
+	AEZIP_ERRORS
+};
+
+/* What was found and what was expected, in one line. */
+const char *aezip_message(int error);
+
+/* The Python package's name for it, such as "StreamDamaged". */
+const char *aezip_name(int error);
+
+
+typedef struct {
+	const uint8_t *data;
+	size_t size;
+} aezip_bytes;
+
+
+/* -- Container */
+
+#define AEZIP_HEADER_SIZE 32
+
+typedef struct {
+	uint32_t width, height;  /* pixels, 1 ... 2^20 */
+	uint16_t quality;        /* 0 ... 1000 */
+	uint8_t channels;        /* 3: RGB, 1: grey */
+	uint8_t tile;            /* side of a tile in units of 64 pixels; 0: the picture is one */
+	uint8_t version;
+	uint8_t fingerprint[8];  /* of the model */
+} aezip_header;
+
+typedef struct {
+	const uint8_t *type;     /* four letters in the file, not ended by a zero */
+	aezip_bytes data;
+} aezip_section;
+
+typedef struct {
+	aezip_header header;
+	aezip_bytes bytes;       /* the caller's, which have to stay */
+	aezip_bytes latents;
+} aezip_file;
+
+/* Read a header from the first bytes of a file. */
+int aezip_read_header(aezip_header *header, aezip_bytes bytes);
+
+/* Check a whole file against every rule of the container. Refuses pictures of more than max_pixels. */
+int aezip_open(aezip_file *file, aezip_bytes bytes, uint64_t max_pixels);
+
+/* The section at *position of an open file, which moves on; start with 0. Returns 0 after the last. */
+int aezip_next_section(const aezip_file *file, size_t *position, aezip_section *section);
+
+typedef struct {
+	uint32_t top, left, height, width;  /* in positions of 16 x 16 pixels */
+	aezip_bytes stream;
+} aezip_tile;
+
+typedef struct {
+	uint32_t height, width, side;  /* of the picture and of a tile, in positions */
+	uint32_t top, left;            /* of the next tile */
+	const uint8_t *length, *stream, *end;
+} aezip_tiles;
+
+/* Walk over the tiles of an open file. */
+int aezip_open_tiles(aezip_tiles *tiles, const aezip_file *file);
+
+/* The next tile, in row-major order. Returns 0 after the last. */
+int aezip_next_tile(aezip_tiles *tiles, aezip_tile *tile);
+
+
+/* -- Entropy coder */
+
+#define AEZIP_TABLES 64
+#define AEZIP_LANES 256
+#define AEZIP_SYMBOL_MAX 1023
+#define AEZIP_LAST_MAX 65537
+
+/* An entry e of a table owns the slots last[e - 1] + 1 ... last[e] of 0 ... 65535. Tables stand one after the other, and each
+   ends at 65535, so that the slots of a table's first entry begin at 65535 + 1 modulo 2^16, which is 0. */
+typedef struct {
+	const uint16_t *last;
+	uint32_t zero[AEZIP_TABLES];           /* the entry of symbol 0 */
+	uint16_t radius[AEZIP_TABLES];
+	uint16_t guess[AEZIP_TABLES][256];     /* the entry of slot 256 * i */
+} aezip_tables;
+
+/* Make tables of radius [64] and frequency [count], arrays of tables.npz: i32, little-endian, anywhere. room: of `last`, which
+   takes 1 + count. */
+int aezip_make_tables(
+	aezip_tables *tables, const uint8_t *radius, const uint8_t *frequency, size_t count, uint16_t *last, size_t room);
+
+typedef struct {
+	const aezip_tables *tables;
+	const uint8_t *words;
+	size_t used, length;     /* of the words */
+	uint32_t lanes;
+	uint32_t state[AEZIP_LANES];
+} aezip_decoder;
+
+/* Begin to decode a stream, take its phases one by one, and check that it ends as it must. A phase may be taken in parts of
+   whole turns. After an error the decoder is of no more use. */
+int aezip_begin(aezip_decoder *decoder, const aezip_tables *tables, aezip_bytes stream);
+int aezip_take(aezip_decoder *decoder, const uint8_t *index, size_t count, int16_t *symbol);
+int aezip_finish(const aezip_decoder *decoder);
+
+typedef struct {
+	const uint8_t *index;    /* the table of each symbol */
+	const int16_t *symbol;
+	size_t count;
+} aezip_phase;
+
+/* What a stream can take at most. */
+#define AEZIP_STREAM_MAX(lanes, symbols) (1 + 4 * (size_t)(lanes) + 4 * (size_t)(symbols))
+
+/* Code phases as one stream of `lanes` lanes, a power of two up to 256; one for each 512 bytes that are to be expected keeps
+   their cost under 1 %. *size: the room in `stream`, then what was used. */
+int aezip_encode(
+	const aezip_tables *tables, const aezip_phase *phases, size_t count, unsigned lanes, uint8_t *stream, size_t *size);
+
+
+/* -- Model */
+
+#define AEZIP_NODES 9
+#define AEZIP_CHANNELS_MAX 1024
+
+/* What decoding needs of a package's tables.npz. Ladders are i32, little-endian, in the package's bytes, which have to stay. */
+typedef struct {
+	aezip_tables tables;
+	uint32_t channels, hyper_channels;
+	const uint8_t *gain, *inverse_gain;                         /* [9][channels] */
+	const uint8_t *hyper_inverse, *hyper_scale, *hyper_offset;  /* [9][hyper_channels] */
+	uint8_t skip;
+} aezip_model;
+
+/* Open a package, or its tables.npz alone. Digests are not checked: do it when you install a model. room: of `last`, up to
+   AEZIP_LAST_MAX. */
+int aezip_open_model(aezip_model *model, aezip_bytes package, uint16_t *last, size_t room);
+
+typedef struct {
+	const uint8_t *data;     /* little-endian, not aligned */
+	size_t count, item;      /* number of values, bytes of each */
+	char kind;               /* i, u or f, as numpy's */
+} aezip_array;
+
+/* A stored member of a zip; an array of an .npz, which is a zip, too. AEZIP_PACKAGE_DAMAGED, if it is not there. */
+int aezip_find_member(aezip_bytes zip, const char *name, aezip_bytes *member);
+int aezip_find_array(aezip_bytes npz, const char *name, aezip_array *array);
+
+
+/* -- Latents */
+
+/* What a quality means: inputs of the graphs. The arrays are the caller's. */
+typedef struct {
+	float *mean_gain, *context_gain, *shift, *inverse_gain;     /* [channels] */
+	float *hyper_inverse, *hyper_offset;                        /* [hyper_channels] */
+	uint8_t *hyper_index;                                       /* [hyper_channels] tables of the hyper-latents */
+} aezip_rung;
+
+/* Fill the arrays of a rung. quality: 0 ... 1000. */
+void aezip_set_rung(const aezip_model *model, unsigned quality, aezip_rung *rung);
+
+/* Your network engine; see "The seam". */
+typedef struct {
+	void *self;
+	int (*prior)(
+		void *self, const int16_t *hyper, uint32_t rows, uint32_t columns, const aezip_rung *rung, int16_t *mean, uint8_t *index);
+	int (*context)(
+		void *self, const int16_t *known, uint32_t height, uint32_t width, const aezip_rung *rung, int16_t *mean,
+		uint8_t *index);
+} aezip_engine;
+
+/* Bytes of work for a tile. */
+size_t aezip_work_size(const aezip_model *model, uint32_t height, uint32_t width);
+
+/* Decode a tile to latents [height][width][channels], in 1/16 of a step. work: aligned for int16_t. */
+int aezip_decode_tile(
+	const aezip_tile *tile, const aezip_model *model, const aezip_rung *rung, const aezip_engine *engine, void *work,
+	size_t work_size, int16_t *latent);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* AEZIP_H */

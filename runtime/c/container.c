@@ -1,0 +1,228 @@
+/* Bytes of a `.lat` file -> header, sections, tiles (FORMAT.md, sections 1 and 2), and the texts of all errors. */
+
+#include "aezip.h"
+
+#include <string.h>
+
+#define MAX_SIDE 1048576u
+#define MAX_TILE_PIXELS 4194304u
+#define SECTION_HEAD 12u
+#define VERSION 1
+
+static const uint8_t MAGIC[6] = {0xae, 'L', 'A', 'T', '\r', '\n'};
+static const char KNOWN[][5] = {"LATN", "iCCP", "eXIF", "xMPx", "rESO", "ALPH"};
+enum { LATENTS, KINDS = sizeof KNOWN / sizeof KNOWN[0] };
+
+static const struct {
+	const char *name, *message;
+} ERRORS[AEZIP_ERRORS] = {
+	[AEZIP_OK] = {"", "no error"},
+	[AEZIP_NOT_A_LAT] = {"NotALat", "not a .lat file; expected a file written by aezip"},
+	[AEZIP_UNSUPPORTED_VERSION] = {"UnsupportedVersion", "a newer version of the format; expected version 1"},
+	[AEZIP_TRUNCATED] = {"Truncated", "the file ends too early; expected all sections, and the latents' last"},
+	[AEZIP_HEADER_DAMAGED] = {"HeaderDamaged", "the header is damaged; expected its checksum, and fields within their ranges"},
+	[AEZIP_SECTION_DAMAGED] = {"SectionDamaged", "a section is damaged; expected its checksum, and a type of four letters"},
+	[AEZIP_SECTION_UNKNOWN] = {"SectionUnknown", "a critical section of an unknown type; expected a newer aezip to read it"},
+	[AEZIP_SECTION_ORDER] = {"SectionOrder", "a section stands twice or in the wrong place; expected each once, the latents' last"},
+	[AEZIP_LIMIT_EXCEEDED] = {"LimitExceeded", "too many pixels; expected no more than the limit"},
+	[AEZIP_TILES_DAMAGED] = {"StreamDamaged", "the tiles' lengths do not add up; expected the latents' section"},
+	[AEZIP_STREAM_HEAD] = {"StreamDamaged", "the stream's head is damaged; expected whole states from 65536 on, and whole words"},
+	[AEZIP_STREAM_SHORT] = {"StreamDamaged", "the stream ends before its symbols do; expected all of its words"},
+	[AEZIP_STREAM_ESCAPE] = {"StreamDamaged", "an escaped symbol is out of range; expected at most 1023 either way"},
+	[AEZIP_STREAM_LONG] = {"StreamDamaged", "words of the stream were not used; expected none left"},
+	[AEZIP_STREAM_STATES] = {"StreamDamaged", "the stream's states do not end where they began; expected 65536 in every lane"},
+	[AEZIP_PACKAGE_DAMAGED] = {"PackageDamaged", "the model is damaged; expected a package with all its tables, stored"},
+	[AEZIP_TABLES_DAMAGED] = {"PackageDamaged", "the frequency tables are damaged; expected 64, whole and with sums of 65536"},
+	[AEZIP_INDEX_RANGE] = {"PackageDamaged", "a table index is out of range; expected 0 to 63"},
+	[AEZIP_SYMBOL_RANGE] = {"UsageError", "a symbol is out of range; expected at most 1023 either way"},
+	[AEZIP_NO_ROOM] = {"", "a buffer is too small; expected the size that the documentation tells"},
+	[AEZIP_ENGINE_FAILED] = {"", "the network engine failed; expected it to run the graph"},
+};
+
+const char *aezip_message(int error)
+{
+	return error >= 0 && error < AEZIP_ERRORS ? ERRORS[error].message : "an unknown error";
+}
+
+const char *aezip_name(int error)
+{
+	return error >= 0 && error < AEZIP_ERRORS ? ERRORS[error].name : "?";
+}
+
+static uint32_t u32(const uint8_t *p)
+{
+	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* CRC-32 as in zlib and PNG, half a byte at a time. */
+static uint32_t crc32(uint32_t crc, const uint8_t *data, size_t size)
+{
+	static const uint32_t nibble[16] = {
+		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+		0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+	};
+	crc = ~crc;
+	for (; size; size--) {
+		crc ^= *data++;
+		crc = crc >> 4 ^ nibble[crc & 15];
+		crc = crc >> 4 ^ nibble[crc & 15];
+	}
+	return ~crc;
+}
+
+int aezip_read_header(aezip_header *header, aezip_bytes bytes)
+{
+	const uint8_t *data = bytes.data;
+	if (!bytes.size || memcmp(data, MAGIC, bytes.size < sizeof MAGIC ? bytes.size : sizeof MAGIC) != 0)
+		return AEZIP_NOT_A_LAT;
+	if (bytes.size < AEZIP_HEADER_SIZE)
+		return AEZIP_TRUNCATED;
+	if (crc32(0, data, AEZIP_HEADER_SIZE - 4) != u32(data + 28))
+		return AEZIP_HEADER_DAMAGED;
+	aezip_header h;
+	h.version = data[6];
+	h.channels = data[7];
+	h.width = u32(data + 8);
+	h.height = u32(data + 12);
+	h.quality = (uint16_t)(data[16] | data[17] << 8);
+	h.tile = data[18];
+	memcpy(h.fingerprint, data + 20, sizeof h.fingerprint);
+	if (h.version > VERSION)
+		return AEZIP_UNSUPPORTED_VERSION;
+	if (h.version < 1 || (h.channels != 1 && h.channels != 3) || h.width < 1 || h.width > MAX_SIDE || h.height < 1 ||
+		h.height > MAX_SIDE || h.quality > 1000 || data[19] != 0)
+		return AEZIP_HEADER_DAMAGED;
+	uint32_t side = h.tile ? 64u * h.tile : MAX_SIDE;
+	if ((uint64_t)smaller(side, h.width) * smaller(side, h.height) > MAX_TILE_PIXELS)
+		return AEZIP_HEADER_DAMAGED;
+	*header = h;
+	return AEZIP_OK;
+}
+
+static int is_letter(uint8_t c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* The number of a known type in KNOWN, or KINDS. */
+static int kind_of(const uint8_t *type)
+{
+	int kind = 0;
+	while (kind < KINDS && memcmp(type, KNOWN[kind], 4) != 0)
+		kind++;
+	return kind;
+}
+
+static int check_section(const uint8_t *data, size_t left, aezip_section *section)
+{
+	if (left < SECTION_HEAD)
+		return AEZIP_TRUNCATED;
+	section->type = data;
+	section->data.data = data + SECTION_HEAD;
+	section->data.size = u32(data + 4);
+	if (section->data.size > left - SECTION_HEAD)
+		return AEZIP_TRUNCATED;
+	if (crc32(crc32(0, data, 4), section->data.data, section->data.size) != u32(data + 8))
+		return AEZIP_SECTION_DAMAGED;
+	for (int i = 0; i < 4; i++)
+		if (!is_letter(data[i]))
+			return AEZIP_SECTION_DAMAGED;
+	if (kind_of(data) == KINDS && data[0] <= 'Z')
+		return AEZIP_SECTION_UNKNOWN;
+	return AEZIP_OK;
+}
+
+int aezip_open(aezip_file *file, aezip_bytes bytes, uint64_t max_pixels)
+{
+	memset(file, 0, sizeof *file);
+	int error = aezip_read_header(&file->header, bytes);
+	if (error)
+		return error;
+	if ((uint64_t)file->header.width * file->header.height > max_pixels)
+		return AEZIP_LIMIT_EXCEEDED;
+	unsigned seen = 0, twice = 0;
+	int last = KINDS;
+	for (size_t position = AEZIP_HEADER_SIZE; position < bytes.size;) {
+		aezip_section section;
+		error = check_section(bytes.data + position, bytes.size - position, &section);
+		if (error)
+			return error;
+		position += SECTION_HEAD + section.data.size;
+		last = kind_of(section.type);
+		twice |= seen & ~(1u << KINDS) & 1u << last;
+		seen |= 1u << last;
+		if (last == LATENTS)
+			file->latents = section.data;
+	}
+	if (!(seen & 1u << LATENTS))
+		return AEZIP_TRUNCATED;
+	if (last != LATENTS || twice)
+		return AEZIP_SECTION_ORDER;
+	file->bytes = bytes;
+	return AEZIP_OK;
+}
+
+int aezip_next_section(const aezip_file *file, size_t *position, aezip_section *section)
+{
+	size_t at = AEZIP_HEADER_SIZE + *position;
+	if (at >= file->bytes.size)
+		return 0;
+	section->type = file->bytes.data + at;
+	section->data.data = section->type + SECTION_HEAD;
+	section->data.size = u32(section->type + 4);
+	*position += SECTION_HEAD + section->data.size;
+	return 1;
+}
+
+int aezip_open_tiles(aezip_tiles *tiles, const aezip_file *file)
+{
+	aezip_bytes latents = file->latents;
+	tiles->height = (file->header.height + 15) / 16;
+	tiles->width = (file->header.width + 15) / 16;
+	tiles->side = file->header.tile ? 4u * file->header.tile : MAX_SIDE;
+	tiles->top = tiles->left = 0;
+	tiles->length = NULL;
+	tiles->stream = latents.data;
+	tiles->end = latents.data + latents.size;
+	uint64_t rows = (tiles->height + tiles->side - 1) / tiles->side, columns = (tiles->width + tiles->side - 1) / tiles->side;
+	uint64_t count = rows * columns, sum = 4 * count;
+	if (count == 1)
+		return AEZIP_OK;
+	if (sum > latents.size)
+		return AEZIP_TILES_DAMAGED;
+	for (uint64_t i = 0; i < count; i++)
+		sum += u32(latents.data + 4 * (size_t)i);
+	if (sum != latents.size)
+		return AEZIP_TILES_DAMAGED;
+	tiles->length = latents.data;
+	tiles->stream = latents.data + 4 * (size_t)count;
+	return AEZIP_OK;
+}
+
+int aezip_next_tile(aezip_tiles *tiles, aezip_tile *tile)
+{
+	if (tiles->top >= tiles->height)
+		return 0;
+	tile->top = tiles->top;
+	tile->left = tiles->left;
+	tile->height = smaller(tiles->side, tiles->height - tiles->top);
+	tile->width = smaller(tiles->side, tiles->width - tiles->left);
+	tile->stream.data = tiles->stream;
+	tile->stream.size = (size_t)(tiles->end - tiles->stream);
+	if (tiles->length) {
+		tile->stream.size = u32(tiles->length);
+		tiles->length += 4;
+		tiles->stream += tile->stream.size;
+	}
+	tiles->left += tile->width;
+	if (tiles->left >= tiles->width) {
+		tiles->left = 0;
+		tiles->top += tile->height;
+	}
+	return 1;
+}

@@ -1,0 +1,189 @@
+/* Quality -> numbers for the graphs (FORMAT.md, section 5); the three phases of a tile (section 6). */
+
+#include "aezip.h"
+
+#include <string.h>
+
+/* floor(v / 2^n) of negative numbers, too */
+static int32_t shifted(int32_t v, int n)
+{
+	return v < 0 ? ~(~v >> n) : v >> n;
+}
+
+static int32_t divided(int32_t v, int32_t by)
+{
+	return v < 0 ? -((-v + by - 1) / by) : v / by;
+}
+
+static int32_t i32(const uint8_t *p)
+{
+	uint32_t v = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+	return v >> 31 ? -(int32_t)(~v) - 1 : (int32_t)v;
+}
+
+/* A ladder's value at a quality. nodes: [9][channels] */
+static int32_t between(const uint8_t *nodes, uint32_t channels, uint32_t channel, unsigned quality)
+{
+	unsigned n = quality / 125 < 7 ? quality / 125 : 7;
+	int32_t r = (int32_t)(quality - 125 * n);
+	const uint8_t *low = nodes + 4 * ((size_t)n * channels + channel);
+	return divided(i32(low) * (125 - r) + i32(low + 4 * (size_t)channels) * r + 62, 125);
+}
+
+/* 2^(part / 4096) for 0 <= part < 4096, as a product of roots of 2 */
+static double root(int32_t part)
+{
+	static const double roots[12] = {
+		1.0001692397053022, 1.0003385080526823, 1.0006771306930664, 1.0013547198921082, 1.0027112750502025, 1.0054299011128027,
+		1.0108892860517005, 1.0218971486541166, 1.0442737824274138, 1.0905077326652577, 1.189207115002721, 1.4142135623730951,
+	};
+	double product = 1;
+	for (int bit = 0; bit < 12; bit++)
+		if (part >> bit & 1)
+			product *= roots[bit];
+	return product;
+}
+
+static double scaled(double value, int32_t exponent)
+{
+	for (; exponent > 0; exponent--)
+		value *= 2;
+	for (; exponent < 0; exponent++)
+		value /= 2;
+	return value;
+}
+
+static float exact(int32_t log)
+{
+	int32_t mantissa = (int32_t)(root((int32_t)((uint32_t)shifted(log, 4) & 255) << 4) * 256 + 0.5);
+	return (float)scaled(mantissa, shifted(log, 12) - 8);
+}
+
+static int32_t steps(int32_t log)
+{
+	return shifted(log * 11 + 4096, 13);
+}
+
+void aezip_set_rung(const aezip_model *model, unsigned quality, aezip_rung *rung)
+{
+	for (uint32_t c = 0; c < model->channels; c++) {
+		int32_t gain = between(model->gain, model->channels, c, quality);
+		int32_t inverse = between(model->inverse_gain, model->channels, c, quality) - 4 * 4096;
+		rung->mean_gain[c] = exact(gain - 2 * 4096);
+		rung->context_gain[c] = exact(4096 - gain);
+		rung->shift[c] = (float)(steps(gain) + 18);
+		rung->inverse_gain[c] = (float)scaled(root((int32_t)((uint32_t)inverse & 4095)), shifted(inverse, 12));
+	}
+	for (uint32_t c = 0; c < model->hyper_channels; c++) {
+		int32_t index = steps(between(model->hyper_scale, model->hyper_channels, c, quality)) + 18;
+		rung->hyper_inverse[c] = exact(between(model->hyper_inverse, model->hyper_channels, c, quality) + 5 * 4096);
+		rung->hyper_offset[c] = (float)between(model->hyper_offset, model->hyper_channels, c, quality);
+		rung->hyper_index[c] = (uint8_t)(index < 0 ? 0 : index > 63 ? 63 : index);
+	}
+}
+
+/* What a tile needs: hyper-latents, means and indices of all positions that the prior fills. */
+typedef struct {
+	uint32_t rows, columns; /* of the hyper-latents */
+	size_t hyper, padded;   /* numbers of values */
+	size_t index;
+} plan;
+
+static plan plan_of(const aezip_model *model, uint32_t height, uint32_t width)
+{
+	plan p;
+	p.rows = (height + 3) / 4;
+	p.columns = (width + 3) / 4;
+	p.hyper = (size_t)p.rows * p.columns * model->hyper_channels;
+	p.padded = (size_t)p.rows * p.columns * 16 * model->channels;
+	p.index = p.hyper > p.padded ? p.hyper : p.padded;
+	return p;
+}
+
+size_t aezip_work_size(const aezip_model *model, uint32_t height, uint32_t width)
+{
+	plan p = plan_of(model, height, width);
+	return (p.hyper + p.padded) * sizeof(int16_t) + p.index;
+}
+
+/* Half of a checkerboard of latents: means and indices of all positions, of which this half counts. */
+typedef struct {
+	uint32_t height, width, channels;
+	uint32_t stride; /* positions from one row of mean and index to the next */
+	uint32_t odd;    /* 1: the positions with an odd sum of row and column; 0: the even ones */
+	const int16_t *mean;
+	const uint8_t *index;
+	uint8_t skip;
+} half;
+
+/* Symbols to come, and where they go; as many as a whole number of turns has. */
+typedef struct {
+	size_t count;
+	uint8_t index[AEZIP_LANES];
+	int16_t *place[AEZIP_LANES];
+} gathered;
+
+static int take_gathered(aezip_decoder *decoder, gathered *g)
+{
+	int16_t symbol[AEZIP_LANES];
+	int error = aezip_take(decoder, g->index, g->count, symbol);
+	for (size_t i = 0; i < g->count && !error; i++)
+		*g->place[i] = (int16_t)(*g->place[i] + 16 * symbol[i]);
+	g->count = 0;
+	return error;
+}
+
+/* Latents [height][width][channels] of the half's positions; the others stay as they are. */
+static int take_half(aezip_decoder *decoder, const half *h, int16_t *latent)
+{
+	gathered g;
+	g.count = 0;
+	for (uint32_t row = 0; row < h->height; row++)
+		for (uint32_t column = (row + h->odd) % 2; column < h->width; column += 2) {
+			size_t from = ((size_t)row * h->stride + column) * h->channels;
+			int16_t *to = latent + ((size_t)row * h->width + column) * h->channels;
+			memcpy(to, h->mean + from, h->channels * sizeof *to);
+			for (uint32_t c = 0; c < h->channels; c++) {
+				g.index[g.count] = h->index[from + c];
+				g.place[g.count] = to + c;
+				g.count += h->index[from + c] > h->skip;
+				int error = g.count == AEZIP_LANES ? take_gathered(decoder, &g) : AEZIP_OK;
+				if (error)
+					return error;
+			}
+		}
+	return take_gathered(decoder, &g);
+}
+
+int aezip_decode_tile(
+	const aezip_tile *tile, const aezip_model *model, const aezip_rung *rung, const aezip_engine *engine, void *work,
+	size_t work_size, int16_t *latent)
+{
+	uint32_t h = tile->height, w = tile->width;
+	plan p = plan_of(model, h, w);
+	if (work_size < aezip_work_size(model, h, w))
+		return AEZIP_NO_ROOM;
+	int16_t *hyper = work, *mean = hyper + p.hyper;
+	uint8_t *index = (uint8_t *)(mean + p.padded);
+	half first = {h, w, model->channels, 4 * p.columns, 0, mean, index, model->skip};
+	half second = {h, w, model->channels, w, 1, mean, index, model->skip};
+
+	aezip_decoder decoder;
+	int error = aezip_begin(&decoder, &model->tables, tile->stream);
+	if (error)
+		return error;
+	for (size_t i = 0; i < p.hyper; i += model->hyper_channels)
+		memcpy(index + i, rung->hyper_index, model->hyper_channels);
+	if ((error = aezip_take(&decoder, index, p.hyper, hyper)) != AEZIP_OK)
+		return error;
+	if (engine->prior(engine->self, hyper, p.rows, p.columns, rung, mean, index) != 0)
+		return AEZIP_ENGINE_FAILED;
+	memset(latent, 0, (size_t)h * w * model->channels * sizeof *latent);
+	if ((error = take_half(&decoder, &first, latent)) != AEZIP_OK)
+		return error;
+	if (engine->context(engine->self, latent, h, w, rung, mean, index) != 0)
+		return AEZIP_ENGINE_FAILED;
+	if ((error = take_half(&decoder, &second, latent)) != AEZIP_OK)
+		return error;
+	return aezip_finish(&decoder);
+}

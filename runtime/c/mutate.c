@@ -1,0 +1,153 @@
+/* Decodes damaged files, to be run under sanitizers (make mutate).
+
+	aezip-mutate COUNT SEED GOLDEN
+
+   Each golden file of which there are vectors is decoded COUNT times, each time with up to eight bytes changed, cut out, put in
+   or repeated, or its end cut off. Two times in three the checksums are then made right, so that the damage gets past them. The
+   engine replays the recorded outputs, whatever its inputs are. Prints how often each error was met; nothing else may happen. */
+
+#include "replay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GROWTH = 64 }; /* bytes that eight changes can add */
+static const uint64_t MAX_PIXELS = 1 << 18;
+
+static uint64_t random_state;
+
+static size_t below(size_t n)
+{
+	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+	return n ? (size_t)(random_state >> 33) % n : 0;
+}
+
+static void put_u32(uint8_t *p, uint32_t value)
+{
+	for (int i = 0; i < 4; i++)
+		p[i] = (uint8_t)(value >> 8 * i & 255);
+}
+
+static uint32_t crc32(uint32_t crc, const uint8_t *data, size_t size)
+{
+	crc = ~crc;
+	while (size--) {
+		crc ^= *data++;
+		for (int i = 0; i < 8; i++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+	}
+	return ~crc;
+}
+
+static void mend_checksums(uint8_t *data, size_t size)
+{
+	if (size < AEZIP_HEADER_SIZE)
+		return;
+	put_u32(data + 28, crc32(0, data, 28));
+	for (size_t at = AEZIP_HEADER_SIZE; size - at >= 12;) {
+		const uint8_t *p = data + at + 4;
+		size_t length = p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
+		if (length > size - at - 12) {
+			length = size - at - 12; /* mend the length, too */
+			put_u32(data + at + 4, (uint32_t)length);
+		}
+		put_u32(data + at + 8, crc32(crc32(0, data + at, 4), data + at + 12, length));
+		at += 12 + length;
+	}
+}
+
+/* One change in place. Returns the new size, at most GROWTH more. */
+static size_t change(uint8_t *data, size_t size)
+{
+	size_t at = below(size), length = below(8) + 1;
+	switch (below(8)) {
+	case 0:
+		return below(2) ? size : at; /* cut off the end */
+	case 1:
+		length = length < size - at ? length : size - at; /* cut out */
+		memmove(data + at, data + at + length, size - at - length);
+		return size - length;
+	case 2:
+		memmove(data + at + length, data + at, size - at); /* put in, a repetition */
+		return size + length;
+	case 3:
+		data[at] = (uint8_t)(below(2) ? 0xff : 0);
+		return size;
+	case 4:
+		data[at] = (uint8_t)below(256);
+		return size;
+	default:
+		data[at] = (uint8_t)(data[at] ^ 1u << below(8));
+		return size;
+	}
+}
+
+/* The file's bytes lie in a block of exactly their size, so that a sanitizer sees their end. */
+static int decode(replay *r, const char *name, const uint8_t *data, size_t size)
+{
+	uint8_t *exact = malloc(size ? size : 1);
+	aezip_bytes bytes = {exact, size};
+	aezip_file file;
+	int16_t *latents = NULL;
+	size_t count;
+	if (!exact)
+		return AEZIP_NO_ROOM;
+	memcpy(exact, data, size);
+	int error = aezip_open(&file, bytes, MAX_PIXELS);
+	if (!error)
+		error = replay_decode(r, name, &file, &latents, &count);
+	free(latents);
+	free(exact);
+	return error;
+}
+
+static int mutate(replay *r, const char *name, aezip_bytes original)
+{
+	uint8_t *data = malloc(original.size + GROWTH);
+	size_t size = original.size;
+	if (!data)
+		return AEZIP_NO_ROOM;
+	memcpy(data, original.data, size);
+	for (size_t changes = 1 + below(8); changes && size; changes--)
+		size = change(data, size);
+	if (below(3))
+		mend_checksums(data, size);
+	int error = decode(r, name, data, size);
+	free(data);
+	return error;
+}
+
+int main(int count, char **arguments)
+{
+	static const char *names[] = {"one-pixel", "grey", "odd", "fine", "escapes", "tiles"};
+	static replay r;
+	unsigned long met[AEZIP_ERRORS] = {0};
+	char path[512], vectors[512];
+	if (count != 4) {
+		fputs("usage: aezip-mutate COUNT SEED GOLDEN\n", stderr);
+		return 2;
+	}
+	random_state = strtoul(arguments[2], NULL, 10);
+	snprintf(path, sizeof path, "%s/tiny.aezm", arguments[3]);
+	snprintf(vectors, sizeof vectors, "%s/vectors.npz", arguments[3]);
+	const char *wrong = replay_open(&r, path, vectors);
+	for (size_t i = 0; i < sizeof names / sizeof names[0] && !wrong; i++) {
+		snprintf(path, sizeof path, "%s/%s.lat", arguments[3], names[i]);
+		aezip_bytes bytes = replay_read(path);
+		if (!bytes.data || decode(&r, names[i], bytes.data, bytes.size) != AEZIP_OK)
+			wrong = "cannot be decoded";
+		for (unsigned long n = strtoul(arguments[1], NULL, 10); n > 0 && !wrong; n--)
+			met[mutate(&r, names[i], bytes)]++;
+		free((void *)bytes.data);
+	}
+	replay_close(&r);
+	if (wrong) {
+		fprintf(stderr, "aezip-mutate: error: %s: %s\n", path, wrong);
+		return 1;
+	}
+	for (int error = 0; error < AEZIP_ERRORS; error++)
+		if (met[error])
+			printf("%8lu  %s\n", met[error], aezip_message(error));
+	return 0;
+}
