@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from aezip.tables import INDEX_ONE, INDEX_TOP, OCTAVE
 
 from . import classic, ladder
-from .integer import IntegerConv2d, round_through
+from .integer import IntegerConv2d, round_through, through
 
 SLOPE = 0.1  # of the leaky rectifiers
 CELL = 64  # one hyper-latent stands for 64×64 pixels
@@ -187,6 +187,7 @@ class Flagship(nn.Module):
     """Encoder, prior and decoder with their ladders of gains."""
 
     family = "flagship"
+    bits_per_error = 0.0  # of the encoder-side search that quantises latents; 0: plain rounding
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -238,12 +239,15 @@ class Flagship(nn.Module):
         features, mean, scale = self.prior(z)
         first = checkerboard(y)
         gain, shift = torch.exp2(log_gain), log_gain * OCTAVE + INDEX_ONE
-        y_first, bits = self._quantise(y, mean * gain, scale * 8 + shift, noise)
+        worth = self.bits_per_error
+        y_first, bits = self._quantise(y, mean * gain, scale * 8 + shift, noise, worth)
         known = torch.clamp(y_first * first / gain, -255 / 32, 255 / 32)
         if self.context.look.integer:
             known = round_through(known * 32) / 32
         mean_more, scale_more = self.context(features, known)
-        y_second, bits_second = self._quantise(y, (mean + mean_more) * gain, (scale + scale_more) * 8 + shift, noise)
+        y_second, bits_second = self._quantise(
+            y, (mean + mean_more) * gain, (scale + scale_more) * 8 + shift, noise, worth
+        )
         decoded = torch.where(first, y_first, y_second)
         bits = torch.where(first, bits, bits_second)
 
@@ -256,20 +260,31 @@ class Flagship(nn.Module):
         w = self.hyper_encoder(y) * torch.exp2(ladder.at(self.hyper_gain, quality))
         index = ladder.at(self.hyper_scale, quality) * OCTAVE + INDEX_ONE
         zero = torch.zeros_like(w)
-        symbols, bits = self._quantise(w, zero, index + zero, noise)
+        symbols, bits = self._quantise(w, zero, index + zero, noise, 0.0)
         z = symbols * torch.exp2(ladder.at(self.hyper_inverse, quality)) + ladder.at(self.hyper_offset, quality)
         if self.prior.look.integer:
             z = round_through(z * 32) / 32
         return bits, z.clamp(-255 / 32, 255 / 32)
 
-    def _quantise(self, y: Tensor, mean: Tensor, index: Tensor, noise: bool) -> tuple[Tensor, Tensor]:
+    def _quantise(
+        self, y: Tensor, mean: Tensor, index: Tensor, noise: bool, bits_per_error: float
+    ) -> tuple[Tensor, Tensor]:
         """Round y around its mean and count bits under table `index`.  All [N, C, h, w]."""
         if self.prior.look.integer:
             mean = round_through(mean * 16) / 16
             index = round_through(index)
-        symbol = round_through(y - mean)
-        seen = y - mean + torch.empty_like(y).uniform_(-0.5, 0.5) if noise else symbol
-        return symbol + mean, bits_of(seen, index)
+        off = y - mean
+        symbol = round_through(off)
+        if not bits_per_error:
+            seen = off + torch.empty_like(y).uniform_(-0.5, 0.5) if noise else symbol
+            return symbol + mean, bits_of(seen, index)
+        symbol = through(off, towards_zero(off, symbol, index, bits_per_error))
+        if not noise:
+            return symbol + mean, bits_of(symbol, index)
+        # the encoder and the means feel the smooth rate, the scales that of the symbols that are coded
+        smooth = bits_of(off + torch.empty_like(y).uniform_(-0.5, 0.5), index.detach())
+        hard = bits_of(symbol.detach(), index)
+        return symbol + mean, smooth + hard - hard.detach()
 
 
 def set_bfloat16(module: nn.Module, on: bool) -> None:
@@ -277,6 +292,18 @@ def set_bfloat16(module: nn.Module, on: bool) -> None:
     for layer in module.modules():
         if isinstance(layer, Residual):
             layer.fast = on
+
+
+@torch.no_grad()
+def towards_zero(off: Tensor, symbol: Tensor, index: Tensor, bits_per_error: float) -> Tensor:
+    """Rate–distortion optimised quantisation, as `aezip.latents.towards_zero`: each symbol or its neighbour
+    towards 0, where a step² of error is worth `bits_per_error` bits.  All [N, C, h, w]
+    """
+    symbol = symbol.round()
+    less = symbol - symbol.sign()
+    saved = bits_of(symbol, index) - bits_of(less, index)
+    error = (off - less).square() - (off - symbol).square()
+    return torch.where(saved > bits_per_error * error, less, symbol)
 
 
 class _Bound(torch.autograd.Function):

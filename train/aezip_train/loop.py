@@ -49,6 +49,7 @@ class Run:
         if recipe.threads:
             torch.set_num_threads(recipe.threads)
         self.model = Flagship(Config(**recipe.network))
+        self.model.bits_per_error = recipe.bits_per_error
         self.step = 0
         self.skipped = 0  # steps thrown away because loss or gradient was not finite
         self.seconds = 0.0
@@ -190,7 +191,9 @@ def load_state(path: Path) -> dict[str, Any]:
 def load_model(path: Path) -> tuple[Flagship, dict[str, Any]]:
     """The averaged weights of a run as a model ready to evaluate or export, and the run's state."""
     state = load_state(path)
-    model = Flagship(Config(**build(state["recipe"]).network))
+    recipe = build(state["recipe"])
+    model = Flagship(Config(**recipe.network))
+    model.bits_per_error = recipe.bits_per_error
     model.load_state_dict(state["averaged"])
     return model.eval(), state
 

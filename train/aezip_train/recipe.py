@@ -38,6 +38,7 @@ class Recipe:
     clip_norm: float = 1.0
     rate_weight: float = 0.25  # the loss of an image is divided by (λ/λmin)^rate_weight
     integer_from: int = -1  # step from which the prior rounds; -1: not in training
+    bits_per_error: float = 0.0  # what the quantiser's search takes a step² of error to be worth; 0: plain rounding
     bfloat16: bool = False  # residual branches in bfloat16 (fast where the processor has it)
     threads: int = 0  # 0: PyTorch's choice
     seed: int = 1
