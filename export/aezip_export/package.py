@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from aezip.ladder import LOG_LIMIT, UNIT, Ladder
-from aezip.model import DESCRIPTION, PACKAGE_VERSION, TRANSFORMS, fingerprint_of
+from aezip.model import BITS_PER_ERROR, DESCRIPTION, PACKAGE_VERSION, TRANSFORMS, fingerprint_of
 from aezip.onnxfile import OPSET
 from aezip.tables import Tables, gaussian_tables
 from aezip_train import ladder as float_ladder
@@ -87,6 +87,7 @@ def describe(model: Flagship, name: str, members: dict[str, bytes], facts: dict[
         "qualities": float_ladder.TOP + 1,
         "lambda": [float_ladder.LAMBDA_MIN, float_ladder.LAMBDA_MAX],
         "margins": {name: reach.margin(members[f"{name}.onnx"]) for name in TRANSFORMS},
+        "bits_per_error": model.bits_per_error or BITS_PER_ERROR,
         "opset": OPSET,
         "digests": digests,
         **facts,

@@ -20,10 +20,6 @@ from .ladder import Rung
 from .model import Package
 from .tables import SYMBOL_MAX, Tables
 
-# What a step² of error is worth, in bits. A uniform quantiser's slope at high rate is 6 / ln 2 = 8.7; photographs at
-# all rates, with a context that feeds on what is kept, ask for more. Chosen on validation pictures.
-BITS_PER_ERROR = 25.0
-
 
 def hyper_index(shape: tuple[int, ...], rung: Rung) -> NDArray[np.int64]:
     """Table of every hyper-latent.  shape [a, b, Z] → [a·b·Z]"""
@@ -85,21 +81,22 @@ def _quantise(
     symbol = np.clip((off + 8) >> 4, -SYMBOL_MAX, SYMBOL_MAX) * coded
     if effort:
         which = np.nonzero(symbol)
-        symbol[which] = towards_zero(off[which], symbol[which], index[which], package.tables)
+        worth = package.bits_per_error
+        symbol[which] = towards_zero(off[which], symbol[which], index[which], package.tables, worth)
     return (index[coded], symbol[coded]), (mean + 16 * symbol).astype(np.int16)
 
 
 def towards_zero(
-    off: NDArray[np.int32], symbol: NDArray[np.int32], index: NDArray[np.uint8], tables: Tables
+    off: NDArray[np.int32], symbol: NDArray[np.int32], index: NDArray[np.uint8], tables: Tables, bits_per_error: float
 ) -> NDArray[np.int32]:
     """Rate–distortion optimised quantisation of symbols that are not 0: each, or its neighbour towards 0.  [n]
 
-    off: what the symbol stands for, in 1/16 of a step. A step² of error is worth BITS_PER_ERROR bits.
+    off: what the symbol stands for, in 1/16 of a step. A step² of error is worth `bits_per_error` bits.
     """
     less = symbol - np.sign(symbol)
     saved = tables.cost[tables.entries(index, symbol)] - tables.cost[tables.entries(index, less)]
     error = ((off - 16 * less) ** 2 - (off - 16 * symbol) ** 2) / 256
-    return np.asarray(np.where(saved > BITS_PER_ERROR * error, less, symbol))
+    return np.asarray(np.where(saved > bits_per_error * error, less, symbol))
 
 
 def _take(source: rans.Decoder, mean: INT16, index: NDArray[np.uint8], skip: int) -> INT16:

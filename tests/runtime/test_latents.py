@@ -20,13 +20,13 @@ def test_symbols_fall_towards_zero_only_where_it_pays(seed: int) -> None:
     symbol = (off + 8) >> 4
     off, symbol = off[symbol != 0], symbol[symbol != 0]
     index = rng.integers(6, 64, len(symbol)).astype(np.uint8)
-    less = latents.towards_zero(off, symbol, index, TABLES)
+    less = latents.towards_zero(off, symbol, index, TABLES, 25.0)
     assert set((np.abs(symbol) - np.abs(less)).tolist()) <= {0, 1}
     assert (less * symbol >= 0).all()
 
     def cost(value: np.ndarray) -> np.ndarray:
         bits = TABLES.cost[TABLES.entries(index, value)]
-        return bits + latents.BITS_PER_ERROR * (off - 16 * value) ** 2 / 256
+        return bits + 25.0 * (off - 16 * value) ** 2 / 256
 
     assert (cost(less) <= cost(symbol) + 1e-3).all()
 

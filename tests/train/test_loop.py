@@ -19,10 +19,10 @@ def crops(drawn) -> Crops:
     return Crops([drawn(150, 140, seed=n) for n in range(3)], 64, 2)
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "soap"])
-def test_two_legs_are_one(tmp_path: Path, crops: Crops, optimiser: str) -> None:
+@pytest.mark.parametrize(("optimiser", "bits_per_error"), [("adam", 0.0), ("soap", 12.0)])
+def test_two_legs_are_one(tmp_path: Path, crops: Crops, optimiser: str, bits_per_error: float) -> None:
     """n + m steps in two legs equal n + m steps in one, bit for bit; the integer prior sets in between."""
-    recipe = replace(RECIPE, optimiser=optimiser)
+    recipe = replace(RECIPE, optimiser=optimiser, bits_per_error=bits_per_error)
     whole = loop.Run(recipe, crops)
     losses = [whole.train_step()["loss"] for _ in range(6)]
 

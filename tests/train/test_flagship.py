@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from aezip import latents
+from aezip.tables import gaussian_tables
+from aezip_train import flagship
+
+
+def test_the_search_is_the_runtimes() -> None:
+    """Both quantisers choose alike wherever the choice is not a matter of the tables' own rounding."""
+    rng = np.random.default_rng(4)
+    off = rng.integers(-16 * 4, 16 * 4, 5000).astype(np.int32)  # in 1/16 of a step
+    symbol = (off + 8) >> 4
+    off, symbol = off[symbol != 0], symbol[symbol != 0]
+    index = rng.integers(20, 64, len(symbol)).astype(np.uint8)
+    theirs = latents.towards_zero(off, symbol, index, gaussian_tables(), 12.0)
+    ours = flagship.towards_zero(*(torch.tensor(a, dtype=torch.float32) for a in (off / 16, symbol, index)), 12.0)
+    assert (theirs != symbol).mean() > 0.02
+    assert (ours.numpy() == theirs).mean() > 0.98
+
+
+def test_the_search_lowers_the_rate(drawn) -> None:
+    torch.manual_seed(0)
+    model = flagship.Flagship(flagship.Config(16, 24, 8, 16, 1, 1)).eval()
+    image = torch.tensor(drawn(128, 128)).permute(2, 0, 1)[None].float().sub(128).div(64)
+    quality = torch.tensor([600.0])
+    with torch.no_grad():
+        rounded = model(image, quality, noise=False)
+        model.bits_per_error = 12.0
+        searched = model(image, quality, noise=False)
+    assert 0 < searched.bpp < rounded.bpp
+
+
+def test_gradients_pass_the_search(drawn) -> None:
+    """Every part learns: encoder and decoder through the symbols, the prior through their rate."""
+    torch.manual_seed(0)
+    model = flagship.Flagship(flagship.Config(16, 24, 8, 16, 1, 1))
+    model.bits_per_error = 12.0
+    image = torch.tensor(drawn(128, 128)).permute(2, 0, 1)[None].float().sub(128).div(64)
+    said = model(image, torch.tensor([600.0]))
+    (said.bpp.sum() + (said.image - image).square().mean()).backward()
+    for part in (model.encoder.stem, model.decoder.stem, model.prior.first.scale, model.context.second.mean):
+        gradient = part.weight.grad
+        assert gradient is not None
+        assert torch.isfinite(gradient).all()
+        assert gradient.abs().sum() > 0
