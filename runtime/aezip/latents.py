@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from . import rans
+from . import coder, rans
 from .errors import StreamDamaged
 from .graphs import INT16, Graphs
 from .ladder import Rung
@@ -52,14 +52,14 @@ def symbols(graphs: Graphs, latent: INT16, hyper: INT16, rung: Rung, effort: int
 
 def encode(graphs: Graphs, latent: INT16, hyper: INT16, rung: Rung, effort: int = 1) -> bytes:
     """The stream of one tile; arguments as for `symbols`."""
-    return rans.encode(symbols(graphs, latent, hyper, rung, effort), graphs.package.tables)
+    return coder.encode(symbols(graphs, latent, hyper, rung, effort), graphs.package.tables)
 
 
 def decode(graphs: Graphs, stream: bytes, h: int, w: int, rung: Rung) -> INT16:
     """Decoded latents of one tile, in 1/16 of a step.  [h, w, C].  Raises StreamDamaged."""
     package = graphs.package
     tables: Tables = package.tables
-    source = rans.Decoder(stream, tables)
+    source = coder.decoder(stream, tables)
     shape = (-(-h // 4), -(-w // 4), len(rung.hyper_index))
     hyper = source.take(hyper_index(shape, rung)).reshape(shape)
     mean, index, carried = graphs.prior(hyper, rung)
@@ -99,7 +99,7 @@ def towards_zero(
     return np.asarray(np.where(saved > bits_per_error * error, less, symbol))
 
 
-def _take(source: rans.Decoder, mean: INT16, index: NDArray[np.uint8], skip: int) -> INT16:
+def _take(source: rans.Decoder | coder.Compiled, mean: INT16, index: NDArray[np.uint8], skip: int) -> INT16:
     coded = index > skip
     latent: INT16 = mean.copy()
     latent[coded] += 16 * source.take(index[coded])

@@ -30,12 +30,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import StreamDamaged
-from .tables import SYMBOL_MAX, TOTAL_BITS, Tables
+from .errors import PackageDamaged, StreamDamaged, UsageError
+from .tables import INDEX_TOP, SYMBOL_MAX, TOTAL_BITS, Tables
 
 LOW = 1 << 16  # states are in [LOW, LOW · 2¹⁶)
 MAX_LANES = 256
 BYTES_PER_LANE = 512  # of payload: 4 bytes of state are then under 1 %
+
+SHORT = ("the stream ends before its symbols do", "all of its words")
+ESCAPE = ("an escaped symbol is out of range", f"at most ±{SYMBOL_MAX}")
 
 Phase = tuple[NDArray[np.integer], NDArray[np.integer]]  # table index [n], symbol [n]
 
@@ -47,7 +50,11 @@ def lanes_for(bits: float) -> int:
 
 
 def encode(phases: Sequence[Phase], tables: Tables, lanes: int | None = None) -> bytes:
-    """Code phases of symbols, each [n] under the tables `index` [n].  |symbol| ≤ SYMBOL_MAX."""
+    """Code phases of symbols, each [n] under the tables `index` [n].  |symbol| ≤ SYMBOL_MAX.
+
+    Raises UsageError.
+    """
+    check_phases(phases, lanes)
     entries = [tables.entries(index, symbol) for index, symbol in phases]
     if lanes is None:
         lanes = lanes_for(sum(tables.bits_of(entry) for entry in entries))
@@ -82,18 +89,8 @@ class Decoder:
     """Reads a stream phase by phase: `take` each, then `finish`."""
 
     def __init__(self, data: bytes, tables: Tables) -> None:
-        if not data:
-            raise StreamDamaged("the entropy-coded stream is empty", "at least 5 bytes")
-        lanes = 1 << data[0] if data[0] < 16 else 0
-        if not 1 <= lanes <= MAX_LANES:
-            raise StreamDamaged(f"the stream says log₂ lanes {data[0]}", "0 to 8")
-        states = data[1 : 1 + 4 * lanes]
-        words = data[1 + 4 * lanes :]
-        if len(states) < 4 * lanes or len(words) % 2:
-            raise StreamDamaged(f"the stream has {len(data)} bytes", "whole states and whole words")
-        self._x = np.frombuffer(states, "<u4").astype(np.uint32)
-        if (self._x < LOW).any():
-            raise StreamDamaged("a state is below 65536", "states from 65536 on")
+        self._x = check_head(data)
+        words = data[1 + 4 * len(self._x) :]
         # zeros behind the end, so that a damaged stream reads on and is caught by `finish`
         spare = np.zeros(2 * MAX_LANES, np.uint32)
         self._words = np.concatenate([np.frombuffer(words, "<u2").astype(np.uint32), spare])
@@ -103,7 +100,8 @@ class Decoder:
         self._start = tables.start.astype(np.uint32)
 
     def take(self, index: NDArray[np.integer]) -> NDArray[np.int16]:
-        """The next phase's symbols, under the tables `index` [n].  [n] int16.  Raises StreamDamaged."""
+        """The next phase's symbols, under the tables `index` [n].  [n] int16.  Raises StreamDamaged, PackageDamaged."""
+        check_index(index)
         lanes, tables = len(self._x), self._tables
         lookup, low_bits, shift = tables.lookup, np.uint32(LOW - 1), np.uint32(16)
         table = index.astype(np.int64) << TOTAL_BITS
@@ -120,7 +118,7 @@ class Decoder:
                 self._unescape(x, symbol)
             symbols[at : at + lanes] = symbol
             if self._used > self._length:
-                raise StreamDamaged("the stream ends before its symbols do", "all of its words")
+                raise StreamDamaged(*SHORT)
         return symbols
 
     def _refill(self, x: NDArray[np.uint32]) -> None:
@@ -132,7 +130,7 @@ class Decoder:
         who = np.flatnonzero(symbol > SYMBOL_MAX)
         raw = (x[who] & np.uint32(LOW - 1)).astype(np.uint16).view(np.int16)
         if (np.abs(raw.astype(np.int32)) > SYMBOL_MAX).any():
-            raise StreamDamaged("an escaped symbol is out of range", f"at most ±{SYMBOL_MAX}")
+            raise StreamDamaged(*ESCAPE)
         symbol[who] = raw
         words = self._words[self._used : self._used + len(who)]
         x[who] = (x[who] & ~np.uint32(LOW - 1)) | words
@@ -140,7 +138,47 @@ class Decoder:
 
     def finish(self) -> None:
         """Check that everything was read and every lane is back at its start."""
-        if self._used != self._length:
-            raise StreamDamaged(f"{self._length - self._used} words of the stream were not used", "none left")
-        if (self._x != LOW).any():
-            raise StreamDamaged("the stream's states do not end where they began", "65536 in every lane")
+        check_end(self._length - self._used, bool((self._x == LOW).all()))
+
+
+def check_phases(phases: Sequence[Phase], lanes: int | None) -> None:
+    """Raise UsageError unless all can be coded."""
+    if lanes is not None and not (1 <= lanes <= MAX_LANES and lanes & (lanes - 1) == 0):
+        raise UsageError(f"{lanes} lanes", f"a power of two up to {MAX_LANES}")
+    for index, symbol in phases:
+        if index.shape != symbol.shape:
+            raise UsageError(f"{symbol.shape} symbols for {index.shape} table indices", "as many")
+        if index.size and not (index.min() >= 0 and index.max() <= INDEX_TOP):
+            raise UsageError(f"table indices from {index.min()} to {index.max()}", f"0 to {INDEX_TOP}")
+        if symbol.size and not (symbol.min() >= -SYMBOL_MAX and symbol.max() <= SYMBOL_MAX):
+            raise UsageError(f"symbols from {symbol.min()} to {symbol.max()}", f"at most ±{SYMBOL_MAX}")
+
+
+def check_index(index: NDArray[np.integer]) -> None:
+    """Raise PackageDamaged when a model's graph names a table that is not there."""
+    if index.size and not (index.min() >= 0 and index.max() <= INDEX_TOP):
+        raise PackageDamaged(f"the prior says table indices from {index.min()} to {index.max()}", f"0 to {INDEX_TOP}")
+
+
+def check_head(data: bytes) -> NDArray[np.uint32]:
+    """The states of a stream [lanes].  Raises StreamDamaged."""
+    if not data:
+        raise StreamDamaged("the entropy-coded stream is empty", "at least 5 bytes")
+    lanes = 1 << data[0] if data[0] < 16 else 0
+    if not 1 <= lanes <= MAX_LANES:
+        raise StreamDamaged(f"the stream says log₂ lanes {data[0]}", "0 to 8")
+    head = 1 + 4 * lanes
+    if len(data) < head or (len(data) - head) % 2:
+        raise StreamDamaged(f"the stream has {len(data)} bytes", "whole states and whole words")
+    states = np.frombuffer(data[1:head], "<u4").astype(np.uint32)
+    if (states < LOW).any():
+        raise StreamDamaged("a state is below 65536", "states from 65536 on")
+    return states
+
+
+def check_end(left: int, at_start: bool) -> None:
+    """left: words that were not read; at_start: every lane is where the encoder began.  Raises StreamDamaged."""
+    if left:
+        raise StreamDamaged(f"{left} words of the stream were not used", "none left")
+    if not at_start:
+        raise StreamDamaged("the stream's states do not end where they began", "65536 in every lane")

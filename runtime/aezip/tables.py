@@ -14,11 +14,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import PackageDamaged
+
+if TYPE_CHECKING:
+    from . import _coder
 
 OCTAVE = 5.5  # tables to a doubling of the scale
 INDEX_ONE = 18  # the table whose scale is 1
@@ -68,9 +72,16 @@ class Tables:
 
     @cached_property
     def cost(self) -> NDArray[np.float32]:
-        """[entries], bits of an entry; an escape's with its 16 more."""
+        """[entries], bits of an entry in whole 2⁻¹⁶, so that any order sums alike; an escape's with its 16 more."""
         cost = TOTAL_BITS - np.log2(self.frequency) + 16 * (self.symbol > SYMBOL_MAX)
-        return np.asarray(cost, np.float32)
+        return np.asarray(np.round(cost * TOTAL) / TOTAL, np.float32)
+
+    @cached_property
+    def compiled(self) -> _coder.Tables:
+        """The tables as the compiled coder has them."""
+        from . import _coder
+
+        return _coder.tables(self.radius.astype("<i4").tobytes(), self.frequency.astype("<i4").tobytes())
 
     def bits(self, index: NDArray[np.integer], symbol: NDArray[np.integer]) -> float:
         """What the tables say these symbols cost, in bits; an escaped one costs 16 more."""

@@ -17,6 +17,7 @@ from ..errors import UsageError
 from .bench import bench
 from .compress import compress
 from .decompress import decompress
+from .doctor import doctor
 from .info import info, models
 from .messages import complain, say
 from .options import debug_option
@@ -65,5 +66,5 @@ def main() -> None:
     """
 
 
-for command in (compress, decompress, info, verify, models, bench):
+for command in (compress, decompress, info, verify, models, bench, doctor):
     main.add_command(command)

@@ -1,0 +1,58 @@
+"""`aezip doctor`: what this installation is made of, and whether it is exact."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from .messages import show
+from .options import debug_option
+
+
+@click.command()
+@click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@debug_option
+def doctor(model: str, threads: int | None, as_json: bool) -> None:
+    """Check this installation: coder, providers, exactness.
+
+    The digest is of the integers that choose frequency tables; one model has the same on every machine. Each provider
+    that --provider can name here is asked for it, and takes its time for a picture of 768×512. Files are always read
+    with the CPU's, so a provider that is not exact is harmless. Exit code 1 if the CPU's are not exact.
+
+    \b
+    Examples:
+      aezip doctor
+      aezip doctor --json -m mine.aezm
+    """
+    from ..doctor import examine
+
+    facts = examine(model, threads)
+    show(json.dumps(facts, indent=2) if as_json else "\n".join(_lines(facts)))
+    if not all(p.get("exact", False) for p in facts["providers"] if p["name"] == "cpu"):
+        click.get_current_context().exit(1)
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    rows = [
+        ("aezip", facts["version"]),
+        ("runs on", f"{facts['machine']}, Python {facts['python']}"),
+        ("libraries", f"numpy {facts['numpy']}, onnxruntime {facts['onnxruntime']}"),
+        ("threads", f"{facts['threads']} of {facts['cores']} cores"),
+        ("coder", f"{facts['coder']} ({facts['coder_why']})"),
+        ("model", f"{facts['model']}, {facts['fingerprint']}"),
+        ("digest", facts["digest"]),
+        *((p["name"], _provider(p)) for p in facts["providers"]),
+        ("not here", ", ".join(facts["absent"]) + " (providers of other builds of onnxruntime)"),
+    ]
+    return [f"{name:<10} {value}" for name, value in rows]
+
+
+def _provider(facts: dict[str, Any]) -> str:
+    if "error" in facts:
+        return f"does not work: {facts['error']}"
+    verdict = "exact" if facts["exact"] else f"NOT exact (digest {facts['digest']})"
+    return f"{verdict}, encoder {facts['encode_ms']:.0f} ms, decoder {facts['decode_ms']:.0f} ms"
