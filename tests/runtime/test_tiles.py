@@ -124,6 +124,6 @@ def test_ahead_keeps_the_order_and_raises() -> None:
 
 
 def test_margins_are_the_packages(tiny) -> None:
-    for name, margin in ((tiny, 2), ("photo", 7)):
+    for name, margin in ((tiny, 2), ("photo", 8)):
         package = model.Package(model.find(name))
         assert package.margin("encoder") == package.margin("decoder") == margin
