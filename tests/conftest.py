@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,18 @@ def draw(height: int, width: int, seed: int = 0, channels: int = 3) -> NDArray[n
     picture = 120 + 90 * np.sin(rng.uniform(2, 6, channels) * x + rng.uniform(2, 6, channels) * y)
     picture += 40 * ((x * 7 + y * 3).astype(int) % 2) + rng.normal(0, 4, (height, width, channels))
     return np.asarray(np.clip(picture, 0, 255).round(), np.uint8)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobodys_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test sees what is installed in the home of who runs it."""
+    before = os.environ.get("XDG_DATA_HOME")
+    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
+    yield
+    if before is None:
+        del os.environ["XDG_DATA_HOME"]
+    else:
+        os.environ["XDG_DATA_HOME"] = before
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ import torch
 from aezip.ladder import LOG_LIMIT, UNIT, Ladder
 from aezip.model import BITS_PER_ERROR, DESCRIPTION, PACKAGE_VERSION, TRANSFORMS, fingerprint_of
 from aezip.onnxfile import OPSET
+from aezip.packages import EPOCH, pack
 from aezip.tables import Tables, gaussian_tables
 from aezip_train import ladder as float_ladder
 from aezip_train.flagship import Flagship
@@ -24,7 +25,6 @@ from . import graphs, reach
 
 # Tables up to this index cost less than their rare symbols save: σ ≤ 0.19, one in 120 is not zero.
 SKIP = 5
-EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def ladder_of(model: Flagship) -> Ladder:
@@ -99,9 +99,7 @@ def write(path: Path, members: dict[str, bytes], description: dict[str, Any]) ->
     text = json.dumps(description, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
     part = path.with_name(f".{path.name}.part")
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-            for name, data in sorted({**members, DESCRIPTION: text}.items()):
-                archive.writestr(zipfile.ZipInfo(name, EPOCH), data)
+        part.write_bytes(pack({**members, DESCRIPTION: text}))
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -46,13 +46,16 @@ class Codec:
         self._graphs: dict[bytes, Graphs] = {}
         self._own = _package(model) if model is not None else None
         if self._own:
-            self._graphs[self._own.fingerprint] = Graphs(self._own, provider, threads)
+            self._encoding = Graphs(self._own, provider, threads)
+            if self._own.about.half != "encoder":
+                self._graphs[self._own.fingerprint] = self._encoding
 
     @property
     def package(self) -> Package:
-        """The model that pictures are compressed with.  Raises UsageError when there is none."""
+        """The model that pictures are compressed with.  Raises UsageError when there is none, HalfPackage."""
         if self._own is None:
             raise UsageError("this codec only decodes", "a model to compress with")
+        self._own.require("encoder")
         return self._own
 
     def encode(
@@ -68,12 +71,12 @@ class Codec:
         pixels = check_pixels(pixels, max_pixels)
         level = check_quality(quality)
         h, w, channels = pixels.shape
-        graphs = self._graphs[self.package.fingerprint]
+        package, graphs = self.package, self._encoding
         tile = TILE if h * w > TILED_FROM else 0
-        streams = tiles.encode(graphs, pixels, rung(self.package.ladder, level), tile, effort)
+        streams = tiles.encode(graphs, pixels, rung(package.ladder, level), tile, effort)
         if h * w > LARGE:
             graphs.close()
-        header = Header(w, h, channels, level, self.package.fingerprint, tile)
+        header = Header(w, h, channels, level, package.fingerprint, tile)
         body = Section(container.LATENTS, latents.pack_streams(streams))
         return container.pack(Lat(header, (*sections, body)))
 
@@ -89,6 +92,7 @@ class Codec:
         header = lat.header
         region = check_region(region, header)
         graphs = self._for(header.fingerprint)
+        graphs.package.require("decoder")
         pixels = tiles.decode(graphs, lat, rung(graphs.package.ladder, header.quality), region)
         if pixels.size > LARGE * header.channels:
             graphs.close()
@@ -120,7 +124,8 @@ class Codec:
 
     def _for(self, fingerprint: bytes) -> Graphs:
         if fingerprint not in self._graphs:
-            package = model.Package(model.find_fingerprint(fingerprint))
+            own = self._own.about if self._own else None
+            package = model.Package(model.find_fingerprint(fingerprint, own))
             self._graphs[fingerprint] = Graphs(package, self.provider, self.threads)
         return self._graphs[fingerprint]
 

@@ -11,6 +11,7 @@
     │   ├── ModelNotFound        no installed model of that name
     │   ├── UnknownFingerprint   the file was written by a model that is not installed
     │   ├── ModelDiffers         a cluster's worker has another model, or none
+    │   ├── HalfPackage          a package of one direction, wanted for the other
     │   └── PackageDamaged       members, digests, tables or graphs are not as they were written
     └── FormatError              the `.lat` file
         ├── NotALat              wrong magic
@@ -80,6 +81,10 @@ class UnknownFingerprint(ModelError):
 
 class ModelDiffers(ModelError):
     """A cluster's worker has another model, or none."""
+
+
+class HalfPackage(ModelError):
+    """A package of one direction, wanted for the other."""
 
 
 class PackageDamaged(ModelError):

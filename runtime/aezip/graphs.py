@@ -85,7 +85,7 @@ class Graphs:
         self._sessions.clear()
 
     def _run(self, name: str, inputs: dict[str, Any], outputs: Sequence[str]) -> list[Any]:
-        session = self._session(name)
+        session = self._session(name, inputs)
         try:
             return list(session.run(list(outputs), inputs))
         except Exception as error:  # onnxruntime's own classes are not public
@@ -94,7 +94,7 @@ class Graphs:
             finding = f"onnxruntime cannot run {name}.onnx ({(str(error).splitlines() or ['?'])[0]})"
             raise PackageDamaged(finding, "the graph of such a model", file=str(self.package.about.path)) from error
 
-    def _session(self, name: str) -> onnxruntime.InferenceSession:
+    def _session(self, name: str, inputs: dict[str, Any]) -> onnxruntime.InferenceSession:
         if name not in self._sessions:
             provider = self.provider if name in ("encoder", "hyper", "decoder") else "cpu"
             self._sessions[name] = open_session(self.package, name, provider, self.threads, self.optimisation)
@@ -117,9 +117,12 @@ def check_settings(provider: str, threads: int | None) -> None:
 
 
 def open_session(
-    package: Package, name: str, provider: str, threads: int | None, optimisation: str = "all"
+    package: Package, name: str, provider: str, threads: int | None, optimisation: str = "all",
+    dimensions: dict[str, int] | None = None,
 ) -> onnxruntime.InferenceSession:
-    """One graph of a package as a session; optimisation: disabled, basic, extended, all (as onnxruntime's).
+    """One graph of a package as a session.
+
+    optimisation: disabled, basic, extended, all (as onnxruntime's); dimensions: values of those that the graph names.
 
     Raises PackageDamaged.
     """
@@ -136,6 +139,8 @@ def open_session(
     }[optimisation]
     if threads is not None:
         options.intra_op_num_threads = threads
+    for dimension, value in (dimensions or {}).items():
+        options.add_free_dimension_override_by_name(dimension, value)
     data = package.member(f"{name}.onnx")
     try:
         onnxfile.check(name, data)

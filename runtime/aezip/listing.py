@@ -68,13 +68,31 @@ def lines_of(facts: dict[str, Any]) -> list[str]:
 def model_facts(model: Installed) -> dict[str, Any]:
     """One installed model, ready for JSON."""
     return {
-        "name": model.name,
+        "name": model.path.stem,
         "fingerprint": model.fingerprint.hex(),
+        "half": model.half,
         "qualities": model.qualities,
         "bytes": model.size,
         "path": str(model.path),
         "summary": model.summary,
     }
+
+
+def model_lines(model: Installed) -> list[str]:
+    """The same and more as lines to read."""
+    about = model.description
+    training = about.get("training")
+    rows = [
+        ("summary", model.summary),
+        ("path", str(model.path)),
+        ("size", f"{model.size:,} B"),
+        ("fingerprint", model.fingerprint.hex()),
+        ("does", {"encoder": "encodes only", "decoder": "decodes only"}.get(model.half or "", "encodes and decodes")),
+        ("family", about.get("family")),
+        ("training", ", ".join(f"{k} {v}" for k, v in training.items()) if isinstance(training, dict) else None),
+        ("licence", about.get("licence")),
+    ]
+    return [model.path.stem, *(f"  {name:<11} {value}" for name, value in rows if value)]
 
 
 def installed_names() -> dict[bytes, str]:

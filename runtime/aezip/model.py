@@ -13,13 +13,14 @@ import hashlib
 import io
 import json
 import os
+import sys
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import ModelNotFound, PackageDamaged, UnknownFingerprint
+from .errors import HalfPackage, ModelNotFound, PackageDamaged, UnknownFingerprint
 
 if TYPE_CHECKING:
     from .ladder import Ladder
@@ -31,6 +32,7 @@ DESCRIPTION = "model.json"
 DECODING = ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz")
 MEMBERS = (*DECODING, "encoder.onnx", "hyper.onnx", "CARD.md")
 TRANSFORMS = ("encoder", "decoder")
+HALVES = {"encoder": ("encoder.onnx", "hyper.onnx"), "decoder": ("decoder.onnx",)}  # what one direction alone needs
 MAX_MARGIN = 64  # latents
 MAX_MEMBER_BYTES = 2**28
 # What a step² of error is worth, in bits, to an encoder that searches, unless the package says. A uniform quantiser's
@@ -43,6 +45,7 @@ UNREADABLE = (
     RuntimeError, EOFError, MemoryError,
 )
 INCLUDED = Path(__file__).parent / "models"
+_OTHER = {"encoder": "decoder", "decoder": "encoder"}
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,16 @@ class Installed:
         return hashlib.sha256("".join(f"{name} {digests[name]}\n" for name in sorted(digests)).encode()).hexdigest()
 
     @property
+    def half(self) -> str | None:
+        """`encoder` or `decoder` of a package that lacks what only the other direction needs; None of a whole one."""
+        return self.description.get("half")
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of what it holds besides its description."""
+        return tuple(m for m in MEMBERS if self.half is None or m not in HALVES[_OTHER[self.half]])
+
+    @property
     def summary(self) -> str:
         return str(self.description.get("summary", ""))
 
@@ -78,9 +91,28 @@ def fingerprint_of(digests: dict[str, str]) -> bytes:
 
 
 def folders() -> list[Path]:
-    """Where packages are looked for: $AEZIP_MODELS (as PATH is written), then the package's own."""
+    """Where packages are looked for: $AEZIP_MODELS (as PATH is written), the user's folder, aezip's own."""
     extra = [Path(p) for p in os.environ.get("AEZIP_MODELS", "").split(os.pathsep) if p]
-    return [*extra, INCLUDED]
+    own = user_folder()
+    return [*extra, *([own] if own else []), INCLUDED]
+
+
+def user_folder() -> Path | None:
+    """Where `aezip models install` puts packages, None where nobody has a home.
+
+    $XDG_DATA_HOME/aezip/models if that is set; else ~/.local/share, on macOS ~/Library/Application Support, on Windows
+    %LOCALAPPDATA% in its place.
+    """
+    data = os.environ.get("XDG_DATA_HOME", "")
+    if not os.path.isabs(data):  # as the XDG base directory specification asks
+        try:
+            home = Path.home()
+        except RuntimeError:
+            return None
+        places = {"win32": os.environ.get("LOCALAPPDATA") or home / "AppData/Local",
+                  "darwin": home / "Library/Application Support"}
+        data = str(places.get(sys.platform, home / ".local/share"))
+    return Path(data) / "aezip" / "models"
 
 
 def describe(path: Path) -> Installed:
@@ -100,6 +132,9 @@ def describe(path: Path) -> Installed:
         raise PackageDamaged(f"cannot be read ({error.strerror})", "a readable file", file=str(path)) from None
     except UNREADABLE:
         raise PackageDamaged("not a whole model package", "a file written by aezip-export", file=str(path)) from None
+    half = description.get("half")
+    if half is not None and (not isinstance(half, str) or half not in _OTHER):
+        raise PackageDamaged(f"{DESCRIPTION} says half '{half}'", "encoder or decoder", file=str(path))
     margins = description.get("margins")
     for transform in TRANSFORMS:
         margin = margins.get(transform) if isinstance(margins, dict) else None
@@ -149,16 +184,19 @@ def is_path(model: str) -> bool:
     return model.endswith(SUFFIX) or os.sep in model
 
 
-def find_fingerprint(fingerprint: bytes) -> Installed:
-    """The installed package that decodes files of this fingerprint.  Raises UnknownFingerprint."""
+def find_fingerprint(fingerprint: bytes, own: Installed | None = None) -> Installed:
+    """The package, `own` or installed, that decodes files of this fingerprint.  Raises UnknownFingerprint.
+
+    If there is only an encoder's half, that, which can still check files.
+    """
     found, damaged = _search()
-    for candidate in found:
-        if candidate.fingerprint == fingerprint:
-            return candidate
+    fitting = [m for m in ([own] if own else []) + found if m.fingerprint == fingerprint]
+    if fitting:
+        return min(fitting, key=lambda m: m.half == "encoder")
     also = f" (and {damaged[0].file} is damaged: {damaged[0].finding})" if damaged else ""
     raise UnknownFingerprint(
         f"written by the model {fingerprint.hex()}, which is not installed{also}",
-        "its package in a folder named by AEZIP_MODELS, or given with --model",
+        "its package: aezip models install FILE.aezm, or --model FILE.aezm",
     )
 
 
@@ -170,8 +208,11 @@ class Package:
         self.fingerprint = about.fingerprint
 
     def member(self, name: str) -> bytes:
-        """A member's bytes.  Raises PackageDamaged when it is missing or not as it was written."""
+        """A member's bytes.  Raises PackageDamaged when it is missing or not as it was written, HalfPackage."""
         path = self.about.path
+        for half, names in HALVES.items():
+            if name in names:
+                self.require(half)
         try:
             with zipfile.ZipFile(path) as package:
                 data = _member(package, name, path)
@@ -180,6 +221,12 @@ class Package:
         if hashlib.sha256(data).hexdigest() != self.about.description["digests"][name]:
             raise PackageDamaged(f"{name} does not match its digest", "the bytes it was exported with", file=str(path))
         return data
+
+    def require(self, half: str) -> None:
+        """Raise HalfPackage unless the package can encode (`encoder`) or decode (`decoder`)."""
+        if self.about.half not in (None, half):
+            finding = f"this package is the {self.about.half} half of a model and cannot {half[:-1]}"
+            raise HalfPackage(finding, f"the whole model, or its {half} half", file=str(self.about.path))
 
     def margin(self, transform: str) -> int:
         """Latents that the encoder or decoder must see around a part to make it as in the whole picture."""

@@ -80,6 +80,7 @@ class InstalledStub:
     size: int = 8_100_000
     summary: str = "photographs"
     qualities: str = "0…100"
+    half: str | None = None
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,9 @@ from .bench import bench
 from .compress import compress
 from .decompress import decompress
 from .doctor import doctor
-from .info import info, models
+from .info import info
 from .messages import complain, say
+from .models import models
 from .options import debug_option
 from .verify import verify
 

@@ -1,4 +1,4 @@
-"""`aezip info` and `aezip models`: what is in files, and what is installed."""
+"""`aezip info`: what is in files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import click
 from ..container import MAX_SIDE, unpack
 from ..errors import FormatError
 from ..files import read_bytes
-from ..listing import facts_of, installed_names, lines_of, model_facts
-from .messages import Failures, say, show, table
+from ..listing import facts_of, installed_names, lines_of
+from .messages import Failures, show
 from .options import debug_option, inputs_argument
 
 
@@ -38,33 +38,6 @@ def info(inputs: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         _show_json(found)
     failures.leave()
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-@debug_option
-def models(as_json: bool) -> None:
-    """List the installed models.
-
-    \b
-    Examples:
-      aezip models
-      aezip models --json
-    """
-    from ..model import installed
-
-    found = [model_facts(model) for model in installed()]
-    if as_json:
-        _show_json(found)
-    elif found:
-        rows = [("NAME", "FINGERPRINT", "QUALITIES", "SIZE", "PATH", "SUMMARY")]
-        for m in found:
-            size = f"{m['bytes'] / 1e6:.1f} MB"
-            rows.append((m["name"], m["fingerprint"], m["qualities"], size, m["path"], m["summary"]))
-        show("\n".join(table(rows, right=frozenset({3}))))
-    else:
-        say("aezip: no model is installed")
-
 
 
 def _show_json(value: Any) -> None:

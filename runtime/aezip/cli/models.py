@@ -1,0 +1,134 @@
+"""`aezip models`: what is installed; install, remove, show, split."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ..files import atomic_write
+from ..listing import model_facts, model_lines
+from .messages import Failures, say, show, table
+from .options import debug_option
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_force_option = click.option("-f", "--force", is_flag=True, help="Take the place of what has that name.")
+
+
+@click.group(invoke_without_command=True)
+@_json_option
+@debug_option
+@click.pass_context
+def models(context: click.Context, as_json: bool) -> None:
+    """List the installed models; install others.
+
+    A model is looked for in the folders that AEZIP_MODELS names, in the user's own (where `install` puts it), and
+    inside aezip. Decoding finds the one that wrote a file by itself.
+
+    \b
+    Examples:
+      aezip models
+      aezip models install mine.aezm                      then: aezip compress -m mine
+      aezip models split photo --encoder-only -o camera.aezm
+    """
+    if context.invoked_subcommand is None:
+        _list(as_json)
+
+
+@models.command("list")
+@_json_option
+@debug_option
+def list_models(as_json: bool) -> None:
+    """List the installed models, in the order in which they are looked for."""
+    _list(as_json)
+
+
+@models.command("show")
+@click.argument("model")
+@_json_option
+@debug_option
+def show_model(model: str, as_json: bool) -> None:
+    """Show what a model is: a name, or a path."""
+    from ..model import find
+
+    found = find(model)
+    show(json.dumps({**model_facts(found), "description": found.description}, indent=2) if as_json
+         else "\n".join(model_lines(found)))
+
+
+@models.command()
+@click.argument("packages", metavar="FILE.aezm...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_force_option
+@debug_option
+def install(packages: tuple[Path, ...], force: bool) -> None:
+    """Check packages and copy them to where -m NAME and decoding find them; NAME is the file's."""
+    from ..packages import install as install_one
+
+    failures = Failures()
+    for path in packages:
+        with failures.caught(str(path)):
+            model = install_one(path, force=force)
+            say(f"{path} → {model.path}  -m {model.path.stem}")
+    failures.leave()
+
+
+@models.command()
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@debug_option
+def remove(names: tuple[str, ...]) -> None:
+    """Remove models that were installed."""
+    from ..packages import remove as remove_one
+
+    failures = Failures()
+    for name in names:
+        with failures.caught():
+            say(f"removed {remove_one(name)}")
+    failures.leave()
+
+
+@models.command()
+@click.argument("model")
+@click.option("--encoder-only", "half", flag_value="encoder", help="What compresses, without the decoder.")
+@click.option("--decoder-only", "half", flag_value="decoder", help="What decompresses, without the encoder.")
+@click.option("-o", "--output", required=True, metavar="FILE.aezm", type=click.Path(path_type=Path, dir_okay=False),
+              help="File to write.")
+@_force_option
+@debug_option
+def split(model: str, half: str | None, output: Path, force: bool) -> None:
+    """Write one half of a model, for devices that only encode or only decode.
+
+    Files of a half decode with the whole model, and the other way round.
+
+    \b
+    Examples:
+      aezip models split photo --encoder-only -o camera.aezm
+      aezip models split mine.aezm --decoder-only -o screen.aezm
+    """
+    from ..model import SUFFIX, Package, find
+    from ..packages import split as half_of
+
+    if half is None:
+        raise click.UsageError("expected --encoder-only or --decoder-only")
+    if output.suffix != SUFFIX:
+        raise click.UsageError(f"'{output}'; expected a name that ends in {SUFFIX}")
+    package = Package(find(model))
+    data = half_of(package, half)
+    atomic_write(output, data, force=force)
+    say(f"{package.about.path} → {output}  {package.about.size:,} → {len(data):,} B")
+
+
+def _list(as_json: bool) -> None:
+    from ..model import installed
+
+    found = [model_facts(model) for model in installed()]
+    if as_json:
+        show(json.dumps(found, indent=2))
+    elif found:
+        rows = [("NAME", "FINGERPRINT", "QUALITIES", "SIZE", "PATH", "SUMMARY")]
+        for m in found:
+            size, half = f"{m['bytes'] / 1e6:.1f} MB", f"({m['half']} half) " if m["half"] else ""
+            rows.append((m["name"], m["fingerprint"], m["qualities"], size, m["path"], half + m["summary"]))
+        show("\n".join(table(rows, right=frozenset({3}))))
+    else:
+        say("aezip: no model is installed")

@@ -1,0 +1,195 @@
+"""Half a codec: the bytes and pixels of the whole one, with less of everything else."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import io
+import os
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import aezip
+from aezip import codec as codecs
+from aezip import container, embed, errors, graphs, model, packages, tiles
+from aezip.codec import Codec
+
+LINES = 600  # of code, of one half
+
+
+@pytest.fixture(scope="module")
+def halves(tiny: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("halves")
+    whole = model.Package(model.find(tiny))
+    for half in ("encoder", "decoder"):
+        (folder / f"{half}.aezm").write_bytes(packages.split(whole, half))
+    return {half: str(folder / f"{half}.aezm") for half in ("encoder", "decoder")}
+
+
+@pytest.mark.parametrize("shape", [(50, 70, 3), (64, 64, 1), (1, 90)])
+@pytest.mark.parametrize("planned", [False, True])
+def test_a_half_does_what_the_codec_does(tiny, halves, drawn, shape, planned) -> None:
+    size = shape[:2] if planned else None
+    codec, encoder = Codec(tiny), embed.Encoder(halves["encoder"], size=size)
+    decoder = embed.Decoder(halves["decoder"], size=size)
+    for seed, quality in enumerate((60, 5.5, 100)):
+        pixels = drawn(*shape[:2], seed=seed, channels=3 if shape[-1] == 3 else 1).reshape(shape)
+        data = codec.encode(pixels, quality)
+        assert encoder.encode(pixels, quality) == data
+        image = decoder.decode(data)
+        want = codec.decode(data)[0]
+        np.testing.assert_array_equal(image, want if shape[-1] == 3 else want[:, :, 0])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_windows_and_tiles_of_a_planned_size(tiny, halves, drawn, monkeypatch, threads) -> None:
+    monkeypatch.setattr(codecs, "TILED_FROM", 0)
+    monkeypatch.setattr(codecs, "TILE", 1)
+    monkeypatch.setattr(tiles, "WINDOW", 8)
+    encoder = embed.Encoder(halves["encoder"], size=(333, 410), threads=threads)
+    decoder = embed.Decoder(halves["decoder"], size=(333, 410), threads=threads)
+    codec = Codec(tiny, threads=threads)
+    for seed in range(2):
+        pixels = drawn(333, 410, seed=seed)
+        data = codec.encode(pixels)
+        assert encoder.encode(pixels) == data
+        np.testing.assert_array_equal(decoder.decode(data), codec.decode(data)[0])
+
+
+def test_the_shipped_model_at_its_default(drawn) -> None:
+    pixels = drawn(130, 200)
+    assert embed.Encoder(size=(130, 200)).encode(pixels) == Codec().encode(pixels)
+
+
+def test_a_planned_size_opens_sessions_once(halves, drawn, monkeypatch) -> None:
+    opened: list[tuple[Any, ...]] = []
+    real = graphs.open_session
+    monkeypatch.setattr(embed, "open_session", lambda *a, **k: opened.append((a[1], k["dimensions"])) or real(*a, **k))
+    encoder = embed.Encoder(halves["encoder"], size=(100, 90))
+    decoder = embed.Decoder(halves["decoder"], size=(100, 90))
+    for seed in range(3):
+        decoder.decode(encoder.encode(drawn(100, 90, seed=seed)))
+    assert sorted(name for name, _ in opened) == ["context", "context", "decoder", "encoder", "hyper", "prior", "prior"]
+    assert dict(opened)["encoder"] == {"H": 128, "W": 128, "h": 8, "w": 8, "a": 2, "b": 2}
+
+
+def test_wrong_input_is_named(tiny, halves, drawn, golden) -> None:
+    encoder, decoder = embed.Encoder(tiny, size=(40, 50)), embed.Decoder(tiny, size=(40, 50))
+    with pytest.raises(errors.ImageError, match="51×40 pixels; expected 50×40 pixels, the size of this encoder"):
+        encoder.encode(drawn(40, 51))
+    with pytest.raises(errors.LimitExceeded, match="expected 50×40 pixels, the size of this decoder"):
+        decoder.decode((golden / "odd.lat").read_bytes())
+    with pytest.raises(errors.ImageError):
+        encoder.encode(np.zeros((40, 50, 3)))
+    with pytest.raises(errors.UsageError):
+        encoder.encode(drawn(40, 50), 101)
+    with pytest.raises(errors.NotALat):
+        decoder.decode(b"GIF89a")
+    with pytest.raises(errors.LimitExceeded):
+        embed.Decoder(tiny, max_pixels=1999).decode(encoder.encode(drawn(40, 50)))
+    with pytest.raises(errors.UnknownFingerprint, match="which this decoder holds"):
+        embed.Decoder().decode(encoder.encode(drawn(40, 50)))
+    with pytest.raises(errors.HalfPackage, match="cannot encode"):
+        embed.Encoder(halves["decoder"])
+    with pytest.raises(errors.HalfPackage, match="cannot decode"):
+        embed.Decoder(halves["encoder"])
+    with pytest.raises(errors.UsageError):
+        embed.Encoder(tiny, threads=0)
+
+
+def test_alpha_is_left_where_it_is(tiny, golden) -> None:
+    data = (golden / "alpha.lat").read_bytes()
+    header = container.unpack(data).header
+    assert embed.Decoder(tiny).decode(data).shape == (header.height, header.width, 3)
+
+
+ALONE = """
+import sys
+for name in ("PIL", "click", "tqdm", "torch", "onnx", "aezip_train", "aezip_export", "aezip.images", "aezip.cli"):
+    sys.modules[name] = None
+import numpy as np
+from aezip import embed
+half, path, source, target = sys.argv[1:]
+if half == "encoder":
+    open(target, "wb").write(embed.Encoder(path, size=(50, 70)).encode(np.load(source), 60))
+else:
+    np.save(target, embed.Decoder(path, size=(50, 70)).decode(open(source, "rb").read()))
+"""
+
+
+def test_a_half_alone(tiny, halves, drawn, tmp_path: Path) -> None:
+    """Each in a process without Pillow, click, tqdm, and without the other half's graphs."""
+    pixels = drawn(50, 70)
+    np.save(tmp_path / "in.npy", pixels)
+    for half, source, target in (("encoder", "in.npy", "a.lat"), ("decoder", "a.lat", "out.npy")):
+        paths = os.pathsep.join(p for p in sys.path if p)
+        command = [sys.executable, "-c", ALONE, half, halves[half], str(tmp_path / source), str(tmp_path / target)]
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": paths})
+    data = Codec(tiny).encode(pixels, 60)
+    assert (tmp_path / "a.lat").read_bytes() == data
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), Codec(tiny).decode(data)[0])
+
+
+@pytest.mark.parametrize("half", ["encoder", "decoder"])
+def test_a_half_can_be_read_at_a_sitting(half, tiny, halves, drawn) -> None:
+    """Lines of code of every function that a half enters, from its opening to the picture's end.
+
+    And what stands at the top of their modules; without blank lines, comments and docstrings. Not counted:
+    functions of the other direction, which stand beside them.
+    """
+    pixels = drawn(70, 50)
+    data = Codec(tiny).encode(pixels)
+    entered: set[CodeType] = set()
+    root = str(Path(aezip.__file__).parent)
+
+    def enter(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(root):
+            entered.add(frame.f_code)
+
+    sys.setprofile(enter)
+    try:
+        if half == "encoder":
+            embed.Encoder(halves[half], size=(70, 50), threads=1).encode(pixels)
+        else:
+            embed.Decoder(halves[half], size=(70, 50), threads=1).decode(data)
+    finally:
+        sys.setprofile(None)
+    count = 0
+    for file in {code.co_filename for code in entered}:
+        read = _tops(file)
+        for code in entered:
+            if code.co_filename == file:
+                lines, first = inspect.getsourcelines(code)
+                read |= set(range(first, first + len(lines)))
+        count += len(read & _code(file))
+    print(half, count)
+    assert 300 < count < LINES
+
+
+def _code(file: str) -> set[int]:
+    """Numbers of the lines that hold code."""
+    text = Path(file).read_text(encoding="utf-8")
+    skipped = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in skipped:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+            lines -= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    return lines
+
+
+def _tops(file: str) -> set[int]:
+    """Lines outside all functions."""
+    tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    inside = {n for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)
+              for n in range(min([f.lineno, *(d.lineno for d in f.decorator_list)]), (f.end_lineno or 0) + 1)}
+    return set(range(1, 2000)) - inside
