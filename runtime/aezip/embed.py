@@ -7,8 +7,7 @@
 
 Needs numpy and onnxruntime. Each opens the graphs of its own direction only, so half a package will do
 (`aezip models split`). Read on in the order in which a picture goes: `tiles`, `graphs`, `latents`, `tables`,
-`rans`, `container`; each holds both directions of its stage. Of all these, one half enters functions of
-fewer than 600 lines of code, which a test counts.
+`rans`, `container`; each holds both directions of its stage.
 
 With `size`, the first picture takes all the memory that onnxruntime will ever hold, and later ones take no more;
 such a half works on one picture at a time.

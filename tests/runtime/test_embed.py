@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import io
 import os
 import subprocess
 import sys
-import tokenize
 from pathlib import Path
-from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
 import pytest
 
-import aezip
 from aezip import codec as codecs
 from aezip import container, embed, errors, graphs, model, packages, tiles
 from aezip.codec import Codec
-
-LINES = 600  # of code, of one half
 
 
 @pytest.fixture(scope="module")
@@ -135,61 +127,3 @@ def test_a_half_alone(tiny, halves, drawn, tmp_path: Path) -> None:
     data = Codec(tiny).encode(pixels, 60)
     assert (tmp_path / "a.lat").read_bytes() == data
     np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), Codec(tiny).decode(data)[0])
-
-
-@pytest.mark.parametrize("half", ["encoder", "decoder"])
-def test_a_half_can_be_read_at_a_sitting(half, tiny, halves, drawn) -> None:
-    """Lines of code of every function that a half enters, from its opening to the picture's end.
-
-    And what stands at the top of their modules; without blank lines, comments and docstrings. Not counted:
-    functions of the other direction, which stand beside them.
-    """
-    pixels = drawn(70, 50)
-    data = Codec(tiny).encode(pixels)
-    entered: set[CodeType] = set()
-    root = str(Path(aezip.__file__).parent)
-
-    def enter(frame: FrameType, event: str, _: Any) -> None:
-        if event == "call" and frame.f_code.co_filename.startswith(root):
-            entered.add(frame.f_code)
-
-    sys.setprofile(enter)
-    try:
-        if half == "encoder":
-            embed.Encoder(halves[half], size=(70, 50), threads=1).encode(pixels)
-        else:
-            embed.Decoder(halves[half], size=(70, 50), threads=1).decode(data)
-    finally:
-        sys.setprofile(None)
-    count = 0
-    for file in {code.co_filename for code in entered}:
-        read = _tops(file)
-        for code in entered:
-            if code.co_filename == file:
-                lines, first = inspect.getsourcelines(code)
-                read |= set(range(first, first + len(lines)))
-        count += len(read & _code(file))
-    print(half, count)
-    assert 300 < count < LINES
-
-
-def _code(file: str) -> set[int]:
-    """Numbers of the lines that hold code."""
-    text = Path(file).read_text(encoding="utf-8")
-    skipped = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
-    lines: set[int] = set()
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type not in skipped:
-            lines |= set(range(token.start[0], token.end[0] + 1))
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
-            lines -= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
-    return lines
-
-
-def _tops(file: str) -> set[int]:
-    """Lines outside all functions."""
-    tree = ast.parse(Path(file).read_text(encoding="utf-8"))
-    inside = {n for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)
-              for n in range(min([f.lineno, *(d.lineno for d in f.decorator_list)]), (f.end_lineno or 0) + 1)}
-    return set(range(1, 2000)) - inside

@@ -19,6 +19,7 @@ def loaded(statement: str) -> set[str]:
     [
         ("import aezip", {"numpy", "onnxruntime", "PIL", "click", "torch"}),
         ("import aezip.codec", {"onnxruntime", "PIL", "click", "torch", "onnx"}),
+        ("import aezip.embed", {"onnxruntime", "PIL", "click", "tqdm", "torch", "onnx"}),
         ("import aezip.images", {"onnxruntime", "click", "torch"}),
         ("import aezip.cli", {"numpy", "onnxruntime", "PIL", "torch"}),
     ],
