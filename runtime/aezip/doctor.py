@@ -31,7 +31,7 @@ TIMED = (512, 768)  # pixels, rows and columns
 class Everywhere(Graphs):
     """Graphs whose prior and context run on the provider, too."""
 
-    def _session(self, name: str) -> Any:
+    def _session(self, name: str, inputs: dict[str, Any]) -> Any:
         if name not in self._sessions:
             self._sessions[name] = open_session(self.package, name, self.provider, self.threads, self.optimisation)
         return self._sessions[name]
@@ -97,7 +97,7 @@ def _provider(package: Package, name: str, threads: int | None, want: str) -> di
     latent = np.zeros((rows // 16, columns // 16, len(step.gain)), np.int16)
     try:
         facts["digest"] = digest(graphs)
-        if graphs._session("prior").get_providers()[0] != PROVIDERS[name]:
+        if graphs._session("prior", {}).get_providers()[0] != PROVIDERS[name]:
             return {**facts, "digest": None, "error": "onnxruntime cannot start it, and takes the CPU instead"}
         facts["encode_ms"] = _time_ms(lambda: graphs.encoder(image, step))
         facts["decode_ms"] = _time_ms(lambda: graphs.decoder(latent, step))

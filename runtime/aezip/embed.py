@@ -100,7 +100,8 @@ class _Planned(Graphs):
 
     def encoder(self, image: NDArray[np.uint8], rung: Rung) -> INT16:
         """As Graphs; a copy, since the next window is made while this one is coded."""
-        return super().encoder(image, rung).copy()
+        latent: INT16 = super().encoder(image, rung).copy()
+        return latent
 
     def _session(self, name: str, inputs: dict[str, Any]) -> Any:
         first = _FIRST[name]
