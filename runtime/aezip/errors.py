@@ -7,6 +7,7 @@
     ├── UsageError               a parameter outside its range
     ├── TargetMissed             no quality reaches the target
     ├── ProviderError            the asked-for execution provider is not there
+    ├── ViewerMissing            the viewer's page is not in this installation
     ├── ModelError               the model package
     │   ├── ModelNotFound        no installed model of that name
     │   ├── UnknownFingerprint   the file was written by a model that is not installed
@@ -65,6 +66,10 @@ class TargetMissed(AezipError):
 
 class ProviderError(AezipError):
     """The asked-for execution provider is not there."""
+
+
+class ViewerMissing(AezipError):
+    """The viewer's page is not in this installation."""
 
 
 class ModelError(AezipError):

@@ -7,27 +7,32 @@
  *     const picture = await model.decode(latBytes);            // { width, height, pixels: RGBA, … }
  *
  * onnxruntime-web is handed in, so that whoever embeds this chooses its build and version. The decoder
- * graph runs where `provider` says ('wasm', 'webgpu'); the prior on WASM always, for its whole numbers
- * decide which tables are used.
+ * graph runs where `provider` says ('wasm', 'webgpu'; on WASM too where there is no WebGPU); the prior on WASM
+ * always, for its whole numbers decide which tables are used.
  *
  * @typedef {object} Picture
- * @property {number} width in pixels
+ * @property {number} width in pixels, as the others; not turned as `orientationOf(sections)` says
  * @property {number} height
- * @property {Uint8ClampedArray<ArrayBuffer>} pixels RGBA, as ImageData takes them
+ * @property {Uint8ClampedArray<ArrayBuffer>} pixels RGBA, not premultiplied, as ImageData takes them
  * @property {import('./container.js').Header} header
  * @property {import('./container.js').Section[]} sections
  * @property {{ latents: number, decoder: number }} milliseconds spent on entropy coding with its prior, and on pixels
  *
  * @typedef {{ data: Int16Array | Uint8Array | Float32Array, dims: readonly number[] }} Values
  */
+import { decodeAlpha } from './alpha.js';
 import { MAX_PIXELS, unpack } from './container.js';
+import { colourSpaceOf, orientationOf, profileName, upright } from './display.js';
 import { AezipError } from './errors.js';
 import { rungOf } from './ladder.js';
 import { decodeTile, tilesOf } from './latents.js';
 import { damaged, openPackage } from './package.js';
 import { tablesOf } from './rans.js';
+import { SIDE, toRgba, windowOf, windows } from './windows.js';
 
-export { AezipError, unpack };
+export { AezipError, colourSpaceOf, orientationOf, profileName, unpack, upright };
+
+const MAX_MARGIN = 64; // latents
 
 /** A model package, opened to decode with. */
 export class Model {
@@ -38,7 +43,7 @@ export class Model {
   /**
    * @param {Uint8Array} data of a `.aezm` package
    * @param {typeof import('onnxruntime-web')} ort
-   * @param {'wasm' | 'webgpu'} provider of the decoder graph
+   * @param {'wasm' | 'webgpu'} provider of the decoder graph; 'webgpu' needs onnxruntime-web/webgpu
    */
   static async open(data, ort, provider = 'wasm') {
     const found = await openPackage(data);
@@ -46,9 +51,9 @@ export class Model {
     const sessions = {};
     for (const name of ['prior', 'context', 'decoder']) {
       const bytes = /** @type {Uint8Array} */ (found.members.get(`${name}.onnx`));
-      const executionProviders = [name === 'decoder' ? provider : 'wasm'];
+      const providers = name === 'decoder' && provider !== 'wasm' && (await offered(provider)) ? [provider] : ['wasm'];
       try {
-        sessions[name] = await ort.InferenceSession.create(bytes, { executionProviders, logSeverityLevel: 3 });
+        sessions[name] = await ort.InferenceSession.create(bytes, { executionProviders: providers, ...SETTINGS });
       } catch (error) {
         damaged(`onnxruntime cannot open ${name}.onnx (${error})`, 'a graph it supports');
       }
@@ -69,24 +74,39 @@ export class Model {
     this.name = String(description.name);
     this.tables = tablesOf(arrays);
     this.skip = arrays.skip?.values[0] ?? damaged('tables.npz lacks skip', 'a table index');
+    this.margin = description.margins?.decoder;
+    if (!Number.isInteger(this.margin) || this.margin < 0 || this.margin > MAX_MARGIN) {
+      damaged(`model.json says a margin of ${this.margin}`, `0 to ${MAX_MARGIN} latents`);
+    }
   }
 
   /**
    * A `.lat` file → its picture.
    *
    * @param {Uint8Array} data
-   * @param {number} maxPixels larger pictures are refused
+   * @param {object} [options]
+   * @param {number} [options.maxPixels] larger pictures are refused
+   * @param {number} [options.side] of the windows that the decoder graph works in, in units of 16 pixels
+   * @param {(done: number) => void} [options.progress] called after each tile and each window, with 0 … 1
    * @returns {Promise<Picture>}
    */
-  async decode(data, maxPixels = MAX_PIXELS) {
+  async decode(data, { maxPixels = MAX_PIXELS, side = SIDE, progress = () => {} } = {}) {
     const lat = unpack(data, maxPixels);
     const { width, height, channels } = lat.header;
     const began = performance.now();
-    const { latent, rung } = await this.latents(lat);
+    const { latent, rung } = await this.latents(lat, (done) => progress(done / 2));
     const between = performance.now();
-    const dims = [1, Math.ceil(height / 16), Math.ceil(width / 16), rung.shift.length];
-    const { image } = await this.#run('decoder', { latent: { data: latent, dims } }, rung, ['inverse_gain']);
-    const pixels = toRgba(/** @type {Uint8Array} */ (image.data), image.dims[2], width, height, channels);
+    const section = lat.sections.find((s) => s.type === 'ALPH')?.data;
+    const alpha = section && (await decodeAlpha(section, width, height));
+    const pixels = new Uint8ClampedArray(4 * width * height);
+    const [rows, columns, depth] = [Math.ceil(height / 16), Math.ceil(width / 16), rung.shift.length];
+    const areas = windows(rows, columns, this.margin, side);
+    for (const [number, area] of areas.entries()) {
+      const seen = windowOf(latent, columns, depth, area.around);
+      const { image } = await this.#run('decoder', { latent: seen }, rung, ['inverse_gain']);
+      toRgba(image, area, { width, height, pixels }, channels, alpha);
+      progress((1 + (number + 1) / areas.length) / 2);
+    }
     const milliseconds = { latents: between - began, decoder: performance.now() - between };
     return { width, height, pixels, ...lat, milliseconds };
   }
@@ -95,8 +115,9 @@ export class Model {
    * The latents of a file in 1/16 of a step [⌈height/16⌉, ⌈width/16⌉, C], and each tile's symbols.
    *
    * @param {import('./container.js').Lat} lat
+   * @param {(done: number) => void} [progress]
    */
-  async latents(lat) {
+  async latents(lat, progress = () => {}) {
     if (lat.header.fingerprint !== this.fingerprint) {
       const finding = `written by the model ${lat.header.fingerprint}`;
       throw new AezipError('UnknownFingerprint', finding, `${this.fingerprint}, which is the model '${this.name}'`);
@@ -106,7 +127,8 @@ export class Model {
     const width = Math.ceil(lat.header.width / 16);
     const latent = new Int16Array(Math.ceil(lat.header.height / 16) * width * channels);
     const tiles = [];
-    for (const tile of tilesOf(lat)) {
+    const parts = tilesOf(lat);
+    for (const tile of parts) {
       const decoded = await decodeTile(this, tile, rung);
       const row = tile.width * channels;
       for (let y = 0; y < tile.height; y++) {
@@ -114,6 +136,7 @@ export class Model {
         latent.set(part, ((tile.top + y) * width + tile.left) * channels);
       }
       tiles.push(decoded);
+      progress(tiles.length / parts.length);
     }
     return { latent, rung, tiles };
   }
@@ -175,6 +198,14 @@ export class Model {
   }
 }
 
+const SETTINGS = /** @type {const} */ ({ logSeverityLevel: 3 });
+
+/** @param {'webgpu'} provider */
+async function offered(provider) {
+  const gpu = /** @type {any} */ (globalThis.navigator)?.gpu;
+  return provider === 'webgpu' && Boolean(await gpu?.requestAdapter());
+}
+
 /**
  * @param {Values} mean
  * @param {Values} index
@@ -200,29 +231,4 @@ function crop({ data, dims }, height, width) {
     part.set(data.subarray(from, from + width), row * width);
   }
   return { data: part, dims: [1, count, height, width] };
-}
-
-/**
- * The first rows and columns of an image [H, W, 3], as RGBA.
- *
- * @param {Uint8Array} image
- * @param {number} fullWidth
- * @param {number} width
- * @param {number} height
- * @param {number} channels 1: grey
- */
-function toRgba(image, fullWidth, width, height, channels) {
-  const pixels = new Uint8ClampedArray(4 * width * height);
-  let to = 0;
-  for (let y = 0; y < height; y++) {
-    for (let from = 3 * y * fullWidth, end = from + 3 * width; from < end; from += 3, to += 4) {
-      let [red, green, blue] = [image[from], image[from + 1], image[from + 2]];
-      if (channels === 1) red = green = blue = Math.floor((red + green + blue + 1) / 3);
-      pixels[to] = red;
-      pixels[to + 1] = green;
-      pixels[to + 2] = blue;
-      pixels[to + 3] = 255;
-    }
-  }
-  return pixels;
 }

@@ -24,7 +24,7 @@ const MAGIC = [0xae, 0x4c, 0x41, 0x54, 0x0d, 0x0a];
 const HEADER_BYTES = 32;
 const MAX_SIDE = 2 ** 20;
 const MAX_TILE_PIXELS = 2 ** 22;
-const KNOWN = ['iCCP', 'eXIF', 'xMPx', 'rESO', 'LATN'];
+const KNOWN = ['iCCP', 'eXIF', 'xMPx', 'rESO', 'ALPH', 'LATN'];
 
 /**
  * Read header and sections; every checksum and rule is checked.

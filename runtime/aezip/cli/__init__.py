@@ -23,6 +23,7 @@ from .messages import complain, say
 from .models import models
 from .options import debug_option
 from .verify import verify
+from .view import view
 
 COMPLETION = """\b
 Completion of commands, options and file names, in the shell's start-up file:
@@ -67,5 +68,5 @@ def main() -> None:
     """
 
 
-for command in (compress, decompress, info, verify, models, bench, doctor):
+for command in (compress, decompress, info, verify, view, models, bench, doctor):
     main.add_command(command)

@@ -1,0 +1,58 @@
+"""`aezip view`: a .lat file in the browser."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from .messages import say, show
+from .options import debug_option
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(readable=False))
+@click.option("--original", metavar="IMAGE", type=click.Path(readable=False), help="Compare with this picture.")
+@click.option("-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the installed one that fits]")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N",
+              help="Port to listen on.  [default: a free one]")
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
+@debug_option
+def view(file: str | None, original: str | None, model: str | None, port: int, no_browser: bool) -> None:
+    """Show a .lat file in the browser, decoded there.
+
+    Serves a page on this machine alone (127.0.0.1), until Ctrl-C; nothing is sent anywhere. Other .lat files, and
+    originals to compare with, can be dropped on the page.
+
+    \b
+    Examples:
+      aezip view holiday.lat
+      aezip view holiday.lat --original holiday.png
+      aezip view --no-browser --port 8000
+    """
+    from ..viewer import Server, Shown
+
+    if original is not None and file is None:
+        raise click.UsageError("--original without a .lat file; expected both")
+    shown = Shown(file, original, model)
+    shown.check()
+    with Server(shown, port) as server:
+        show(server.address)
+        opened = not no_browser and _has_desktop() and _open(server.address)
+        say(f"aezip: {'' if opened else 'open this address in a browser; '}Ctrl-C ends it")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            say("")
+
+
+def _has_desktop() -> bool:
+    """Whether there may be windows; browsers in a terminal cannot show pictures."""
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _open(address: str) -> bool:
+    import webbrowser
+
+    return webbrowser.open(address)

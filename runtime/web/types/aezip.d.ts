@@ -1,0 +1,104 @@
+export type Picture = {
+    /**
+     * in pixels, as the others; not turned as `orientationOf(sections)` says
+     */
+    width: number;
+    height: number;
+    /**
+     * RGBA, not premultiplied, as ImageData takes them
+     */
+    pixels: Uint8ClampedArray<ArrayBuffer>;
+    header: import('./container.js').Header;
+    sections: import('./container.js').Section[];
+    /**
+     * spent on entropy coding with its prior, and on pixels
+     */
+    milliseconds: {
+        latents: number;
+        decoder: number;
+    };
+};
+export type Values = {
+    data: Int16Array | Uint8Array | Float32Array;
+    dims: readonly number[];
+};
+import { unpack } from './container.js';
+import { colourSpaceOf, orientationOf, profileName, upright } from './display.js';
+import { AezipError } from './errors.js';
+export { AezipError, colourSpaceOf, orientationOf, profileName, unpack, upright };
+/** A model package, opened to decode with. */
+export declare class Model {
+    #private;
+    fingerprint: string;
+    name: string;
+    tables: import("./rans.js").Tables;
+    skip: number;
+    margin: any;
+    /**
+     * @param {Uint8Array} data of a `.aezm` package
+     * @param {typeof import('onnxruntime-web')} ort
+     * @param {'wasm' | 'webgpu'} provider of the decoder graph; 'webgpu' needs onnxruntime-web/webgpu
+     */
+    static open(data: Uint8Array, ort: typeof import('onnxruntime-web'), provider?: 'wasm' | 'webgpu'): Promise<Model>;
+    /**
+     * @param {import('./package.js').Package} found
+     * @param {typeof import('onnxruntime-web')} ort
+     * @param {Record<string, import('onnxruntime-web').InferenceSession>} sessions
+     */
+    constructor({ fingerprint, description, arrays }: import('./package.js').Package, ort: typeof import('onnxruntime-web'), sessions: Record<string, import('onnxruntime-web').InferenceSession>);
+    /**
+     * A `.lat` file → its picture.
+     *
+     * @param {Uint8Array} data
+     * @param {object} [options]
+     * @param {number} [options.maxPixels] larger pictures are refused
+     * @param {number} [options.side] of the windows that the decoder graph works in, in units of 16 pixels
+     * @param {(done: number) => void} [options.progress] called after each tile and each window, with 0 … 1
+     * @returns {Promise<Picture>}
+     */
+    decode(data: Uint8Array, { maxPixels, side, progress }?: {
+        maxPixels?: number;
+        side?: number;
+        progress?: (done: number) => void;
+    }): Promise<Picture>;
+    /**
+     * The latents of a file in 1/16 of a step [⌈height/16⌉, ⌈width/16⌉, C], and each tile's symbols.
+     *
+     * @param {import('./container.js').Lat} lat
+     * @param {(done: number) => void} [progress]
+     */
+    latents(lat: import('./container.js').Lat, progress?: (done: number) => void): Promise<{
+        latent: Int16Array<ArrayBuffer>;
+        rung: import("./ladder.js").Rung;
+        tiles: {
+            latent: Int16Array;
+            phases: import("./latents.js").Phase[];
+        }[];
+    }>;
+    /**
+     * Hyper-latents [1, a, b, Z] → mean and table index [1, 4a, 4b, C], and what the context wants to know.
+     *
+     * @param {Values} hyper
+     * @param {import('./ladder.js').Rung} rung
+     */
+    prior(hyper: Values, rung: import('./ladder.js').Rung): Promise<{
+        carried: {
+            [x: string]: Values;
+        };
+        mean: Int16Array;
+        index: Uint8Array;
+    }>;
+    /**
+     * What the prior carried over, and the first half's latents [1, h, w, C] → mean and table index [1, h, w, C].
+     *
+     * @param {Record<string, Values>} carried
+     * @param {Values} known
+     * @param {import('./ladder.js').Rung} rung
+     */
+    context(carried: Record<string, Values>, known: Values, rung: import('./ladder.js').Rung): Promise<{
+        mean: Int16Array;
+        index: Uint8Array;
+    }>;
+    /** Give back the memory of the graphs. */
+    close(): Promise<void>;
+}

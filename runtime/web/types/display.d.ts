@@ -1,0 +1,34 @@
+/**
+ * The orientation, 1 … 8 as in Exif, from `eXIF`, or else from `xMPx`; 1 if neither says.
+ *
+ * @param {import('./container.js').Section[]} sections
+ */
+export declare function orientationOf(sections: import('./container.js').Section[]): number;
+/**
+ * The picture turned as an orientation says, so that it stands upright.
+ *
+ * @param {{ width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer> }} picture RGBA
+ * @param {number} orientation 1 … 8
+ */
+export declare function upright({ width, height, pixels }: {
+    width: number;
+    height: number;
+    pixels: Uint8ClampedArray<ArrayBuffer>;
+}, orientation: number): {
+    width: number;
+    height: number;
+    pixels: Uint8ClampedArray<ArrayBuffer>;
+};
+/**
+ * The canvas colour space that a profile is, or undefined if it is neither.
+ *
+ * @param {Uint8Array | undefined} icc sRGB if there is none
+ * @returns {'srgb' | 'display-p3' | undefined}
+ */
+export declare function colourSpaceOf(icc: Uint8Array | undefined): 'srgb' | 'display-p3' | undefined;
+/**
+ * What a profile calls itself, for people.
+ *
+ * @param {Uint8Array} icc
+ */
+export declare function profileName(icc: Uint8Array): string;

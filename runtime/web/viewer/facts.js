@@ -1,0 +1,85 @@
+/** What the page says about a file, in the words of `aezip info`. */
+import { colourSpaceOf, orientationOf, profileName } from '../aezip.js';
+
+const TYPES = /** @type {Record<string, string>} */ ({
+  iCCP: 'ICC profile',
+  eXIF: 'EXIF',
+  xMPx: 'XMP',
+  rESO: 'resolution',
+  ALPH: 'alpha',
+  LATN: 'latents',
+});
+const UNITS = ['', 'inch', 'centimetre', 'metre'];
+const COLOURS = { 'srgb': 'sRGB', 'display-p3': 'Display P3' };
+const whole = new Intl.NumberFormat('en').format;
+
+/**
+ * @param {import('../container.js').Lat} lat
+ * @param {number} size of the file in bytes
+ * @returns {[string, string | string[]][]} label and value
+ */
+export function factsOf({ header, sections }, size) {
+  const { width, height, channels, quality, tile, fingerprint } = header;
+  const kind = (channels === 1 ? 'grey' : 'RGB') + (sections.some((s) => s.type === 'ALPH') ? ' and alpha' : '');
+  const orientation = orientationOf(sections);
+  /** @type {[string, string | string[]][]} */
+  const facts = [
+    ['Picture', `${width} × ${height} pixels, ${kind}`],
+    ['Size', `${whole(size)} B, ${((8 * size) / (width * height)).toFixed(3)} bpp`],
+    ['Quality', (quality / 10).toFixed(1)],
+    ['Model', fingerprint],
+    ['Tiles', tile ? `of ${64 * tile} pixels` : 'none'],
+    ['Colours', coloursOf(sections)],
+  ];
+  if (orientation !== 1) facts.push(['Orientation', `${orientation}; shown upright`]);
+  const resolution = sections.find((s) => s.type === 'rESO')?.data;
+  if (resolution?.length === 17) facts.push(['Printed', printedOf(resolution)]);
+  facts.push(['Sections', sections.map(({ type, data }) => `${type} ${whole(data.length)} B (${TYPES[type] ?? '?'})`)]);
+  return facts;
+}
+
+/**
+ * How the decoding went.
+ *
+ * @param {{ model: string, milliseconds: number, parts: { latents: number, decoder: number }, threads: number }} picture
+ * @param {string} fingerprint
+ * @returns {[string, string][]}
+ */
+export function runOf({ model, milliseconds, parts, threads }, fingerprint) {
+  const [all, latents, decoder] = [milliseconds, parts.latents, parts.decoder].map(Math.round);
+  return [
+    ['Model', `${model} (${fingerprint})`],
+    ['Decoded in', `${all} ms: latents ${latents}, pixels ${decoder}; ${threads} thread${threads > 1 ? 's' : ''}`],
+  ];
+}
+
+/**
+ * @param {number} original size of its file in bytes
+ * @param {number} size of the .lat file
+ * @param {number | null} psnr in dB
+ * @returns {[string, string][]}
+ */
+export function comparedOf(original, size, psnr) {
+  const ratio = original / size;
+  const times = ratio >= 1 ? `${ratio.toFixed(1)} times the .lat file` : `${(100 * ratio).toFixed(0)} % of the .lat file`;
+  /** @type {[string, string][]} */
+  const facts = [['Original', `${whole(original)} B, ${times}`]];
+  if (psnr !== null) facts.push(['PSNR', psnr === Infinity ? 'identical' : `${psnr.toFixed(2)} dB`]);
+  return facts;
+}
+
+/** @param {import('../container.js').Section[]} sections */
+function coloursOf(sections) {
+  const icc = sections.find((s) => s.type === 'iCCP')?.data;
+  const space = colourSpaceOf(icc);
+  if (space) return COLOURS[space];
+  return `${(icc && profileName(icc)) || 'a profile of its own'}; shown as if sRGB`;
+}
+
+/** @param {Uint8Array} data of rESO */
+function printedOf(data) {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const [a, b, c, d] = [1, 5, 9, 13].map((at) => view.getUint32(at, true));
+  const [x, y] = [a / b, c / d].map((n) => String(Number(n.toPrecision(6))));
+  return data[0] ? `${x} × ${y} per ${UNITS[data[0]] ?? '?'}` : `pixels of ${y} : ${x}`;
+}

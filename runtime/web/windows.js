@@ -1,0 +1,84 @@
+/**
+ * Any size: the decoder graph sees the latents through windows with a margin around them, as far as it looks
+ * (FORMAT.md §6), so that memory is that of the picture and of one window.
+ *
+ * @typedef {{ top: number, left: number, bottom: number, right: number }} Area of positions
+ * @typedef {Area & { around: Area }} Window and what the graph has to see for it
+ */
+
+/** Side of a window in positions. Smaller ones need less memory, and more work for their margins. */
+export const SIDE = 128;
+
+/**
+ * The windows of a picture, of nearly equal sizes, row by row.
+ *
+ * @param {number} height in positions
+ * @param {number} width
+ * @param {number} margin in positions
+ * @param {number} side of a window in positions
+ * @returns {Window[]}
+ */
+export function windows(height, width, margin, side) {
+  const whole = height * width <= side * side;
+  /** @param {number} size */
+  const cuts = (size) => {
+    const count = whole ? 1 : Math.ceil(size / side);
+    return Array.from({ length: count }, (_, i) => [i, i + 1].map((n) => Math.floor((n * size) / count)));
+  };
+  return cuts(height).flatMap(([top, bottom]) => {
+    return cuts(width).map(([left, right]) => ({
+      top,
+      left,
+      bottom,
+      right,
+      around: {
+        top: Math.max(0, top - margin),
+        left: Math.max(0, left - margin),
+        bottom: Math.min(height, bottom + margin),
+        right: Math.min(width, right + margin),
+      },
+    }));
+  });
+}
+
+/**
+ * The latents of an area [1, h, w, C].
+ *
+ * @param {Int16Array} latent [height, width, C]
+ * @param {number} width
+ * @param {number} channels
+ * @param {Area} area
+ */
+export function windowOf(latent, width, channels, { top, left, bottom, right }) {
+  const row = (right - left) * channels;
+  const data = new Int16Array((bottom - top) * row);
+  for (let y = top; y < bottom; y++) {
+    const from = (y * width + left) * channels;
+    data.set(latent.subarray(from, from + row), (y - top) * row);
+  }
+  return { data, dims: [1, bottom - top, right - left, channels] };
+}
+
+/**
+ * Put the window's part of what the graph made into the picture.
+ *
+ * @param {{ data: ArrayLike<number>, dims: readonly number[] }} image [1, 16h, 16w, 3], of `area.around`
+ * @param {Window} area
+ * @param {{ width: number, height: number, pixels: Uint8ClampedArray }} picture RGBA
+ * @param {number} channels 1: grey
+ * @param {Uint8Array} [alpha] of the whole picture
+ */
+export function toRgba({ data, dims }, area, { width, height, pixels }, channels, alpha) {
+  const [bottom, right] = [Math.min(16 * area.bottom, height), Math.min(16 * area.right, width)];
+  for (let y = 16 * area.top; y < bottom; y++) {
+    let from = 3 * ((y - 16 * area.around.top) * dims[2] + 16 * (area.left - area.around.left));
+    for (let at = y * width + 16 * area.left, end = y * width + right; at < end; at++, from += 3) {
+      let [red, green, blue] = [data[from], data[from + 1], data[from + 2]];
+      if (channels === 1) red = green = blue = Math.floor((red + green + blue + 1) / 3);
+      pixels[4 * at] = red;
+      pixels[4 * at + 1] = green;
+      pixels[4 * at + 2] = blue;
+      pixels[4 * at + 3] = alpha ? alpha[at] : 255;
+    }
+  }
+}
