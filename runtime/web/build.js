@@ -36,7 +36,7 @@ await build({
   target: 'es2022',
   plugins: [apart],
 });
-for (const name of ['index.html', 'style.css', 'icon.svg']) copyFileSync(`${here}viewer/${name}`, `${out}/${name}`);
+for (const name of ['index.html', 'style.css', 'icon.svg', 'LICENSES.txt']) copyFileSync(`${here}viewer/${name}`, `${out}/${name}`);
 const module = readFileSync(`${ort}/dist/ort.wasm.bundle.min.mjs`, 'utf8');
 writeFileSync(`${out}/ort.mjs`, module.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'));
 // a third of its size, also on disk; the server says that it is compressed

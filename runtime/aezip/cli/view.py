@@ -38,10 +38,10 @@ def view(file: str | None, original: str | None, model: str | None, port: int, n
     shown = Shown(file, original, model)
     shown.check()
     with Server(shown, port) as server:
-        show(server.address)
-        opened = not no_browser and _has_desktop() and _open(server.address)
-        say(f"aezip: {'' if opened else 'open this address in a browser; '}Ctrl-C ends it")
         try:
+            show(server.address)
+            opened = not no_browser and _has_desktop() and _open(server.address)
+            say(f"aezip: {'' if opened else 'open this address in a browser; '}Ctrl-C ends it")
             server.serve_forever()
         except KeyboardInterrupt:
             say("")

@@ -1,0 +1,169 @@
+/**
+ * The viewer page in Chromium, served by `aezip view`; tests/runtime/test_viewer.py starts both. `AEZIP_VIEW` is a JSON
+ * of the page's `address`, `chromium`'s path, and `lat`, a file of the model that the package ships, with its `digest`.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { chromium } from 'playwright-core';
+import { readArrays } from '../package.js';
+
+const given = process.env.AEZIP_VIEW ? JSON.parse(process.env.AEZIP_VIEW) : undefined;
+const skip = given ? false : 'needs AEZIP_VIEW';
+/** @param {string} name */
+const golden = (name) => readFileSync(new URL(`../../../tests/golden/${name}`, import.meta.url));
+const vectors = readArrays(golden('vectors.npz'));
+const names = Object.keys(vectors).filter((key) => key.endsWith('.pixels')).map((key) => key.slice(0, -7));
+const TINY = '.0.latent';
+/** @type {import('playwright-core').Browser} */
+let browser;
+/** @type {import('playwright-core').Page} */
+let page;
+/** @type {string[]} */
+const asked = [];
+/** @type {string[]} */
+const complaints = [];
+
+before(async () => {
+  if (!given) return;
+  const rules = 'MAP * ~NOTFOUND , EXCLUDE 127.0.0.1';
+  browser = await chromium.launch({
+    executablePath: given.chromium,
+    chromiumSandbox: false, // as root in a container there is none
+    args: [`--host-resolver-rules=${rules}`, '--disable-background-networking', '--disable-dev-shm-usage'],
+    timeout: 120_000,
+  });
+  page = await browser.newPage({ viewport: { width: 1100, height: 700 } });
+  page.setDefaultTimeout(120_000);
+  page.on('request', (request) => asked.push(request.url()));
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  await page.goto(given.address);
+});
+after(async () => browser?.close());
+
+/** @param {string} name @param {Buffer} buffer */
+async function open(name, buffer) {
+  await page.setInputFiles('#file', { name, mimeType: 'application/octet-stream', buffer });
+  await page.waitForFunction((name) => {
+    const settled = document.getElementById('working')?.hidden && document.body.dataset.state !== 'opened';
+    const failed = !document.getElementById('error')?.hidden;
+    return document.getElementById('name')?.textContent === name && (settled || failed);
+  }, name);
+  return page.evaluate(() => {
+    const error = /** @type {HTMLElement} */ (document.getElementById('error'));
+    return error.hidden ? null : error.textContent;
+  });
+}
+
+const canvas = () => page.evaluate(() => {
+  const { width, height } = /** @type {HTMLCanvasElement} */ (document.querySelector('[data-of=decoded] canvas'));
+  const context = /** @type {HTMLCanvasElement} */ (document.querySelector('[data-of=decoded] canvas')).getContext('2d');
+  return { width, height, data: [.../** @type {any} */ (context).getImageData(0, 0, width, height).data] };
+});
+
+test('the file of the command line is shown, on threads', { skip }, async () => {
+  await page.waitForFunction(() => document.body.dataset.state === 'shown');
+  assert.equal(await page.textContent('#name'), 'odd.lat');
+  assert.equal(await page.evaluate(() => crossOriginIsolated), true);
+  assert.match(await page.innerText('#facts'), /Size\n161 B, [\d.]+ bpp[^]*Decoded in\n\d+ ms/);
+});
+
+for (const name of names) {
+  test(`${name}: the canvas shows the golden pixels within a level`, { skip }, async () => {
+    assert.equal(await open(`${name}.lat`, golden(`${name}.lat`)), null);
+    const { shape, values } = vectors[`${name}.pixels`];
+    const channels = shape[2];
+    const { width, height, data } = await canvas();
+    assert.deepEqual([height, width], shape.slice(0, 2));
+    const wrong = values.findIndex((value, i) => Math.abs(value - data[4 * Math.floor(i / channels) + (i % channels)]) > 1);
+    assert.equal(wrong, -1);
+  });
+}
+
+test('tables, symbols and latents are the golden ones', { skip }, async () => {
+  const files = Object.fromEntries(names.map((name) => [name, [...golden(`${name}.lat`)]]));
+  const found = await page.evaluate(async ([files, base]) => {
+    const [ort, { Model, unpack }] = await Promise.all([import(`${base}ort.mjs`), import(`${base}aezip.js`)]);
+    /** @type {Record<string, number[]>} */
+    const found = {};
+    /** @type {any} */
+    let model;
+    for (const [name, bytes] of Object.entries(files)) {
+      const lat = unpack(Uint8Array.from(bytes));
+      model ??= await Model.open(
+        new Uint8Array(await (await fetch(`models/${lat.header.fingerprint}`)).arrayBuffer()), ort);
+      const { tiles, rung } = await model.latents(lat);
+      for (const field of ['hyper_inverse', 'hyper_offset', 'mean_gain', 'context_gain', 'shift']) {
+        found[`${name}.${field}`] = [...rung[field]];
+      }
+      tiles.forEach((/** @type {any} */ { latent, phases }, /** @type {number} */ number) => {
+        found[`${name}.${number}.latent`] = [...latent];
+        phases.forEach((/** @type {any} */ { index, symbol }, /** @type {number} */ phase) => {
+          found[`${name}.${number}.table.${phase}`] = [...index];
+          found[`${name}.${number}.symbol.${phase}`] = [...symbol];
+        });
+      });
+    }
+    return found;
+  }, /** @type {const} */ ([files, given.address]));
+  assert.ok(names.every((name) => `${name}${TINY}` in found));
+  for (const [key, values] of Object.entries(found)) assert.deepEqual(values, [...vectors[key].values], key);
+});
+
+test('the shipped model says the same symbols as natively', { skip }, async () => {
+  const digest = await page.evaluate(async ([bytes, base]) => {
+    const [ort, { Model, unpack }] = await Promise.all([import(`${base}ort.mjs`), import(`${base}aezip.js`)]);
+    const lat = unpack(Uint8Array.from(bytes));
+    const packed = await (await fetch(`models/${lat.header.fingerprint}`)).arrayBuffer();
+    const { tiles } = await (await Model.open(new Uint8Array(packed), ort)).latents(lat);
+    const parts = tiles.flatMap((/** @type {any} */ tile) => [
+      ...tile.phases.flatMap((/** @type {any} */ { index, symbol }) => [index, symbol]), tile.latent,
+    ]);
+    const sum = await crypto.subtle.digest('SHA-256', await new Blob(parts).arrayBuffer());
+    return Array.from(new Uint8Array(sum), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  }, /** @type {const} */ ([[...readFileSync(given.lat)], given.address]));
+  assert.equal(digest, given.digest);
+});
+
+test('an original is compared, with a border that keys move', { skip }, async () => {
+  await open('grey.lat', golden('grey.lat'));
+  const { width, height } = await canvas();
+  const png = await page.evaluate(async ([width, height]) => {
+    const blob = await new Promise((done) => {
+      const flat = Object.assign(document.createElement('canvas'), { width, height });
+      const context = /** @type {any} */ (flat.getContext('2d'));
+      context.fillStyle = '#808080';
+      context.fillRect(0, 0, width, height);
+      flat.toBlob(done);
+    });
+    return [...new Uint8Array(await /** @type {any} */ (blob).arrayBuffer())];
+  }, [width, height]);
+  await page.setInputFiles('#original-file', { name: 'flat.png', mimeType: 'image/png', buffer: Buffer.from(png) });
+  await page.waitForFunction(() => document.getElementById('facts')?.textContent?.includes('PSNR'));
+  assert.match(await page.innerText('#facts'), /PSNR\n[\d.]+ dB/);
+  await page.press('#divider', 'ArrowRight');
+  assert.equal(await page.getAttribute('#divider', 'aria-valuenow'), '52');
+  await page.check('[name=mode][value=panes]', { force: true });
+  assert.equal(await page.getAttribute('#stage', 'data-mode'), 'panes');
+  const other = Buffer.from('not a picture');
+  await page.setInputFiles('#original-file', { name: 'other.png', mimeType: 'image/png', buffer: other });
+  await page.waitForSelector('#error:not([hidden])');
+  assert.match(await page.innerText('#error'), /^other\.png: .*; expected PNG/);
+});
+
+test('what is wrong is said in one line', { skip }, async () => {
+  const whole = golden('odd.lat');
+  const damaged = Buffer.from(whole);
+  damaged[whole.length - 1] ^= 1;
+  assert.equal(await open('damaged.lat', damaged), 'damaged.lat: section 1 does not match its checksum; expected its CRC-32');
+  assert.equal(await open('text.lat', Buffer.from('text')), 'text.lat: not a .lat file; expected a file written by aezip');
+  assert.equal(await open('odd.lat', whole), null);
+});
+
+test('nothing was asked of another host, and the browser had nothing to complain about', { skip }, () => {
+  assert.ok(asked.length > 5);
+  const { origin } = new URL(given.address);
+  assert.deepEqual(asked.filter((url) => !url.startsWith(origin)), []);
+  assert.deepEqual(complaints, []);
+});
