@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import alpha, container, latents, model, tiles
+from . import alpha, container, latents, model, tiles, trace
 from .container import CELL, DEFAULT_MAX_PIXELS, Header, Lat, Section
 from .errors import ImageError, LimitExceeded, UsageError
 from .graphs import Graphs, check_settings
@@ -77,8 +77,9 @@ class Codec:
         if h * w > LARGE:
             graphs.close()
         header = Header(w, h, channels, level, package.fingerprint, tile)
-        body = Section(container.LATENTS, latents.pack_streams(streams))
-        return container.pack(Lat(header, (*sections, body)))
+        with trace.stage("container"):
+            body = Section(container.LATENTS, latents.pack_streams(streams))
+            return container.pack(Lat(header, (*sections, body)))
 
     def decode(
         self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, *, region: Region | None = None
@@ -88,7 +89,8 @@ class Codec:
         region: x, y, width, height of what is wanted, in pixels; only the tiles that it touches are decoded.
         Raises FormatError and its kinds, UnknownFingerprint, PackageDamaged, UsageError.
         """
-        lat = container.unpack(data, max_pixels)
+        with trace.stage("container"):
+            lat = container.unpack(data, max_pixels)
         header = lat.header
         region = check_region(region, header)
         graphs = self._for(header.fingerprint)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import time
 from pathlib import Path
@@ -108,7 +107,7 @@ def atomic_write(
 
 def temporary_name() -> str:
     """A name that no other writer has."""
-    return f"{_PREFIX}{secrets.token_hex(6)}{_PART}"
+    return f"{_PREFIX}{os.urandom(6).hex()}{_PART}"
 
 
 def is_temporary(name: str) -> bool:

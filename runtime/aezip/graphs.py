@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import onnxfile
+from . import onnxfile, trace
 from .errors import PackageDamaged, ProviderError, UsageError
 from .ladder import Rung
 from .model import Package
@@ -87,7 +87,8 @@ class Graphs:
     def _run(self, name: str, inputs: dict[str, Any], outputs: Sequence[str]) -> list[Any]:
         session = self._session(name, inputs)
         try:
-            return list(session.run(list(outputs), inputs))
+            with trace.stage(name, inputs):
+                return list(session.run(list(outputs), inputs))
         except Exception as error:  # onnxruntime's own classes are not public
             if "alloc" in str(error).lower():
                 raise MemoryError from error

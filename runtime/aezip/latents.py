@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from . import coder, rans
+from . import coder, rans, trace
 from .errors import StreamDamaged
 from .graphs import INT16, Graphs
 from .ladder import Rung
@@ -52,7 +52,9 @@ def symbols(graphs: Graphs, latent: INT16, hyper: INT16, rung: Rung, effort: int
 
 def encode(graphs: Graphs, latent: INT16, hyper: INT16, rung: Rung, effort: int = 1) -> bytes:
     """The stream of one tile; arguments as for `symbols`."""
-    return coder.encode(symbols(graphs, latent, hyper, rung, effort), graphs.package.tables)
+    phases = symbols(graphs, latent, hyper, rung, effort)
+    with trace.stage("entropy"):
+        return coder.encode(phases, graphs.package.tables)
 
 
 def decode(graphs: Graphs, stream: bytes, h: int, w: int, rung: Rung) -> INT16:
@@ -61,7 +63,8 @@ def decode(graphs: Graphs, stream: bytes, h: int, w: int, rung: Rung) -> INT16:
     tables: Tables = package.tables
     source = coder.decoder(stream, tables)
     shape = (-(-h // 4), -(-w // 4), len(rung.hyper_index))
-    hyper = source.take(hyper_index(shape, rung)).reshape(shape)
+    with trace.stage("entropy"):
+        hyper = source.take(hyper_index(shape, rung)).reshape(shape)
     mean, index, carried = graphs.prior(hyper, rung)
     first = checkerboard(h, w)
     latent = np.zeros((h, w, mean.shape[2]), np.int16)
@@ -102,7 +105,10 @@ def towards_zero(
 def _take(source: rans.Decoder | coder.Compiled, mean: INT16, index: NDArray[np.uint8], skip: int) -> INT16:
     coded = index > skip
     latent: INT16 = mean.copy()
-    latent[coded] += 16 * source.take(index[coded])
+    wanted = index[coded]
+    with trace.stage("entropy"):
+        symbol = source.take(wanted)
+    latent[coded] += 16 * symbol
     return latent
 
 

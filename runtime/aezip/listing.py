@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .container import ALPHA, CELL, EXIF, ICC, LATENTS, QUALITY_TOP, RESOLUTION, XMP, Lat
-from .images import Resolution
 
 if TYPE_CHECKING:
     from .model import Installed
@@ -39,7 +38,11 @@ def facts_of(file: str, lat: Lat, size: int, models: dict[bytes, str]) -> dict[s
 def _resolution(lat: Lat) -> str | None:
     """In words."""
     data = lat.section(RESOLUTION)
-    return str(Resolution.unpack(data)) if data is not None else None
+    if data is None:
+        return None
+    from .images import Resolution
+
+    return str(Resolution.unpack(data))
 
 
 def bpp_of(lat: Lat, size: int) -> float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from aezip import __version__
-from aezip.cli import main
+from aezip.cli import COMMANDS, main
 from aezip.cli.messages import _fit, table
 from aezip.container import LATENTS, Header, Lat, Section, pack, unpack
 from aezip.errors import ModelNotFound, ProviderError, UsageError
@@ -115,6 +116,14 @@ def error_of(result: Result) -> str:
     assert len(lines) == 1, lines
     assert lines[0].startswith("aezip: error: ")
     return lines[0].removeprefix("aezip: error: ")
+
+
+def test_the_list_of_commands_says_what_they_say_of_themselves() -> None:
+    listed = CliRunner().invoke(main, ["--help"]).output
+    for name, (_, about) in COMMANDS.items():
+        command = main.get_command(click.Context(main), name)
+        assert (command.name, command.help.split("\n\n")[0].replace("\n", " ")) == (name, about)
+        assert f"{name} " in listed
 
 
 def test_there_and_back() -> None:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AezipError, FormatError, ImageError, OutputError, OutputExists
+from ..errors import FormatError, ImageError, OutputError, OutputExists
 from ..files import check_output, finding_of
 from ..listing import facts_of
+from ..wording import line_of
 from . import places
 from .jobs import Compression, Job
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from ..codec import Codec
 
 SKIPPED, FAILED = "skipped", "failed"
-DEBUG_HINT = " (--debug shows where)"  # ends the line of an error that nobody expected
 
 
 @dataclass(frozen=True)
@@ -125,19 +125,6 @@ def failed(task: Task, error: BaseException) -> Outcome:
     """The outcome of a task that raised."""
     trace = "".join(traceback.format_exception(error))
     return Outcome(task, FAILED, error=line_of(error, task.source), trace=trace)
-
-
-def line_of(error: BaseException, file: str | None = None) -> str:
-    """An exception in one line, with the file it is about."""
-    if isinstance(error, AezipError):
-        line, file = str(error), None if error.file else file
-    elif isinstance(error, MemoryError):
-        line = "not enough memory"
-    elif isinstance(error, OSError) and error.strerror:
-        line = finding_of(error) + (f" ('{os.fsdecode(error.filename)}')" if error.filename else "")
-    else:
-        line = f"{type(error).__name__}: {error}".rstrip(": ") + DEBUG_HINT
-    return " ".join((f"{file}: {line}" if file else line).split())
 
 
 def same_file(first: str, second: str) -> bool:

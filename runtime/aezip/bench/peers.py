@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, features
+from PIL import AvifImagePlugin, Image, features
 
 Pixels = NDArray[np.uint8]  # [H, W, 3]
 
@@ -38,8 +38,10 @@ def aezip(model: str, qualities: Sequence[float], provider: str = "cpu", threads
     return Peer(name, f"aezip, model {name}", tuple(qualities), codec.encode, lambda data: codec.decode(data)[0])
 
 
-def classic(names: Sequence[str] | None = None) -> list[Peer]:
-    """Pillow's codecs that are there; `names` picks some of them."""
+def classic(names: Sequence[str] | None = None, threads: int | None = None) -> list[Peer]:
+    """Pillow's codecs that are there; `names` picks some of them; threads: of those that can use several."""
+    avif = {} if threads is None else {"max_threads": threads}
+    jxl = {} if threads is None else {"num_threads": threads}
     known = [
         _pillow(
             "jpeg", "JPEG 4:2:0, optimised, progressive", "JPEG",
@@ -51,10 +53,13 @@ def classic(names: Sequence[str] | None = None) -> list[Peer]:
     if features.check("avif"):
         for name, chroma in (("avif420", "4:2:0"), ("avif444", "4:4:4")):
             settings = (15, 20, 25, 30, 40, 50, 60, 70, 80, 88, 94)
-            known.append(_pillow(name, f"AVIF {chroma}, speed 6", "AVIF", settings, speed=6, subsampling=chroma))
+            what = f"AVIF {chroma}, speed 6"
+            known.append(_pillow(name, what, "AVIF", settings, threads, speed=6, subsampling=chroma, **avif))
     if _jpeg_xl():
         known.append(
-            _pillow("jxl", "JPEG XL, effort 7", "JXL", (5, 10, 20, 30, 40, 50, 60, 70, 80, 87, 92, 96), effort=7)
+            _pillow(
+                "jxl", "JPEG XL, effort 7", "JXL", (5, 10, 20, 30, 40, 50, 60, 70, 80, 87, 92, 96), effort=7, **jxl
+            )
         )
     return [peer for peer in known if names is None or peer.name in names]
 
@@ -67,13 +72,17 @@ def _jpeg_xl() -> bool:
     return True
 
 
-def _pillow(name: str, what: str, kind: str, settings: tuple[float, ...], **options: Any) -> Peer:
+def _pillow(
+    name: str, what: str, kind: str, settings: tuple[float, ...], threads: int | None = None, **options: Any
+) -> Peer:
     def encode(pixels: Pixels, quality: float) -> bytes:
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, kind, quality=int(quality), **options)
         return file.getvalue()
 
     def decode(data: bytes) -> Pixels:
+        if kind == "AVIF":
+            AvifImagePlugin.DEFAULT_MAX_THREADS = threads or 0  # the only way to say it to Pillow's decoder
         with Image.open(io.BytesIO(data)) as image:
             return np.asarray(image.convert("RGB"))
 

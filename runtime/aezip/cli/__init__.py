@@ -8,22 +8,27 @@ and `run` are what the commands that run a model share.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import click
 
 from .. import __version__
 from ..errors import UsageError
-from .bench import bench
-from .compress import compress
-from .decompress import decompress
-from .doctor import doctor
-from .info import info
 from .messages import complain, say
-from .models import models
 from .options import debug_option
-from .verify import verify
-from .view import view
+
+# Each command, its module, and what the list of commands says of it: the first line of its own help.
+COMMANDS = {
+    "bench": ("bench", "Compare the model with classic codecs on the pictures of FOLDER."),
+    "compress": ("compress", "Compress images to .lat files."),
+    "decompress": ("decompress", "Decompress .lat files to images."),
+    "doctor": ("doctor", "Check this installation: coder, providers, exactness."),
+    "info": ("info", "Show what is in .lat files."),
+    "models": ("models", "List the installed models."),
+    "verify": ("verify", "Check .lat files: checksums, structure, and every symbol of the streams."),
+    "view": ("view", "Show a .lat file in the browser, decoded there."),
+}
 
 COMPLETION = """\b
 Completion of commands, options and file names, in the shell's start-up file:
@@ -34,7 +39,21 @@ Completion of commands, options and file names, in the shell's start-up file:
 
 
 class _Aezip(click.Group):
-    """Turns what no command caught into one line and an exit code."""
+    """Loads only the command that runs; turns what no command caught into one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f".{module}", __name__), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -66,7 +85,3 @@ def main() -> None:
       aezip decompress holiday.lat               writes holiday.png
       aezip info holiday.lat                     shows what is in a file
     """
-
-
-for command in (compress, decompress, info, verify, view, models, bench, doctor):
-    main.add_command(command)

@@ -21,7 +21,7 @@ def _numbers(_: click.Context, __: click.Parameter, value: str) -> tuple[float, 
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("inputs", metavar="FOLDER", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="OUT",
               help="Folder for bench.json, points.csv, plots, crops and report.html.")
 @click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
@@ -33,22 +33,46 @@ def _numbers(_: click.Context, __: click.Parameter, value: str) -> tuple[float, 
               help="Draw the stored curves of this folder's JSON files, too.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N pictures only.")
 @click.option("--no-similarity", is_flag=True, help="Leave out MS-SSIM, which takes most of the time.")
-@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N",
+              help="Threads of the model.  [default of --speed: 1, 2 and 4, as far as there are cores]")
+@click.option("--speed", is_flag=True, help="Measure time instead, by stages and beside the peers; see below.")
+@click.option("--seconds", type=click.FloatRange(min=0), default=60, show_default=True, metavar="S",
+              help="--speed: about how long for each picture.")
+@click.option("--compare", type=click.Path(path_type=Path), metavar="FILE",
+              help="--speed: exit with 1 if a ratio is worse than in the JSON of an earlier run.")
+@click.option("--tolerance", type=click.FloatRange(min=0), default=15, show_default=True, metavar="PERCENT",
+              help="--speed: how much worse is let pass.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def bench(
-    folder: Path, output: Path | None, model: str, qualities: tuple[float, ...], codecs: str, anchors: Path | None,
-    limit: int | None, no_similarity: bool, threads: int | None, as_json: bool,
+    inputs: tuple[Path, ...], output: Path | None, model: str, qualities: tuple[float, ...], codecs: str,
+    anchors: Path | None, limit: int | None, no_similarity: bool, threads: int | None, as_json: bool, speed: bool,
+    seconds: float, compare: Path | None, tolerance: float,
 ) -> None:
     """Compare the model with classic codecs on the pictures of FOLDER.
 
     Real files are written and read: rates count every byte, PSNR and MS-SSIM compare 8-bit pictures. BD-rates are
     against JPEG (4:2:0, optimised, progressive). Needs the extra `bench` for plots: pip install 'aezip[bench]'.
 
+    With --speed, FOLDER is any number of pictures; without one, two of 768×512 and 4000×3000 pixels are drawn. Times
+    are medians of warm runs, in one process that alternates between the codecs; memory and the start of the
+    command are measured in processes of their own. All comes with ratios, the smaller the better.
+
     \b
     Examples:
       aezip bench pictures/
       aezip bench pictures/ -o report/ --anchors curves/
+      aezip bench --speed --json > speed.json
+      aezip bench --speed --compare speed.json
     """
+    if speed:
+        from .speed import measure_speed
+
+        wanted = [threads] if threads else []
+        measure_speed(inputs, output, model, wanted, seconds, as_json, compare, tolerance)
+        return
+    if len(inputs) != 1 or not inputs[0].is_dir():
+        raise click.UsageError("expected one folder of pictures, or --speed")
+    (folder,) = inputs
     from .. import images
     from ..bench import equal, measure, peers, report
 

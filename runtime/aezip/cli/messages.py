@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 import click
 
-from ..batch.work import DEBUG_HINT, line_of
+from ..wording import DEBUG_HINT, line_of
 
 _PLAIN = {"→": "->", "×": "x", "…": "...", "–": "-", "−": "-", "≤": "<=", "≥": ">="}
 
@@ -27,7 +26,9 @@ def say(text: str) -> None:
 
 def complain(error: BaseException, file: str | None = None) -> None:
     """An error, in one line to stderr; with --debug its traceback before it."""
-    complain_of(line_of(error, file), "".join(traceback.format_exception(error)))
+    from traceback import format_exception
+
+    complain_of(line_of(error, file), "".join(format_exception(error)))
 
 
 def complain_of(line: str, trace: str = "") -> None:

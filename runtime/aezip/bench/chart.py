@@ -1,0 +1,74 @@
+"""What a speed measurement shows: tables, and a chart of times beside the peers'.
+
+In: what `speed.measure` found. Out: rows for people, PNG and SVG files (matplotlib, extra `bench`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .report import COLOURS, _pyplot
+
+STAGES = ("read", "encoder", "hyper", "prior", "context", "decoder", "entropy", "container", "rest", "write")
+
+
+def time_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Every codec's times, sizes and memory."""
+    rows: list[tuple[str, ...]] = [("PICTURE", "THREADS", "CODEC", "BYTES", "ENCODE", "DECODE", "MEMORY")]
+    for run in result["runs"]:
+        memory = result["memory_mb"][run["picture"]].get(run["codec"])
+        rows.append((
+            run["picture"], str(run["threads"]), run["codec"], f"{run['bytes']:,}", _ms(run["encode_s"]),
+            _ms(run["decode_s"]), f"{memory:.0f} MB",
+        ))
+    return rows
+
+
+def stage_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Where aezip's own time goes."""
+    ours = [r for r in result["runs"] if r["codec"] == "aezip"]
+    rows: list[tuple[str, ...]] = [("PICTURE", "THREADS", "", *(s.upper() for s in STAGES))]
+    for run in ours:
+        for way, stages in run["stages_s"].items():
+            cells = (_ms(stages[s]) if s in stages else "" for s in STAGES)
+            rows.append((run["picture"], str(run["threads"]), way, *cells))
+    return rows
+
+
+def ratio_rows(ratios: dict[str, float]) -> list[tuple[str, ...]]:
+    """Ratios, the smaller the better."""
+    return [("RATIO", ""), *((name, f"{value:.2f}") for name, value in ratios.items())]
+
+
+def draw(result: dict[str, Any], path: Path, kind: str) -> None:
+    """Bars of time for every picture and number of threads, aezip's in its stages; as `kind` png or svg."""
+    pyplot = _pyplot()
+    places = list(dict.fromkeys((r["picture"], r["threads"]) for r in result["runs"]))
+    figure, grid = pyplot.subplots(
+        len(places), 2, figsize=(11, 0.9 + 2.1 * len(places)), dpi=130, squeeze=False, layout="constrained"
+    )
+    colours = dict(zip(STAGES, COLOURS, strict=True))
+    for row, (picture, threads) in zip(grid, places, strict=True):
+        runs = [r for r in result["runs"] if (r["picture"], r["threads"]) == (picture, threads)][::-1]
+        for axes, way in zip(row, ("encode", "decode"), strict=True):
+            for place, run in enumerate(runs):
+                left = 0.0
+                stages = run.get("stages_s", {}).get(way, {"": run[f"{way}_s"]})
+                for stage in [s for s in ("", *STAGES) if s in stages and s not in ("read", "write")]:
+                    axes.barh(place, 1e3 * stages[stage], left=left, color=colours.get(stage, "#999"))
+                    left += 1e3 * stages[stage]
+                axes.text(left, place, f" {1e3 * run[f'{way}_s']:.3g}", va="center", fontsize=8)
+            axes.set_yticks(range(len(runs)), [r["codec"] for r in runs], fontsize=8)
+            axes.set_title(f"{way}, {picture}, {threads} thread{'s' * (threads > 1)}", fontsize=9)
+            axes.set_xlabel("milliseconds", fontsize=8)
+            axes.margins(x=0.15)
+            axes.spines[["top", "right"]].set_visible(False)
+    handles = [pyplot.Rectangle((0, 0), 1, 1, color=colours[s]) for s in STAGES[1:-1]]
+    figure.legend(handles, STAGES[1:-1], loc="outside lower center", ncols=8, fontsize=8, frameon=False)
+    figure.savefig(path, format=kind, metadata={"Date": None} if kind == "svg" else None)
+    pyplot.close(figure)
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.1f} ms" if seconds < 0.1 else f"{1e3 * seconds:,.0f} ms"

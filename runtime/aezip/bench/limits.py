@@ -1,0 +1,82 @@
+"""What times are held against: the machine's arithmetic, the start of Python, the peers' settings.
+
+Each figure that has to be measured in a process of its own comes from here.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from .peers import Pixels
+
+IMPORTS = "import numpy, onnxruntime, PIL.Image"
+_POOLS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_PRODUCT = """
+import time, numpy
+n = 2048
+a = numpy.random.default_rng(1).random((n, n), numpy.float32)
+a @ a
+times = []
+for _ in range(9):
+    start = time.perf_counter()
+    a @ a
+    times.append(time.perf_counter() - start)
+print(2 * n**3 / sorted(times)[4])
+"""
+
+
+def gemm_rate(threads: int) -> float:
+    """Floating-point operations a second of numpy's float32 matrix product, 2048³, so many threads."""
+    environment = {**os.environ, **dict.fromkeys(_POOLS, str(threads))}
+    out = subprocess.run(
+        [sys.executable, "-c", _PRODUCT], capture_output=True, text=True, check=True, env=environment
+    )
+    return float(out.stdout)
+
+
+def process_time(arguments: Sequence[str], times: int = 7) -> float:
+    """Median seconds from start to end of Python with these arguments, after one run that is not counted."""
+    found = []
+    for _ in range(times + 1):
+        start = perf_counter()
+        subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
+        found.append(perf_counter() - start)
+    return median(found[1:])
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    import onnxruntime
+    import PIL
+
+    return {
+        "processor": platform.processor() or platform.machine(), "system": platform.system(), "cores": os.cpu_count(),
+        "python": platform.python_version(), "numpy": np.__version__, "onnxruntime": onnxruntime.__version__,
+        "pillow": PIL.__version__,
+    }
+
+
+def draw(width: int, height: int, seed: int = 1) -> Pixels:
+    """A picture with the spectrum of a photograph: soft noise of every size, and edges.  [height, width, 3]"""
+    rng = np.random.default_rng(seed)
+    picture = np.full((height, width, 3), 128, np.float32)
+    size, strength = 3, 44.0
+    while size < max(width, height):
+        coarse = rng.normal(0, 1, (size * height // width + 2, size + 2)).astype(np.float32)
+        layer = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+        if size < 64:
+            layer = np.where(layer > 0.3, 1, 0.5 * layer)
+        tint = 1 + 0.4 * rng.normal(0, 1, 3).astype(np.float32)
+        picture += strength * layer[:, :, None] * tint
+        size, strength = 2 * size, strength * 0.62
+    return np.asarray(np.clip(picture, 0, 255).round(), np.uint8)
