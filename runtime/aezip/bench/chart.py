@@ -42,7 +42,10 @@ def ratio_rows(ratios: dict[str, float]) -> list[tuple[str, ...]]:
 
 
 def draw(result: dict[str, Any], path: Path, kind: str) -> None:
-    """Bars of time for every picture and number of threads, aezip's in its stages; as `kind` png or svg."""
+    """Bars of time for every picture and number of threads, aezip's in its stages; as `kind` png or svg.
+
+    Where stages ran at once, they share the bar, whose length is the time that passed.
+    """
     pyplot = _pyplot()
     places = list(dict.fromkeys((r["picture"], r["threads"]) for r in result["runs"]))
     figure, grid = pyplot.subplots(
@@ -54,11 +57,14 @@ def draw(result: dict[str, Any], path: Path, kind: str) -> None:
         for axes, way in zip(row, ("encode", "decode"), strict=True):
             for place, run in enumerate(runs):
                 left = 0.0
-                stages = run.get("stages_s", {}).get(way, {"": run[f"{way}_s"]})
-                for stage in [s for s in ("", *STAGES) if s in stages and s not in ("read", "write")]:
-                    axes.barh(place, 1e3 * stages[stage], left=left, color=colours.get(stage, "#999"))
-                    left += 1e3 * stages[stage]
-                axes.text(left, place, f" {1e3 * run[f'{way}_s']:.3g}", va="center", fontsize=8)
+                total = 1e3 * run[f"{way}_s"]
+                stages = run.get("stages_s", {}).get(way, {"": 1.0})
+                shown = {s: stages[s] for s in ("", *STAGES) if s in stages and s not in ("read", "write")}
+                for stage, seconds in shown.items():
+                    width = total * seconds / sum(shown.values())
+                    axes.barh(place, width, left=left, color=colours.get(stage, "#ccc"))
+                    left += width
+                axes.text(total, place, f" {total:,.{0 if total >= 100 else 1}f}", va="center", fontsize=8)
             axes.set_yticks(range(len(runs)), [r["codec"] for r in runs], fontsize=8)
             axes.set_title(f"{way}, {picture}, {threads} thread{'s' * (threads > 1)}", fontsize=9)
             axes.set_xlabel("milliseconds", fontsize=8)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import AvifImagePlugin, Image, features
+from PIL import Image, features
 
 Pixels = NDArray[np.uint8]  # [H, W, 3]
 
@@ -82,6 +82,8 @@ def _pillow(
 
     def decode(data: bytes) -> Pixels:
         if kind == "AVIF":
+            from PIL import AvifImagePlugin  # Pillow 11.3 and later have it
+
             AvifImagePlugin.DEFAULT_MAX_THREADS = threads or 0  # the only way to say it to Pillow's decoder
         with Image.open(io.BytesIO(data)) as image:
             return np.asarray(image.convert("RGB"))
