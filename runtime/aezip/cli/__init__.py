@@ -25,7 +25,7 @@ COMMANDS = {
     "decompress": ("decompress", "Decompress .lat files to images."),
     "doctor": ("doctor", "Check this installation: coder, providers, exactness."),
     "info": ("info", "Show what is in .lat files."),
-    "models": ("models", "List the installed models."),
+    "models": ("models", "List the installed models; install others."),
     "verify": ("verify", "Check .lat files: checksums, structure, and every symbol of the streams."),
     "view": ("view", "Show a .lat file in the browser, decoded there."),
 }
