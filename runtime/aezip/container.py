@@ -35,6 +35,7 @@ CELL = 64  # pixels that share a hyper-latent; the unit of tiles
 MAX_SIDE = 2**20
 MAX_TILE_PIXELS = 2**22
 DEFAULT_MAX_PIXELS = 2**28
+DEFAULT_MAX_SECTIONS = 1024
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,10 @@ def pack(lat: Lat) -> bytes:
     return b"".join(parts)
 
 
-def unpack(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Lat:
-    """Read header and sections; every checksum and rule is checked.
+def unpack(
+    data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, max_sections: int = DEFAULT_MAX_SECTIONS
+) -> Lat:
+    """Read header and sections; every checksum and rule is checked, and the limits on pixels and sections.
 
     Raises: NotALat, UnsupportedVersion, Truncated, HeaderDamaged, LimitExceeded, SectionDamaged,
     SectionUnknown, SectionOrder.
@@ -100,6 +103,8 @@ def unpack(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Lat:
     sections: list[Section] = []
     position = HEADER.size
     while position < len(data):
+        if len(sections) == max_sections:
+            raise LimitExceeded(f"more than {max_sections} sections", f"at most {max_sections}")
         name = f"section {len(sections) + 1}"
         if len(data) - position < SECTION.size:
             raise Truncated(f"the file ends inside the head of {name}", f"{SECTION.size} bytes")
