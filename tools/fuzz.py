@@ -73,6 +73,10 @@ class Targets:
         self._folder = tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
         self._path = Path(self._folder.name) / "mutated.aezm"
 
+    def close(self) -> None:
+        """Remove what was written."""
+        self._folder.cleanup()
+
     def make(self, target: str, rng: random.Random) -> bytes:
         """The input."""
         self.stage = "made"
@@ -285,6 +289,7 @@ def work(at: Any, pipe: Any, start: int, stop: int, skipped: frozenset[int]) -> 
             "peak_mb": campaign.peak, "longest_ms": round(1000 * campaign.longest[0], 1),
             "longest_input": campaign.longest[1], "cpu_s": round(process_time() - began, 1),
         })
+    targets.close()
 
 
 def supervise(start: int, stop: int, log: Path | None) -> list[dict[str, Any]]:
@@ -367,6 +372,7 @@ def one(number: int, output: str | None) -> int:
     if output:
         Path(output).write_bytes(campaign.targets.make(ORDER[number % len(ORDER)], random.Random(number)))
     campaign.input(number)
+    campaign.targets.close()
     print(*campaign.counts)
     for finding in campaign.findings:
         print(finding["trace"])

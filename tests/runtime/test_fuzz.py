@@ -25,7 +25,9 @@ SAMPLE = {"bytes": 400, "header": 60, "sections": 100, "stream": 60, "package": 
 def targets() -> Iterator[Any]:
     before = signal.getsignal(signal.SIGPROF)
     fuzz.watch_time()
-    yield fuzz.Targets(fuzz.mutations.Corpus())
+    made = fuzz.Targets(fuzz.mutations.Corpus())
+    yield made
+    made.close()
     signal.signal(signal.SIGPROF, before)
 
 
