@@ -1,0 +1,91 @@
+"""Chunks of arrays as pictures: a codec for numcodecs, and so for Zarr arrays of format 2.
+
+    from aezip.numcodecs import Aezip
+    zarr.create_array(store, shape=(1000, 512, 768, 3), chunks=(1, 512, 768, 3), dtype="uint8",
+                      zarr_format=2, compressors=Aezip(quality=60))
+
+A chunk is one picture, uint8 […, H, W, 3], […, H, W, 1] or […, H, W], where all axes in front are 1; three axes or
+more that end in 1 or 3 have channels. What is stored is a `.lat` file as `Codec.encode` writes it, so that each chunk
+can be taken out of the store and decompressed by itself. It is lossy: a chunk that is written in part is decoded,
+changed and encoded again, all of it. Found by numcodecs through an entry point; `aezip.zarr` is the same for format 3.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .codec import Codec, Pixels, check_quality
+from .errors import ModelNotFound, UsageError
+
+try:
+    from numcodecs import abc, compat
+except ImportError as e:
+    raise ImportError("numcodecs is not installed; expected it: pip install 'aezip[zarr]'") from e
+
+NAME = "aezip"
+
+
+class Aezip(abc.Codec):  # type: ignore[misc]  # numcodecs has no types
+    """Encodes with a model at a quality; decodes whatever that or an installed model wrote.
+
+    model: name or path, looked for with the first chunk; quality: 0 … 100; effort: as of `Codec.encode`.
+    Raises UsageError.
+    """
+
+    codec_id = NAME
+
+    def __init__(self, model: str = "photo", quality: float = 60, effort: int = 1) -> None:
+        check_settings(model, quality, effort)
+        self.model, self.quality, self.effort = model, quality, effort
+
+    def encode(self, buf: Any) -> bytes:
+        """One chunk → a `.lat` file.  Raises UsageError, ImageError, ModelError and its kinds."""
+        return encode(np.asarray(buf), self.model, self.quality, self.effort)
+
+    def decode(self, buf: Any, out: Any = None) -> Any:
+        """A `.lat` file → pixels, uint8 [H, W, C], in `out` if there is one.  Raises AezipError and its kinds."""
+        return compat.ndarray_copy(decode(compat.ensure_bytes(buf), self.model), out)
+
+
+def encode(chunk: NDArray[Any], model: str, quality: float, effort: int) -> bytes:
+    """One chunk → a `.lat` file."""
+    return _codec(model, os.getpid()).encode(chunk.reshape(picture_shape(chunk.shape)), quality, effort=effort)
+
+
+def decode(data: bytes, model: str) -> Pixels:
+    """A `.lat` file of this or any installed model → pixels, uint8 [H, W, C]."""
+    try:
+        codec = _codec(model, os.getpid())
+    except ModelNotFound:  # it was a path where the chunk was written
+        codec = _codec(None, os.getpid())
+    return codec.decode(data)[0]
+
+
+def picture_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Rows, columns and channels of a chunk.  Raises UsageError."""
+    axes = 3 if len(shape) > 2 and shape[-1] in (1, 3) else 2
+    if len(shape) < 2 or any(n != 1 for n in shape[:-axes]):
+        raise UsageError(f"chunks of shape {shape}", "one picture a chunk: […, H, W], […, H, W, 1] or […, H, W, 3]")
+    h, w, channels = (*shape[-axes:], 1)[:3]
+    return h, w, channels
+
+
+def check_settings(model: object, quality: object, effort: object) -> None:
+    """Raise UsageError for what no chunk could be encoded with."""
+    if not isinstance(model, str):
+        raise UsageError(f"model {model!r}", "a name or a path")
+    if isinstance(quality, bool) or not isinstance(quality, int | float):
+        raise UsageError(f"quality {quality!r}", "0 to 100")
+    check_quality(quality)
+    if effort not in (0, 1):
+        raise UsageError(f"effort {effort!r}", "0 or 1")
+
+
+@lru_cache(maxsize=4)
+def _codec(model: str | None, process: int) -> Codec:  # a forked process has none of onnxruntime's threads
+    return Codec(model)

@@ -1,0 +1,87 @@
+"""Chunks of arrays as pictures: a codec for Zarr arrays of format 3.
+
+    from aezip.zarr import Aezip
+    zarr.create_array(store, shape=(1000, 512, 768, 3), chunks=(1, 512, 768, 3), dtype="uint8",
+                      serializer=Aezip(quality=60), compressors=None)
+
+What a chunk may be and what is stored: `aezip.numcodecs`. With `shards`, many pictures share a file. In `zarr.json` the
+codec is `{"name": "aezip", "configuration": {"model", "quality", "effort"}}`; the name is not in Zarr's register of
+extensions. zarr finds it through an entry point, so that reading needs no import.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import numcodecs
+from .errors import ImageError, UsageError
+
+try:
+    from zarr.abc.codec import ArrayBytesCodec
+except ImportError as e:
+    raise ImportError("zarr 3 is not installed; expected it: pip install 'aezip[zarr]', on Python 3.11 or later") from e
+
+if TYPE_CHECKING:
+    from zarr.core.array_spec import ArraySpec
+    from zarr.core.buffer import Buffer, NDBuffer
+
+
+@dataclass(frozen=True)
+class Aezip(ArrayBytesCodec):
+    """As aezip.numcodecs.Aezip."""
+
+    is_fixed_size = False
+
+    model: str = "photo"
+    quality: float = 60
+    effort: int = 1
+
+    def __post_init__(self) -> None:
+        numcodecs.check_settings(self.model, self.quality, self.effort)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Aezip:
+        """From what stands in `zarr.json`.  Raises UsageError."""
+        configuration = data.get("configuration", {})
+        unknown = sorted(set(configuration) - {"model", "quality", "effort"})
+        if unknown:
+            raise UsageError(f"the codec {numcodecs.NAME} is configured with {', '.join(unknown)}",
+                             "model, quality, effort")
+        return cls(**configuration)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What stands in `zarr.json`."""
+        configuration = {"model": self.model, "quality": self.quality, "effort": self.effort}
+        return {"name": numcodecs.NAME, "configuration": configuration}
+
+    def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:
+        """Refuse arrays of another type when they are made.  Raises ImageError.
+
+        Not chunks of a wrong shape, which are refused when they are written: zarr tells the array's own, even where a
+        filter before this codec turns its axes.
+        """
+        if dtype.to_native_dtype() != np.uint8:
+            raise ImageError(f"an array of {dtype.to_native_dtype()}", "uint8")
+
+    def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> int:
+        """Not known before."""
+        raise NotImplementedError
+
+    async def _encode_single(self, chunk: NDBuffer, spec: ArraySpec) -> Buffer:
+        data = await asyncio.to_thread(
+            numcodecs.encode, chunk.as_numpy_array(), self.model, self.quality, self.effort
+        )
+        stored: Buffer = spec.prototype.buffer.from_bytes(data)
+        return stored
+
+    async def _decode_single(self, chunk: Buffer, spec: ArraySpec) -> NDBuffer:
+        pixels = await asyncio.to_thread(numcodecs.decode, chunk.to_bytes(), self.model)
+        if pixels.size != np.prod(spec.shape):
+            raise ImageError(f"a chunk of shape {pixels.shape}", f"{spec.shape}")
+        shaped: Any = pixels.reshape(spec.shape)
+        out: NDBuffer = spec.prototype.nd_buffer.from_ndarray_like(shaped)
+        return out
