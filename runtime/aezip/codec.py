@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from . import alpha, container, latents, model, tiles, trace
 from .container import CELL, DEFAULT_MAX_PIXELS, Header, Lat, Section
 from .errors import ImageError, LimitExceeded, UsageError
-from .graphs import Graphs, check_settings
+from .graphs import STRIDE, Graphs, check_settings
 from .ladder import Rung, rung
 from .model import Package
 from .tiles import Region
@@ -148,7 +148,7 @@ def decode_latents(graphs: Graphs, lat: Lat) -> tuple[NDArray[np.int16], Rung]:
 
 def pad(pixels: Pixels) -> Pixels:
     """To multiples of 64 by repeating the last row and column, and to three channels.  [H, W, C] → [H', W', 3]"""
-    rows, columns = (slice(0, -(-size // CELL) * CELL // tiles.STRIDE) for size in pixels.shape[:2])
+    rows, columns = (slice(0, -(-size // CELL) * CELL // STRIDE) for size in pixels.shape[:2])
     return tiles.window_of(pixels, rows, columns)
 
 

@@ -6,7 +6,7 @@ wants; the prior runs on the CPU always, for its integers decide which tables ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +30,7 @@ PROVIDERS = {
     "rocm": "ROCMExecutionProvider",
 }
 INT16 = NDArray[np.int16]
+STRIDE = 16  # pixels to a latent
 
 
 class Graphs:
@@ -44,13 +45,15 @@ class Graphs:
     def encoder(self, image: NDArray[np.uint8], rung: Rung) -> INT16:
         """image [H, W, 3], sides multiples of 16 → latents in 1/16 of a step [H/16, W/16, C]."""
         inputs: dict[str, Any] = {"image": image[None], "gain": rung.gain}
-        latent: INT16 = self._run("encoder", inputs, ["latent"])[0][0]
+        h, w = (size // STRIDE for size in image.shape[:2])
+        latent: INT16 = self._run("encoder", inputs, {"latent": (h, w, len(rung.gain))})[0]
         return latent
 
     def hyper(self, latent: INT16, rung: Rung) -> INT16:
         """Latents in 1/16 of a step [4a, 4b, C] → hyper-latents [a, b, Z], within ±SYMBOL_MAX."""
         inputs: dict[str, Any] = {"latent": latent[None], "hyper_gain": rung.hyper_gain}
-        hyper: INT16 = self._run("hyper", inputs, ["hyper"])[0][0]
+        a, b = (size // 4 for size in latent.shape[:2])
+        hyper: INT16 = self._run("hyper", inputs, {"hyper": (a, b, len(rung.hyper_index))})[0]
         return hyper
 
     def prior(self, hyper: INT16, rung: Rung) -> tuple[INT16, NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
@@ -59,9 +62,11 @@ class Graphs:
             "hyper": hyper[None], "hyper_inverse": rung.hyper_inverse, "hyper_offset": rung.hyper_offset,
             "mean_gain": rung.mean_gain, "shift": rung.shift,
         }
-        names = ["mean", "index", "features", "raw_mean", "raw_scale"]
-        mean, index, *carried = self._run("prior", inputs, names)
-        return mean[0], index[0], dict(zip(names[2:], carried, strict=True))
+        whole = 4 * hyper.shape[0], 4 * hyper.shape[1], len(rung.gain)
+        names = ["features", "raw_mean", "raw_scale"]
+        shapes = {"mean": whole, "index": whole, **dict.fromkeys(names, (None, None, None))}
+        mean, index, *carried = self._run("prior", inputs, shapes)
+        return mean, index, {name: value[None] for name, value in zip(names, carried, strict=True)}
 
     def context(
         self, carried: dict[str, NDArray[np.float32]], known: INT16, rung: Rung
@@ -71,29 +76,37 @@ class Graphs:
             **carried, "known": known[None], "context_gain": rung.context_gain,
             "mean_gain": rung.mean_gain, "shift": rung.shift,
         }
-        mean, index = self._run("context", inputs, ["mean", "index"])
-        return mean[0], index[0]
+        mean, index = self._run("context", inputs, {"mean": known.shape, "index": known.shape})
+        return mean, index
 
     def decoder(self, latent: INT16, rung: Rung) -> NDArray[np.uint8]:
         """Latents in 1/16 [h, w, C] → image [16h, 16w, 3]."""
         inputs: dict[str, Any] = {"latent": latent[None], "inverse_gain": rung.inverse_gain}
-        image: NDArray[np.uint8] = self._run("decoder", inputs, ["image"])[0][0]
+        h, w = (STRIDE * size for size in latent.shape[:2])
+        image: NDArray[np.uint8] = self._run("decoder", inputs, {"image": (h, w, 3)})[0]
         return image
 
     def close(self) -> None:
         """Give all graphs' memory back; they open again when they are needed."""
         self._sessions.clear()
 
-    def _run(self, name: str, inputs: dict[str, Any], outputs: Sequence[str]) -> list[Any]:
+    def _run(self, name: str, inputs: dict[str, Any], shapes: Mapping[str, tuple[int | None, ...]]) -> list[Any]:
+        """The outputs of those names, each of one picture and of the shape that is given."""
         session = self._session(name, inputs)
         try:
             with trace.stage(name, inputs):
-                return list(session.run(list(outputs), inputs))
+                outputs = session.run(list(shapes), inputs)
         except Exception as error:  # onnxruntime's own classes are not public
             if "alloc" in str(error).lower():
                 raise MemoryError from error
             finding = f"onnxruntime cannot run {name}.onnx ({(str(error).splitlines() or ['?'])[0]})"
             raise PackageDamaged(finding, "the graph of such a model", file=str(self.package.about.path)) from error
+        for (output, shape), found in zip(shapes.items(), outputs, strict=True):
+            wanted = 1, *shape
+            if len(found.shape) != 4 or any(b not in (a, None) for a, b in zip(found.shape, wanted, strict=True)):
+                sizes, due = ("×".join("any" if n is None else str(n) for n in s) for s in (found.shape, wanted))
+                raise PackageDamaged(f"{name}.onnx gives {output} of {sizes}", due, file=str(self.package.about.path))
+        return [output[0] for output in outputs]
 
     def _session(self, name: str, inputs: dict[str, Any]) -> onnxruntime.InferenceSession:
         if name not in self._sessions:

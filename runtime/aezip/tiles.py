@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 
 from . import latents
 from .container import Lat
-from .graphs import INT16, Graphs
+from .graphs import INT16, STRIDE, Graphs
 from .ladder import Rung
 
 # Side of a window in latents, 2048 pixels. A margin of 7 costs 20 % more work in a large picture, at 32 bytes
 # a pixel of the window in the encoder and 46 in the decoder; twice the side costs 10 % at four times the memory.
 WINDOW = 128
-STRIDE = 16  # pixels to a latent
 
 T = TypeVar("T")
 Pixels = NDArray[np.uint8]  # [H, W, C], C 1 or 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,6 +11,7 @@ from PIL import Image
 from aezip import codec as codecs
 from aezip import container, errors, latents
 from aezip.codec import Codec
+from aezip.errors import PackageDamaged
 from aezip.graphs import Graphs
 from aezip.ladder import rung
 from aezip.metrics import psnr_db
@@ -148,3 +151,26 @@ def test_files_of_other_installed_models_decode(tiny, drawn, monkeypatch, golden
         Codec().decode(data)
     monkeypatch.setenv("AEZIP_MODELS", str(golden))
     assert Codec().decode(data)[0].shape == (30, 30, 3)
+
+
+@pytest.mark.parametrize("name", ["encoder", "hyper", "prior", "context", "decoder"])
+def test_graphs_that_give_other_shapes_are_damage(tiny: str, drawn, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    codec = Codec(tiny, threads=1)
+    data = codec.encode(drawn(64, 64))
+    session = Graphs._session
+
+    class Cut:
+        def __init__(self, whole: Any) -> None:
+            self.whole = whole
+
+        def run(self, *args: Any) -> list[Any]:
+            return [output[:, :, :-1] for output in self.whole.run(*args)]
+
+    def cut(self: Graphs, graph: str, inputs: dict[str, Any]) -> Any:
+        whole = session(self, graph, inputs)
+        return Cut(whole) if graph == name else whole
+
+    monkeypatch.setattr(Graphs, "_session", cut)
+    with pytest.raises(PackageDamaged, match=rf"{name}\.onnx gives .*; expected 1×"):
+        codec.encode(drawn(64, 64))
+        codec.decode(data)

@@ -9,6 +9,7 @@ import sys
 import warnings
 import zlib
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from aezip import images
 from aezip.container import Header, Lat, Section
 from aezip.errors import ImageError, OutputError, OutputExists, UsageError
 from aezip.images import Picture, build, from_pillow, parse, picture_of, read, sections_of, to_pillow, write
+from aezip.images.metadata import Resolution
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a>\xc3\xa9</a></x:xmpmeta>'
 
@@ -246,6 +248,11 @@ def test_write_refuses(tmp_path: Path) -> None:
         write(tmp_path / "a.webp", Picture(np.zeros((1, 17000, 3), np.uint8)))
     with pytest.raises(OutputError, match="JPEG cannot hold this picture"):
         write(tmp_path / "a.jpg", Picture(drawn(), exif=b"Exif\0\0" + bytes(70000)))
+    with pytest.raises(OutputError, match=r"PNG cannot hold this picture \(a resolution of 5000000000 pixels"):
+        write(tmp_path / "a.png", Picture(drawn(), resolution=Resolution(Fraction(5 * 10**9), Fraction(1), 3)))
+    for damaged in (b"MM", b"E\xf8\0f", b"II*\0\x08\0\0\0\x01\0\x1a\x01\x05\0\x01\0\0\0\xff"):
+        with pytest.raises(OutputError, match="TIFF cannot hold this picture"):
+            write(tmp_path / "a.tiff", Picture(drawn(), exif=damaged))
     assert os.listdir(tmp_path) == []
     write(tmp_path / "a", picture, "png")
     with pytest.raises(OutputExists):

@@ -38,6 +38,8 @@ class Format:
 
 
 _LARGE = 2**26  # samples from which libjpeg does not optimise: for that it holds all coefficients, two bytes each
+# what Pillow raises where it cannot write a picture; the last three where a TIFF should hold damaged Exif
+_REFUSALS = (OSError, ValueError, RuntimeError, OverflowError, SyntaxError, TypeError, struct.error)
 FORMATS = {
     "png": Format("PNG", (".png",), {}, alpha=True),
     "jpg": Format("JPEG", (".jpg", ".jpeg"), {"quality": 95, "subsampling": 0, "optimize": True}),
@@ -98,7 +100,7 @@ def build(picture: Picture, format: str) -> tuple[bytes, tuple[str, ...]]:
         picture = Picture(picture.pixels, picture.icc, picture.exif, picture.xmp, None, picture.resolution)
     try:
         data = _encode(picture, kind)
-    except (OSError, ValueError, RuntimeError, OverflowError) as e:
+    except _REFUSALS as e:
         raise OutputError(f"{kind.pillow} cannot hold this picture ({e})", "another format") from e
     return data, tuple(METADATA[name] for name in _ALL if getattr(picture, name) and name not in kind.carries)
 
@@ -133,13 +135,13 @@ def _encode(picture: Picture, kind: Format) -> bytes:
             options["pnginfo"].add(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + picture.xmp)
     if kind.pillow == "JPEG" and picture.exif and not picture.exif.startswith(b"Exif\0\0"):
         options["exif"] = b"Exif\0\0" + picture.exif
-    if kind.pillow == "TIFF":
-        _set_tiff_tags(picture, options)
     if picture.pixels.size > _LARGE:
         options.pop("optimize", None)
     stream = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # of damaged Exif
+        if kind.pillow == "TIFF":
+            _set_tiff_tags(picture, options)
         image.save(stream, kind.pillow, **options)
     data = stream.getvalue()
     patch = {"PNG": _png_resolution, "JPEG": _jfif_resolution}.get(kind.pillow)
@@ -171,6 +173,8 @@ def _png_resolution(data: bytes, picture: Picture) -> bytes:
     x, y = (r.x, r.y) if r.unit == 0 else r.per(3)
     if r.unit == 0:
         x, y = x * y.denominator * x.denominator, y * y.denominator * x.denominator
+    if round(max(x, y)) >= 2**32:
+        raise ValueError(f"a resolution of {round(max(x, y))} pixels a metre")
     body = b"pHYs" + struct.pack(">IIB", round(x), round(y), r.unit > 0)
     return data[:33] + struct.pack(">I", 9) + body + struct.pack(">I", zlib.crc32(body)) + data[33:]
 
