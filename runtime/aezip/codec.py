@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from . import alpha, container, latents, model, tiles, trace
 from .container import CELL, DEFAULT_MAX_PIXELS, Header, Lat, Section
-from .errors import ImageError, LimitExceeded, UsageError
+from .errors import ImageError, LimitExceeded, ModelUnfit, UsageError
 from .graphs import STRIDE, Graphs, check_settings
 from .ladder import Rung, rung
 from .model import Package
@@ -37,7 +37,7 @@ class Codec:
 
     model: a name that `aezip models` lists, or the path of a package, None to decode only; provider: where the
     transforms run; threads: of onnxruntime, None for its own choice.
-    Raises ModelNotFound, PackageDamaged, ProviderError, UsageError.
+    Raises ModelNotFound, ModelUnfit, PackageDamaged, ProviderError, UsageError.
     """
 
     def __init__(self, model: str | None = "photo", provider: str = "cpu", threads: int | None = None) -> None:
@@ -188,4 +188,7 @@ def check_quality(quality: float) -> int:
 
 @lru_cache(maxsize=8)
 def _package(name: str) -> model.Package:
-    return model.Package(model.find(name))
+    about = model.find(name)
+    if about.task:
+        raise ModelUnfit(f"the model '{about.name}' codes no pictures; it can {about.task}", "one that does")
+    return model.Package(about)

@@ -8,8 +8,10 @@
     ├── TargetMissed             no quality reaches the target
     ├── ProviderError            the asked-for execution provider is not there
     ├── ViewerMissing            the viewer's page is not in this installation
+    ├── ProfileDamaged           an anomaly profile is not as it was written
     ├── ModelError               the model package
     │   ├── ModelNotFound        no installed model of that name
+    │   ├── ModelUnfit           the model cannot do what is asked of it
     │   ├── UnknownFingerprint   the file was written by a model that is not installed
     │   ├── ModelDiffers         a cluster's worker has another model, or none
     │   ├── HalfPackage          a package of one direction, wanted for the other
@@ -70,6 +72,8 @@ class ProviderError(AezipError):
 
 class ViewerMissing(AezipError):
     """The viewer's page is not in this installation."""
+class ProfileDamaged(AezipError):
+    """An anomaly profile is not as it was written."""
 
 
 class ModelError(AezipError):
@@ -78,6 +82,10 @@ class ModelError(AezipError):
 
 class ModelNotFound(ModelError):
     """No installed model of that name."""
+
+
+class ModelUnfit(ModelError):
+    """The model cannot do what is asked of it."""
 
 
 class UnknownFingerprint(ModelError):

@@ -33,6 +33,7 @@ DECODING = ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz")
 MEMBERS = (*DECODING, "encoder.onnx", "hyper.onnx", "CARD.md")
 TRANSFORMS = ("encoder", "decoder")
 HALVES = {"encoder": ("encoder.onnx", "hyper.onnx"), "decoder": ("decoder.onnx",)}  # what one direction alone needs
+TASKS = ("denoise", "colorize", "inpaint")  # of a package that restores pictures: its one graph has the task's name
 MAX_MARGIN = 64  # latents
 MAX_MEMBER_BYTES = 2**28
 # What a step² of error is worth, in bits, to an encoder that searches, unless the package says. A uniform quantiser's
@@ -72,6 +73,8 @@ class Installed:
     @property
     def members(self) -> tuple[str, ...]:
         """Names of what it holds besides its description."""
+        if self.task:
+            return f"{self.task}.onnx", "CARD.md"
         return tuple(m for m in MEMBERS if self.half is None or m not in HALVES[_OTHER[self.half]])
 
     @property
@@ -79,14 +82,20 @@ class Installed:
         return str(self.description.get("summary", ""))
 
     @property
+    def task(self) -> str | None:
+        """What a model that restores pictures does, None for one that codes them."""
+        task = self.description.get("task")
+        return task if task in TASKS else None
+
+    @property
     def qualities(self) -> str:
-        """The range of --quality, which every model has whole."""
-        return "0…100"
+        """The range of --quality, which every model that codes pictures has whole."""
+        return "–" if self.task else "0…100"
 
 
-def fingerprint_of(digests: dict[str, str]) -> bytes:
-    """First 8 bytes of the SHA-256 over `name digest` lines of the members that decoding needs."""
-    lines = "".join(f"{name} {digests[name]}\n" for name in DECODING)
+def fingerprint_of(digests: dict[str, str], members: tuple[str, ...] = DECODING) -> bytes:
+    """First 8 bytes of the SHA-256 over `name digest` lines of the members that decoding (or the task) needs."""
+    lines = "".join(f"{name} {digests[name]}\n" for name in members)
     return hashlib.sha256(lines.encode()).digest()[:8]
 
 
@@ -123,9 +132,11 @@ def describe(path: Path) -> Installed:
         description = json.loads(text)
         digests = description["digests"]
         name, version = str(description["name"]), int(description["version"])
-        for member in MEMBERS:
+        task = description.get("task")
+        members = (f"{task}.onnx",) if task in TASKS else DECODING
+        for member in (*members, "CARD.md") if task in TASKS else MEMBERS:
             bytes.fromhex(digests[member])
-        fingerprint = fingerprint_of(digests)
+        fingerprint = fingerprint_of(digests, members)
     except FileNotFoundError:
         raise ModelNotFound("no such model package", "a file written by aezip-export", file=str(path)) from None
     except OSError as error:
@@ -133,10 +144,10 @@ def describe(path: Path) -> Installed:
     except UNREADABLE:
         raise PackageDamaged("not a whole model package", "a file written by aezip-export", file=str(path)) from None
     half = description.get("half")
-    if half is not None and (not isinstance(half, str) or half not in _OTHER):
+    if half is not None and (not isinstance(half, str) or half not in _OTHER or task in TASKS):
         raise PackageDamaged(f"{DESCRIPTION} says half '{half}'", "encoder or decoder", file=str(path))
     margins = description.get("margins")
-    for transform in TRANSFORMS:
+    for transform in (task,) if task in TASKS else TRANSFORMS:
         margin = margins.get(transform) if isinstance(margins, dict) else None
         if type(margin) is not int or not 0 <= margin <= MAX_MARGIN:
             finding = f"{DESCRIPTION} says a margin of {margin} for the {transform}"
@@ -190,7 +201,7 @@ def find_fingerprint(fingerprint: bytes, own: Installed | None = None) -> Instal
     If there is only an encoder's half, that, which can still check files.
     """
     found, damaged = _search()
-    fitting = [m for m in ([own] if own else []) + found if m.fingerprint == fingerprint]
+    fitting = [m for m in ([own] if own else []) + found if m.fingerprint == fingerprint and not m.task]
     if fitting:
         return min(fitting, key=lambda m: m.half == "encoder")
     also = f" (and {damaged[0].file} is damaged: {damaged[0].finding})" if damaged else ""
@@ -229,7 +240,7 @@ class Package:
             raise HalfPackage(finding, f"the whole model, or its {half} half", file=str(self.about.path))
 
     def margin(self, transform: str) -> int:
-        """Latents that the encoder or decoder must see around a part to make it as in the whole picture."""
+        """Latents (of 16 pixels) that a transform must see around a part to make it as in the whole picture."""
         return int(self.about.description["margins"][transform])
 
     @property

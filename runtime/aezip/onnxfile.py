@@ -42,6 +42,9 @@ SIGNATURES = {
     ),
     "context": Signature({**_CARRIED, "known": INT16, "context_gain": FLOAT, **_STEP}, _FOUND),
     "decoder": Signature({"latent": INT16, "inverse_gain": FLOAT}, {"image": UINT8}),
+    "denoise": Signature({"image": UINT8, "sigma": FLOAT}, {"restored": UINT8}),
+    "colorize": Signature({"image": UINT8}, {"restored": UINT8}),
+    "inpaint": Signature({"image": UINT8, "mask": UINT8}, {"restored": UINT8}),
 }
 MAX_NODES = 10_000
 MAX_NAME = 100

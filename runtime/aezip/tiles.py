@@ -106,16 +106,20 @@ def grid(height: int, width: int) -> tuple[int, int]:
     return -(-height // STRIDE), -(-width // STRIDE)
 
 
-def windows(rows: slice, columns: slice, unit: int) -> list[Area]:
-    """An area in windows of nearly equal sizes, row by row; only its ends are no multiples of `unit`."""
-    if (rows.stop - rows.start) * (columns.stop - columns.start) <= WINDOW**2:
+def windows(rows: slice, columns: slice, unit: int, side: int = 0) -> list[Area]:
+    """An area in windows of nearly equal sizes, row by row; only its ends are no multiples of `unit`.
+
+    side: of the largest window, WINDOW if 0.
+    """
+    side = side or WINDOW
+    if (rows.stop - rows.start) * (columns.stop - columns.start) <= side**2:
         return [(rows, columns)]
-    return [(a, b) for a in _cuts(rows, unit) for b in _cuts(columns, unit)]
+    return [(a, b) for a in _cuts(rows, unit, side) for b in _cuts(columns, unit, side)]
 
 
-def _cuts(whole: slice, unit: int) -> list[slice]:
+def _cuts(whole: slice, unit: int, side: int) -> list[slice]:
     units = -(-(whole.stop - whole.start) // unit)
-    count = -(-units // max(1, WINDOW // unit))
+    count = -(-units // max(1, side // unit))
     edges = [whole.start + unit * (i * units // count) for i in range(count)]
     return [slice(a, b) for a, b in zip(edges, [*edges[1:], whole.stop], strict=True)]
 

@@ -15,16 +15,13 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import model
 from ..errors import AezipError, ModelDiffers, UsageError
 from ..files import sweep
 from . import places
 from .work import Outcome, Task, Work, failed
-
-if TYPE_CHECKING:
-    from ..codec import Codec
 
 _opening = threading.Lock()
 
@@ -128,12 +125,12 @@ def _failed(task: Task, error: BaseException) -> Outcome:
 
 def _do(work: Work, digest: str, task: Task) -> Outcome:
     with _opening:
-        codec = _codec(replace(work, job=None), digest)  # type: ignore[arg-type]
+        codec = _opened(work.job.needs, work.model, work.provider, work.threads, digest)
     return work.do(task, codec)
 
 
 @lru_cache(maxsize=4)
-def _codec(work: Work, digest: str) -> Codec:
-    if work.model is not None and _digest(work.model) != digest:
-        raise _differs(socket.gethostname(), work.model, "")
-    return work.open()
+def _opened(needs: Any, name: str | None, provider: str, threads: int | None, digest: str) -> Any:
+    if name is not None and _digest(name) != digest:
+        raise _differs(socket.gethostname(), name, "")
+    return needs(name, provider, threads)

@@ -2,17 +2,17 @@
 
 A job holds the coding options of its command, the same for every file. To add one: a field here with its
 default, its use in `run`, and a click option of the same name in cli/compress.py or cli/decompress.py.
-Jobs are pickled to other processes.
+Jobs are pickled to other processes. What else is done with pictures stands in tasks/jobs.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .. import images
 from ..container import DEFAULT_MAX_PIXELS, MAX_SIDE, Lat, unpack
-from ..errors import ImageError
+from ..errors import AezipError, FormatError, ImageError
 from ..targets import PSNR, Target, reach
 from . import places
 
@@ -28,23 +28,49 @@ class Made:
     """What a job made of one file."""
 
     data: bytes | None  # None: there is nothing to write
-    lat: Lat
-    coded: int  # bytes of the .lat file
+    lat: Lat | None = None
+    coded: int = 0  # bytes of the .lat file
     status: str = DONE
     notes: tuple[str, ...] = ()  # what the user should know
     figures: dict[str, Any] = field(default_factory=dict)  # what was measured besides
+    said: str = ""  # the figures in a few words, where the command's own do not fit
 
 
 class Job(Protocol):
-    """One file's bytes → another's."""
+    """One file's bytes → another's, by a network that is opened once for many."""
 
-    def run(self, codec: Codec, data: bytes, target: str) -> Made:
+    @property
+    def reads(self) -> type[AezipError]:
+        """The error of an input that cannot be read."""
+
+    @property
+    def needs(self) -> Opener:
+        """Opens what `run` gets as its first argument."""
+
+    def run(self, codec: Any, data: bytes, target: str) -> Made:
         """`target` is the output's name, which may say its format.  Raises AezipError without the file's name."""
+
+
+class Opener(Protocol):
+    """Opens a network; can be compared and pickled."""
+
+    def __call__(self, model: str | None, provider: str, threads: int | None) -> Any:
+        """model: a name or path, None for what the job finds itself.  Raises ModelError, ProviderError, UsageError."""
+
+
+def open_codec(model: str | None, provider: str, threads: int | None) -> Codec:
+    """Raises as aezip.Codec."""
+    from ..codec import Codec
+
+    return Codec(model=model, provider=provider, threads=threads)
 
 
 @dataclass(frozen=True)
 class Compression:
     """An image file → a `.lat` file."""
+
+    reads: ClassVar[type[AezipError]] = ImageError
+    needs: ClassVar[Opener] = staticmethod(open_codec)
 
     quality: float = 60
     effort: int = 1
@@ -92,6 +118,9 @@ class Compression:
 class Decompression:
     """A `.lat` file → an image file."""
 
+    reads: ClassVar[type[AezipError]] = FormatError
+    needs: ClassVar[Opener] = staticmethod(open_codec)
+
     format: str | None = None  # a key of images.FORMATS; None: by the target's suffix
     region: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels; None: all
     max_pixels: int = DEFAULT_MAX_PIXELS
@@ -107,6 +136,9 @@ class Decompression:
 @dataclass(frozen=True)
 class Verification:
     """A `.lat` file → nothing, if it is whole."""
+
+    reads: ClassVar[type[AezipError]] = FormatError
+    needs: ClassVar[Opener] = staticmethod(open_codec)
 
     original: str | None = None  # an image file, or its URL
     max_pixels: int = DEFAULT_MAX_PIXELS

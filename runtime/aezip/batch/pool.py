@@ -16,14 +16,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..errors import AezipError
 from ..files import sweep
 from .work import Outcome, Task, Work, failed
-
-if TYPE_CHECKING:
-    from ..codec import Codec
 
 
 def outcomes(work: Work, tasks: Iterable[Task], jobs: int = 1) -> Iterator[Outcome]:
@@ -31,12 +28,12 @@ def outcomes(work: Work, tasks: Iterable[Task], jobs: int = 1) -> Iterator[Outco
     if jobs > 1:
         yield from _outcomes_of_several(work, tasks, jobs)
         return
-    codec: Codec | None = None
+    codec: Any = None
     for task in tasks:
         settled = work.settle(task)
         if settled is None:
             codec = codec or work.open()
-        yield settled or work.do(task, codec)  # type: ignore[arg-type]
+        yield settled or work.do(task, codec)
 
 
 def cores() -> int:
@@ -123,7 +120,7 @@ def _end(executor: ProcessPoolExecutor, running: list[Task]) -> None:
         sweep(folder)
 
 
-_own: tuple[Work, Codec]
+_own: tuple[Work, Any]
 
 
 def _begin(work: Work) -> None:

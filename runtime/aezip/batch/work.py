@@ -9,17 +9,15 @@ import os
 import traceback
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import FormatError, ImageError, OutputError, OutputExists
+from ..errors import AezipError, OutputError, OutputExists
 from ..files import check_output, finding_of
 from ..listing import facts_of
 from ..wording import line_of
 from . import places
-from .jobs import Compression, Job
-
-if TYPE_CHECKING:
-    from ..codec import Codec
+from .jobs import Job
 
 SKIPPED, FAILED = "skipped", "failed"
 
@@ -46,6 +44,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     error: str = ""  # one line that names the file
     trace: str = ""
+    said: str = ""  # as of jobs.Made
 
 
 @dataclass(frozen=True)
@@ -62,11 +61,9 @@ class Work:
     make_folders: bool = False  # those of the outputs
     existing: frozenset[str] | None = None  # URLs that are there, if they were listed
 
-    def open(self) -> Codec:
-        """The codec that does it.  Raises as aezip.Codec."""
-        from ..codec import Codec
-
-        return Codec(model=self.model, provider=self.provider, threads=self.threads)
+    def open(self) -> Any:
+        """The network that does it, a Codec in most jobs.  Raises as it does."""
+        return self.job.needs(self.model, self.provider, self.threads)
 
     def settle(self, task: Task) -> Outcome | None:
         """The outcome of a task that needs no work: skipped, or sure to fail."""
@@ -95,11 +92,11 @@ class Work:
                 raise OutputError(finding_of(e), "a folder that can be made", file=task.target) from e
         check_output(task.target, force=self.force)
 
-    def do(self, task: Task, codec: Codec) -> Outcome:
+    def do(self, task: Task, codec: Any) -> Outcome:
         """Read, run the job, write.  Failures become outcomes; only BrokenPipeError and interrupts are raised."""
         start = perf_counter()
         try:
-            data = places.read(task.source, ImageError if isinstance(self.job, Compression) else FormatError)
+            data = places.read(task.source, self.job.reads)
             made = self.job.run(codec, data, task.target)
             notes = made.notes
             if made.data is not None:
@@ -107,9 +104,10 @@ class Work:
                 if self.keep_times and not times:
                     notes += ("the time of its input is not known",)
                 places.write(task.target, made.data, force=self.force, times=times)
-            facts = {**facts_of(task.source, made.lat, made.coded, {}), **made.figures}
+            facts = {**(facts_of(task.source, made.lat, made.coded, {}) if made.lat else {}), **made.figures}
             after = len(data) if made.data is None else len(made.data)
-            return Outcome(task, made.status, len(data), after, perf_counter() - start, facts, notes)
+            spent_s = perf_counter() - start
+            return Outcome(task, made.status, len(data), after, spent_s, facts, notes, said=made.said)
         except BrokenPipeError:
             raise
         except Exception as error:

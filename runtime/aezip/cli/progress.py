@@ -11,10 +11,10 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -22,6 +22,8 @@ from ..batch.jobs import DONE, KEPT
 from ..batch.work import FAILED, SKIPPED, Outcome
 from ..listing import lines_of
 from .messages import complain_of, say, show
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -38,6 +40,8 @@ class Progress:
     before: int = 0  # bytes of what was done
     after: int = 0
     start: float = field(default_factory=perf_counter)
+    say_to: Callable[[str], None] = say  # takes the line of a file
+    each: Callable[[Outcome], None] | None = None  # takes outcomes instead
     _bar: Any = None
 
     @contextlib.contextmanager
@@ -69,6 +73,8 @@ class Progress:
             self._bar.update(outcome.task.size)
 
     def _say(self, outcome: Outcome) -> None:
+        if self.each:
+            self.each(outcome)
         if self.json_lines:
             show(json.dumps(json_of(outcome)))
         if outcome.error:
@@ -76,9 +82,10 @@ class Progress:
         elif not self.quiet:
             for note in outcome.notes:
                 say(f"aezip: note: {click.format_filename(outcome.task.target)}: {note}")
-            if outcome.status == DONE and (self._bar is None or self.verbose) and not self.json_lines:
-                say(line_of(outcome))
-                if self.verbose:
+            lines = self._bar is None or self.verbose or self.say_to is not say
+            if outcome.status == DONE and lines and not self.json_lines and not self.each:
+                self.say_to(line_of(outcome))
+                if self.verbose and "fingerprint" in outcome.facts:
                     facts = {**outcome.facts, "model": self.names.get(bytes.fromhex(outcome.facts["fingerprint"]))}
                     say("\n".join(lines_of(facts)[1:]))
 
@@ -95,10 +102,22 @@ class Progress:
         say(f"{self.files:,} files: {', '.join(parts) or 'none done'}{sizes}; {perf_counter() - self.start:.1f} s")
 
 
+def bar_over(tasks: Sequence[T], what: str, *, quiet: bool = False) -> Iterable[T]:
+    """The tasks, with a bar beside where stderr is a terminal and there are several."""
+    if len(tasks) < 2 or quiet or not sys.stderr.isatty():
+        return tasks
+    from tqdm import tqdm
+
+    bar: Iterable[T] = tqdm(tasks, desc=what, unit="", dynamic_ncols=True, file=sys.stderr, leave=False)
+    return bar
+
+
 def line_of(outcome: Outcome) -> str:
     """One outcome to read."""
     facts = outcome.facts
     line = " → ".join(click.format_filename(name) for name in (outcome.task.source, outcome.task.target) if name)
+    if outcome.said:
+        return f"{line}  {outcome.said}  {outcome.time_s:.2f} s"
     sizes = f"{outcome.before:,} → {outcome.after:,} B" if outcome.task.target else f"whole  {outcome.before:,} B"
     parts = [line, sizes, f"{facts['bpp']:.3f} bpp"]
     if "target" in facts:

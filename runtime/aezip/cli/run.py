@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -11,7 +12,7 @@ import click
 from ..batch import places, pool
 from ..batch.jobs import Job
 from ..batch.plan import Plan
-from ..batch.work import FAILED, Task, Work, failed
+from ..batch.work import FAILED, Outcome, Task, Work, failed
 from ..files import sweep
 from ..listing import installed_names
 from .messages import say
@@ -22,8 +23,12 @@ def run_over(
     plan: Plan, job: Job, *,
     model: str | None, provider: str, threads: int | None, jobs: int, scheduler: str | None, verbose: bool, quiet: bool,
     json_lines: bool, force: bool = False, skip_existing: bool = False, keep_times: bool = False,
+    say_to: Callable[[str], None] = say, each: Callable[[Outcome], None] | None = None,
 ) -> None:
-    """Do the job for each task, say how it went, and leave with 1 if any failed, 130 if interrupted."""
+    """Do the job for each task, say how it went, and leave with 1 if any failed, 130 if interrupted.
+
+    say_to: takes the line of each file, that is, where they go; each: takes the outcomes instead.
+    """
     to_stdout = any(task.target == places.STANDARD for task in plan.tasks)
     if to_stdout and json_lines:
         raise click.UsageError("--json-lines and the output both want stdout; expected another --output")
@@ -44,7 +49,8 @@ def run_over(
     for folder in {os.path.dirname(t.target) for t in plan.tasks if t.target and not places.is_url(t.target)}:
         sweep(folder)
     files = len(plan.tasks) + len(plan.problems)
-    progress = Progress(files, sum(task.size for task in plan.tasks), verbose, quiet, json_lines)
+    size = sum(task.size for task in plan.tasks)
+    progress = Progress(files, size, verbose, quiet, json_lines, say_to=say_to, each=each)
     progress.names = installed_names() if verbose else {}
     for problem in plan.problems:
         progress.tell(failed(Task(problem.file or "", ""), problem))

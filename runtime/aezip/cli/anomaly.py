@@ -1,0 +1,147 @@
+"""`aezip anomaly fit` and `aezip anomaly score`: what normal pictures are like, and which ones are not."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import click
+
+from ..batch import places
+from ..batch.plan import plan
+from ..batch.work import FAILED, Outcome
+from ..errors import ImageError
+from ..files import check_output
+from ..images import READ_SUFFIXES, Intake
+from ..tasks.jobs import Scoring
+from .messages import Failures, complain, say, show
+from .options import debug_option, inputs_argument, intake_options, max_pixels_option, run_options
+from .progress import bar_over, json_of
+from .run import run_over
+
+_COLUMNS = ("file", "score", "p_value", "threshold", "anomalous", "cell_score", "whole_score", "x", "y", "error")
+
+
+@click.group()
+def anomaly() -> None:
+    """Tell pictures that are not like the normal ones, and show where.
+
+    \b
+    Examples:
+      aezip anomaly fit good-parts/ -o parts.profile
+      aezip anomaly score parts.profile today/ --heat maps/
+    """
+
+
+@anomaly.command()
+@inputs_argument("IMAGE...")
+@click.option("-o", "--output", required=True, metavar="PROFILE", type=click.Path(dir_okay=False),
+              help="File to write.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite an existing file.")
+@max_pixels_option
+@intake_options
+@click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
+@click.option("-r", "--recursive", is_flag=True, help="Go into the subfolders of folders.")
+@click.option("--provider", default="cpu", show_default=True, metavar="NAME", help="What runs the model.")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@debug_option
+def fit(
+    inputs: tuple[str, ...], output: str, force: bool, max_pixels: int, model: str, recursive: bool, provider: str,
+    threads: int | None, quiet: bool, **intake: Any,
+) -> None:
+    """Learn from normal pictures what is normal, at least five of them; thirty are better.
+
+    The profile holds the statistics of the model's latents over these pictures and their scores; scoring needs the
+    same model. Pictures to be scored should be taken as these were: same scale, same light.
+
+    \b
+    Examples:
+      aezip anomaly fit good-parts/ -o parts.profile
+    """
+    from .. import images
+    from ..files import atomic_write
+    from ..tasks.anomaly import Fit
+    from ..tasks.profile import pack
+    from ..tasks.vectors import Latents
+
+    planned = plan(inputs, None, None, taken=READ_SUFFIXES, recursive=recursive)
+    check_output(output, force=force)
+    failures, gathered = Failures(), Fit(Latents(model, provider, threads))
+    for problem in planned.problems:
+        failures.count += 1
+        complain(problem)
+    chosen = Intake(**intake)
+    for task in bar_over(planned.tasks, "fit", quiet=quiet):
+        with failures.caught(task.source):
+            gathered.add(lambda source=task.source: images.parse(  # type: ignore[misc]
+                places.read(source, ImageError), max_pixels, chosen
+            ).pixels)
+    if planned.tasks or not failures.count:
+        profile = gathered.profile()
+        data = pack(profile)
+        atomic_write(output, data, force=force)
+        if not quiet:
+            rates = ", ".join(f"{100 * rate:g} %: {profile.threshold(rate):.2f}" for rate in (0.05, 0.01, 0.001))
+            say(f"{output}  {profile.pictures} pictures, {len(data):,} B; scores that normal ones pass: {rates}")
+    failures.leave()
+
+
+@anomaly.command()
+@click.argument("profile", type=click.Path(readable=False))
+@inputs_argument("IMAGE...")
+@click.option("--rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
+              help="Share of normal pictures that may be called anomalous.")
+@click.option("--heat", "output", metavar="OUT", type=click.Path(readable=False),
+              help="Heat map to write, or a folder for them.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite existing heat maps.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table.")
+@max_pixels_option
+@intake_options
+@click.option("-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the profile's]")
+@run_options
+def score(
+    profile: str, inputs: tuple[str, ...], rate: float, output: str | None, recursive: bool, as_json: bool,
+    as_csv: bool, max_pixels: int, frame: int | None, to_8bit: bool, upright: bool, **running: Any,
+) -> None:
+    """Score pictures against a PROFILE: 0 is a usual normal picture, 1 one spread further.
+
+    Each line says the verdict at the false-positive rate, the score, and the share p of normal pictures that score
+    as high. The heat map's colours are half-way where the verdict turns. Exit code 0 whatever the verdicts.
+
+    \b
+    Examples:
+      aezip anomaly score parts.profile today/*.png
+      aezip anomaly score parts.profile today/ --heat maps/ --rate 0.001 --csv > today.csv
+    """
+    from ..tasks.profile import read
+
+    if as_json + as_csv + running["json_lines"] > 1:
+        raise click.UsageError("expected one of --json, --csv and --json-lines")
+    running["model"] = running["model"] or read(profile).model
+    planned = plan(inputs, output, ".png" if output else None, taken=READ_SUFFIXES, recursive=recursive)
+    job = Scoring(profile, rate, max_pixels, Intake(frame, to_8bit, upright))
+    rows: list[Outcome] = []
+    if not (as_json or as_csv):
+        run_over(planned, job, say_to=show, **running)
+        return
+    try:
+        run_over(planned, job, each=rows.append, **running)
+    finally:
+        show(_json(rows) if as_json else _csv(rows))
+
+
+def _json(rows: list[Outcome]) -> str:
+    return json.dumps([json_of(row) for row in rows], indent=2)
+
+
+def _csv(rows: list[Outcome]) -> str:
+    file = io.StringIO()
+    table = csv.DictWriter(file, _COLUMNS, extrasaction="ignore", lineterminator="\n")
+    table.writeheader()
+    for row in rows:
+        table.writerow({"file": row.task.source, "error": row.error if row.status == FAILED else "", **row.facts})
+    return file.getvalue().rstrip("\n")

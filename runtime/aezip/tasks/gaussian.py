@@ -1,0 +1,72 @@
+"""A Gaussian of many vectors, gathered a few at a time, and how far a vector lies from its middle.
+
+Moments can be added and taken from each other, so that the statistics without some pictures cost nothing more. The
+covariance is that of standardised coordinates, shrunk towards their identity as far as its number of
+vectors makes it uncertain (Chen, Wiesel, Eldar and Hero 2010, the oracle-approximating shrinkage).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+LEAST_DEVIATION = 1e-4  # of the largest coordinate's: what never varies must not count without bound
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of `count` vectors of D numbers."""
+
+    count: int
+    total: NDArray[np.float64]  # [D]
+    outer: NDArray[np.float64]  # [D, D], sum of products
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(self.count + other.count, self.total + other.total, self.outer + other.outer)
+
+    def __sub__(self, other: Moments) -> Moments:
+        return Moments(self.count - other.count, self.total - other.total, self.outer - other.outer)
+
+
+def moments(rows: Array) -> Moments:
+    """Of vectors [n, D]."""
+    x = rows.astype(np.float64)
+    return Moments(len(x), x.sum(0), x.T @ x)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Where vectors lie, and the map to coordinates in which they spread alike."""
+
+    mean: Array  # [D]
+    whitening: Array  # [D, D], from the right, zero below the diagonal
+
+    def distance(self, rows: Array) -> Array:
+        """Squared Mahalanobis distance over D: about 1 for vectors of this kind.  [..., D] → [...]"""
+        y = (rows - self.mean) @ self.whitening
+        return np.asarray(np.square(y).mean(-1), np.float32)
+
+
+def fitted(of: Moments, independent: float = 1.0, least: float = 0.0) -> Gaussian:
+    """The Gaussian of moments.  independent: the share of vectors that count as such; least: shrinkage at least."""
+    n, size = max(of.count, 1), len(of.total)
+    mean = of.total / n
+    covariance = of.outer / n - np.outer(mean, mean)
+    deviation = np.sqrt(np.maximum(np.diag(covariance), 0))
+    deviation = np.maximum(deviation, max(LEAST_DEVIATION * deviation.max(), 1e-12))
+    correlation = covariance / np.outer(deviation, deviation)
+    weight = max(least, _shrinkage(correlation, max(n * independent, 2.0)))
+    lower = np.linalg.cholesky((1 - weight) * correlation + (weight + 1e-6) * np.eye(size))
+    whitening = np.triu(np.linalg.inv(lower).T) / deviation[:, None]
+    return Gaussian(mean.astype(np.float32), whitening.astype(np.float32))
+
+
+def _shrinkage(correlation: NDArray[np.float64], n: float) -> float:
+    size = len(correlation)
+    square, trace = float((correlation**2).sum()), float(np.trace(correlation))
+    above = (1 - 2 / size) * square + trace**2
+    below = (n + 1 - 2 / size) * (square - trace**2 / size)
+    return 1.0 if below <= 0 else min(1.0, above / below)

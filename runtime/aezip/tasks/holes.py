@@ -1,0 +1,66 @@
+"""Holes of any size: what lies deeper than the network fills well comes from a smaller copy of the picture.
+
+A network learned holes of some size. Pixels further than `reach` from any known one are taken from the picture of
+half size, whose holes are half as large, filled in the same way; then the rest is filled as if they were known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]  # [H, W, 3]
+Mask = NDArray[np.bool_]  # [H, W], true where a pixel is missing
+Fill = Callable[[Pixels, Mask], Pixels]
+REACH = 24  # pixels, where a package does not say
+
+
+def filled(pixels: Pixels, mask: Mask, reach: int, fill: Fill) -> Pixels:
+    """The picture with all its holes filled.  mask: some pixel is known; fill: fills holes up to 2·reach across."""
+    if not mask.any():
+        return pixels
+    missing, image = mask, pixels
+    deep = _deep(mask, reach)
+    if deep.any() and min(mask.shape) > 1:
+        coarse = doubled(filled(*halved(pixels, mask), reach, fill), mask.shape)
+        image = np.where(deep[:, :, None], coarse, pixels)
+        missing = mask & ~deep
+    made = fill(image, missing)
+    return np.where(missing[:, :, None], made, image)
+
+
+def halved(pixels: Pixels, mask: Mask) -> tuple[Pixels, Mask]:
+    """Half the size (rounded up): of each 2×2 pixels the mean of those known; missing where none is."""
+    tall, wide = (n % 2 for n in mask.shape)
+    known = np.pad(~mask, ((0, tall), (0, wide)))
+    values = np.pad(pixels, ((0, tall), (0, wide), (0, 0))) * known[:, :, None]
+    cells = [(values[i::2, j::2].astype(np.uint16), known[i::2, j::2]) for i in (0, 1) for j in (0, 1)]
+    count = np.sum([k for _, k in cells], axis=0, dtype=np.uint16)
+    total = np.sum([v for v, _ in cells], axis=0, dtype=np.uint16)
+    most = np.maximum(count, 1)[:, :, None]
+    return ((total + most // 2) // most).astype(np.uint8), count == 0
+
+
+def doubled(pixels: Pixels, shape: tuple[int, ...]) -> Pixels:
+    """Twice the size, cut to `shape`, linear between the pixels' centres: the way back from `halved`."""
+    x = pixels.astype(np.float32)
+    for axis in (0, 1):
+        padded = np.pad(x, [(1, 1) if a == axis else (0, 0) for a in range(3)], mode="edge")
+        before, after = (np.take(padded, range(i, i + x.shape[axis]), axis) for i in (0, 2))
+        pair = np.stack((0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after), axis + 1)
+        x = pair.reshape([n * 2 if a == axis else n for a, n in enumerate(x.shape)])
+    return np.asarray(np.floor(x[: shape[0], : shape[1]] + 0.5), np.uint8)
+
+
+def _deep(mask: Mask, reach: int) -> Mask:
+    """Where no pixel of the square up to `reach` around is known; what lies outside the picture is not known."""
+    out = mask
+    for axis in (0, 1):
+        known = np.pad(~out, [(reach + 1, reach) if a == axis else (0, 0) for a in (0, 1)])
+        total = np.cumsum(known, axis=axis, dtype=np.int32)
+        size = mask.shape[axis]
+        last, first = (np.take(total, range(i, i + size), axis) for i in (2 * reach + 1, 0))
+        out = last == first
+    return out
