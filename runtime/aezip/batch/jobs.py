@@ -57,6 +57,8 @@ class Opener(Protocol):
     def __call__(self, model: str | None, provider: str, threads: int | None) -> Any:
         """model: a name or path, None for what the job finds itself.  Raises ModelError, ProviderError, UsageError."""
 
+    def __hash__(self) -> int: ...
+
 
 def open_codec(model: str | None, provider: str, threads: int | None) -> Codec:
     """Raises as aezip.Codec."""
