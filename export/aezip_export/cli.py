@@ -35,7 +35,7 @@ def main(run: Path, output: Path, name: str | None, summary: str, licence: str, 
         aezip-export run -o mine.aezm && aezip compress -m mine.aezm picture.png
     """
     from aezip.errors import AezipError
-    from aezip_train.loop import load_model
+    from aezip_train.loop import load_model, load_state
 
     from .proofs import ProofFailed
 
@@ -45,12 +45,30 @@ def main(run: Path, output: Path, name: str | None, summary: str, licence: str, 
     if output.suffix != ".aezm":
         raise click.BadParameter(f"'{output}': expected a name ending in .aezm", param_hint="-o")
     try:
-        model, state = load_model(run)
-        figures = export(model, output, name=name, facts=_facts(state, summary, licence))
+        state = load_state(run)
+        facts = _facts(state, summary, licence)
+        if state["recipe"]["family"] == "restorer":
+            _restorer(state, output, name, facts)
+            return
+        model, _ = load_model(run)
+        figures = export(model, output, name=name, facts=facts)
     except (AezipError, ProofFailed, OSError, ValueError) as error:
         raise click.ClickException(f"{output} not written: {error}") from None
     for quality, m in figures["measured"].items():
         click.echo(f"quality {quality}: {m['bpp']} bpp, {m['psnr_db']} dB on the sample picture", err=True)
+    click.echo(f"{output}: {output.stat().st_size:,} bytes", err=True)
+
+
+def _restorer(state: dict[str, Any], output: Path, name: str, facts: dict[str, Any]) -> None:
+    """A run of a network that restores pictures."""
+    from aezip_train import restoring
+
+    from . import restorers
+
+    model = restoring.load_model(state)
+    card = CARD.format(name=name, **facts, **facts["training"])
+    figures = restorers.export(model, output, name=name, facts=facts, card=card)
+    click.echo(f"{model.config.task}: {figures['sample']['psnr_db']} dB on the sample picture", err=True)
     click.echo(f"{output}: {output.stat().st_size:,} bytes", err=True)
 
 

@@ -17,6 +17,7 @@ from .journal import duration
 if TYPE_CHECKING:
     from .flagship import Flagship
     from .place import Place
+    from .recipe import Recipe
 
 
 def _value(text: str) -> tuple[str, Any]:
@@ -66,6 +67,9 @@ def main(
 
     try:
         plan = recipes.read(recipe, dict(_value(s) for s in settings))
+        if plan.family == "restorer":
+            _restorer(plan, data, val, folder, init, leg["minutes"], leg["max_steps"])
+            return
         weights = None
         if init and not (folder / "state.pt").exists():
             start = _start(init)
@@ -88,6 +92,30 @@ def main(
             _say(here, _farewell(folder, reason, run.step, run.step - before, run.seconds, run.seconds - seconds))
     except (AezipError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
+
+
+def _restorer(
+    plan: Recipe, data: Path, val: Path | None, folder: Path, init: str | None, minutes: float, max_steps: int | None
+) -> None:
+    """One leg of a network that restores pictures."""
+    from . import loop, restoring
+    from .data import Crops, read_folder
+
+    if init:
+        raise ValueError("--init starts codecs only; expected none for a model that restores pictures")
+    pictures = read_folder(data)
+    old = loop.load_state(folder) if (folder / "state.pt").exists() else None
+    if old:
+        plan = replace(plan, network=old["recipe"]["network"])
+    leg = restoring.Leg(plan, Crops(pictures, plan.crop, plan.batch))
+    if old:
+        leg.restore(old)
+        click.echo(f"{folder}: going on from step {leg.step:,}", err=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.json").write_text(json.dumps(asdict(plan), indent=1) + "\n", encoding="utf-8")
+    check = read_folder(val) if val else None
+    click.echo(restoring.train(leg, folder, minutes=minutes, max_steps=max_steps, val=check), err=True)
+    click.echo(f"aezip-export {folder} -o {folder.name}.aezm makes a model of it.", err=True)
 
 
 def _start(init: str) -> Flagship:

@@ -25,6 +25,7 @@ class Recipe:
 
     name: str = "unnamed"
     family: str = "flagship"
+    task: str = ""  # of the family restorer: denoise, colorize or inpaint
     network: dict[str, int] = field(default_factory=dict)  # fields of the family's Config
     crop: int = 256  # pixels, a multiple of 64
     batch: int = 4

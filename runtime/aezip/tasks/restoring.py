@@ -98,13 +98,14 @@ class Restorer:
                 continue
             around = [tiles.grown(part, margin, size) for part, size in zip(area, sizes, strict=True)]
             seen = {name: _window(plane, around)[None] for name, plane in planes.items()}
-            image = self._run({**seen, **scalars})
+            image = self.run({**seen, **scalars})
             top, left = (tiles.STRIDE * (a.start - b.start) for a, b in zip(area, around, strict=True))
             rows, columns = (part.stop - part.start for part in inner)
             out[inner] = image[top : top + rows, left : left + columns]
         return out
 
-    def _run(self, inputs: dict[str, Any]) -> Pixels:
+    def run(self, inputs: dict[str, Any]) -> Pixels:
+        """The graph itself: inputs by name, each with a leading 1 → [H, W, 3].  Raises PackageDamaged."""
         if self._session is None:
             self._session = open_session(self.package, self.task, self.provider, self.threads)
         try:

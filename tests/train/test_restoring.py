@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from aezip.model import TASKS
+from aezip_train import loop, restoring
+from aezip_train.cli import main
+from aezip_train.data import centre
+from aezip_train.restorer import Config, Restorer, Spoilt, grey_of, holes, loss, spoil
+
+SMALL = '{"half": 8, "quarter": 8, "eighth": 8, "sixteenth": 8, "eighth_blocks": 1, "sixteenth_blocks": 1}'
+SETTINGS = ("crop=64", "batch=4", f"network={SMALL}", "bfloat16=false", "warmup_steps=1")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_untrained_network_changes_nothing(task: str, drawn) -> None:
+    clean = centre(drawn(64, 48)[None])
+    given, wanted = spoil(task, clean, np.random.default_rng(1))
+    made = Restorer(Config(task))(given)
+    assert made.shape == wanted.shape
+    shown = given.picture * (1 - given.mask)
+    assert torch.allclose(made, shown.expand_as(made))
+
+
+def test_noise_has_its_sigma_and_grey_stays_grey() -> None:
+    clean = centre(np.full((40, 64, 64, 3), 128, np.uint8))
+    given, wanted = spoil("denoise", clean, np.random.default_rng(2))
+    found = (given.picture - wanted).std((1, 2, 3)) * 64
+    clear = given.sigma < 35  # above, samples are clipped
+    assert (found - given.sigma)[clear].abs().max() < 0.12 * 35
+    grey = (given.picture == given.picture[:, :1]).all(3).all(2).all(1)
+    assert 1 <= int(grey.sum()) <= 20
+
+
+def test_chroma_is_added_to_the_grey_values(drawn) -> None:
+    clean = centre(drawn(32, 32)[None])
+    model = Restorer(Config("colorize"))
+    torch.nn.init.normal_(model.tail.weight, std=0.1)
+    given, _ = spoil("colorize", clean, np.random.default_rng(3))
+    made = model(given)
+    assert not torch.allclose(made, given.picture.expand_as(made), atol=0.01)
+    assert (grey_of(made) - given.picture).abs().max() <= 1 / 64
+
+
+def test_only_holes_are_filled_and_count(drawn) -> None:
+    clean = centre(drawn(64, 64)[None])
+    mask = torch.from_numpy(holes(64, 64, np.random.default_rng(4)))[None, None].float()
+    assert 0 < mask.mean() < 1
+    model = Restorer(Config("inpaint"))
+    torch.nn.init.normal_(model.tail.weight, std=0.1)
+    given = Spoilt(clean, torch.zeros(1), mask)
+    made = model(given)
+    assert torch.equal(made * (1 - mask), clean * (1 - mask))
+    assert not torch.equal(made, clean * (1 - mask))
+    other = Spoilt(clean + 1000 * mask, torch.zeros(1), mask)
+    assert torch.equal(model(other), made)  # what is under the mask is not seen
+    assert loss("inpaint", clean + (1 - mask), clean, given) == 0
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_training_learns_and_goes_on(task: str, tmp_path: Path, drawn) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for n in range(3):
+        Image.fromarray(drawn(96, 96, seed=n)).save(pictures / f"{n}.png")
+    arguments = [task, "--data", str(pictures), "-o", str(tmp_path / "run"), "--max-steps", "40"]
+    arguments += [f"--set={s}" for s in SETTINGS]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    state = loop.load_state(tmp_path / "run")
+    assert state["step"] == 40
+    model = restoring.load_model(state)
+    crops = [drawn(64, 64, seed=n) for n in range(3)]
+    figures = restoring.checked(model, crops)
+    assert figures["psnr_db"] > figures["before_db"] + 0.3
+    result = CliRunner().invoke(main, [*arguments[:-len(SETTINGS)], *(f"--set={s}" for s in SETTINGS)])
+    assert loop.load_state(tmp_path / "run")["step"] == 80
+    assert json.loads((tmp_path / "run" / "recipe.json").read_text())["task"] == task
+
+
+def test_what_cannot_be_trained_is_told(tmp_path: Path, drawn) -> None:
+    Image.fromarray(drawn(96, 96)).save(tmp_path / "0.png")
+    base = ["denoise", "--data", str(tmp_path), "-o", str(tmp_path / "run")]
+    for settings, finding in ((["task=sharpen"], "denoise, colorize, inpaint"), (['network={"depth": 3}'], "depth")):
+        result = CliRunner().invoke(main, [*base, *(f"--set={s}" for s in settings)])
+        assert result.exit_code == 1
+        assert finding in result.output

@@ -1,0 +1,176 @@
+"""Training of restorers: one leg of so many minutes, the learning rate falling to zero over its last part.
+
+A run is a folder as of `loop`: `recipe.json`, `state.pt`, `log.jsonl` with the restored validation crops' PSNR. A
+run that exists goes on from its averaged weights, with a leg of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from .data import Crops, Picture, centre
+from .evaluate import crops_of
+from .journal import duration
+from .recipe import Recipe, build
+from .restorer import Config, Restorer, Spoilt, loss, spoil
+
+FALLING = 0.6  # share of the leg after which the learning rate has begun to fall, linearly
+BEST, LAST = 1.0, 0.02  # shares of the learning rate
+CHECKS = 10  # validations a leg
+CHECK_SEED = 7
+
+
+def config_of(recipe: Recipe) -> Config:
+    """The network that a recipe describes.  Raises ValueError."""
+    try:
+        return Config(recipe.task, **recipe.network)
+    except TypeError as error:
+        raise ValueError(f"recipe {recipe.name}: network: {error}") from None
+
+
+class Leg:
+    """A network in training."""
+
+    def __init__(self, recipe: Recipe, crops: Crops) -> None:
+        self.recipe, self.crops = recipe, crops
+        torch.manual_seed(recipe.seed)
+        if recipe.threads:
+            torch.set_num_threads(recipe.threads)
+        self.model = Restorer(config_of(recipe)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.averaged = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=recipe.learning_rate, weight_decay=1e-4)
+        self.step, self.seconds, self.skipped = 0, 0.0, 0
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from the averaged weights of `state()`."""
+        self.model.load_state_dict(state["averaged"])
+        self.averaged = {k: v.clone() for k, v in state["averaged"].items()}
+        self.step, self.seconds, self.skipped = state["step"], state["seconds"], state["skipped"]
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "recipe": asdict(self.recipe), "averaged": self.averaged, "step": self.step, "seconds": self.seconds,
+            "skipped": self.skipped,
+        }
+
+    def train_step(self, share: float) -> float:
+        """One step; share: of the leg that is over.  Returns the loss."""
+        r = self.recipe
+        rng = np.random.default_rng((r.seed, self.step))
+        rate = r.learning_rate * min(1.0, (self.step + 1) / max(1, r.warmup_steps))
+        rate *= max(LAST, BEST - max(0.0, share - FALLING) / (1 - FALLING))
+        given, wanted = spoil(r.task, self.crops.draw(rng), rng)
+        given = Spoilt(*(x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x for x in given))
+        with torch.autocast("cpu", torch.bfloat16, enabled=r.bfloat16):
+            restored = self.model(given).float()
+        value = loss(r.task, restored, wanted, given)
+        self.optimiser.zero_grad(set_to_none=True)
+        value.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), r.clip_norm)
+        self.step += 1
+        if not math.isfinite(value.item() + norm.item()):
+            self.skipped += 1
+            return math.nan
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.step()
+        keep = min(r.ema, (1 + self.step) / (10 + self.step))
+        weights = self.model.state_dict()
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.averaged.values()), [weights[k] for k in self.averaged], 1 - keep)
+        return value.item()
+
+    def averaged_model(self) -> Restorer:
+        """A copy with the averaged weights."""
+        model = Restorer(self.model.config)
+        model.load_state_dict(self.averaged)
+        return model.eval()
+
+
+@torch.no_grad()
+def checked(model: Restorer, pictures: list[Picture]) -> dict[str, float]:
+    """PSNR in dB of spoilt and of restored crops; of the holes alone for inpaint."""
+    before, after, count = 0.0, 0.0, 0.0
+    for number, picture in enumerate(pictures):
+        rng = np.random.default_rng((CHECK_SEED, number))
+        given, wanted = spoil(model.config.task, centre(picture[None]), rng)
+        shown = given.picture.expand_as(wanted) * (1 - given.mask)
+        where = given.mask if model.config.task == "inpaint" else torch.ones_like(given.mask)
+        before += float(((_clipped(shown) - wanted).square() * where).sum())
+        after += float(((_clipped(model(given)) - wanted).square() * where).sum())
+        count += float(3 * where.sum())
+    return {name: 10 * math.log10(255**2 / 64**2 / max(v / max(count, 1), 1e-9))
+            for name, v in (("before_db", before), ("psnr_db", after))}
+
+
+def _clipped(x: Tensor) -> Tensor:
+    return x.clamp(-2, 127 / 64)
+
+
+def save(leg: Leg, folder: Path) -> None:
+    """Write the state; an interrupted write leaves the old one."""
+    part = folder / "state.pt.part"
+    torch.save(leg.state(), part)
+    os.replace(part, folder / "state.pt")
+
+
+def load_model(state: dict[str, Any]) -> Restorer:
+    """The averaged weights of a run's state as a module."""
+    model = Restorer(config_of(build(state["recipe"])))
+    model.load_state_dict(state["averaged"])
+    return model.eval()
+
+
+def train(
+    leg: Leg, folder: Path, *, minutes: float, max_steps: int | None = None, val: list[Picture] | None = None,
+    progress: bool = True,
+) -> str:
+    """Train for so long.  Ctrl-C ends the leg early, and its state is kept.  Returns a line."""
+    folder.mkdir(parents=True, exist_ok=True)
+    check = crops_of(val, side=256) if val else []
+    begin, before, first, checks = time.monotonic(), leg.seconds, leg.step, 0
+    smooth, reason = math.nan, "time used up"
+    bar = tqdm(total=1.0, disable=None if progress else True, bar_format="{percentage:3.0f}%|{bar:20}| {postfix}")
+    try:
+        while True:
+            spent = time.monotonic() - begin
+            share = max(spent / max(60 * minutes, 1e-9), (leg.step - first) / (max_steps or math.inf))
+            if share >= 1:
+                break
+            value = leg.train_step(share)
+            smooth = value if math.isnan(smooth) else smooth if math.isnan(value) else 0.98 * smooth + 0.02 * value
+            leg.seconds = before + time.monotonic() - begin
+            bar.n = share
+            bar.postfix = f"step {leg.step:,}, loss {smooth:.4g}, {duration(spent / max(share, 1e-3) - spent)} left"
+            bar.update(0)
+            if check and share * CHECKS >= checks + 1:
+                checks += 1
+                _note(leg, folder, check, smooth)
+                save(leg, folder)
+    except KeyboardInterrupt:
+        reason = "stopped"
+    finally:
+        bar.close()
+        save(leg, folder)
+    if check:
+        _note(leg, folder, check, smooth)
+    return f"{folder}: {reason}: {leg.step - first:,} steps in {duration(leg.seconds - before)}, loss {smooth:.4g}"
+
+
+def _note(leg: Leg, folder: Path, check: list[Picture], smooth: float) -> None:
+    figures = {k: round(v, 3) for k, v in checked(leg.averaged_model(), check).items()}
+    line = {"step": leg.step, "hours": round(leg.seconds / 3600, 3), "loss": round(smooth, 5), **figures}
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(json.dumps(line) + "\n")
+    tqdm.write(f"step {leg.step:,}: {figures['before_db']:.2f} → {figures['psnr_db']:.2f} dB")
