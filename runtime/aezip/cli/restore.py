@@ -40,7 +40,7 @@ _OWN = {"sigma": "denoise", "grey": "colorize", "mask": "inpaint"}  # options of
 def restore(
     inputs: tuple[str, ...], output: str | None, recursive: bool, task: str, sigma: float | None, grey: bool,
     mask: str | None, kind: str | None, max_pixels: int, frame: int | None, to_8bit: bool, upright: bool, strip: bool,
-    **running: Any,
+    append_suffix: bool, **running: Any,
 ) -> None:
     """Take noise out of images, give grey ones colours, or fill holes in them.
 
@@ -62,7 +62,7 @@ def restore(
     if task == "inpaint" and mask is None:
         raise click.UsageError("the task inpaint needs --mask, an image that is white where pixels are missing")
     suffix = f".{kind or 'png'}" if output else f".{_DONE[task]}.{kind or 'png'}"
-    planned = plan(inputs, output, suffix, taken=READ_SUFFIXES, recursive=recursive)
+    planned = plan(inputs, output, suffix, taken=READ_SUFFIXES, recursive=recursive, append=append_suffix)
     if any(t.target == places.STANDARD for t in planned.tasks):
         kind = kind or "png"
     for each in planned.tasks:

@@ -6,5 +6,7 @@
     gaussian    the statistics under both
     profile     the profile ↔ its file
     heat        a map → a picture to look at
+    sampling    a model's prior, or two pictures → new pictures
+    vectorfile  vectors ↔ .npz
     jobs        the tasks as jobs of a batch
 """

@@ -1,0 +1,84 @@
+"""`aezip sample`: new images from a model."""
+
+from __future__ import annotations
+
+import os
+from itertools import islice
+
+import click
+
+from .. import images
+from ..errors import ImageError
+from ..files import check_output, finding_of
+from .messages import say
+from .options import debug_option
+
+_LARGEST = 2**26  # pixels of all pictures together
+
+
+def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
+    width, _, height = value.lower().replace("×", "x").partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise click.BadParameter(f"'{value}'; expected WIDTHxHEIGHT in pixels")
+    return int(width), int(height)
+
+
+@click.command()
+@click.option("-o", "--output", required=True, metavar="OUT", type=click.Path(readable=False),
+              help="Image for all of them in a grid, or a folder (existing, or ending in /) for one file each.")
+@click.option("-n", "--count", type=click.IntRange(min=1), default=16, show_default=True, help="How many.")
+@click.option("--size", default="256x256", show_default=True, callback=_size, metavar="WxH", help="Pixels of each.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same images.")
+@click.option("--spread", type=click.FloatRange(0, 10), default=1.0, show_default=True,
+              help="Standard deviation of the latents; less is calmer.")
+@click.option("--between", nargs=2, metavar="IMAGE IMAGE", type=click.Path(readable=False),
+              help="Images on the way from one to the other, in place of new ones.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
+@click.option("-m", "--model", default="vae", show_default=True, metavar="MODEL", help="Name or .aezm file.")
+@click.option("--provider", default="cpu", show_default=True, metavar="NAME", help="What runs the model.")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.")
+@debug_option
+def sample(
+    output: str, count: int, size: tuple[int, int], seed: int, spread: float, between: tuple[str, str] | None,
+    force: bool, model: str, provider: str, threads: int | None,
+) -> None:
+    """Draw new images from a variational autoencoder's prior, or walk from one image to another.
+
+    Walking works with every model that codes images.
+
+    \b
+    Examples:
+      aezip sample -o grid.png --seed 7
+      aezip sample -o new/ --count 100 --size 128x128
+      aezip sample -m photo --between dawn.jpg dusk.jpg --count 8 -o walk.png
+    """
+    from ..tasks import sampling
+    from ..tasks.vectors import Latents
+
+    folder = output.endswith(("/", os.sep)) or os.path.isdir(output)
+    names = [os.path.join(output, f"{n:04d}.png") for n in range(count)] if folder else [output]
+    kind = images.format_of(names[0])
+    if folder:
+        try:
+            os.makedirs(output, exist_ok=True)
+        except OSError as error:
+            finding = f"the folder cannot be made ({finding_of(error)})"
+            raise ImageError(finding, "a writable one", file=output) from None
+    for name in names:
+        check_output(name, force=force)
+    latents = Latents(model, provider, threads)
+    if between:
+        first, last = (images.read(name).pixels for name in between)
+        size = first.shape[1], first.shape[0]
+        source = sampling.between(latents, first, last, count)
+    else:
+        source = sampling.drawn(latents, size[1], size[0], seed, spread)
+    if not folder and count * size[0] * size[1] > _LARGEST:
+        raise ImageError(f"{count} × {size[0]}×{size[1]} pixels in one image", f"at most {_LARGEST}, or a folder")
+    made = islice(source, count)
+    if folder:
+        for name, pixels in zip(names, made, strict=True):
+            images.write(name, images.Picture(pixels), kind, force=force)
+    else:
+        images.write(output, images.Picture(sampling.grid(list(made))), kind, force=force)
+    say(f"{output}  {count} images of {size[0]}×{size[1]} pixels")

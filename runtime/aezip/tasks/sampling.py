@@ -1,0 +1,71 @@
+"""New pictures: latents from a model's prior, or from between those of two pictures, through its decoder.
+
+The prior of a variational autoencoder is the normal distribution of each latent for itself (Kingma and Welling 2014).
+Numbers are drawn by numpy's PCG64, so that a seed gives the same latents everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import tiles
+from ..errors import ImageError, ModelUnfit
+from .vectors import Latents
+
+Pixels = NDArray[np.uint8]  # [H, W, C]
+WITH_PRIOR = ("vae",)  # families whose latents are normal
+TOP = 32767  # of a latent in 1/16 of a step
+GAP, PAPER = 2, 255  # between the pictures of a grid
+
+
+def drawn(latents: Latents, height: int, width: int, seed: int, spread: float = 1.0) -> Iterator[Pixels]:
+    """Pictures from the prior, one after the other.  spread: standard deviation of the latents.  Raises ModelUnfit."""
+    about = latents.graphs.package.about
+    if about.description.get("family") not in WITH_PRIOR:
+        raise ModelUnfit(f"the model '{about.name}' has no prior to draw from", f"one of the family {WITH_PRIOR[0]}")
+    rng = np.random.default_rng(seed)
+    h, w = tiles.grid(height, width)
+    while True:
+        latent = spread * rng.standard_normal((h, w, len(latents.rung.gain)), np.float32)
+        yield decoded(latents, latent)[:height, :width]
+
+
+def between(latents: Latents, first: Pixels, last: Pixels, count: int) -> Iterator[Pixels]:
+    """So many pictures on the straight way from one's latents to the other's, both ends included.
+
+    Raises ImageError if their sizes differ.
+    """
+    if first.shape != last.shape:
+        found, wanted = ("×".join(map(str, (p.shape[1], p.shape[0], p.shape[2]))) for p in (last, first))
+        raise ImageError(f"{found} (width, height, channels)", f"those of the other picture, {wanted}")
+    height, width, channels = first.shape
+    h, w = (-(-n // tiles.STRIDE) * tiles.STRIDE for n in (height, width))
+    ends = [latents.of(np.pad(p, ((0, h - height), (0, w - width), (0, 0)), mode="edge")) for p in (first, last)]
+    for part in np.linspace(0, 1, count):
+        made = decoded(latents, (1 - part) * ends[0] + part * ends[1])[:height, :width]
+        if channels < made.shape[2]:
+            made = ((made.astype(np.uint16).sum(2, keepdims=True) + 1) // 3).astype(np.uint8)
+        yield made
+
+
+def decoded(latents: Latents, values: Any) -> Pixels:
+    """What the decoder makes of latents as `Latents.of` gives them.  [h, w, channels] → [16·h, 16·w, C]"""
+    steps = np.rint(16 * values * latents.rung.gain).clip(-TOP, TOP).astype(np.int16)
+    return latents.graphs.decoder(steps, latents.rung)
+
+
+def grid(pictures: list[Pixels]) -> Pixels:
+    """Pictures of one size in rows, as square as can be."""
+    across = max(1, round(float(np.sqrt(len(pictures)))))
+    across = -(-len(pictures) // max(1, len(pictures) // across))
+    down = -(-len(pictures) // across)
+    h, w, c = pictures[0].shape
+    out = np.full((down * (h + GAP) - GAP, across * (w + GAP) - GAP, c), PAPER, np.uint8)
+    for n, picture in enumerate(pictures):
+        top, left = n // across * (h + GAP), n % across * (w + GAP)
+        out[top : top + h, left : left + w] = picture
+    return out

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from aezip.cli import main
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, golden: Path, monkeypatch: pytest.MonkeyPatch, drawn) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AEZIP_MODELS", str(golden))
+    Image.fromarray(drawn(40, 50)).save("a.png")
+    os.mkdir("empty")
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(main, list(args), prog_name="aezip")
+
+
+def error_of(result: Result) -> str:
+    assert result.exit_code == 1, result.output
+    lines = [line for line in result.stderr.splitlines() if "files:" not in line]
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("aezip: error: ")
+    return lines[0].removeprefix("aezip: error: ")
+
+
+def pixels(name: str) -> np.ndarray:
+    with Image.open(name) as image:
+        return np.asarray(image)
+
+
+def test_denoise_says_the_noise() -> None:
+    result = run("restore", "-t", "denoise", "-m", "tiny-denoise", "a.png")
+    assert result.exit_code == 0, result.output
+    assert "a.png → a.denoised.png  σ " in result.stderr
+    assert pixels("a.denoised.png").shape == (40, 50, 3)
+    result = run("restore", "-t", "denoise", "-m", "tiny-denoise", "--sigma", "30", "a.png", "-o", "b.jpg",
+                 "--json-lines")
+    assert json.loads(result.stdout)["sigma"] == 30
+    assert pixels("b.jpg").shape == (40, 50, 3)
+
+
+def test_colorize_keeps_alpha_and_refuses_colours(drawn) -> None:
+    grey = drawn(20, 30, channels=1)[:, :, 0]
+    Image.fromarray(np.dstack((grey, grey // 2 + 1))).save("g.png")
+    assert run("restore", "-t", "colorize", "-m", "tiny-colorize", "g.png", "-o", "c.png").exit_code == 0
+    assert pixels("c.png").shape == (20, 30, 4)
+    np.testing.assert_array_equal(pixels("c.png")[:, :, 3], grey // 2 + 1)
+    base = ("restore", "-t", "colorize", "-m", "tiny-colorize")
+    assert "a.png: the picture has colours" in error_of(run(*base, "a.png"))
+    assert run(*base, "--grey", "a.png").exit_code == 0
+    assert pixels("a.colorized.png").shape == (40, 50, 3)
+
+
+def test_inpaint_takes_a_mask_or_a_folder_of_them() -> None:
+    mask = np.zeros((40, 50), np.uint8)
+    mask[5:20, 10:30] = 255
+    os.makedirs("masks")
+    os.makedirs("in")
+    for name in ("m.png", "masks/a.png"):
+        Image.fromarray(mask).save(name)
+    Image.open("a.png").save("in/a.png")
+    Image.open("a.png").save("in/b.png")
+    base = ("restore", "-t", "inpaint", "-m", "tiny-inpaint")
+    result = run(*base, "--mask", "m.png", "a.png")
+    assert result.exit_code == 0, result.output
+    assert "15.00 % filled" in result.stderr
+    np.testing.assert_array_equal(pixels("a.inpainted.png")[mask == 0], pixels("a.png")[mask == 0])
+    assert (pixels("a.inpainted.png")[mask > 0] != pixels("a.png")[mask > 0]).any()
+    result = run(*base, "--mask", "masks", "in", "-o", "out")
+    assert "in/b.png: there is no mask for this picture" in error_of(result)
+    np.testing.assert_array_equal(pixels("out/a.png"), pixels("a.inpainted.png"))
+    Image.fromarray(mask[:, :9]).save("small.png")
+    finding = error_of(run(*base, "--mask", "small.png", "a.png", "-f"))
+    assert finding == "a.png: the mask has 9×40 pixels; expected those of the picture, 50×40"
+    assert error_of(run(*base, "--mask", "a.png", "a.png", "-f")).startswith("a.png: the mask has colours")
+    assert error_of(run(*base, "--mask", "none.png", "a.png", "-f")).startswith("none.png: no such file")
+
+
+@pytest.mark.parametrize(("args", "code", "finding"), [
+    (("restore", "-t", "denoise", "-m", "tiny", "a.png"), 1, "the model 'tiny' cannot denoise; it codes pictures"),
+    (("restore", "-t", "denoise", "-m", "tiny-denoise", "empty"), 1, "empty: the folder holds no such file"),
+    (("restore", "-t", "denoise", "--mask", "a.png", "a.png"), 2, "--mask belongs to the task inpaint"),
+    (("restore", "-t", "inpaint", "a.png"), 2, "needs --mask"),
+    (("compress", "-m", "tiny-denoise", "a.png"), 1, "codes no pictures; it can denoise"),
+    (("anomaly", "fit", "empty", "-o", "p"), 1, "empty: the folder holds no such file"),
+    (("anomaly", "fit", "a.png", "-o", "p", "-m", "tiny"), 1, "1 normal pictures; expected at least 5"),
+    (("anomaly", "fit", "a.png", "-o", "p", "-m", "tiny-denoise"), 1, "has no latents"),
+    (("anomaly", "score", "a.png", "a.png"), 1, "a.png: not a whole anomaly profile"),
+    (("features", "empty", "-o", "v.npz", "-m", "tiny"), 1, "empty: the folder holds no such file"),
+    (("features", "a.png"), 2, "expected --output, --nearest, or both"),
+    (("features", "a.png", "--nearest", "none.png", "-m", "tiny"), 1, "none.png: no such file"),
+])
+def test_bad_input_gets_one_line(args: tuple[str, ...], code: int, finding: str) -> None:
+    result = run(*args)
+    assert result.exit_code == code, result.output
+    assert finding in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not {"p", "v.npz", "a.lat", "a.denoised.png"} & set(os.listdir())
+
+
+def test_anomalies_from_folder_to_table(drawn) -> None:
+    os.makedirs("good")
+    for n in range(6):
+        Image.fromarray(drawn(48, 64, seed=1)[:, :] // 2 + np.uint8(n)).save(f"good/{n}.png")
+    broken = drawn(48, 64, seed=1) // 2
+    broken[10:30, 20:40] = 255
+    os.makedirs("today")
+    Image.fromarray(broken).save("today/broken.png")
+    Image.fromarray(broken[:20]).save("today/small.png")
+    result = run("anomaly", "fit", "good", "-o", "p.profile", "-m", "tiny")
+    assert result.exit_code == 0, result.output
+    assert "6 pictures" in result.stderr
+    assert run("anomaly", "fit", "good", "-o", "p.profile", "-m", "tiny").exit_code == 1
+    result = run("anomaly", "score", "p.profile", "today/broken.png", "--heat", "map.png")
+    assert result.exit_code == 0, result.output
+    assert "anomalous  score" in result.stdout
+    assert pixels("map.png").shape == (48, 64, 3)
+    result = run("anomaly", "score", "p.profile", "today", "--csv")
+    assert result.exit_code == 1
+    rows = {row["file"]: row for row in csv.DictReader(io.StringIO(result.stdout))}
+    assert rows["today/broken.png"]["anomalous"] == "True"
+    assert "at least 32" in rows["today/small.png"]["error"]
+    found = json.loads(run("anomaly", "score", "p.profile", "today", "--json").stdout)
+    assert [row["status"] for row in found] == ["done", "failed"]
+    assert found[0]["score"] > found[0]["threshold"]
+
+
+def test_features_of_a_folder_and_the_nearest(drawn) -> None:
+    os.makedirs("many")
+    for n in range(4):
+        Image.fromarray(drawn(32, 48, seed=n)).save(f"many/{n}.png")
+    assert run("features", "many", "-o", "v.npz", "--full", "-m", "tiny").exit_code == 0
+    with np.load("v.npz") as file:
+        assert file["files"].tolist() == [f"many/{n}.png" for n in range(4)]
+        assert file["pooled"].shape == (4, 2 * file["latents_3"].shape[2])
+        assert file["latents_0"].shape[:2] == (2, 3)
+    for source in ("many", "v.npz"):
+        result = run("features", source, "--nearest", "many/2.png", "-k", "2", "--json", "-m", "tiny")
+        assert result.exit_code == 0, result.output
+        near = json.loads(result.stdout)
+        assert len(near) == 2
+        assert near[0] == {"file": "many/2.png", "distance": 0.0}
+    (Path("bad.npz")).write_bytes(b"PK nothing")
+    assert error_of(run("features", "bad.npz", "--nearest", "a.png", "-m", "tiny")).startswith("bad.npz: no vectors")

@@ -1,0 +1,285 @@
+"""What the tasks achieve, against simple peers: tables as text.
+
+    python tools/measure_tasks.py denoise colorize inpaint --pictures VAL [--model denoise=FILE.aezm …]
+    python tools/measure_tasks.py textures
+    python tools/measure_tasks.py domain --pictures VAL --normal TRAIN
+    python tools/measure_tasks.py features sample --pictures VAL [--model sample=FILE.aezm]
+
+Pictures are seen through middle crops of 384² pixels. Peers need opencv-python-headless (non-local means, Telea);
+the second domain is what scikit-image ships: microscopes, an eye's retina, stars, the moon, printed pages, grounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from aezip import images
+from aezip.metrics import psnr_db
+from aezip.tasks import anomaly, sampling
+from aezip.tasks.restoring import Restorer, grey_of
+from aezip.tasks.vectors import Latents, nearest, pooled
+
+Pixels = NDArray[np.uint8]
+SIDE, SIGMAS, HOLES, HOLE = 384, (15, 25, 50), 8, 32
+NLM_SHARES = (0.4, 0.6, 0.8)
+FITTED, NORMAL, BROKEN = 30, 20, 40  # textures of a kind
+CROP = 256
+SAMPLES, SAMPLE = 256, 128
+FOREIGN = ("ihc.png", "retina.jpg", "hubble_deep_field.jpg", "moon.png", "page.png", "text.png", "brick.png",
+           "grass.png", "gravel.png", "coins.png", "cell.png")
+
+
+def crops(folder: Path, side: int = SIDE) -> list[Pixels]:
+    """The middle of each picture."""
+    out = []
+    for file in sorted(folder.iterdir()):
+        p = images.read(file).pixels
+        if p.shape[2] == 3 and min(p.shape[:2]) >= side:
+            top, left = (p.shape[0] - side) // 2, (p.shape[1] - side) // 2
+            out.append(np.ascontiguousarray(p[top : top + side, left : left + side]))
+    return out
+
+
+def denoise(pictures: list[Pixels], model: str | None) -> Iterator[str]:
+    """PSNR of noisy pictures, and of what each method makes of them."""
+    import cv2
+
+    restorer = Restorer("denoise", model)
+    methods: dict[str, Callable[[Pixels, float], Pixels]] = {
+        "noisy": lambda p, _: p,
+        "median 3×3": lambda p, _: np.asarray(cv2.medianBlur(p, 3), np.uint8),
+        **{f"non-local means, {share:g} σ": partial(_nlm, share) for share in NLM_SHARES},
+        "aezip, σ given": lambda p, s: restorer.denoise(p, s)[0],
+        "aezip, σ estimated": lambda p, _: restorer.denoise(p)[0],
+    }
+    yield "PSNR in dB            " + "".join(f"{'σ ' + str(s):>9}" for s in SIGMAS)
+    noisy = {s: [spoilt(p, s, n) for n, p in enumerate(pictures)] for s in SIGMAS}
+    for name, method in methods.items():
+        means = [np.mean([psnr_db(p, method(q, s)) for p, q in zip(pictures, noisy[s], strict=True)]) for s in SIGMAS]
+        yield f"{name:<22}" + "".join(f"{m:9.2f}" for m in means)
+
+
+def _nlm(share: float, pixels: Pixels, sigma: float) -> Pixels:
+    """OpenCV's; h, its strength, as a share of σ."""
+    import cv2
+
+    return np.asarray(cv2.fastNlMeansDenoisingColored(pixels, None, share * sigma, share * sigma), np.uint8)
+
+
+def spoilt(pixels: Pixels, sigma: float, seed: int) -> Pixels:
+    """With white noise, as 8-bit samples."""
+    noise = np.random.default_rng((seed, int(sigma))).normal(0, sigma, pixels.shape)
+    return np.asarray(np.clip(np.rint(pixels + noise), 0, 255), np.uint8)
+
+
+def colorize(pictures: list[Pixels], model: str | None) -> Iterator[str]:
+    """Mean distance in the a/b plane of CIELAB, and its root mean square."""
+    restorer = Restorer("colorize", model)
+    wanted = [lab(p)[:, :, 1:] for p in pictures]
+    mean = np.mean([w.mean((0, 1)) for w in wanted], 0)
+    methods: dict[str, Callable[[Pixels, NDArray[np.float64]], NDArray[np.float64]]] = {
+        "grey copy": lambda _, w: np.zeros_like(w),
+        "mean chroma": lambda _, w: np.broadcast_to(mean, w.shape),
+        "aezip": lambda p, _: lab(restorer.colorize(grey_of(p)))[:, :, 1:],
+    }
+    yield "error in a, b       mean      rms   saturation"
+    for name, method in methods.items():
+        rows = []
+        for p, w in zip(pictures, wanted, strict=True):
+            made = method(p, w)
+            d = np.hypot(*np.moveaxis(made - w, 2, 0))
+            rows.append((d.mean(), np.sqrt((d**2).mean()), np.hypot(*np.moveaxis(made, 2, 0)).mean()))
+        a, b, c = np.mean(rows, 0)
+        yield f"{name:<15}{a:9.2f}{b:9.2f}{c:13.2f}"
+    colour = np.mean([np.hypot(*np.moveaxis(w, 2, 0)).mean() for w in wanted])
+    yield f"{'originals':<15}{0:9.2f}{0:9.2f}{colour:13.2f}"
+
+
+def lab(pixels: Pixels) -> NDArray[np.float64]:
+    """sRGB → CIELAB (D65).  [H, W, 3]"""
+    x = pixels / 255
+    x = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
+    xyz = x @ np.array([[0.4124564, 0.2126729, 0.0193339], [0.3575761, 0.7151522, 0.1191920],
+                        [0.1804375, 0.0721750, 0.9503041]])
+    t = xyz / np.array([0.95047, 1.0, 1.08883])
+    f = np.where(t > (6 / 29) ** 3, np.cbrt(t), t / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.stack((116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])), 2)
+
+
+def inpaint(pictures: list[Pixels], model: str | None) -> Iterator[str]:
+    """PSNR within random holes of 32² pixels."""
+    import cv2
+
+    restorer = Restorer("inpaint", model)
+    methods: dict[str, Callable[[Pixels, NDArray[np.bool_]], Pixels]] = {
+        "mean colour": lambda p, m: np.where(m[..., None], p[~m].mean(0).astype(np.uint8), p),
+        "Telea": lambda p, m: np.asarray(cv2.inpaint(p, m.astype(np.uint8), 3, cv2.INPAINT_TELEA), np.uint8),
+        "aezip": restorer.inpaint,
+    }
+    holes = []
+    for n in range(len(pictures)):
+        mask = np.zeros((SIDE, SIDE), bool)
+        for top, left in np.random.default_rng(n).integers(0, SIDE - HOLE, (HOLES, 2)):
+            mask[top : top + HOLE, left : left + HOLE] = True
+        holes.append(mask)
+    yield "PSNR in the holes, dB"
+    for name, method in methods.items():
+        shown = [np.where(m[..., None], np.uint8(0), p) for p, m in zip(pictures, holes, strict=True)]
+        made = [method(s, m) for s, m in zip(shown, holes, strict=True)]
+        if name == "aezip":
+            assert all((a[~m] == p[~m]).all() for a, m, p in zip(made, holes, pictures, strict=True))
+        found = [psnr_db(p[m], a[m]) for p, a, m in zip(pictures, made, holes, strict=True)]
+        yield f"{name:<15}{np.mean(found):9.2f}"
+
+
+def textures(model: str | None) -> Iterator[str]:
+    """AUROC of defects planted in textures drawn by code; a profile for each kind."""
+    from textures import DEFECTS, KINDS, broken, drawn
+
+    latents = Latents(model or "photo")
+    yield "AUROC      all  " + "".join(f"{d:>9}" for d in DEFECTS) + "   alarms at 1 %, found"
+    every = []
+    for number, kind in enumerate(KINDS):
+        rng = np.random.default_rng(number)
+        fit = anomaly.Fit(latents)
+        for _ in range(FITTED):
+            fit.add(lambda kind=kind, rng=rng: drawn(kind, rng))  # type: ignore[misc]
+        profile = fit.profile()
+
+        def scored(pixels: Pixels, profile: anomaly.Profile = profile) -> float:
+            return anomaly.score(profile, anomaly.seen(latents, pixels)).value
+
+        normal = [scored(drawn(kind, rng)) for _ in range(NORMAL)]
+        found = [scored(broken(drawn(kind, rng), DEFECTS[n % len(DEFECTS)], rng)) for n in range(BROKEN)]
+        each = [auroc(normal, found[n :: len(DEFECTS)]) for n in range(len(DEFECTS))]
+        every.append(auroc(normal, found))
+        limit = profile.threshold(0.01)
+        alarms, hits = (np.mean([s > limit for s in part]) for part in (normal, found))
+        yield f"{kind:<8}{every[-1]:8.3f}" + "".join(f"{a:9.3f}" for a in each) + f"{alarms:12.2f}{hits:8.2f}"
+    yield f"{'mean':<8}{np.mean(every):8.3f}"
+
+
+def domain(pictures: Path, normal: Path, model: str | None) -> Iterator[str]:
+    """AUROC of pictures of other kinds, by a profile of photographs."""
+    import skimage
+
+    latents, rng = Latents(model or "photo"), np.random.default_rng(1)
+    fit = anomaly.Fit(latents)
+    for file in sorted(normal.iterdir())[::4]:
+        p = _rgb(images.read(file).pixels)
+        if min(p.shape[:2]) >= CROP:
+            fit.add(lambda p=p: _crop(p, rng))  # type: ignore[misc]
+    profile = fit.profile()
+
+    def scored(p: Pixels) -> list[float]:
+        return [anomaly.score(profile, anomaly.seen(latents, _crop(p, rng))).value for _ in range(2)]
+
+    usual = [s for file in sorted(pictures.iterdir()) for s in scored(_rgb(images.read(file).pixels))]
+    yield f"profile of {profile.pictures} crops; {len(usual)} normal ones; AUROC"
+    foreign = []
+    for name in FOREIGN:
+        with Image.open(Path(skimage.__path__[0]) / "data" / name) as image:
+            found = [s for _ in range(3) for s in scored(np.asarray(image.convert("RGB")))]
+        foreign += found
+        yield f"{name:<24}{auroc(usual, found):7.3f}"
+    yield f"{'all':<24}{auroc(usual, foreign):7.3f}"
+
+
+def _rgb(p: Pixels) -> Pixels:
+    return p if p.shape[2] == 3 else p.repeat(3, 2)
+
+
+def _crop(p: Pixels, rng: np.random.Generator, side: int = CROP) -> Pixels:
+    h, w = (min(side, n) for n in p.shape[:2])
+    top, left = rng.integers(p.shape[0] - h + 1), rng.integers(p.shape[1] - w + 1)
+    return np.ascontiguousarray(p[top : top + h, left : left + w])
+
+
+def features(pictures: Path, model: str | None) -> Iterator[str]:
+    """How often the nearest of all other halves of pictures is the same picture's other half."""
+    latents, halves = Latents(model or "photo"), []
+    for p in crops(pictures, CROP):
+        halves += [pooled(latents.of(p[:, : CROP // 2])), pooled(latents.of(p[:, CROP // 2 :]))]
+    table = np.stack(halves)
+    hits = sum(nearest(table[i], table, 2)[1][0] == i ^ 1 for i in range(len(table)))
+    shares = (f"{100 * share:.0f} %" for share in (hits / len(table), 1 / len(table)))
+    yield "nearest of {} is the other half: {}, by chance {}".format(len(table) - 1, *shares)
+
+
+def sample(pictures: Path, model: str | None) -> Iterator[str]:
+    """Statistics of SAMPLES pictures from the prior, and of as many crops of photographs of the same size."""
+    made = list(islice(sampling.drawn(Latents(model or "vae"), SAMPLE, SAMPLE, 1), SAMPLES))
+    rng = np.random.default_rng(1)
+    files = [_rgb(images.read(file).pixels) for file in sorted(pictures.iterdir())]
+    seen = [_crop(files[n % len(files)], rng, SAMPLE) for n in range(SAMPLES)]
+    yield "             mean R, G, B           variance R, G, B          slope   distances: 5 %, half, 95 %"
+    for name, group in (("samples", made), ("photographs", seen)):
+        x = np.stack(group).astype(np.float32)
+        small = x.reshape(len(x), 16, SAMPLE // 16, 16, SAMPLE // 16, 3).mean((2, 4)).reshape(len(x), -1)
+        square = (small**2).sum(1)
+        apart = np.sqrt(np.maximum(square[:, None] + square - 2 * small @ small.T, 0) / small.shape[1])
+        apart = apart[np.triu_indices(len(x), 1)]
+        means, variances = x.mean((0, 1, 2)), x.var((1, 2)).mean(0)
+        numbers = "".join(f"{v:8.1f}" for v in means) + " " + "".join(f"{v:8.0f}" for v in variances)
+        yield f"{name:<12}{numbers}{slope(x):9.2f}   " + "".join(
+            f"{v:8.1f}" for v in np.quantile(apart, [0.05, 0.5, 0.95])
+        )
+    yield "distances: root mean square difference of pairs seen as 16×16 pixels; near 0 would be mode collapse"
+
+
+def slope(x: NDArray[np.float32]) -> float:
+    """Of the logarithm of the mean power spectrum against that of the frequency, from 1/64 to 1/4 a pixel."""
+    grey = x.mean(3)
+    power = (np.abs(np.fft.rfft2(grey - grey.mean((1, 2), keepdims=True))) ** 2).mean(0)
+    far = np.hypot(np.fft.fftfreq(x.shape[1])[:, None], np.fft.rfftfreq(x.shape[2])[None])
+    inside = (far >= 1 / 64) & (far <= 1 / 4)
+    return float(np.polyfit(np.log(far[inside]), np.log(power[inside] + 1e-9), 1)[0])
+
+
+def auroc(normal: list[float], other: list[float]) -> float:
+    """The share of pairs in which the other scores higher."""
+    a, b = np.array(normal)[None], np.array(other)[:, None]
+    return float((b > a).mean() + (b == a).mean() / 2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="+",
+                        choices=("denoise", "colorize", "inpaint", "textures", "domain", "features", "sample"))
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--normal", type=Path, help="of domain: what the profile is fitted on")
+    parser.add_argument("--limit", type=int, help="so many pictures only")
+    parser.add_argument("--model", action="append", default=[], metavar="WHAT=MODEL")
+    given = parser.parse_args()
+    models: dict[str, Any] = dict(m.split("=", 1) for m in given.model)
+    restoring = {"denoise": denoise, "colorize": colorize, "inpaint": inpaint}
+    if given.pictures is None and given.what != ["textures"]:
+        parser.error("expected --pictures FOLDER")
+    for what in given.what:
+        print(f"== {what}", flush=True)
+        model = models.get(what)
+        if what in restoring:
+            lines = restoring[what](crops(given.pictures)[: given.limit], model)
+        elif what == "textures":
+            lines = textures(model)
+        elif what == "domain":
+            lines = domain(given.pictures, given.normal or parser.error("expected --normal FOLDER"), model)
+        elif what == "sample":
+            lines = sample(given.pictures, model)
+        else:
+            lines = features(given.pictures, model)
+        for line in lines:
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
