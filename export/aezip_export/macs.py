@@ -53,6 +53,10 @@ def _of(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> int:
 def main(name: str) -> None:
     """Print a table for a model's name or path."""
     package = Package(find(name))
+    if package.about.task:
+        count = macs(package.member(f"{package.about.task}.onnx")) / (HEIGHT * WIDTH)
+        print(f"{package.about.task}: {count:,.1f} multiply-accumulates per pixel, {WIDTH}×{HEIGHT} picture")
+        return
     each = {g: macs(package.member(f"{g}.onnx")) / (HEIGHT * WIDTH) for g in dict.fromkeys((*ENCODING, *DECODING))}
     print(f"multiply-accumulates per pixel, {WIDTH}×{HEIGHT} picture")
     for graph, count in each.items():

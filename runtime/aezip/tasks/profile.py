@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelUnfit, ProfileDamaged
-from ..files import read_bytes
+from ..files import finding_of, read_bytes
 from ..model import UNREADABLE
 from .anomaly import Profile, Scale
 from .gaussian import Gaussian
@@ -75,16 +75,24 @@ def unpack(data: bytes) -> Profile:
     raise ProfileDamaged(f"version {version} of anomaly profiles", f"{VERSION}; update aezip, or fit again")
 
 
-@lru_cache(maxsize=4)
 def read(path: str) -> Profile:
-    """The profile of a file.  Raises ProfileDamaged, which names it."""
+    """The profile of a file; one that was read and has not changed is not read again.  Raises ProfileDamaged."""
     try:
-        if os.path.isfile(path) and os.path.getsize(path) > MAX_BYTES:
-            raise ProfileDamaged("too large for an anomaly profile", "a file written by aezip anomaly fit")
-        return unpack(read_bytes(path, ProfileDamaged))
+        facts = os.stat(path)
+    except (OSError, ValueError) as error:
+        raise ProfileDamaged(finding_of(error), "a file written by aezip anomaly fit", file=path) from None
+    try:
+        return _read(os.path.abspath(path), facts.st_mtime_ns, facts.st_size)
     except ProfileDamaged as error:
         error.file = path
         raise
+
+
+@lru_cache(maxsize=4)
+def _read(path: str, _: int, size: int) -> Profile:
+    if size > MAX_BYTES:
+        raise ProfileDamaged("too large for an anomaly profile", "a file written by aezip anomaly fit")
+    return unpack(read_bytes(path, ProfileDamaged))
 
 
 def check_model(profile: Profile, latents: Latents) -> None:
