@@ -28,7 +28,7 @@ def run(*args: str) -> Result:
 
 def error_of(result: Result) -> str:
     assert result.exit_code == 1, result.output
-    lines = [line for line in result.stderr.splitlines() if "files:" not in line]
+    lines = [line for line in result.stderr.splitlines() if "files:" not in line and " → " not in line]
     assert len(lines) == 1, lines
     assert lines[0].startswith("aezip: error: ")
     return lines[0].removeprefix("aezip: error: ")

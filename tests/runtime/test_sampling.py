@@ -58,7 +58,7 @@ def test_what_cannot_be_drawn_is_told(tiny: str, drawn) -> None:
 
 
 def test_grids_are_nearly_square() -> None:
-    for count, down, across in ((1, 1, 1), (4, 2, 2), (5, 2, 3), (16, 4, 4), (2, 1, 2)):
+    for count, down, across in ((1, 1, 1), (4, 2, 2), (5, 2, 3), (16, 4, 4), (2, 1, 2), (7, 3, 3)):
         made = sampling.grid([np.zeros((10, 8, 3), np.uint8)] * count)
         assert made.shape == (down * 12 - 2, across * 10 - 2, 3)
 
@@ -71,15 +71,19 @@ def test_the_command_writes_a_grid_or_files(vae: str, tmp_path: Path, monkeypatc
         assert "Traceback" not in result.output
         return result.exit_code
 
+    def size(name: str) -> tuple[int, int]:
+        with Image.open(name) as image:
+            return image.size
+
     assert run("-o", "grid.png", "-n", "4") == 0
-    assert Image.open("grid.png").size == (66, 34)
+    assert size("grid.png") == (66, 34)
     assert run("-o", "grid.png") == 1
     assert run("-o", "new/", "-n", "3") == 0
     assert sorted(p.name for p in Path("new").iterdir()) == ["0000.png", "0001.png", "0002.png"]
     for n in (1, 2):
         Image.fromarray(drawn(20, 30, seed=n)).save(f"{n}.png")
     assert run("--between", "1.png", "2.png", "-n", "3", "-o", "way.png") == 0
-    assert Image.open("way.png").size == (94, 20)
+    assert size("way.png") == (62, 42)
     assert run("--between", "1.png", "none.png", "-o", "other.png") == 1
     assert run("-o", "other.png", "--size", "9") == 2
     assert not Path("other.png").exists()

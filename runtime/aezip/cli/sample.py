@@ -17,10 +17,10 @@ _LARGEST = 2**26  # pixels of all pictures together
 
 
 def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
-    width, _, height = value.lower().replace("×", "x").partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+    sides = value.lower().replace("×", "x").split("x")
+    if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
         raise click.BadParameter(f"'{value}'; expected WIDTHxHEIGHT in pixels")
-    return int(width), int(height)
+    return int(sides[0]), int(sides[1])
 
 
 @click.command()

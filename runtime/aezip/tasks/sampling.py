@@ -6,6 +6,7 @@ Numbers are drawn by numpy's PCG64, so that a seed gives the same latents everyw
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,8 +61,7 @@ def decoded(latents: Latents, values: Any) -> Pixels:
 
 def grid(pictures: list[Pixels]) -> Pixels:
     """Pictures of one size in rows, as square as can be."""
-    across = max(1, round(float(np.sqrt(len(pictures)))))
-    across = -(-len(pictures) // max(1, len(pictures) // across))
+    across = math.ceil(math.sqrt(len(pictures)))
     down = -(-len(pictures) // across)
     h, w, c = pictures[0].shape
     out = np.full((down * (h + GAP) - GAP, across * (w + GAP) - GAP, c), PAPER, np.uint8)
