@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from aezip import onnxfile
 from aezip.errors import PackageDamaged
+from aezip.model import TASKS, find
 
 
 def field(number: int, value: int | bytes | str) -> bytes:
@@ -48,13 +50,12 @@ def node(operator: str, *extra: bytes) -> bytes:
     return field(1, field(4, operator) + b"".join(extra))
 
 
-@pytest.mark.parametrize("package", ["tiny", "photo"])
-def test_the_graphs_of_real_packages_pass(package: str, request: pytest.FixtureRequest) -> None:
-    from aezip.model import find
-
-    path = request.getfixturevalue("tiny") if package == "tiny" else find("photo").path
-    with zipfile.ZipFile(path) as members:
-        for role in onnxfile.SIGNATURES:
+@pytest.mark.parametrize("package", ["tiny", "photo", *TASKS])
+def test_the_graphs_of_real_packages_pass(package: str, tiny: str, golden: Path) -> None:
+    paths = {"tiny": tiny, "photo": find("photo").path}
+    roles = (package,) if package in TASKS else [r for r in onnxfile.SIGNATURES if r not in TASKS]
+    with zipfile.ZipFile(paths.get(package, golden / f"tiny-{package}.aezm")) as members:
+        for role in roles:
             onnxfile.check(role, members.read(f"{role}.onnx"))
 
 
