@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from . import alpha, container, latents, model, tiles, trace
 from .container import CELL, DEFAULT_MAX_PIXELS, Header, Lat, Section
-from .errors import ImageError, LimitExceeded, ModelUnfit, UsageError
+from .errors import ImageError, LimitExceeded, UsageError
 from .graphs import STRIDE, Graphs, check_settings
 from .ladder import Rung, rung
 from .model import Package
@@ -188,7 +188,4 @@ def check_quality(quality: float) -> int:
 
 @lru_cache(maxsize=8)
 def _package(name: str) -> model.Package:
-    about = model.find(name)
-    if about.task:
-        raise ModelUnfit(f"the model '{about.name}' codes no pictures; it can {about.task}", "one that does")
-    return model.Package(about)
+    return model.find_codec(name)

@@ -143,7 +143,7 @@ _KINDS = {"tensor(uint8)": np.uint8, "tensor(int16)": np.int16, "tensor(float)":
 def _open(name: str, half: str, size: Size | None, threads: int | None) -> Graphs:
     """The graphs of a package that has this half, with all but the graphs read and checked."""
     check_settings("cpu", threads)
-    package = Package(model.find(name))
+    package = model.find_codec(name)
     package.require(half)
     package.tables.check()
     package.ladder.check()

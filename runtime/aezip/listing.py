@@ -85,12 +85,14 @@ def model_lines(model: Installed) -> list[str]:
     """The same and more as lines to read."""
     about = model.description
     training = about.get("training")
+    does = {"encoder": "encodes only", "decoder": "decodes only", "denoise": "takes noise out of pictures",
+            "colorize": "gives grey pictures colours", "inpaint": "fills holes in pictures"}
     rows = [
         ("summary", model.summary),
         ("path", str(model.path)),
         ("size", f"{model.size:,} B"),
         ("fingerprint", model.fingerprint.hex()),
-        ("does", {"encoder": "encodes only", "decoder": "decodes only"}.get(model.half or "", "encodes and decodes")),
+        ("does", does.get(model.task or model.half or "", "encodes and decodes")),
         ("family", about.get("family")),
         ("training", ", ".join(f"{k} {v}" for k, v in training.items()) if isinstance(training, dict) else None),
         ("licence", about.get("licence")),

@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import HalfPackage, ModelNotFound, PackageDamaged, UnknownFingerprint
+from .errors import HalfPackage, ModelNotFound, ModelUnfit, PackageDamaged, UnknownFingerprint
 
 if TYPE_CHECKING:
     from .ladder import Ladder
@@ -299,6 +299,14 @@ class Package:
             error.file = str(self.about.path)
             raise
         return value
+
+
+def find_codec(model: str) -> Package:
+    """The package of a name or a path that codes pictures.  Raises ModelNotFound, ModelUnfit, PackageDamaged."""
+    about = find(model)
+    if about.task:
+        raise ModelUnfit(f"the model '{about.name}' codes no pictures; it can {about.task}", "one that does")
+    return Package(about)
 
 
 def _member(package: zipfile.ZipFile, name: str, path: Path) -> bytes:

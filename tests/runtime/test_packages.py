@@ -56,6 +56,18 @@ def test_what_a_half_encodes_the_other_decodes(tiny: str, halves: dict[str, str]
         packages.check(about)
 
 
+def test_models_that_restore_are_installed_and_have_no_halves(golden: Path, tmp_path: Path, drawn) -> None:
+    path = golden / "tiny-denoise.aezm"
+    assert run("models", "install", str(path)).exit_code == 0
+    assert "takes noise out" in run("models", "show", "tiny-denoise").stdout
+    Image.fromarray(drawn(20, 30)).save(tmp_path / "a.png")
+    assert run("restore", "--task", "denoise", "-m", "tiny-denoise", str(tmp_path / "a.png")).exit_code == 0
+    half = tmp_path / "half.aezm"
+    line = error_of(run("models", "split", "tiny-denoise", "--encoder-only", "-o", str(half)))
+    assert "codes no pictures; it can denoise" in line
+    assert not half.exists()
+
+
 def test_a_half_says_what_it_cannot_do(halves: dict[str, str], drawn, tmp_path: Path) -> None:
     pixels = drawn(20, 30)
     data = Codec(halves["encoder"]).encode(pixels)

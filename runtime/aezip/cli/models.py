@@ -105,14 +105,14 @@ def split(model: str, half: str | None, output: Path, force: bool) -> None:
       aezip models split photo --encoder-only -o camera.aezm
       aezip models split mine.aezm --decoder-only -o screen.aezm
     """
-    from ..model import SUFFIX, Package, find
+    from ..model import SUFFIX, find_codec
     from ..packages import split as half_of
 
     if half is None:
         raise click.UsageError("expected --encoder-only or --decoder-only")
     if output.suffix != SUFFIX:
         raise click.UsageError(f"'{output}'; expected a name that ends in {SUFFIX}")
-    package = Package(find(model))
+    package = find_codec(model)
     data = half_of(package, half)
     atomic_write(output, data, force=force)
     say(f"{package.about.path} → {output}  {package.about.size:,} → {len(data):,} B")
