@@ -96,6 +96,10 @@ def codec_stub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type
     CodecStub.made, CodecStub.qualities, CodecStub.failure = (), (), None
 
 
+for command in COMMANDS:  # load them all before the stubs take the place of what they import
+    main.get_command(click.Context(main), command)
+
+
 def run(*args: str) -> Result:
     return CliRunner().invoke(main, list(args), prog_name="aezip")
 

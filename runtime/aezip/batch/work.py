@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from ..errors import FormatError, ImageError, OutputError, OutputExists
-from ..errors import AezipError, OutputError, OutputExists
+from ..errors import OutputError, OutputExists
 from ..files import check_output, finding_of
 from ..listing import facts_of
 from ..wording import line_of

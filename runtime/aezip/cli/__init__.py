@@ -20,12 +20,16 @@ from .options import debug_option
 
 # Each command, its module, and what the list of commands says of it: the first line of its own help.
 COMMANDS = {
+    "anomaly": ("anomaly", "Tell pictures that are not like the normal ones, and show where."),
     "bench": ("bench", "Compare the model with classic codecs on the pictures of FOLDER."),
     "compress": ("compress", "Compress images to .lat files."),
     "decompress": ("decompress", "Decompress .lat files to images."),
     "doctor": ("doctor", "Check this installation: coder, providers, exactness."),
+    "features": ("features", "Vectors of pictures from a model's latents."),
     "info": ("info", "Show what is in .lat files."),
     "models": ("models", "List the installed models; install others."),
+    "restore": ("restore", "Take noise out of images, give grey ones colours, or fill holes in them."),
+    "sample": ("sample", "Draw new images from a variational autoencoder's prior, or walk between two."),
     "verify": ("verify", "Check .lat files: checksums, structure, and every symbol of the streams."),
     "view": ("view", "Show a .lat file in the browser, decoded there."),
 }

@@ -42,7 +42,7 @@ def sample(
     output: str, count: int, size: tuple[int, int], seed: int, spread: float, between: tuple[str, str] | None,
     force: bool, model: str, provider: str, threads: int | None,
 ) -> None:
-    """Draw new images from a variational autoencoder's prior, or walk from one image to another.
+    """Draw new images from a variational autoencoder's prior, or walk between two.
 
     Walking works with every model that codes images.
 
