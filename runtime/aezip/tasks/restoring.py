@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .. import tiles
 from ..errors import ImageError, ModelUnfit, PackageDamaged
-from ..graphs import check_settings, open_session
+from ..graphs import STRIDE, check_settings, open_session
 from ..model import Package, find
 from . import holes, noise
 
@@ -99,7 +99,7 @@ class Restorer:
             around = [tiles.grown(part, margin, size) for part, size in zip(area, sizes, strict=True)]
             seen = {name: _window(plane, around)[None] for name, plane in planes.items()}
             image = self.run({**seen, **scalars})
-            top, left = (tiles.STRIDE * (a.start - b.start) for a, b in zip(area, around, strict=True))
+            top, left = (STRIDE * (a.start - b.start) for a, b in zip(area, around, strict=True))
             rows, columns = (part.stop - part.start for part in inner)
             out[inner] = image[top : top + rows, left : left + columns]
         return out
@@ -149,16 +149,16 @@ def _like(restored: Pixels, pixels: Pixels) -> Pixels:
 
 
 def _pixels(part: slice, size: int) -> slice:
-    return slice(tiles.STRIDE * part.start, min(tiles.STRIDE * part.stop, size))
+    return slice(STRIDE * part.start, min(STRIDE * part.stop, size))
 
 
 def _window(plane: Pixels, around: list[slice]) -> Pixels:
     """An area of cells; beyond the picture its last row and column."""
     rows, columns = around
     part = plane[
-        tiles.STRIDE * rows.start : tiles.STRIDE * rows.stop, tiles.STRIDE * columns.start : tiles.STRIDE * columns.stop
+        STRIDE * rows.start : STRIDE * rows.stop, STRIDE * columns.start : STRIDE * columns.stop
     ]
-    missing = [tiles.STRIDE * (s.stop - s.start) - n for s, n in zip(around, part.shape, strict=False)]
+    missing = [STRIDE * (s.stop - s.start) - n for s, n in zip(around, part.shape, strict=False)]
     if any(missing):
         part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
     return np.ascontiguousarray(part)

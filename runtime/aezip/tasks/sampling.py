@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .. import tiles
 from ..errors import ImageError, ModelUnfit
+from ..graphs import STRIDE
 from .vectors import Latents
 
 Pixels = NDArray[np.uint8]  # [H, W, C]
@@ -44,7 +45,7 @@ def between(latents: Latents, first: Pixels, last: Pixels, count: int) -> Iterat
         found, wanted = ("×".join(map(str, (p.shape[1], p.shape[0], p.shape[2]))) for p in (last, first))
         raise ImageError(f"{found} (width, height, channels)", f"those of the other picture, {wanted}")
     height, width, channels = first.shape
-    h, w = (-(-n // tiles.STRIDE) * tiles.STRIDE for n in (height, width))
+    h, w = (-(-n // STRIDE) * STRIDE for n in (height, width))
     ends = [latents.of(np.pad(p, ((0, h - height), (0, w - width), (0, 0)), mode="edge")) for p in (first, last)]
     for part in np.linspace(0, 1, count):
         made = decoded(latents, (1 - part) * ends[0] + part * ends[1])[:height, :width]
