@@ -34,8 +34,8 @@ class Recorder(Graphs):
         self.inputs: list[dict[str, Any]] = []
         self.outputs: list[Any] = []
 
-    def _run(self, name: str, inputs: dict[str, Any], outputs: Any) -> list[Any]:
-        out = super()._run(name, inputs, outputs)
+    def _run(self, name: str, inputs: dict[str, Any], shapes: Any) -> list[Any]:
+        out = super()._run(name, inputs, shapes)
         self.inputs.append({k: np.copy(v) for k, v in inputs.items()})
         self.outputs.append(out)
         return out
@@ -61,13 +61,13 @@ def _tile(package: model.Package, stream: bytes, h: int, w: int, step: Rung, set
     latent = latents.decode(graphs, stream, h, w, step)
     (prior_in, context_in), ((mean, index, *_), (more_mean, more_index)) = graphs.inputs, graphs.outputs
     found = {
-        "hyper": prior_in["hyper"][0], "prior.mean": mean[0], "prior.index": index[0],
-        "known": context_in["known"][0], "context.mean": more_mean[0], "context.index": more_index[0],
+        "hyper": prior_in["hyper"][0], "prior.mean": mean, "prior.index": index,
+        "known": context_in["known"][0], "context.mean": more_mean, "context.index": more_index,
         "latent": latent,
     }
     # the same symbols as the entropy coder alone sees them
     first = latents.checkerboard(h, w)
-    halves = (first, mean[0, :h, :w], index[0, :h, :w]), (~first, more_mean[0], more_index[0])
+    halves = (first, mean[:h, :w], index[:h, :w]), (~first, more_mean, more_index)
     tables = [latents.hyper_index(prior_in["hyper"].shape[1:], step)]
     for where, _, table in halves:
         tables.append(table[where][table[where] > package.skip])
