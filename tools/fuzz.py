@@ -181,7 +181,7 @@ class Targets:
         rung(model.Package(about).ladder, rng.randrange(1001))
         if rng.random() < 0.5:
             self.stage = "run"
-            codec._package.cache_clear()  # another package under the same name
+            codec._read.cache_clear()  # another package under the same name
             mutated = Codec(str(self._path), threads=1)
             mutated.decode(self.corpus.written_by(rng, about.fingerprint), MAX_PIXELS)
             self.stage = "run encoder"

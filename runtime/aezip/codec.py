@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -186,6 +187,12 @@ def check_quality(quality: float) -> int:
     return round(quality * 10)
 
 
-@lru_cache(maxsize=8)
 def _package(name: str) -> model.Package:
-    return model.find_codec(name)
+    path = model.find(name).path
+    seen = os.stat(path)
+    return _read(os.fspath(path), seen.st_mtime_ns, seen.st_size)
+
+
+@lru_cache(maxsize=8)
+def _read(path: str, mtime_ns: int, size: int) -> model.Package:  # a file that was replaced is read again
+    return model.find_codec(path)
