@@ -99,7 +99,7 @@ class Graphs:
         except Exception as error:  # onnxruntime's own classes are not public
             if "alloc" in str(error).lower():
                 raise MemoryError from error
-            finding = f"onnxruntime cannot run {name}.onnx ({(str(error).splitlines() or ['?'])[0]})"
+            finding = f"onnxruntime cannot run {name}.onnx ({_first_line(error)})"
             raise PackageDamaged(finding, "the graph of such a model", file=str(self.package.about.path)) from error
         for (output, shape), found in zip(shapes.items(), outputs, strict=True):
             wanted = 1, *shape
@@ -113,6 +113,11 @@ class Graphs:
             provider = self.provider if name in ("encoder", "hyper", "decoder") else "cpu"
             self._sessions[name] = open_session(self.package, name, provider, self.threads, self.optimisation)
         return self._sessions[name]
+
+
+def _first_line(error: Exception) -> str:
+    """What onnxruntime says, which may be nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def check_settings(provider: str, threads: int | None) -> None:
@@ -165,5 +170,5 @@ def open_session(
     try:
         return ort.InferenceSession(data, options, providers=providers)
     except Exception as error:  # onnxruntime's own classes are not public
-        finding = f"onnxruntime cannot open {name}.onnx ({str(error).splitlines()[0]})"
+        finding = f"onnxruntime cannot open {name}.onnx ({_first_line(error)})"
         raise PackageDamaged(finding, "a graph it supports", file=str(package.about.path)) from error

@@ -174,3 +174,12 @@ def test_graphs_that_give_other_shapes_are_damage(tiny: str, drawn, monkeypatch:
     with pytest.raises(PackageDamaged, match=rf"{name}\.onnx gives .*; expected 1×"):
         codec.encode(drawn(64, 64))
         codec.decode(data)
+
+
+def test_an_engine_that_says_nothing(tiny: str, drawn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", fail)
+    with pytest.raises(PackageDamaged, match=r"onnxruntime cannot open \w+\.onnx \(RuntimeError\)"):
+        Codec(tiny).encode(drawn(64, 64))
