@@ -171,3 +171,14 @@ def test_the_nearest_are_the_most_alike(latents: Latents, drawn) -> None:
     assert {i for i, _ in found[:2]} == {0, 1}
     assert vectors.nearest(table[3], table, 9)[0] == (3, 0.0)
     assert len(vectors.nearest(table[3], table[:1], 9)) == 1
+
+
+def test_leading_components_see_less_as_well_as_more() -> None:
+    rows = np.random.default_rng(3).normal(0, [5, 1, 0.1], (400, 3)) @ np.linalg.qr(np.ones((3, 3)) - np.eye(3))[0]
+    found = gaussian.leading(gaussian.moments(rows.astype(np.float32)), 2)
+    assert found.whitening.shape == (3, 2)
+    assert found.distance(rows.astype(np.float32)).mean() == pytest.approx(1, rel=1e-3)
+    middle = rows.mean(0)
+    for sign in (-1, 1):
+        assert found.distance((middle + sign * 4 * (rows[0] - middle)).astype(np.float32)) > 4
+    assert gaussian.leading(gaussian.moments(rows[:5].astype(np.float32)), 2).whitening.shape == (3, 1)

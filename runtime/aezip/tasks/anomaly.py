@@ -2,9 +2,10 @@
 
 Two things are measured. Of each cell of 16×16 pixels the latents of the picture and of its half-size copy, one vector,
 against a Gaussian of such vectors (PaDiM, Defard et al. 2020, with one Gaussian for all places): the most distant cell
-tells of a defect. And of the whole picture its pooled latents, against those of whole pictures: they tell of another
-kind of picture. Each is put in units of its own spread over normal pictures; the score is the larger. What normal
-scores are is found by scoring each fifth of the pictures with the statistics of the others.
+tells of a defect. And of the whole picture the energies of its latents' channels, along the directions in which those
+of normal pictures differ most: they tell of another kind of picture, also of one that has less in it. Each is put in
+units of its own spread over normal pictures; the score is the larger. What normal scores are is found by scoring each
+fifth of the pictures with the statistics of the others.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, UsageError
-from .gaussian import Gaussian, Moments, fitted, moments
-from .vectors import Latents, halved, pooled
+from .gaussian import Gaussian, Moments, fitted, leading, moments
+from .vectors import Latents, energies, halved
 
 Array = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -27,6 +28,7 @@ FEWEST = 5  # pictures
 SMALLEST = 32  # pixels a side, so that the half-size copy has a cell
 INDEPENDENT = 0.05  # the share of cells that tell something of their own, neighbours being alike
 LEAST = 0.005  # shrinkage of the cells' covariance
+COMPONENTS = 16  # of whole pictures' energies
 TAIL = 0.75  # quantile from which the tail of normal scores is taken as exponential
 
 
@@ -104,7 +106,7 @@ def seen(latents: Latents, pixels: Pixels) -> Seen:
     fine, coarse = latents.of(pixels), latents.of(halved(pixels))
     h, w = fine.shape[:2]
     rows, columns = (np.minimum(np.arange(n) // 2, m - 1) for n, m in zip((h, w), coarse.shape, strict=False))
-    return Seen(np.concatenate((fine, coarse[rows][:, columns]), 2), pooled(fine))
+    return Seen(np.concatenate((fine, coarse[rows][:, columns]), 2), energies(fine))
 
 
 class Fit:
@@ -168,7 +170,7 @@ def _sum(parts: list[Moments]) -> Moments:
 
 
 def _gaussians(cells: Moments, wholes: Moments) -> tuple[Gaussian, Gaussian]:
-    return fitted(cells, INDEPENDENT, LEAST), fitted(wholes)
+    return fitted(cells, INDEPENDENT, LEAST), leading(wholes, COMPONENTS)
 
 
 def _measures(s: Seen, cell: Gaussian, whole: Gaussian) -> tuple[float, float]:

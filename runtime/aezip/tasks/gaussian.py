@@ -1,8 +1,9 @@
 """A Gaussian of many vectors, gathered a few at a time, and how far a vector lies from its middle.
 
 Moments can be added and taken from each other, so that the statistics without some pictures cost nothing more. The
-covariance is that of standardised coordinates, shrunk towards their identity as far as its number of
-vectors makes it uncertain (Chen, Wiesel, Eldar and Hero 2010, the oracle-approximating shrinkage).
+covariance is that of standardised coordinates: either shrunk towards their identity as far as its number of
+vectors makes it uncertain (Chen, Wiesel, Eldar and Hero 2010, the oracle-approximating shrinkage), or, of few
+vectors, kept in its leading principal components alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 LEAST_DEVIATION = 1e-4  # of the largest coordinate's: what never varies must not count without bound
+
+VECTORS = 4  # for each principal component that is kept, at least
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,10 @@ class Gaussian:
     """Where vectors lie, and the map to coordinates in which they spread alike."""
 
     mean: Array  # [D]
-    whitening: Array  # [D, D], from the right, zero below the diagonal
+    whitening: Array  # [D, K], from the right; of K = D zero below the diagonal
 
     def distance(self, rows: Array) -> Array:
-        """Squared Mahalanobis distance over D: about 1 for vectors of this kind.  [..., D] → [...]"""
+        """Squared Mahalanobis distance over K: about 1 for vectors of this kind.  [..., D] → [...]"""
         y = (rows - self.mean) @ self.whitening
         return np.asarray(np.square(y).mean(-1), np.float32)
 
@@ -53,15 +56,31 @@ class Gaussian:
 def fitted(of: Moments, independent: float = 1.0, least: float = 0.0) -> Gaussian:
     """The Gaussian of moments.  independent: the share of vectors that count as such; least: shrinkage at least."""
     n, size = max(of.count, 1), len(of.total)
-    mean = of.total / n
-    covariance = of.outer / n - np.outer(mean, mean)
-    deviation = np.sqrt(np.maximum(np.diag(covariance), 0))
-    deviation = np.maximum(deviation, max(LEAST_DEVIATION * deviation.max(), 1e-12))
-    correlation = covariance / np.outer(deviation, deviation)
+    mean, deviation, correlation = _standardised(of)
     weight = max(least, _shrinkage(correlation, max(n * independent, 2.0)))
     lower = np.linalg.cholesky((1 - weight) * correlation + (weight + 1e-6) * np.eye(size))
     whitening = np.triu(np.linalg.inv(lower).T) / deviation[:, None]
     return Gaussian(mean.astype(np.float32), whitening.astype(np.float32))
+
+
+def leading(of: Moments, components: int) -> Gaussian:
+    """The Gaussian of moments along its first principal components, at most one for each VECTORS vectors."""
+    mean, deviation, correlation = _standardised(of)
+    count = max(1, min(components, of.count // VECTORS, len(mean)))
+    spread, axes = np.linalg.eigh(correlation)
+    spread, axes = spread[::-1][:count], axes[:, ::-1][:, :count]
+    whitening = axes / np.sqrt(np.maximum(spread, 1e-6)) / deviation[:, None]
+    return Gaussian(mean.astype(np.float32), whitening.astype(np.float32))
+
+
+def _standardised(of: Moments) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Mean, deviation and correlation."""
+    n = max(of.count, 1)
+    mean = of.total / n
+    covariance = of.outer / n - np.outer(mean, mean)
+    deviation = np.sqrt(np.maximum(np.diag(covariance), 0))
+    deviation = np.maximum(deviation, max(LEAST_DEVIATION * deviation.max(), 1e-12))
+    return mean, deviation, covariance / np.outer(deviation, deviation)
 
 
 def _shrinkage(correlation: NDArray[np.float64], n: float) -> float:

@@ -1,7 +1,7 @@
 """An anomaly profile ↔ its file: an .npz of plain arrays, a description in JSON among them.
 
-Whitening matrices are triangles of float16, each column in units of its largest number: half a megabyte for 512
-coordinates, and distances within 0.1 % of those before.
+Whitening matrices are stored as float16, each column in units of its largest number, of square ones the triangle: half
+a megabyte for 512 coordinates, and distances within 0.1 % of those before.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from .vectors import Latents
 VERSION = 1
 MAX_BYTES = 2**28
 GAUSSIANS = ("cell", "whole")
+TRIANGLES = ("cell",)
 WIDEST = 8192  # coordinates
 
 
@@ -42,8 +43,9 @@ def pack(profile: Profile) -> bytes:
     for name in GAUSSIANS:
         gaussian: Gaussian = getattr(profile, name)
         unit = np.maximum(np.abs(gaussian.whitening).max(0), 1e-30)
-        triangle = (gaussian.whitening / unit)[np.triu_indices(len(unit))]
-        arrays |= {f"{name}_mean": gaussian.mean, f"{name}_unit": unit, f"{name}_triangle": triangle.astype(np.float16)}
+        matrix = (gaussian.whitening / unit).astype(np.float16)
+        stored = matrix[np.triu_indices(len(unit))] if name in TRIANGLES else matrix.reshape(-1)
+        arrays |= {f"{name}_mean": gaussian.mean, f"{name}_unit": unit, f"{name}_whitening": stored}
     arrays["normal"] = profile.normal
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, **arrays)
@@ -104,12 +106,13 @@ def check_model(profile: Profile, latents: Latents) -> None:
 
 def _gaussian(arrays: dict[str, NDArray[Any]], name: str) -> Gaussian:
     mean, unit = (_floats(arrays[f"{name}_{part}"], 1) for part in ("mean", "unit"))
-    size = len(mean)
-    triangle = _floats(arrays[f"{name}_triangle"], 1)
-    if not 0 < size <= WIDEST or len(unit) != size or len(triangle) != size * (size + 1) // 2:
+    size, count = len(mean), len(unit)
+    stored, square = _floats(arrays[f"{name}_whitening"], 1), name in TRIANGLES
+    wanted = size * (size + 1) // 2 if square else size * count
+    if not 0 < count <= size <= WIDEST or (square and count != size) or len(stored) != wanted:
         raise ValueError("sizes that do not fit")
-    whitening = np.zeros((size, size), np.float32)
-    whitening[np.triu_indices(size)] = triangle
+    whitening = np.zeros((size, count), np.float32)
+    whitening[np.triu_indices(size) if square else np.unravel_index(np.arange(wanted), whitening.shape)] = stored
     return Gaussian(mean, whitening * unit)
 
 

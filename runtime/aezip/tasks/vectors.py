@@ -63,8 +63,13 @@ class Latents:
 
 def pooled(latents: Array) -> Array:
     """One vector for a picture: mean of each channel, and log of its mean square.  [h, w, C] → [2·C]"""
-    flat = latents.reshape(-1, latents.shape[-1])
-    return np.concatenate((flat.mean(0), np.log(np.square(flat).mean(0) + FLOOR)))
+    return np.concatenate((latents.reshape(-1, latents.shape[-1]).mean(0), energies(latents)))
+
+
+def energies(latents: Array) -> Array:
+    """Log of each channel's mean square.  [h, w, C] → [C]"""
+    energy: Array = np.log(np.square(latents.reshape(-1, latents.shape[-1])).mean(0) + FLOOR)
+    return energy
 
 
 def nearest(query: Array, among: Array, count: int) -> list[tuple[int, float]]:
