@@ -141,7 +141,7 @@ def inpaint(pictures: list[Pixels], model: str | None) -> Iterator[str]:
         yield f"{name:<15}{np.mean(found):9.2f}"
 
 
-def textures(model: str | None) -> Iterator[str]:
+def textures(model: str | None, seed: int) -> Iterator[str]:
     """AUROC of defects planted in textures drawn by code; a profile for each kind."""
     from textures import DEFECTS, KINDS, broken, drawn
 
@@ -149,7 +149,7 @@ def textures(model: str | None) -> Iterator[str]:
     yield "AUROC      all  " + "".join(f"{d:>9}" for d in DEFECTS) + "   alarms at 1 %, found"
     every = []
     for number, kind in enumerate(KINDS):
-        rng = np.random.default_rng(number)
+        rng = np.random.default_rng(number + 100 * seed)
         fit = anomaly.Fit(latents)
         for _ in range(FITTED):
             fit.add(lambda kind=kind, rng=rng: drawn(kind, rng))  # type: ignore[misc]
@@ -174,7 +174,7 @@ def domain(pictures: Path, normal: Path, model: str | None) -> Iterator[str]:
 
     latents, rng = Latents(model or "photo"), np.random.default_rng(1)
     fit = anomaly.Fit(latents)
-    for file in sorted(normal.iterdir())[::4]:
+    for file in sorted(normal.iterdir()):
         p = _rgb(images.read(file).pixels)
         if min(p.shape[:2]) >= CROP:
             fit.add(lambda p=p: _crop(p, rng))  # type: ignore[misc]
@@ -258,6 +258,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--normal", type=Path, help="of domain: what the profile is fitted on")
     parser.add_argument("--limit", type=int, help="so many pictures only")
+    parser.add_argument("--seed", type=int, default=0, help="of textures")
     parser.add_argument("--model", action="append", default=[], metavar="WHAT=MODEL")
     given = parser.parse_args()
     models: dict[str, Any] = dict(m.split("=", 1) for m in given.model)
@@ -270,7 +271,7 @@ def main() -> None:
         if what in restoring:
             lines = restoring[what](crops(given.pictures)[: given.limit], model)
         elif what == "textures":
-            lines = textures(model)
+            lines = textures(model, given.seed)
         elif what == "domain":
             lines = domain(given.pictures, given.normal or parser.error("expected --normal FOLDER"), model)
         elif what == "sample":

@@ -1,11 +1,11 @@
 """Anomalies: pictures that are normal → a profile; another picture → how far it is from them, and where.
 
 Two things are measured. Of each cell of 16×16 pixels the latents of the picture and of its half-size copy, one vector,
-against a Gaussian of such vectors (PaDiM, Defard et al. 2020, with one Gaussian for all places): the most distant cell
-tells of a defect. And of the whole picture the energies of its latents' channels, along the directions in which those
-of normal pictures differ most: they tell of another kind of picture, also of one that has less in it. Each is put in
-units of its own spread over normal pictures; the score is the larger. What normal scores are is found by scoring each
-fifth of the pictures with the statistics of the others.
+against a Gaussian of such vectors (PaDiM, Defard et al. 2020, with one Gaussian for all places): the most distant 2×2
+cells tell of a defect. And of the whole picture the energies of its latents' channels, along the
+directions in which those of normal pictures differ most: they tell of another kind of picture, also of one that has
+less in it. Each is put in units of its own spread over normal pictures; the score is the larger. What normal scores are
+is found by scoring each fifth of the pictures with the statistics of the others.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Score:
 
     value: float  # in spreads of normal pictures; about 0 for a normal one
     p_value: float
-    cell: float  # the most distant cell's
+    cell: float  # the most distant 2×2 cells'
     whole: float  # the picture's as a whole
     map: Array  # [h, w], each cell's, in the same units
     place: tuple[int, int]  # x, y of the most distant cell's middle, in pixels
@@ -153,16 +153,26 @@ class Fit:
 
 def score(profile: Profile, picture: Seen) -> Score:
     """How far a picture is from the profile's."""
-    distance = np.log(profile.cell.distance(picture.cells) + 1e-9)
-    heat = np.asarray((distance - profile.cell_scale.middle) / profile.cell_scale.spread, np.float32)
+    distance = profile.cell.distance(picture.cells)
+    far = squares(distance)
+    around = np.pad(far, 1)  # a cell is as far as the farthest square that it is in
+    most = np.maximum.reduce([around[:-1, :-1], around[1:, :-1], around[:-1, 1:], around[1:, 1:]])
+    heat = np.asarray((np.log(most + 1e-9) - profile.cell_scale.middle) / profile.cell_scale.spread, np.float32)
     cell, whole = (
         scale(value) for scale, value in zip(
             (profile.cell_scale, profile.whole_scale), _measures(picture, profile.cell, profile.whole), strict=True
         )
     )
-    y, x = np.unravel_index(int(heat.argmax()), heat.shape)
+    top, left = np.unravel_index(int(far.argmax()), far.shape)
+    inner, along = np.unravel_index(int(distance[top : top + 2, left : left + 2].argmax()), (2, 2))
+    y, x = top + inner, left + along
     value = max(cell, whole)
     return Score(value, profile.p_value(value), cell, whole, heat, (16 * int(x) + 8, 16 * int(y) + 8))
+
+
+def squares(distance: Array) -> Array:
+    """Of each 2×2 cells, on average: what is odd in one cell alone is often the grid.  [h, w] → [h − 1, w − 1]"""
+    return np.asarray((distance[:-1, :-1] + distance[1:, :-1] + distance[:-1, 1:] + distance[1:, 1:]) / 4)
 
 
 def _sum(parts: list[Moments]) -> Moments:
@@ -174,8 +184,9 @@ def _gaussians(cells: Moments, wholes: Moments) -> tuple[Gaussian, Gaussian]:
 
 
 def _measures(s: Seen, cell: Gaussian, whole: Gaussian) -> tuple[float, float]:
-    """Logarithms of the most distant cell's distance and of the whole picture's."""
-    return math.log(float(cell.distance(s.cells).max()) + 1e-9), math.log(float(whole.distance(s.whole)) + 1e-9)
+    """Logarithms of the most distant cells' distance and of the whole picture's."""
+    far = squares(cell.distance(s.cells)).max(), whole.distance(s.whole)
+    return math.log(float(far[0]) + 1e-9), math.log(float(far[1]) + 1e-9)
 
 
 def _scale(values: NDArray[np.float64]) -> Scale:
