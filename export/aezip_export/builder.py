@@ -89,6 +89,10 @@ class Graph:
         pads = np.array([0, 0, width, width, 0, 0, width, width], np.int64)
         return self.node("Pad", x, self.constant(pads), mode="edge")
 
+    def slice(self, x: str, axis: int, start: int, end: int) -> str:
+        """x[…, start:end, …] along one axis"""
+        return self.node("Slice", x, *(self.constant(np.array([v], np.int64)) for v in (start, end, axis)))
+
     def round(self, x: str, low: float, high: float) -> str:
         """clip(floor(x + ½), low, high)"""
         floor = self.node("Floor", self.node("Add", x, self.scalar(0.5)))

@@ -20,6 +20,8 @@ from .builder import Graph
 
 LATENT_MAX = 16 * 2047  # of an encoder's output, in 1/16 of a step
 MEAN_MAX = 16 * 1024 - 1
+HALVES = (0, 3, 1, 2)  # of 2×2 positions, row by row: those of the first half, then those of the second
+TO_END = 2**31 - 1  # of a slice
 
 
 def array(x: Tensor | None) -> NDArray[np.float32]:
@@ -109,7 +111,11 @@ def residuals(g: Graph, x: str, blocks: nn.Sequential, storage: str) -> str:
 
 
 def prior(model: Flagship) -> bytes:
-    """hyper i16 [1, a, b, Z] and a rung's vectors → mean i16, index u8 [1, 4a, 4b, C]; features, raw_mean, raw_scale"""
+    """hyper i16 [1, a, b, Z] and a rung's vectors → of the first half mean i16, index u8 [2, 2a, 2b, C], and of the
+    second what the context wants to know: features, raw_mean, raw_scale [2, …, 2a, 2b]
+
+    A half's even rows stand before its odd ones, as in `aezip_train.flagship.halves`.
+    """
     c, net = model.config, model.prior
     assert isinstance(net, Prior)
     g = Graph("prior")
@@ -124,36 +130,58 @@ def prior(model: Flagship) -> bytes:
     x = g.node("Clip", z, g.scalar(-255), g.scalar(255))
     x = integer_conv(g, integer_conv(g, x, net.look), net.to_half)
     x = g.node("DepthToSpace", x, blocksize=2, mode="CRD")
-    x = integer_conv(g, integer_conv(g, x, net.look_half), net.to_full)
-    features = g.node("DepthToSpace", x, blocksize=2, mode="CRD")
-    mean, scale = parameters(g, features, net.first)
+    # The last shuffle is left out: four outputs for each feature are the four positions of 2×2, which are those of the
+    # checkerboard's halves. Put in the halves' order, they are four pictures of one size.
+    order = np.arange(4 * c.feature).reshape(c.feature, 4)[:, HALVES].T.ravel()
+    x = integer_conv(g, integer_conv(g, x, net.look_half), net.to_full, order)
+    x = g.node("Reshape", x, g.constant(np.array([4, c.feature, 0, 0], np.int64)))
+    mean, scale = parameters(g, x, net.first)
 
-    said(g, mean, scale, mean_gain, shift, c.latent)
-    g.output("features", features, "float32", [1, c.feature, "h", "w"])
-    g.output("raw_mean", mean, "float32", [1, c.latent, "h", "w"])
-    g.output("raw_scale", scale, "float32", [1, c.latent, "h", "w"])
+    said(g, g.slice(mean, 0, 0, 2), g.slice(scale, 0, 0, 2), mean_gain, shift, c.latent)
+    carried = (("features", x, c.feature), ("raw_mean", mean, c.latent), ("raw_scale", scale, c.latent))
+    for name, value, depth in carried:
+        g.output(name, g.slice(value, 0, 2, 4), "float32", [2, depth, "p", "q"])
     return g.build()
 
 
 def context(model: Flagship) -> bytes:
-    """What `prior` carried over, known i16 [1, h, w, C], a rung's vectors → mean i16, index u8 [1, h, w, C]"""
+    """What `prior` carried over, known i16 [2, p, q, C] of the first half → of the second mean i16, index u8, alike
+
+    The look at the four neighbours is two convolutions, 2×1 and 1×2, which see both parts of the first half.
+    """
     c, net = model.config, model.context
     assert isinstance(net, Context)
     g = Graph("context")
-    features = g.input("features", "float32", [1, c.feature, "h", "w"])
-    raw_mean = g.input("raw_mean", "float32", [1, c.latent, "h", "w"])
-    raw_scale = g.input("raw_scale", "float32", [1, c.latent, "h", "w"])
-    known = g.input("known", "int16", [1, "h", "w", c.latent])
+    features = g.input("features", "float32", [2, c.feature, "p", "q"])
+    raw_mean = g.input("raw_mean", "float32", [2, c.latent, "p", "q"])
+    raw_scale = g.input("raw_scale", "float32", [2, c.latent, "p", "q"])
+    known = g.input("known", "int16", [2, "p", "q", c.latent])
     context_gain = g.input("context_gain", "float32", [c.latent])
     mean_gain = g.input("mean_gain", "float32", [c.latent])
     shift = g.input("shift", "float32", [c.latent])
 
     x = g.node("Mul", g.cast(g.to_channels_first(known), "float32"), g.per_channel(context_gain))
     x = g.round(x, -255, 255)
-    seen = integer_conv(g, g.node("Concat", x, g.node("Abs", x), axis=1), net.look)
+    seen = neighbourhood(g, g.node("Concat", x, g.node("Abs", x), axis=1), net.look)
     mean, scale = parameters(g, g.node("Concat", features, seen, axis=1), net.second)
     said(g, g.node("Add", raw_mean, mean), g.node("Add", raw_scale, scale), mean_gain, shift, c.latent)
     return g.build()
+
+
+def neighbourhood(g: Graph, x: str, layer: IntegerConv2d) -> str:
+    """`layer` on `aezip_train.flagship.neighbours(x)`, without making those.  x [2, I, p, q] → [2, O, p, q]"""
+    q = layer.quantise()
+    above, below, left, right = np.split(array(q.weight)[:, :, 0, 0], 4, axis=1)
+    upright = g.stored(np.stack([above, below], 2)[:, :, :, None], "int8")
+    level = g.stored(np.stack([left, right], 2)[:, :, None, :], "int8")
+    none = np.zeros(len(above), np.float32)
+    v = g.node("Conv", x, upright, g.constant(array(q.bias)), strides=[1, 1], pads=[1, 0, 1, 0])  # [2, O, p + 1, q]
+    h = g.node("Conv", x, level, g.constant(none), strides=[1, 1], pads=[0, 1, 0, 1])  # [2, O, p, q + 1]
+    v_even, v_odd, h_even, h_odd = (g.slice(y, 0, n, n + 1) for y in (v, h) for n in (0, 1))
+    # the second half's even rows lie between two odd ones and within an even one; its odd rows the other way round
+    upper = g.node("Add", g.slice(v_odd, 2, 0, -1), g.slice(h_even, 3, 1, TO_END))
+    lower = g.node("Add", g.slice(v_even, 2, 1, TO_END), g.slice(h_odd, 3, 0, -1))
+    return rounded(g, g.node("Concat", upper, lower, axis=0), layer)
 
 
 def parameters(g: Graph, features: str, net: Parameters) -> tuple[str, str]:
@@ -166,13 +194,20 @@ def said(g: Graph, mean: str, scale: str, mean_gain: str, shift: str, channels: 
     """What the entropy coder is told: means in 1/16 of a step, and the tables' indices."""
     step = g.round(g.node("Mul", mean, g.per_channel(mean_gain)), -MEAN_MAX, MEAN_MAX)
     index = g.node("Clip", g.node("Add", scale, g.per_channel(shift)), g.scalar(0), g.scalar(INDEX_TOP))
-    g.output("mean", g.to_channels_last(g.cast(step, "int16")), "int16", [1, "h", "w", channels])
-    g.output("index", g.to_channels_last(g.cast(index, "uint8")), "uint8", [1, "h", "w", channels])
+    g.output("mean", g.to_channels_last(g.cast(step, "int16")), "int16", [2, "p", "q", channels])
+    g.output("index", g.to_channels_last(g.cast(index, "uint8")), "uint8", [2, "p", "q", channels])
 
 
-def integer_conv(g: Graph, x: str, layer: IntegerConv2d) -> str:
-    """clip(floor(sum · 2^-k + ½), low, high) of whole numbers"""
+def integer_conv(g: Graph, x: str, layer: IntegerConv2d, order: NDArray[np.int64] | None = None) -> str:
+    """clip(floor(sum · 2^-k + ½), low, high) of whole numbers.  order: of the output's channels, if not their own"""
     q = layer.quantise()
-    x = g.conv(x, g.stored(array(q.weight), "int8"), g.constant(array(q.bias)), pad=layer.kernel_size[0] // 2)
-    x = g.node("Mul", x, g.constant(np.exp2(-array(q.shift)).reshape(1, -1, 1, 1)))
-    return g.round(x, layer.low, layer.high)
+    weight, bias = (v if order is None else v[order] for v in (array(q.weight), array(q.bias)))
+    x = g.conv(x, g.stored(weight, "int8"), g.constant(bias), pad=layer.kernel_size[0] // 2)
+    return rounded(g, x, layer, order)
+
+
+def rounded(g: Graph, x: str, layer: IntegerConv2d, order: NDArray[np.int64] | None = None) -> str:
+    """A layer's sums, shifted, rounded and clipped."""
+    shift = array(layer.quantise().shift)
+    factor = np.exp2(-(shift if order is None else shift[order])).reshape(1, -1, 1, 1)
+    return g.round(g.node("Mul", x, g.constant(factor)), layer.low, layer.high)

@@ -17,14 +17,22 @@ from aezip.errors import AezipError
 from aezip.model import Package, find
 
 HEIGHT, WIDTH = 512, 768
+UNITS = {("H", "W"): 1, ("h", "w"): 16, ("p", "q"): 32, ("a", "b"): 64}  # pixels to one step of the graphs' dimensions
 ENCODING = ("encoder", "hyper", "prior", "context")
 DECODING = ("prior", "context", "decoder")
+GRAPHS = tuple(dict.fromkeys((*ENCODING, *DECODING)))
+
+
+def per_pixel(graph: bytes) -> float:
+    """Of a picture of HEIGHT × WIDTH pixels."""
+    return macs(graph) / (HEIGHT * WIDTH)
 
 
 def macs(graph: bytes, height: int = HEIGHT, width: int = WIDTH) -> int:
     """Of one run on a picture of height × width pixels, multiples of 64."""
     model = onnx.load_from_string(graph)
-    sides = {"H": height, "W": width, "h": height // 16, "w": width // 16, "a": height // 64, "b": width // 64}
+    sides = {rows: height // unit for (rows, _), unit in UNITS.items()}
+    sides |= {columns: width // unit for (_, columns), unit in UNITS.items()}
     for value in (*model.graph.input, *model.graph.output):
         for dim in value.type.tensor_type.shape.dim:
             if dim.dim_param:
@@ -54,10 +62,10 @@ def main(name: str) -> None:
     """Print a table for a model's name or path."""
     package = Package(find(name))
     if package.about.task:
-        count = macs(package.member(f"{package.about.task}.onnx")) / (HEIGHT * WIDTH)
+        count = per_pixel(package.member(f"{package.about.task}.onnx"))
         print(f"{package.about.task}: {count:,.1f} multiply-accumulates per pixel, {WIDTH}×{HEIGHT} picture")
         return
-    each = {g: macs(package.member(f"{g}.onnx")) / (HEIGHT * WIDTH) for g in dict.fromkeys((*ENCODING, *DECODING))}
+    each = {g: per_pixel(package.member(f"{g}.onnx")) for g in GRAPHS}
     print(f"multiply-accumulates per pixel, {WIDTH}×{HEIGHT} picture")
     for graph, count in each.items():
         print(f"{graph:<8} {count:10,.1f}")

@@ -21,7 +21,7 @@ from aezip.tables import Tables, gaussian_tables
 from aezip_train import ladder as float_ladder
 from aezip_train.flagship import Flagship
 
-from . import graphs, reach
+from . import graphs, macs, reach
 
 # Tables up to this index cost less than their rare symbols save: σ ≤ 0.19, one in 120 is not zero.
 SKIP = 5
@@ -87,6 +87,7 @@ def describe(model: Flagship, name: str, members: dict[str, bytes], facts: dict[
         "qualities": float_ladder.TOP + 1,
         "lambda": [float_ladder.LAMBDA_MIN, float_ladder.LAMBDA_MAX],
         "margins": {name: reach.margin(members[f"{name}.onnx"]) for name in TRANSFORMS},
+        "macs": {name: round(macs.per_pixel(members[f"{name}.onnx"]), 1) for name in macs.GRAPHS},
         "bits_per_error": model.bits_per_error or BITS_PER_ERROR,
         "opset": OPSET,
         "digests": digests,

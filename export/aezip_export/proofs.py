@@ -20,11 +20,11 @@ from aezip import codec as codecs
 from aezip import metrics, tiles
 from aezip import model as packages
 from aezip.graphs import Graphs
-from aezip.ladder import rung
+from aezip.ladder import Rung, rung
 from aezip.tables import INDEX_TOP, SYMBOL_MAX
 from aezip_train.data import centre
 from aezip_train.evaluate import to_bytes
-from aezip_train.flagship import Flagship
+from aezip_train.flagship import Flagship, halves
 from aezip_train.integer import SUM_LIMIT, WEIGHT_MAX, IntegerConv2d, set_integer
 
 from .graphs import MEAN_MAX
@@ -73,19 +73,25 @@ def prior_is_exact(model: Flagship, graphs: Graphs) -> None:
         hyper = hyper.clip(-SYMBOL_MAX, SYMBOL_MAX).astype(np.int16)
         z = np.floor(hyper * step.hyper_inverse.astype(np.float64) + 0.5) + step.hyper_offset
         features, mean, scale = model.prior(_nchw(z.clip(-255, 255)) / 32)
-        _, _, carried = graphs.prior(hyper, step)
-        _same("features", features * 32, carried["features"])
-        _same("raw_mean", mean * 64, carried["raw_mean"])
-        _same("raw_scale", scale * 8, carried["raw_scale"])
+        *said_first, carried = graphs.prior(hyper, step)
+        (_, features), (mean, later_mean), (scale, later_scale) = map(halves, (features, mean, scale))
+        for name, value in (("features", features * 32), ("raw_mean", later_mean * 64), ("raw_scale", later_scale * 8)):
+            _same(name, value, carried[name])
 
-        known = rng.normal(0, 40, (20, 12, model.config.latent)).astype(np.int16)
-        v = np.floor(known * step.context_gain.astype(np.float64) + 0.5).clip(-255, 255)
-        more_mean, more_scale = model.context(features, _nchw(v) / 32)
-        mean_16 = np.floor((mean + more_mean).double().numpy() * 64 * step.mean_gain[:, None, None] + 0.5)
-        index = (scale + more_scale).numpy() * 8 + step.shift[:, None, None]
-        got_mean, got_index = graphs.context(carried, known, step)
-        _same("mean", mean_16.clip(-MEAN_MAX, MEAN_MAX), got_mean.transpose(2, 0, 1)[None])
-        _same("index", index.clip(0, INDEX_TOP), got_index.transpose(2, 0, 1)[None])
+        known = rng.normal(0, 40, (2, 10, 6, model.config.latent)).astype(np.int16)
+        v = np.floor(known * step.context_gain.astype(np.float64) + 0.5).clip(-255, 255).astype(np.float32)
+        more_mean, more_scale = model.context(features, torch.from_numpy(v.transpose(0, 3, 1, 2)) / 32)
+        said_second = graphs.context(carried, known, step)
+        _same_step("first", mean, scale, step, *said_first)
+        _same_step("second", later_mean + more_mean, later_scale + more_scale, step, *said_second)
+
+
+def _same_step(half: str, raw_mean: Tensor, raw_scale: Tensor, step: Rung, mean: Any, index: Any) -> None:
+    """What a half's parameters [2, C, p, q] say to the entropy coder, against what the graph said [2, p, q, C]."""
+    means = np.floor(raw_mean.double().numpy() * 64 * step.mean_gain[:, None, None] + 0.5)
+    indices = raw_scale.numpy() * 8 + step.shift[:, None, None]
+    _same(f"the {half} half's mean", means.clip(-MEAN_MAX, MEAN_MAX), mean.transpose(0, 3, 1, 2))
+    _same(f"the {half} half's index", indices.clip(0, INDEX_TOP), index.transpose(0, 3, 1, 2))
 
 
 @torch.no_grad()

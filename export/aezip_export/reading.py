@@ -21,11 +21,13 @@ from aezip.model import Package, find
 from aezip_train.flagship import Config, Flagship, Parameters, Residual
 from aezip_train.integer import IntegerConv2d
 
+from .graphs import HALVES
+
 Array = NDArray[np.float32]
 
 
 class Convolution(NamedTuple):
-    """One Conv node: weight [out, in, kh, kw], bias [out], stride, and the factors of a Mul behind it or 1."""
+    """One Conv node: weight [out, in, kh, kw], bias [out], stride, and the constant factors of the next Mul, or 1."""
 
     weight: Array
     bias: Array
@@ -62,6 +64,8 @@ def _read(package: Package) -> Flagship:
                   *_three(model.prior.first)],
         "context": [model.context.look, *_three(model.context.second)],
     }
+    found["prior"][3] = _shuffled(found["prior"][3], c.feature)
+    found["context"][:2] = [_crossed(*found["context"][:2])]
     for member, wanted in layers.items():
         for layer, conv in zip(wanted, found[member], strict=True):
             weight: NDArray[Any] = conv.weight
@@ -87,6 +91,18 @@ def _read(package: Package) -> Flagship:
     return model
 
 
+def _shuffled(conv: Convolution, features: int) -> Convolution:
+    """The layer before the last shuffle, its outputs in their own order again."""
+    order = np.arange(4 * features).reshape(features, 4)[:, HALVES].T.ravel().argsort()
+    return Convolution(conv.weight[order], conv.bias[order], conv.stride, conv.factor[order])
+
+
+def _crossed(upright: Convolution, level: Convolution) -> Convolution:
+    """The look at four neighbours from its two parts."""
+    taps = *np.moveaxis(upright.weight[:, :, :, 0], 2, 0), *np.moveaxis(level.weight[:, :, 0], 2, 0)
+    return Convolution(np.concatenate(taps, 1)[:, :, None, None], upright.bias, 1, upright.factor)
+
+
 def convolutions(graph: bytes) -> list[Convolution]:
     """Every convolution of a graph with its constants, in order."""
     nodes = onnx.load_from_string(graph).graph
@@ -94,14 +110,15 @@ def convolutions(graph: bytes) -> list[Convolution]:
     for node in nodes.node:
         if node.op_type == "Cast" and node.input[0] in constants:
             constants[node.output[0]] = constants[node.input[0]]
-    factors = {n.input[0]: constants[n.input[1]] for n in nodes.node if n.op_type == "Mul" and n.input[1] in constants}
-    out = []
-    for node in nodes.node:
+    out: list[Convolution] = []
+    factor = np.ones(1, np.float32)
+    for node in reversed(nodes.node):
+        if node.op_type == "Mul" and node.input[1] in constants:
+            factor = np.asarray(constants[node.input[1]], np.float32).reshape(-1)
         if node.op_type == "Conv":
             weight, bias = (constants[name].astype(np.float32) for name in node.input[1:])
             stride = next(helper.get_attribute_value(a)[0] for a in node.attribute if a.name == "strides")
-            factor = np.asarray(factors.get(node.output[0], np.ones(1)), np.float32).reshape(-1)
-            out.append(Convolution(weight, bias, stride, factor))
+            out.insert(0, Convolution(weight, bias, stride, factor))
     return out
 
 

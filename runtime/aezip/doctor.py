@@ -20,7 +20,6 @@ from . import __version__, coder
 from .errors import AezipError
 from .graphs import INT16, PROVIDERS, Graphs, open_session
 from .ladder import rung
-from .latents import checkerboard
 from .model import Package, find
 
 LEVELS = (0, 300, 600, 1000)  # qualities that go into the digest
@@ -74,9 +73,7 @@ def digest(graphs: Graphs) -> str:
     for level in LEVELS:
         step = rung(graphs.package.ladder, level)
         mean, index, carried = graphs.prior(_mixed((SIDE, SIDE, len(step.hyper_index)), 6), step)
-        known = mean + 16 * _mixed(mean.shape, 3)
-        known[~checkerboard(*known.shape[:2])] = 0
-        for array in (mean, index, *graphs.context(carried, known, step)):
+        for array in (mean, index, *graphs.context(carried, mean + 16 * _mixed(mean.shape, 3), step)):
             seen.update(array.astype("<i2").tobytes())
     return seen.hexdigest()[:16]
 

@@ -109,7 +109,7 @@ class _Planned(Graphs):
         key = name, rows, columns
         if key not in self._plans:
             dimensions = {"H": rows, "W": columns, "h": rows // 16, "w": columns // 16,
-                          "a": rows // 64, "b": columns // 64}
+                          "p": rows // 32, "q": columns // 32, "a": rows // 64, "b": columns // 64}
             session = open_session(self.package, name, "cpu", self.threads, dimensions=dimensions)
             self._plans[key] = _Plan(session)
         return self._plans[key]
@@ -136,7 +136,7 @@ class _Plan:
 
 
 _FIRST = {"encoder": "image", "hyper": "latent", "prior": "hyper", "context": "known", "decoder": "latent"}
-_PIXELS = {"image": 1, "latent": 16, "known": 16, "hyper": 64}  # to one element
+_PIXELS = {"image": 1, "latent": 16, "known": 32, "hyper": 64}  # to one element
 _KINDS = {"tensor(uint8)": np.uint8, "tensor(int16)": np.int16, "tensor(float)": np.float32}
 
 

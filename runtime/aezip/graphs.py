@@ -31,6 +31,7 @@ PROVIDERS = {
 }
 INT16 = NDArray[np.int16]
 STRIDE = 16  # pixels to a latent
+_CARRIED = ("features", "raw_mean", "raw_scale")  # from the prior to the context
 
 
 class Graphs:
@@ -46,34 +47,36 @@ class Graphs:
         """image [H, W, 3], sides multiples of 16 → latents in 1/16 of a step [H/16, W/16, C]."""
         inputs: dict[str, Any] = {"image": image[None], "gain": rung.gain}
         h, w = (size // STRIDE for size in image.shape[:2])
-        latent: INT16 = self._run("encoder", inputs, {"latent": (h, w, len(rung.gain))})[0]
+        latent: INT16 = self._run("encoder", inputs, {"latent": (1, h, w, len(rung.gain))})[0][0]
         return latent
 
     def hyper(self, latent: INT16, rung: Rung) -> INT16:
         """Latents in 1/16 of a step [4a, 4b, C] → hyper-latents [a, b, Z], within ±SYMBOL_MAX."""
         inputs: dict[str, Any] = {"latent": latent[None], "hyper_gain": rung.hyper_gain}
         a, b = (size // 4 for size in latent.shape[:2])
-        hyper: INT16 = self._run("hyper", inputs, {"hyper": (a, b, len(rung.hyper_index))})[0]
+        hyper: INT16 = self._run("hyper", inputs, {"hyper": (1, a, b, len(rung.hyper_index))})[0][0]
         return hyper
 
     def prior(self, hyper: INT16, rung: Rung) -> tuple[INT16, NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
-        """hyper [a, b, Z] → mean in 1/16 [4a, 4b, C], table index [4a, 4b, C], and what the context wants to know."""
+        """hyper [a, b, Z] → of the first half mean in 1/16 and table index [2, 2a, 2b, C], and what the context wants.
+
+        A half is laid out as `latents.halves` has it.
+        """
         inputs: dict[str, Any] = {
             "hyper": hyper[None], "hyper_inverse": rung.hyper_inverse, "hyper_offset": rung.hyper_offset,
             "mean_gain": rung.mean_gain, "shift": rung.shift,
         }
-        whole = 4 * hyper.shape[0], 4 * hyper.shape[1], len(rung.gain)
-        names = ["features", "raw_mean", "raw_scale"]
-        shapes = {"mean": whole, "index": whole, **dict.fromkeys(names, (None, None, None))}
+        half = 2, 2 * hyper.shape[0], 2 * hyper.shape[1], len(rung.gain)
+        shapes = {"mean": half, "index": half, **dict.fromkeys(_CARRIED, (2, None, *half[1:3]))}
         mean, index, *carried = self._run("prior", inputs, shapes)
-        return mean, index, {name: value[None] for name, value in zip(names, carried, strict=True)}
+        return mean, index, dict(zip(_CARRIED, carried, strict=True))
 
     def context(
         self, carried: dict[str, NDArray[np.float32]], known: INT16, rung: Rung
     ) -> tuple[INT16, NDArray[np.uint8]]:
-        """Decoded first half in 1/16 [h, w, C], zeros elsewhere → mean and table index of the second half."""
+        """Decoded first half in 1/16 [2, 2a, 2b, C] → mean and table index of the second half, alike."""
         inputs: dict[str, Any] = {
-            **carried, "known": known[None], "context_gain": rung.context_gain,
+            **carried, "known": known, "context_gain": rung.context_gain,
             "mean_gain": rung.mean_gain, "shift": rung.shift,
         }
         mean, index = self._run("context", inputs, {"mean": known.shape, "index": known.shape})
@@ -83,7 +86,7 @@ class Graphs:
         """Latents in 1/16 [h, w, C] → image [16h, 16w, 3]."""
         inputs: dict[str, Any] = {"latent": latent[None], "inverse_gain": rung.inverse_gain}
         h, w = (STRIDE * size for size in latent.shape[:2])
-        image: NDArray[np.uint8] = self._run("decoder", inputs, {"image": (h, w, 3)})[0]
+        image: NDArray[np.uint8] = self._run("decoder", inputs, {"image": (1, h, w, 3)})[0][0]
         return image
 
     def close(self) -> None:
@@ -91,7 +94,7 @@ class Graphs:
         self._sessions.clear()
 
     def _run(self, name: str, inputs: dict[str, Any], shapes: Mapping[str, tuple[int | None, ...]]) -> list[Any]:
-        """The outputs of those names, each of one picture and of the shape that is given."""
+        """The outputs of those names, each of the shape that is given."""
         session = self._session(name, inputs)
         try:
             with trace.stage(name, inputs):
@@ -101,12 +104,11 @@ class Graphs:
                 raise MemoryError from error
             finding = f"onnxruntime cannot run {name}.onnx ({_first_line(error)})"
             raise PackageDamaged(finding, "the graph of such a model", file=str(self.package.about.path)) from error
-        for (output, shape), found in zip(shapes.items(), outputs, strict=True):
-            wanted = 1, *shape
+        for (output, wanted), found in zip(shapes.items(), outputs, strict=True):
             if len(found.shape) != 4 or any(b not in (a, None) for a, b in zip(found.shape, wanted, strict=True)):
                 sizes, due = ("×".join("any" if n is None else str(n) for n in s) for s in (found.shape, wanted))
                 raise PackageDamaged(f"{name}.onnx gives {output} of {sizes}", due, file=str(self.package.about.path))
-        return [output[0] for output in outputs]
+        return list(outputs)
 
     def _session(self, name: str, inputs: dict[str, Any]) -> onnxruntime.InferenceSession:
         if name not in self._sessions:

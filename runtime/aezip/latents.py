@@ -10,6 +10,8 @@ index is at most `skip` are not coded and stand for their mean.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,9 +28,35 @@ def hyper_index(shape: tuple[int, ...], rung: Rung) -> NDArray[np.int64]:
     return np.tile(rung.hyper_index, shape[0] * shape[1])
 
 
-def checkerboard(h: int, w: int) -> NDArray[np.bool_]:
-    """True at the positions that are coded first.  [h, w]"""
-    return np.asarray((np.arange(h)[:, None] + np.arange(w)) % 2 == 0)
+def halves(latent: INT16) -> tuple[INT16, INT16]:
+    """The checkerboard's halves, that with even sums of row and column first.  [2p, 2q, C] → [2, p, q, C] twice
+
+    Of each half the even rows stand before the odd ones.
+    """
+    cells = latent.reshape(latent.shape[0] // 2, 2, latent.shape[1] // 2, 2, -1).transpose(1, 3, 0, 2, 4)
+    return np.stack([cells[0, 0], cells[1, 1]]), np.stack([cells[0, 1], cells[1, 0]])
+
+
+def whole(first: INT16, second: INT16) -> INT16:
+    """The inverse."""
+    _, p, q, channels = first.shape
+    latent: INT16 = np.empty((p, 2, q, 2, channels), np.int16)
+    latent[:, 0, :, 0], latent[:, 1, :, 1] = first
+    latent[:, 0, :, 1], latent[:, 1, :, 0] = second
+    return latent.reshape(2 * p, 2 * q, channels)
+
+
+def inside(h: int, w: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """For each half the positions within h rows and w columns, in the stream's order: see `_rows`.  [p, 2, q] twice"""
+    grid = np.zeros((-(-h // 4) * 2, 2, -(-w // 4) * 2, 2), bool)
+    grid.reshape(2 * grid.shape[0], -1)[:h, :w] = True
+    first, second = (np.stack([grid[:, 0, :, a], grid[:, 1, :, 1 - a]], 1) for a in (0, 1))
+    return first, second
+
+
+def _rows(half: NDArray[Any]) -> NDArray[Any]:
+    """A half row by row, without a copy.  [2, p, q, C] → [p, 2, q, C]"""
+    return np.asarray(half.swapaxes(0, 1))
 
 
 def symbols(graphs: Graphs, latent: INT16, hyper: INT16, rung: Rung, effort: int = 1) -> list[rans.Phase]:
@@ -39,14 +67,16 @@ def symbols(graphs: Graphs, latent: INT16, hyper: INT16, rung: Rung, effort: int
     """
     h, w, _ = latent.shape
     package = graphs.package
+    beyond = [(0, -size % 4) for size in (h, w)]
+    first, second = halves(np.pad(latent, (*beyond, (0, 0))) if any(n for _, n in beyond) else latent)
+    in_first, in_second = inside(h, w)
     phases: list[rans.Phase] = [(hyper_index(hyper.shape, rung), hyper.ravel())]
     mean, index, carried = graphs.prior(hyper, rung)
-    first = checkerboard(h, w)
-    known = np.zeros_like(latent)
-    phase, known[first] = _quantise(latent[first], mean[:h, :w][first], index[:h, :w][first], package, effort)
+    known = np.zeros_like(first)
+    phase, _rows(known)[in_first] = _quantise(first, mean, index, in_first, package, effort)
     phases.append(phase)
-    mean, index = graphs.context(_crop(carried, h, w), known, rung)
-    phase, _ = _quantise(latent[~first], mean[~first], index[~first], package, effort)
+    mean, index = graphs.context(carried, known, rung)
+    phase, _ = _quantise(second, mean, index, in_second, package, effort)
     return [*phases, phase]
 
 
@@ -65,20 +95,22 @@ def decode(graphs: Graphs, stream: bytes, h: int, w: int, rung: Rung) -> INT16:
     shape = (-(-h // 4), -(-w // 4), len(rung.hyper_index))
     with trace.stage("entropy"):
         hyper = source.take(hyper_index(shape, rung)).reshape(shape)
+    in_first, in_second = inside(h, w)
     mean, index, carried = graphs.prior(hyper, rung)
-    first = checkerboard(h, w)
-    latent = np.zeros((h, w, mean.shape[2]), np.int16)
-    latent[first] = _take(source, mean[:h, :w][first], index[:h, :w][first], package.skip)
-    mean, index = graphs.context(_crop(carried, h, w), latent, rung)
-    latent[~first] = _take(source, mean[~first], index[~first], package.skip)
+    first = np.zeros(mean.shape, np.int16)
+    _rows(first)[in_first] = _take(source, mean, index, in_first, package.skip)
+    mean, index = graphs.context(carried, first, rung)
+    second = np.zeros(mean.shape, np.int16)
+    _rows(second)[in_second] = _take(source, mean, index, in_second, package.skip)
     source.finish()
-    return latent
+    return whole(first, second)[:h, :w]
 
 
 def _quantise(
-    latent: INT16, mean: INT16, index: NDArray[np.uint8], package: Package, effort: int
+    latent: INT16, mean: INT16, index: NDArray[np.uint8], where: NDArray[np.bool_], package: Package, effort: int
 ) -> tuple[rans.Phase, INT16]:
-    """One half's phase, and the latents as the decoder will have them.  [positions, C] each"""
+    """The phase of a half's positions that are `where`, and their latents as the decoder will have them [n, C]."""
+    latent, mean, index = _rows(latent)[where], _rows(mean)[where], _rows(index)[where]
     coded = index > package.skip
     off = latent.astype(np.int32) - mean  # in 1/16 of a step
     symbol = np.clip((off + 8) >> 4, -SYMBOL_MAX, SYMBOL_MAX) * coded
@@ -102,18 +134,17 @@ def towards_zero(
     return np.asarray(np.where(saved > bits_per_error * error, less, symbol))
 
 
-def _take(source: rans.Decoder | coder.Compiled, mean: INT16, index: NDArray[np.uint8], skip: int) -> INT16:
+def _take(
+    source: rans.Decoder | coder.Compiled, mean: INT16, index: NDArray[np.uint8], where: NDArray[np.bool_], skip: int
+) -> INT16:
+    """The latents of a half's positions that are `where`.  [n, C]"""
+    latent, index = _rows(mean)[where], _rows(index)[where]
     coded = index > skip
-    latent: INT16 = mean.copy()
     wanted = index[coded]
     with trace.stage("entropy"):
         symbol = source.take(wanted)
     latent[coded] += 16 * symbol
     return latent
-
-
-def _crop(carried: dict[str, NDArray[np.float32]], h: int, w: int) -> dict[str, NDArray[np.float32]]:
-    return {name: np.ascontiguousarray(value[:, :, :h, :w]) for name, value in carried.items()}
 
 
 def split(h: int, w: int, tile: int) -> list[tuple[slice, slice]]:

@@ -9,7 +9,6 @@ of onnx.proto that it asks for; what it does not know it refuses, where it could
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -181,50 +180,3 @@ def _text(fields: _Message, number: int) -> str:
     if len(text) > MAX_NAME or not text.isprintable():
         raise _Malformed
     return text
-
-
-class Node(NamedTuple):
-    """What a node does: its operator, the names of its tensors, and its attributes that are whole numbers."""
-
-    operator: str
-    inputs: list[str]
-    outputs: list[str]
-    numbers: dict[str, list[int]]
-
-
-def read_graph(data: bytes) -> tuple[list[Node], dict[str, int], list[str]]:
-    """Nodes, the number of values of each weight, and the inputs with rows and columns, of a graph that was checked."""
-    graph = _read(_messages(_read(data), _MODEL["graph"])[0])
-    sizes = {}
-    for tensor in map(_read, _messages(graph, _GRAPH["initializer"])):
-        sizes[_text(tensor, 8)] = math.prod(_integers(tensor, 1))
-    nodes = []
-    for node in map(_read, _messages(graph, _GRAPH["node"])):
-        attributes = map(_read, _messages(node, _NODE["attribute"]))
-        numbers = {_text(a, 1): _integers(a, 3) + _integers(a, 8) for a in attributes}
-        names = [[bytes(n).decode() for n in _messages(node, number)] for number in (1, 2)]
-        nodes.append(Node(_text(node, _NODE["op_type"]), names[0], names[1], numbers))
-    inputs = map(_read, _messages(graph, _GRAPH["input"]))
-    return nodes, sizes, [_text(value, 1) for value in inputs if _rank(value) == 4]
-
-
-def _rank(value: _Message) -> int:
-    """Of an input."""
-    found = [value]
-    for number in (2, 1, 2, 1):  # type, tensor_type, shape, dim
-        found = [_read(inner) for outer in found for inner in _messages(outer, number)]
-    return len(found)
-
-
-def _integers(fields: _Message, number: int) -> list[int]:
-    """A repeated whole number, packed or not."""
-    out = []
-    for value in fields.get(number, []):
-        if isinstance(value, int):
-            out.append(value)
-            continue
-        position = 0
-        while position < len(value):
-            item, position = _varint(value, position)
-            out.append(item)
-    return out

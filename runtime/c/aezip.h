@@ -62,7 +62,7 @@ more than 2^16 positions.
 
 Memory: aezip_model is 35 kB, and its `last` 2 bytes for each entry of the tables (the
 model `photo`: 40 kB), made once for each model. aezip_decoder is 1 kB. A tile of h x w
-positions needs about 3 * h * w * channels bytes of work and 2 * h * w * channels for the
+positions needs about 2.5 * h * w * channels bytes of work and 2 * h * w * channels for the
 latents. Take 3 kB of stack. A model's and a file's bytes have to stay while they are used;
 they may lie in flash.
 
@@ -71,11 +71,12 @@ Arrays are contiguous, the channel is the fastest index; `rung` holds the graphs
 inputs, under the names they have in FORMAT.md, section 6.
 
 	prior    runs prior.onnx. Gets the hyper-latents [rows][columns][hyper_channels].
-	         Writes mean and index, [4 rows][4 columns][channels]. Keeps the graph's
-	         outputs `features`, `raw_mean` and `raw_scale` for `context`, which is called
-	         next, for the same tile.
-	context  runs context.onnx on what was kept, cut to [height][width], and on
-	         `known`, [height][width][channels]. Writes mean and index, alike.
+	         Writes mean and index of a half of the positions,
+	         [2][2 rows][2 columns][channels]. Keeps the graph's outputs `features`,
+	         `raw_mean` and `raw_scale` for `context`, which is called next, for the same
+	         tile.
+	context  runs context.onnx on what was kept and on `known`, of the size of mean and
+	         index. Writes mean and index of the other half.
 
 Each returns 0, or anything else to give up (AEZIP_ENGINE_FAILED). The third graph,
 decoder.onnx, follows when all tiles are decoded: inputs `latent`, the int16 that
@@ -285,7 +286,7 @@ typedef struct {
 	int (*prior)(
 		void *self, const int16_t *hyper, uint32_t rows, uint32_t columns, const aezip_rung *rung, int16_t *mean, uint8_t *index);
 	int (*context)(
-		void *self, const int16_t *known, uint32_t height, uint32_t width, const aezip_rung *rung, int16_t *mean,
+		void *self, const int16_t *known, uint32_t rows, uint32_t columns, const aezip_rung *rung, int16_t *mean,
 		uint8_t *index);
 } aezip_engine;
 

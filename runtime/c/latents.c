@@ -82,10 +82,10 @@ void aezip_set_rung(const aezip_model *model, unsigned quality, aezip_rung *rung
 	}
 }
 
-/* What a tile needs: hyper-latents, means and indices of all positions that the prior fills. */
+/* What a tile needs: hyper-latents, and of a half of the checkerboard what is known, means and indices. */
 typedef struct {
 	uint32_t rows, columns; /* of the hyper-latents */
-	size_t hyper, padded;   /* numbers of values */
+	size_t hyper, half;     /* numbers of values */
 	size_t index;
 } plan;
 
@@ -95,26 +95,38 @@ static plan plan_of(const aezip_model *model, uint32_t height, uint32_t width)
 	p.rows = (height + 3) / 4;
 	p.columns = (width + 3) / 4;
 	p.hyper = (size_t)p.rows * p.columns * model->hyper_channels;
-	p.padded = (size_t)p.rows * p.columns * 16 * model->channels;
-	p.index = p.hyper > p.padded ? p.hyper : p.padded;
+	p.half = (size_t)p.rows * p.columns * 8 * model->channels;
+	p.index = p.hyper > p.half ? p.hyper : p.half;
 	return p;
 }
 
 size_t aezip_work_size(const aezip_model *model, uint32_t height, uint32_t width)
 {
 	plan p = plan_of(model, height, width);
-	return (p.hyper + p.padded) * sizeof(int16_t) + p.index;
+	return (p.hyper + 2 * p.half) * sizeof(int16_t) + p.index;
 }
 
-/* Half of a checkerboard of latents: means and indices of all positions, of which this half counts. */
+/* Half of a checkerboard of latents, its even rows before its odd ones. */
 typedef struct {
 	uint32_t height, width, channels;
-	uint32_t stride; /* positions from one row of mean and index to the next */
-	uint32_t odd;    /* 1: the positions with an odd sum of row and column; 0: the even ones */
+	uint32_t rows, columns; /* of the even rows, and of the odd ones, with what lies beyond the tile */
+	uint32_t odd;           /* 1: the positions with an odd sum of row and column; 0: the even ones */
 	const int16_t *mean;
 	const uint8_t *index;
 	uint8_t skip;
 } half;
+
+/* The column of a half's first position in a row. */
+static uint32_t first_column(const half *h, uint32_t row)
+{
+	return (row + h->odd) % 2;
+}
+
+/* Where a position stands among the half's values. */
+static size_t place_in(const half *h, uint32_t row, uint32_t column)
+{
+	return (((size_t)(row % 2) * h->rows + row / 2) * h->columns + column / 2) * h->channels;
+}
 
 /* Symbols to come, and where they go; as many as a whole number of turns has. */
 typedef struct {
@@ -139,8 +151,8 @@ static int take_half(aezip_decoder *decoder, const half *h, int16_t *latent)
 	gathered g;
 	g.count = 0;
 	for (uint32_t row = 0; row < h->height; row++)
-		for (uint32_t column = (row + h->odd) % 2; column < h->width; column += 2) {
-			size_t from = ((size_t)row * h->stride + column) * h->channels;
+		for (uint32_t column = first_column(h, row); column < h->width; column += 2) {
+			size_t from = place_in(h, row, column);
 			int16_t *to = latent + ((size_t)row * h->width + column) * h->channels;
 			memcpy(to, h->mean + from, h->channels * sizeof *to);
 			for (uint32_t c = 0; c < h->channels; c++) {
@@ -155,6 +167,17 @@ static int take_half(aezip_decoder *decoder, const half *h, int16_t *latent)
 	return take_gathered(decoder, &g);
 }
 
+/* The half's latents as the context wants them; zeros beyond the tile. */
+static void give_half(const half *h, const int16_t *latent, int16_t *known)
+{
+	memset(known, 0, (size_t)2 * h->rows * h->columns * h->channels * sizeof *known);
+	for (uint32_t row = 0; row < h->height; row++)
+		for (uint32_t column = first_column(h, row); column < h->width; column += 2) {
+			const int16_t *from = latent + ((size_t)row * h->width + column) * h->channels;
+			memcpy(known + place_in(h, row, column), from, h->channels * sizeof *known);
+		}
+}
+
 int aezip_decode_tile(
 	const aezip_tile *tile, const aezip_model *model, const aezip_rung *rung, const aezip_engine *engine, void *work,
 	size_t work_size, int16_t *latent)
@@ -163,10 +186,11 @@ int aezip_decode_tile(
 	plan p = plan_of(model, h, w);
 	if (work_size < aezip_work_size(model, h, w))
 		return AEZIP_NO_ROOM;
-	int16_t *hyper = work, *mean = hyper + p.hyper;
-	uint8_t *index = (uint8_t *)(mean + p.padded);
-	half first = {h, w, model->channels, 4 * p.columns, 0, mean, index, model->skip};
-	half second = {h, w, model->channels, w, 1, mean, index, model->skip};
+	int16_t *hyper = work, *mean = hyper + p.hyper, *known = mean + p.half;
+	uint8_t *index = (uint8_t *)(known + p.half);
+	half first = {h, w, model->channels, 2 * p.rows, 2 * p.columns, 0, mean, index, model->skip};
+	half second = first;
+	second.odd = 1;
 
 	aezip_decoder decoder;
 	int error = aezip_begin(&decoder, &model->tables, tile->stream);
@@ -178,10 +202,10 @@ int aezip_decode_tile(
 		return error;
 	if (engine->prior(engine->self, hyper, p.rows, p.columns, rung, mean, index) != 0)
 		return AEZIP_ENGINE_FAILED;
-	memset(latent, 0, (size_t)h * w * model->channels * sizeof *latent);
 	if ((error = take_half(&decoder, &first, latent)) != AEZIP_OK)
 		return error;
-	if (engine->context(engine->self, latent, h, w, rung, mean, index) != 0)
+	give_half(&first, latent, known);
+	if (engine->context(engine->self, known, p.rows, p.columns, rung, mean, index) != 0)
 		return AEZIP_ENGINE_FAILED;
 	if ((error = take_half(&decoder, &second, latent)) != AEZIP_OK)
 		return error;

@@ -102,14 +102,14 @@ static int prior(
 	(void)rung;
 	if (r->strict && !same(r, "hyper", hyper, positions * r->model.hyper_channels))
 		return 1;
-	return say(r, "prior.mean", "prior.index", 16 * positions * r->model.channels, mean, index);
+	return say(r, "prior.mean", "prior.index", 8 * positions * r->model.channels, mean, index);
 }
 
 static int context(
-	void *self, const int16_t *known, uint32_t height, uint32_t width, const aezip_rung *rung, int16_t *mean, uint8_t *index)
+	void *self, const int16_t *known, uint32_t rows, uint32_t columns, const aezip_rung *rung, int16_t *mean, uint8_t *index)
 {
 	replay *r = self;
-	size_t count = (size_t)height * width * r->model.channels;
+	size_t count = (size_t)rows * columns * 8 * r->model.channels;
 	(void)rung;
 	if (r->strict && !same(r, "known", known, count))
 		return 1;

@@ -100,11 +100,12 @@ static void test_half(const replay *r, const aezip_tile *tile, const int16_t *la
 	CHECK(replay_find(r, odd ? "context.index" : "prior.index", &index));
 	CHECK(replay_find(r, odd ? "table.2" : "table.1", &table));
 	CHECK(replay_find(r, odd ? "symbol.2" : "symbol.1", &symbol));
-	size_t n = 0, channels = r->model.channels, stride = odd ? tile->width : (tile->width + 3) / 4 * 4;
+	size_t n = 0, channels = r->model.channels;
+	size_t rows = (tile->height + 3) / 4 * 2, columns = (tile->width + 3) / 4 * 2; /* of the even rows, and of the odd ones */
 	for (size_t row = 0; row < tile->height; row++)
 		for (size_t column = (row + (size_t)odd) % 2; column < tile->width; column += 2)
 			for (size_t c = 0; c < channels; c++) {
-				size_t at = (row * stride + column) * channels + c;
+				size_t at = ((row % 2 * rows + row / 2) * columns + column / 2) * channels + c;
 				int latent = latents[((tile->top + row) * width + tile->left + column) * channels + c];
 				int off = latent - replay_value(&mean, at);
 				if (replay_value(&index, at) > r->model.skip) {

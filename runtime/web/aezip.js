@@ -142,7 +142,7 @@ export class Model {
   }
 
   /**
-   * Hyper-latents [1, a, b, Z] → mean and table index [1, 4a, 4b, C], and what the context wants to know.
+   * Hyper-latents [1, a, b, Z] → mean and table index of the first half [2, 2a, 2b, C], and what the context wants.
    *
    * @param {Values} hyper
    * @param {import('./ladder.js').Rung} rung
@@ -154,18 +154,15 @@ export class Model {
   }
 
   /**
-   * What the prior carried over, and the first half's latents [1, h, w, C] → mean and table index [1, h, w, C].
+   * What the prior carried over, and the first half's latents [2, 2a, 2b, C] → mean and table index of the second half.
    *
    * @param {Record<string, Values>} carried
    * @param {Values} known
    * @param {import('./ladder.js').Rung} rung
    */
   async context(carried, known, rung) {
-    const [, height, width] = known.dims;
-    /** @type {Record<string, Values>} */
-    const inputs = { known };
-    for (const name of ['features', 'raw_mean', 'raw_scale']) inputs[name] = crop(carried[name], height, width);
-    const { mean, index } = await this.#run('context', inputs, rung, ['context_gain', 'mean_gain', 'shift']);
+    const inputs = /** @type {const} */ (['context_gain', 'mean_gain', 'shift']);
+    const { mean, index } = await this.#run('context', { ...carried, known }, rung, inputs);
     return saidOf(mean, index);
   }
 
@@ -214,21 +211,3 @@ const saidOf = (mean, index) => ({
   mean: /** @type {Int16Array} */ (mean.data),
   index: /** @type {Uint8Array} */ (index.data),
 });
-
-/**
- * The first rows and columns of [1, N, H, W].
- *
- * @param {Values} values
- * @param {number} height
- * @param {number} width
- * @returns {Values}
- */
-function crop({ data, dims }, height, width) {
-  const [, count, fullHeight, fullWidth] = dims;
-  const part = new Float32Array(count * height * width);
-  for (let row = 0; row < count * height; row++) {
-    const from = (Math.floor(row / height) * fullHeight + (row % height)) * fullWidth;
-    part.set(data.subarray(from, from + width), row * width);
-  }
-  return { data: part, dims: [1, count, height, width] };
-}

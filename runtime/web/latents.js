@@ -79,19 +79,24 @@ export async function decodeTile(model, { height, width, stream }, rung) {
   const said = await model.prior(hyper, rung);
 
   const latent = new Int16Array(height * width * channels);
+  const known = new Int16Array(a * b * 8 * channels);
+  /**
+   * @param {number} y
+   * @param {number} x
+   */
+  const placeIn = (y, x) => ((y % 2) * 2 * a + (y >> 1)) * 2 * b + (x >> 1);
   /**
    * @param {number} parity of row + column
-   * @param {Int16Array} mean
+   * @param {Int16Array} mean of the half, its even rows before its odd ones
    * @param {Uint8Array} index
-   * @param {number} rowLength of both, in positions
    */
-  const half = (parity, mean, index, rowLength) => {
-    const coded = new Uint8Array(latent.length);
-    const where = new Int32Array(latent.length);
+  const half = (parity, mean, index) => {
+    const coded = new Uint8Array(mean.length);
+    const where = new Int32Array(mean.length);
     let n = 0;
     for (let y = 0; y < height; y++) {
       for (let x = (y + parity) % 2; x < width; x += 2) {
-        const from = (y * rowLength + x) * channels;
+        const from = placeIn(y, x) * channels;
         const to = (y * width + x) * channels;
         for (let c = 0; c < channels; c++) {
           latent[to + c] = mean[from + c];
@@ -106,10 +111,15 @@ export async function decodeTile(model, { height, width, stream }, rung) {
     for (let i = 0; i < n; i++) latent[where[i]] += 16 * symbol[i];
   };
 
-  half(0, said.mean, said.index, 4 * b);
-  const known = { data: latent, dims: [1, height, width, channels] };
-  const more = await model.context(said.carried, known, rung);
-  half(1, more.mean, more.index, width);
+  half(0, said.mean, said.index);
+  for (let y = 0; y < height; y++) {
+    for (let x = y % 2; x < width; x += 2) {
+      const from = (y * width + x) * channels;
+      known.set(latent.subarray(from, from + channels), placeIn(y, x) * channels);
+    }
+  }
+  const more = await model.context(said.carried, { data: known, dims: [2, 2 * a, 2 * b, channels] }, rung);
+  half(1, more.mean, more.index);
   source.finish();
   return { latent, phases };
 }

@@ -62,15 +62,14 @@ def _tile(package: model.Package, stream: bytes, h: int, w: int, step: Rung, set
     (prior_in, context_in), ((mean, index, *_), (more_mean, more_index)) = graphs.inputs, graphs.outputs
     found = {
         "hyper": prior_in["hyper"][0], "prior.mean": mean, "prior.index": index,
-        "known": context_in["known"][0], "context.mean": more_mean, "context.index": more_index,
+        "known": context_in["known"], "context.mean": more_mean, "context.index": more_index,
         "latent": latent,
     }
     # the same symbols as the entropy coder alone sees them
-    first = latents.checkerboard(h, w)
-    halves = (first, mean[:h, :w], index[:h, :w]), (~first, more_mean, more_index)
     tables = [latents.hyper_index(prior_in["hyper"].shape[1:], step)]
-    for where, _, table in halves:
-        tables.append(table[where][table[where] > package.skip])
+    for where, table in zip(latents.inside(h, w), (index, more_index), strict=True):
+        coded = table.swapaxes(0, 1)[where]
+        tables.append(coded[coded > package.skip])
     source = rans.Decoder(stream, package.tables)
     for phase, table in enumerate(tables):
         found[f"table.{phase}"] = table.astype(np.uint8)
@@ -98,8 +97,8 @@ def layers(package: model.Package, name: str, data: bytes) -> Vectors:
         )
         session = ort.InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])
         for number, value in enumerate(session.run(names, inputs)):
-            whole = value[0].astype(np.int16)
-            assert (whole == value[0]).all(), (graph, number)
+            whole = value.astype(np.int16)
+            assert (whole == value).all(), (graph, number)
             found[f"{name}.0.{graph}.layer.{number}"] = whole
     return found
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +38,18 @@ def test_effort_saves_bytes_and_both_decode(tiny, drawn) -> None:
     rounded, weighed = (codec.encode(pixels, 50, effort=effort) for effort in (0, 1))
     assert len(weighed) < len(rounded)
     assert codec.decode(weighed)[0].shape == codec.decode(rounded)[0].shape
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 4), (5, 7), (12, 3)])
+def test_halves_and_whole(size: tuple[int, int]) -> None:
+    h, w = size
+    rows, columns = (-(-n // 4) * 4 for n in size)
+    latent = np.arange(rows * columns * 3, dtype=np.int16).reshape(rows, columns, 3)
+    first, second = latents.halves(latent)
+    np.testing.assert_array_equal(latents.whole(first, second), latent)
+    for parity, (half, where) in enumerate(zip((first, second), latents.inside(h, w), strict=True)):
+        wanted = [latent[y, x] for y in range(h) for x in range(w) if (y + x) % 2 == parity]
+        np.testing.assert_array_equal(half.swapaxes(0, 1)[where], np.reshape(wanted, (-1, 3)))
 
 
 def test_split_covers_the_grid_once() -> None:

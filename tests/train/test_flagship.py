@@ -46,3 +46,16 @@ def test_gradients_pass_the_search(drawn) -> None:
         assert gradient is not None
         assert torch.isfinite(gradient).all()
         assert gradient.abs().sum() > 0
+
+
+def test_halves_are_the_runtimes() -> None:
+    """Both lay out the checkerboard alike; neighbours are those of the whole."""
+    latent = np.arange(8 * 12 * 2, dtype=np.int16).reshape(8, 12, 2)
+    x = torch.tensor(latent.astype(np.float32)).permute(2, 0, 1)[None]
+    first, second = flagship.halves(x)
+    assert torch.equal(flagship.whole(first, second), x)
+    for ours, theirs in zip((first, second), latents.halves(latent), strict=True):
+        np.testing.assert_array_equal(ours.permute(0, 2, 3, 1).numpy(), theirs)
+    around = torch.nn.functional.pad(x, (1, 1, 1, 1))
+    four = torch.cat([around[..., :-2, 1:-1], around[..., 2:, 1:-1], around[..., 1:-1, :-2], around[..., 1:-1, 2:]], 1)
+    assert torch.equal(flagship.neighbours(first), flagship.halves(four)[1])

@@ -170,15 +170,19 @@ class Prior(nn.Module):
 
 
 class Context(nn.Module):
-    """Features and the decoded first half (zeros elsewhere) → what to add to the first step's parameters."""
+    """Features of the second half, and its decoded neighbours → what to add to the first step's parameters.
+
+    A position of the second half has four neighbours of the first: above, below, left, right.
+    """
 
     def __init__(self, c: Config) -> None:
         super().__init__()
-        self.look = IntegerConv2d(2 * c.latent, c.feature, 3)
+        self.look = IntegerConv2d(4 * 2 * c.latent, c.feature)
         self.second = Parameters(c, 2 * c.feature)
 
     def forward(self, features: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        seen = self.look(torch.cat([known, known.abs()], 1))
+        """features: [2N, feature, p, q], of the second half; known: [2N, latent, p, q], of the first"""
+        seen = self.look(neighbours(torch.cat([known, known.abs()], 1)))
         delta: tuple[Tensor, Tensor] = self.second(torch.cat([features, seen], 1))
         return delta
 
@@ -237,22 +241,24 @@ class Flagship(nn.Module):
         hyper_bits, z = self._hyper(y, quality, noise)
 
         features, mean, scale = self.prior(z)
-        first = checkerboard(y)
-        gain, shift = torch.exp2(log_gain), log_gain * OCTAVE + INDEX_ONE
-        worth = self.bits_per_error
-        y_first, bits = self._quantise(y, mean * gain, scale * 8 + shift, noise, worth)
-        known = torch.clamp(y_first * first / gain, -255 / 32, 255 / 32)
+        gain = torch.exp2(log_gain).repeat(2, 1, 1, 1)
+        shift = (log_gain * OCTAVE + INDEX_ONE).repeat(2, 1, 1, 1)
+        (y_1, y_2), (mean_1, mean_2), (scale_1, scale_2) = halves(y), halves(mean), halves(scale)
+
+        def quantise(y: Tensor, mean: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+            return self._quantise(y, mean * gain, scale * 8 + shift, noise, self.bits_per_error)
+
+        first, bits_1 = quantise(y_1, mean_1, scale_1)
+        known = torch.clamp(first / gain, -255 / 32, 255 / 32)
         if self.context.look.integer:
             known = round_through(known * 32) / 32
-        mean_more, scale_more = self.context(features, known)
-        y_second, bits_second = self._quantise(
-            y, (mean + mean_more) * gain, (scale + scale_more) * 8 + shift, noise, worth
-        )
-        decoded = torch.where(first, y_first, y_second)
-        bits = torch.where(first, bits, bits_second)
+        mean_more, scale_more = self.context(halves(features)[1], known)
+        second, bits_2 = quantise(y_2, mean_2 + mean_more, scale_2 + scale_more)
+        decoded = whole(first, second)
 
         hyper_bpp = hyper_bits.sum((1, 2, 3)) / pixels
-        bpp = bits.sum((1, 2, 3)) / pixels + hyper_bpp
+        bits = (bits_1 + bits_2).sum((1, 2, 3)).reshape(2, -1).sum(0)
+        bpp = bits / pixels + hyper_bpp
         return Rate(self.decoder(decoded * torch.exp2(ladder.at(self.inverse_gain, quality))), bpp, hyper_bpp)
 
     def _hyper(self, y: Tensor, quality: Tensor, noise: bool) -> tuple[Tensor, Tensor]:
@@ -330,7 +336,31 @@ def bits_of(symbol: Tensor, index: Tensor) -> Tensor:
     return -torch.log2(_Bound.apply(mass, 2.0**-30))
 
 
-def checkerboard(y: Tensor) -> Tensor:
-    """True at the positions that are coded first: row + column even.  [1, 1, h, w]"""
-    h, w = y.shape[-2:]
-    return ((torch.arange(h)[:, None] + torch.arange(w)) % 2 == 0)[None, None].to(y.device)
+def halves(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The checkerboard's halves, that with even sums of row and column first.  [N, C, 2p, 2q] → [2N, C, p, q] twice
+
+    Of each half the even rows stand before the odd ones.
+    """
+    n, c, h, w = x.shape
+    cells = x.permute(0, 2, 3, 1).reshape(n, h // 2, 2, w // 2, 2, c).permute(2, 4, 0, 1, 3, 5)
+    first, second = torch.cat([cells[0, 0], cells[1, 1]]), torch.cat([cells[0, 1], cells[1, 0]])
+    return first.permute(0, 3, 1, 2), second.permute(0, 3, 1, 2)
+
+
+def whole(first: Tensor, second: Tensor) -> Tensor:
+    """The inverse.  [2N, C, p, q] twice → [N, C, 2p, 2q]"""
+    _, c, p, q = first.shape
+    (even, odd), (other_even, other_odd) = first.chunk(2), second.chunk(2)
+    cells = torch.stack([even, other_even, other_odd, odd]).reshape(2, 2, -1, c, p, q)
+    return cells.permute(2, 4, 0, 5, 1, 3).reshape(-1, 2 * p, 2 * q, c).permute(0, 3, 1, 2)
+
+
+def neighbours(first: Tensor) -> Tensor:
+    """The four of each position of the second half: above, below, left, right; zeros beyond the borders.
+
+    first: [2N, C, p, q] → [2N, 4·C, p, q]
+    """
+    even, odd = first.chunk(2)
+    above, below = F.pad(odd, (0, 0, 1, 0))[:, :, :-1], F.pad(even, (0, 0, 0, 1))[:, :, 1:]
+    left, right = F.pad(odd, (1, 0))[..., :-1], F.pad(even, (0, 1))[..., 1:]
+    return torch.cat([torch.cat([above, odd, even, right], 1), torch.cat([even, below, left, odd], 1)])

@@ -30,7 +30,6 @@ from ..codec import Codec
 from ..graphs import open_session
 from . import limits, peers
 from .equal import at_rate
-from .macs import per_position
 from .measure import peak_memory
 from .peers import Pixels
 
@@ -103,13 +102,13 @@ def measure(
     say(", ".join(f"{n} thread{'s' * (n > 1)}: {rate / 1e9:.0f} GFLOP/s" for n, rate in rates.items()))
     warm = {n: Warm(model, n) for n in threads}
     package = warm[threads[0]].codec.package
-    operations = {name: 2 * per_position(package.member(f"{name}.onnx")) for name in GRAPHS}
+    operations = {name: 2 * macs for name, macs in package.about.description.get("macs", {}).items()}
     first = next(iter(pictures.values()))
     settings = _settings(warm[threads[0]].codec, first)
     result: dict[str, Any] = {
         "machine": limits.machine(), "model": package.about.name, "quality": QUALITY, "peer_settings": settings,
         "gemm_flop_per_s": {str(n): rate for n, rate in rates.items()},
-        "macs_per_position": {name: value / 2 for name, value in operations.items()},
+        "macs_per_pixel": {name: value / 2 for name, value in operations.items()},
         "runs": [], "memory_mb": {}, "start_s": {}, "ratios": {},
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -170,9 +169,10 @@ def _ratios(turns: dict[str, Turns], operations: dict[str, float], pixels: Pixel
             total / sum(bare.values()) for total, bare in zip(getattr(ours, way), ours.bare[way], strict=True)
         )
         out.update({f"{way}/{peer}": ours.of(way) / turn.of(way) for peer, turn in turns.items() if turn is not ours})
-    positions = {"encoder": pixels.shape[0] * pixels.shape[1], "decoder": pixels.shape[0] * pixels.shape[1] / 256}
     for name, way in (("encoder", "encode"), ("decoder", "decode")):
-        out[f"{name}/limit"] = median(b[name] for b in ours.bare[way]) * rate / (operations[name] * positions[name])
+        if name in operations:
+            count = operations[name] * pixels.shape[0] * pixels.shape[1]
+            out[f"{name}/limit"] = median(b[name] for b in ours.bare[way]) * rate / count
     return out
 
 

@@ -76,7 +76,7 @@ export declare class Model {
         }[];
     }>;
     /**
-     * Hyper-latents [1, a, b, Z] → mean and table index [1, 4a, 4b, C], and what the context wants to know.
+     * Hyper-latents [1, a, b, Z] → mean and table index of the first half [2, 2a, 2b, C], and what the context wants.
      *
      * @param {Values} hyper
      * @param {import('./ladder.js').Rung} rung
@@ -89,7 +89,7 @@ export declare class Model {
         index: Uint8Array;
     }>;
     /**
-     * What the prior carried over, and the first half's latents [1, h, w, C] → mean and table index [1, h, w, C].
+     * What the prior carried over, and the first half's latents [2, 2a, 2b, C] → mean and table index of the second half.
      *
      * @param {Record<string, Values>} carried
      * @param {Values} known
