@@ -111,14 +111,15 @@ def _quantise(
 ) -> tuple[rans.Phase, INT16]:
     """The phase of a half's positions that are `where`, and their latents as the decoder will have them [n, C]."""
     latent, mean, index = _rows(latent)[where], _rows(mean)[where], _rows(index)[where]
-    coded = index > package.skip
-    off = latent.astype(np.int32) - mean  # in 1/16 of a step
-    symbol = np.clip((off + 8) >> 4, -SYMBOL_MAX, SYMBOL_MAX) * coded
+    coded = np.flatnonzero(index > package.skip)
+    tables, off = index.ravel()[coded], np.subtract(latent.ravel()[coded], mean.ravel()[coded], dtype=np.int32)
+    symbol = np.clip((off + 8) >> 4, -SYMBOL_MAX, SYMBOL_MAX)
     if effort:
-        which = np.nonzero(symbol)
+        which = np.flatnonzero(symbol)
         worth = package.bits_per_error
-        symbol[which] = towards_zero(off[which], symbol[which], index[which], package.tables, worth)
-    return (index[coded], symbol[coded]), (mean + 16 * symbol).astype(np.int16)
+        symbol[which] = towards_zero(off[which], symbol[which], tables[which], package.tables, worth)
+    mean.ravel()[coded] += (16 * symbol).astype(np.int16)
+    return (tables, symbol), mean
 
 
 def towards_zero(
@@ -139,11 +140,10 @@ def _take(
 ) -> INT16:
     """The latents of a half's positions that are `where`.  [n, C]"""
     latent, index = _rows(mean)[where], _rows(index)[where]
-    coded = index > skip
-    wanted = index[coded]
+    coded = np.flatnonzero(index > skip)
     with trace.stage("entropy"):
-        symbol = source.take(wanted)
-    latent[coded] += 16 * symbol
+        symbol = source.take(index.ravel()[coded])
+    latent.ravel()[coded] += 16 * symbol
     return latent
 
 
