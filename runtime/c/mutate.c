@@ -1,10 +1,12 @@
-/* Decodes damaged files, to be run under sanitizers (make mutate).
+/* Decodes damaged files, and with damaged models, to be run under sanitizers (make mutate).
 
 	aezip-mutate COUNT SEED GOLDEN
 
    Each golden file of which there are vectors is decoded COUNT times, each time with up to eight bytes changed, cut out, put in
    or repeated, or its end cut off. Two times in three the checksums are then made right, so that the damage gets past them. The
-   engine replays the recorded outputs, whatever its inputs are. Prints how often each error was met; nothing else may happen. */
+   engine replays the recorded outputs, whatever its inputs are. As often the model's tables.npz is damaged, half the time in its
+   directory, and the files are decoded with what opens all the same. Prints how often each error was met, of files and of models;
+   nothing else may happen. */
 
 #include "replay.h"
 
@@ -12,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROWTH = 64 }; /* bytes that eight changes can add */
+enum { GROWTH = 64 };       /* bytes that eight changes can add */
+enum { DIRECTORY = 1500 };  /* bytes at the end of tables.npz, where its members are listed */
 static const uint64_t MAX_PIXELS = 1 << 18;
 
 static uint64_t random_state;
@@ -118,12 +121,54 @@ static int mutate(replay *r, const char *name, aezip_bytes original)
 	return error;
 }
 
+/* A model whose bytes, and tables, lie in blocks of exactly their size. */
+static int decode_with(replay *r, const char *name, const uint8_t *data, size_t size, aezip_bytes lat)
+{
+	uint8_t *exact = malloc(size ? size : 1);
+	uint16_t *last = malloc(AEZIP_LAST_MAX * sizeof *last);
+	aezip_bytes npz = {exact, size};
+	int error = AEZIP_NO_ROOM;
+	if (exact && last) {
+		memcpy(exact, data, size);
+		error = aezip_open_model(&r->model, npz, last, AEZIP_LAST_MAX);
+	}
+	if (!error)
+		error = decode(r, name, lat.data, lat.size);
+	free(exact);
+	free(last);
+	return error;
+}
+
+static int mutate_model(replay *r, const char *name, aezip_bytes npz, aezip_bytes lat)
+{
+	uint8_t *data = malloc(npz.size + GROWTH);
+	size_t size = npz.size;
+	if (!data)
+		return AEZIP_NO_ROOM;
+	memcpy(data, npz.data, size);
+	for (size_t changes = 1 + below(8); changes && size; changes--) {
+		size_t start = size > DIRECTORY && below(2) ? size - DIRECTORY : 0;
+		size = start + change(data + start, size - start);
+	}
+	int error = decode_with(r, name, data, size, lat);
+	free(data);
+	return error;
+}
+
+static void print(const char *of, const unsigned long *met)
+{
+	for (int error = 0; error < AEZIP_ERRORS; error++)
+		if (met[error])
+			printf("%8lu  %s: %s\n", met[error], of, aezip_message(error));
+}
+
 int main(int count, char **arguments)
 {
 	static const char *names[] = {"one-pixel", "grey", "odd", "fine", "escapes", "tiles"};
 	static replay r;
-	unsigned long met[AEZIP_ERRORS] = {0};
+	unsigned long met[AEZIP_ERRORS] = {0}, met_models[AEZIP_ERRORS] = {0};
 	char path[512], vectors[512];
+	aezip_bytes npz;
 	if (count != 4) {
 		fputs("usage: aezip-mutate COUNT SEED GOLDEN\n", stderr);
 		return 2;
@@ -132,6 +177,8 @@ int main(int count, char **arguments)
 	snprintf(path, sizeof path, "%s/tiny.aezm", arguments[3]);
 	snprintf(vectors, sizeof vectors, "%s/vectors.npz", arguments[3]);
 	const char *wrong = replay_open(&r, path, vectors);
+	if (!wrong && aezip_find_member(r.package, "tables.npz", &npz))
+		wrong = "has no tables.npz";
 	for (size_t i = 0; i < sizeof names / sizeof names[0] && !wrong; i++) {
 		snprintf(path, sizeof path, "%s/%s.lat", arguments[3], names[i]);
 		aezip_bytes bytes = replay_read(path);
@@ -139,6 +186,10 @@ int main(int count, char **arguments)
 			wrong = "cannot be decoded";
 		for (unsigned long n = strtoul(arguments[1], NULL, 10); n > 0 && !wrong; n--)
 			met[mutate(&r, names[i], bytes)]++;
+		for (unsigned long n = strtoul(arguments[1], NULL, 10); n > 0 && !wrong; n--)
+			met_models[mutate_model(&r, names[i], npz, bytes)]++;
+		if (!wrong && aezip_open_model(&r.model, r.package, r.last, AEZIP_LAST_MAX))
+			wrong = "cannot be opened again";
 		free((void *)bytes.data);
 	}
 	replay_close(&r);
@@ -146,8 +197,7 @@ int main(int count, char **arguments)
 		fprintf(stderr, "aezip-mutate: error: %s: %s\n", path, wrong);
 		return 1;
 	}
-	for (int error = 0; error < AEZIP_ERRORS; error++)
-		if (met[error])
-			printf("%8lu  %s\n", met[error], aezip_message(error));
+	print("file", met);
+	print("model", met_models);
 	return 0;
 }

@@ -72,7 +72,8 @@ int aezip_find_array(aezip_bytes npz, const char *name, aezip_array *array)
 		return AEZIP_PACKAGE_DAMAGED;
 	/* {'descr': '<i4', 'fortran_order': False, 'shape': (9, 256), } as every numpy writes it; '|' for single bytes */
 	const uint8_t *end = npy.data + head, *type = after(npy.data, end, "'descr': '");
-	if (!type || end - type < 3 || type[2] < '1' || type[2] > '8' || !after(type, end, "'fortran_order': False"))
+	if (!type || end - type < 3 || (type[0] != '<' && type[0] != '|') || type[2] < '1' || type[2] > '8' ||
+		!after(type, end, "'fortran_order': False"))
 		return AEZIP_PACKAGE_DAMAGED;
 	array->item = (size_t)(type[2] - '0');
 	array->kind = (char)type[1];
@@ -81,11 +82,18 @@ int aezip_find_array(aezip_bytes npz, const char *name, aezip_array *array)
 	return AEZIP_OK;
 }
 
+/* An array of i32. */
+static int find_i32(aezip_bytes npz, const char *name, aezip_array *array)
+{
+	int error = aezip_find_array(npz, name, array);
+	return error || array->kind != 'i' || array->item != 4 ? AEZIP_PACKAGE_DAMAGED : AEZIP_OK;
+}
+
 /* The array i32 [9][channels] of a ladder; *channels is set by the first. */
 static int find_ladder(aezip_bytes npz, const char *name, uint32_t *channels, const uint8_t **ladder)
 {
 	aezip_array found;
-	if (aezip_find_array(npz, name, &found) || found.kind != 'i' || found.item != 4)
+	if (find_i32(npz, name, &found))
 		return AEZIP_PACKAGE_DAMAGED;
 	if (!*channels)
 		*channels = (uint32_t)(found.count / AEZIP_NODES);
@@ -105,9 +113,8 @@ int aezip_open_model(aezip_model *model, aezip_bytes package, uint16_t *last, si
 		npz = package;
 	memset(model, 0, sizeof *model);
 	aezip_array radius, frequency, skip;
-	if (aezip_find_array(npz, "radius", &radius) || aezip_find_array(npz, "frequency", &frequency) ||
-		aezip_find_array(npz, "skip", &skip) || radius.item != 4 || radius.count != AEZIP_TABLES || frequency.item != 4 ||
-		skip.item != 4 || skip.count != 1 || u32(skip.data) >= AEZIP_TABLES)
+	if (find_i32(npz, "radius", &radius) || find_i32(npz, "frequency", &frequency) || find_i32(npz, "skip", &skip) ||
+		radius.count != AEZIP_TABLES || skip.count != 1 || u32(skip.data) >= AEZIP_TABLES)
 		return AEZIP_PACKAGE_DAMAGED;
 	model->skip = skip.data[0];
 	uint32_t *channels = &model->channels, *hyper = &model->hyper_channels;

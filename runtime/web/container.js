@@ -20,6 +20,7 @@
 import { AezipError } from './errors.js';
 
 export const MAX_PIXELS = 2 ** 26;
+const MAX_SECTIONS = 1024;
 const MAGIC = [0xae, 0x4c, 0x41, 0x54, 0x0d, 0x0a];
 const HEADER_BYTES = 32;
 const MAX_SIDE = 2 ** 20;
@@ -42,6 +43,9 @@ export function unpack(data, maxPixels = MAX_PIXELS) {
   /** @type {Section[]} */
   const sections = [];
   for (let at = HEADER_BYTES; at < data.length; ) {
+    if (sections.length === MAX_SECTIONS) {
+      throw new AezipError('LimitExceeded', `more than ${MAX_SECTIONS} sections`, `at most ${MAX_SECTIONS}`);
+    }
     const name = `section ${sections.length + 1}`;
     if (data.length - at < 12) throw new AezipError('Truncated', `the file ends in the head of ${name}`, '12 bytes');
     const length = view.getUint32(at + 4, true);

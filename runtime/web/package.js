@@ -27,7 +27,7 @@ const text = new TextDecoder();
  * @returns {Promise<Package>}
  */
 export async function openPackage(data) {
-  const all = unzip(plain(data));
+  const all = within(() => unzip(plain(data)));
   const description = parse(member(all, 'model.json'));
   if (description.version !== 1) damaged(`package version ${description.version}`, '1');
   const members = new Map();
@@ -48,7 +48,7 @@ export async function openPackage(data) {
 }
 
 /**
- * Members of a zip that stores them.
+ * Members of a zip that stores them, as parts of its bytes.
  *
  * @param {Uint8Array} data
  * @returns {Map<string, Uint8Array<ArrayBuffer>>}
@@ -56,26 +56,38 @@ export async function openPackage(data) {
 function unzip(data) {
   const members = new Map();
   const view = viewOf(data);
+  let end = data.length - 22;
+  while (view.getUint32(end, true) !== 0x06054b50) end--; // behind it there may be a comment
+  let at = view.getUint32(end + 16, true);
+  let left = data.length; // members do not share bytes
+  for (let count = view.getUint16(end + 10, true); count > 0; count--) {
+    const [nameLength, extraLength, commentLength] = [28, 30, 32].map((i) => view.getUint16(at + i, true));
+    const size = view.getUint32(at + 24, true);
+    const local = view.getUint32(at + 42, true);
+    const name = text.decode(data.subarray(at + 46, at + 46 + nameLength));
+    const start = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
+    const stored = view.getUint32(at, true) === 0x02014b50 && view.getUint16(at + 10, true) === 0;
+    left -= size;
+    if (!stored || start + size > data.length || left < 0) damaged(`${name} is compressed or cut`, 'a stored member');
+    members.set(name, data.subarray(start, start + size));
+    at += 46 + nameLength + extraLength + commentLength;
+  }
+  return members;
+}
+
+/**
+ * What `read` makes of bytes; PackageDamaged where it reads beyond their end.
+ *
+ * @template T
+ * @param {() => T} read
+ */
+function within(read) {
   try {
-    let end = data.length - 22;
-    while (view.getUint32(end, true) !== 0x06054b50) end--; // behind it there may be a comment
-    let at = view.getUint32(end + 16, true);
-    for (let count = view.getUint16(end + 10, true); count > 0; count--) {
-      const [nameLength, extraLength, commentLength] = [28, 30, 32].map((i) => view.getUint16(at + i, true));
-      const size = view.getUint32(at + 24, true);
-      const local = view.getUint32(at + 42, true);
-      const name = text.decode(data.subarray(at + 46, at + 46 + nameLength));
-      const start = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
-      const stored = view.getUint32(at, true) === 0x02014b50 && view.getUint16(at + 10, true) === 0;
-      if (!stored || start + size > data.length) damaged(`${name} is compressed or cut`, 'a stored member');
-      members.set(name, data.slice(start, start + size));
-      at += 46 + nameLength + extraLength + commentLength;
-    }
+    return read();
   } catch (error) {
     if (error instanceof RangeError) damaged('not a whole zip', 'a file written by aezip-export');
     throw error;
   }
-  return members;
 }
 
 /**
@@ -87,20 +99,28 @@ function unzip(data) {
 export function readArrays(data) {
   /** @type {Arrays} */
   const arrays = {};
-  for (const [name, content] of unzip(plain(data))) {
-    const length = 10 + viewOf(content).getUint16(8, true);
-    const head = text.decode(content.subarray(10, length));
-    const [, kind, size] = /'descr': '[<|]([iuf])(\d)'/.exec(head) ?? [];
-    const shape = /'shape': \(([^)]*)\)/.exec(head)?.[1].split(',').filter((n) => n.trim()).map(Number);
-    const type = TYPES[kind + size];
-    if (!type || !shape || content[6] !== 1 || head.includes("'fortran_order': True")) {
-      damaged(`the array ${name}`, 'numbers of at most 32 bits in C order');
-    }
-    const values = Float64Array.from(new type(content.buffer.slice(length)));
-    if (values.length !== shape.reduce((a, b) => a * b, 1)) damaged(`the length of ${name}`, `shape ${shape}`);
-    arrays[name.replace(/\.npy$/, '')] = { shape, values };
+  for (const [name, content] of within(() => unzip(plain(data)))) {
+    arrays[name.replace(/\.npy$/, '')] = within(() => readArray(name, content));
   }
   return arrays;
+}
+
+/**
+ * @param {string} name
+ * @param {Uint8Array<ArrayBuffer>} content of a `.npy` file
+ */
+function readArray(name, content) {
+  const length = 10 + viewOf(content).getUint16(8, true);
+  const head = text.decode(content.subarray(10, length));
+  const [, kind, size] = /'descr': '[<|]([iuf])(\d)'/.exec(head) ?? [];
+  const shape = /'shape': \(([^)]*)\)/.exec(head)?.[1].split(',').filter((n) => n.trim()).map(Number);
+  const type = TYPES[kind + size];
+  if (!type || !shape || content[6] !== 1 || head.includes("'fortran_order': True")) {
+    damaged(`the array ${name}`, 'numbers of at most 32 bits in C order');
+  }
+  const values = Float64Array.from(new type(content.slice(length).buffer));
+  if (values.length !== shape.reduce((a, b) => a * b, 1)) damaged(`the length of ${name}`, `shape ${shape}`);
+  return { shape, values };
 }
 
 /**

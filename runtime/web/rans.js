@@ -14,6 +14,7 @@ const TABLES = 64;
 const SYMBOL_MAX = 1023;
 const ESCAPE = SYMBOL_MAX + 1;
 const LOW = 2 ** 16; // states are at least this
+const MAX_ENTRIES = 2 ** 16; // of all tables
 
 /**
  * @param {import('./package.js').Arrays} arrays
@@ -22,6 +23,7 @@ const LOW = 2 ** 16; // states are at least this
 export function tablesOf({ radius, frequency }) {
   if (!radius || !frequency || radius.values.length !== TABLES) damaged('its tables', `${TABLES} of them`);
   const entries = frequency.values.length;
+  if (entries > MAX_ENTRIES) damaged(`${entries} frequencies`, `at most ${MAX_ENTRIES}`);
   const lookup = new Uint16Array(TABLES * LOW);
   const start = new Uint32Array(entries);
   const symbol = new Int16Array(entries);
@@ -81,6 +83,8 @@ export class Stream {
    */
   take(index) {
     const { lookup, frequency, start, symbol } = this.#tables;
+    const unknown = index.find((table) => table >= TABLES);
+    if (unknown !== undefined) damaged(`the prior says table ${unknown}`, `0 to ${TABLES - 1}`);
     const states = this.#states;
     const words = this.#words;
     const symbols = new Int16Array(index.length);

@@ -152,12 +152,39 @@ test('an original is compared, with a border that keys move', { skip }, async ()
   assert.match(await page.innerText('#error'), /^other\.png: .*; expected PNG/);
 });
 
+test('a file and, before it is decoded, its original are dropped; keys zoom whatever was chosen', { skip }, async () => {
+  await page.evaluate(async (lat) => {
+    const { width, height } = { width: 64, height: 64 };
+    const flat = Object.assign(document.createElement('canvas'), { width, height });
+    const png = await new Promise((done) => flat.toBlob(done));
+    for (const file of [new File([Uint8Array.from(lat)], 'dropped.lat'), new File([png], 'dropped.png')]) {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(file);
+      document.dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
+      await new Promise((done) => setTimeout(done));
+    }
+  }, [...golden('grey.lat')]);
+  await page.waitForFunction(() => document.getElementById('stage')?.dataset.mode === 'slider');
+  assert.equal(await page.textContent('#name'), 'dropped.lat');
+  assert.equal(await page.isHidden('#error'), true);
+  const spaces = await page.$$eval('.pane canvas', (canvases) => canvases.map((canvas) => {
+    return /** @type {any} */ (canvas).getContext('2d').getContextAttributes().colorSpace;
+  }));
+  assert.deepEqual(spaces, ['srgb', 'srgb']); // one that is not sRGB looks otherwise where no GPU composes the page
+  await page.check('[name=mode][value=one]', { force: true });
+  const before = await page.innerText('#scale');
+  await page.press('[name=mode][value=one]', '+');
+  assert.notEqual(await page.innerText('#scale'), before);
+});
+
 test('what is wrong is said in one line', { skip }, async () => {
   const whole = golden('odd.lat');
   const damaged = Buffer.from(whole);
   damaged[whole.length - 1] ^= 1;
   assert.equal(await open('damaged.lat', damaged), 'damaged.lat: section 1 does not match its checksum; expected its CRC-32');
   assert.equal(await open('text.lat', Buffer.from('text')), 'text.lat: not a .lat file; expected a file written by aezip');
+  assert.deepEqual(await page.$$eval('button:enabled', (found) => found.map(({ id }) => id)), ['open', 'choose']);
+  assert.equal(await page.isVisible('#empty'), true);
   assert.equal(await open('odd.lat', whole), null);
 });
 

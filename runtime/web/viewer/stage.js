@@ -18,6 +18,8 @@ export class Stage {
   /** @type {HTMLElement} */
   #divider;
   #size = { width: 0, height: 0 };
+  /** @type {PredefinedColorSpace} */
+  #colourSpace = 'srgb';
   #view = { scale: 1, x: 0, y: 0 };
   #fitted = true;
   /** @type {Map<number, { x: number, y: number }>} by pointer, in the stage */
@@ -50,15 +52,16 @@ export class Stage {
     const context = this.#sized('decoded', width, height, colourSpace);
     context.putImageData(new ImageData(pixels, width, height, { colorSpace: colourSpace }), 0, 0);
     this.#canvases.decoded.classList.toggle('clear', isClear(pixels));
+    this.#colourSpace = colourSpace;
     const same = width === this.#size.width && height === this.#size.height;
     this.#size = { width, height };
     if (same && !this.#fitted) this.#place();
     else this.fit();
   }
 
-  /** @param {ImageBitmap} image the original, of the decoded one's size */
+  /** @param {ImageBitmap} image the original, of the decoded one's size; in its colour space, to be shown as that is */
   compare(image) {
-    this.#sized('original', image.width, image.height, 'display-p3').drawImage(image, 0, 0);
+    this.#sized('original', image.width, image.height, this.#colourSpace).drawImage(image, 0, 0);
     this.#canvases.original.classList.add('clear');
     this.#place();
   }

@@ -55,12 +55,15 @@ async function open(given, beside) {
   file = { given };
   facts = [];
   forget();
+  original = beside;
   by('error').hidden = true;
-  document.body.dataset.state = 'opened';
+  state('opened');
   by('name').textContent = given.name;
   document.title = `${given.name} – aezip`;
-  const lat = await given.arrayBuffer();
+  /** @type {ArrayBuffer} */
+  let lat;
   try {
+    lat = await given.arrayBuffer();
     file.lat = unpack(new Uint8Array(lat));
     say(factsOf(file.lat, given.size));
     const { width, height } = file.lat.header;
@@ -71,7 +74,6 @@ async function open(given, beside) {
     fail(error instanceof Error ? error.message : String(error));
     return;
   }
-  original = beside;
   work('Decoding', 0);
   worker.postMessage({ turn, lat }, [lat]);
 }
@@ -87,11 +89,21 @@ async function show(picture) {
   if (!file?.lat) return;
   file.picture = { width: picture.width, height: picture.height };
   work();
-  document.body.dataset.state = 'shown';
-  for (const id of ['in', 'out', 'fit', 'actual', 'open-original']) by(id).toggleAttribute('disabled', false);
+  state('shown');
   stage.show(picture);
   say(runOf(picture, file.lat.header.fingerprint));
   if (original) await compare(original);
+}
+
+/**
+ * What can be done follows from it.
+ *
+ * @param {'empty' | 'opened' | 'shown' | 'failed'} to
+ */
+function state(to) {
+  document.body.dataset.state = to;
+  for (const id of ['in', 'out', 'fit', 'actual', 'open-original']) by(id).toggleAttribute('disabled', to !== 'shown');
+  if (to !== 'shown') by('scale').textContent = '–';
 }
 
 /**
@@ -148,7 +160,8 @@ function mode(to) {
  */
 function fail(message, name = by('name').textContent ?? '') {
   work();
-  by('error').textContent = `${name}: ${message}`;
+  if (!file?.picture) state('failed');
+  by('error').textContent = name ? `${name}: ${message}` : message;
   by('error').hidden = false;
 }
 
@@ -196,14 +209,16 @@ function work(doing = '', progress = null) {
 async function take(files) {
   const given = [...files];
   const model = given.find(({ name }) => /\.aezm$/i.test(name));
-  const lat = given.find(({ name }) => /\.lat$/i.test(name)) ?? (file?.picture || model ? undefined : given[0]);
+  const wanted = document.body.dataset.state === 'opened' || document.body.dataset.state === 'shown'; // an original
+  const lat = given.find(({ name }) => /\.lat$/i.test(name)) ?? (wanted || model ? undefined : given[0]);
   const picture = given.find((one) => one !== lat && one !== model);
   if (model) {
     work('Opening the model', null);
     worker.postMessage({ turn: lat ? 0 : turn, model: await model.arrayBuffer() });
   }
   if (lat) await open(lat, picture);
-  else if (picture) await compare(picture);
+  else if (picture && file?.picture) await compare(picture);
+  else if (picture) original = picture; // until the file is decoded
 }
 
 /** What the command line named. */
@@ -246,7 +261,8 @@ const KEYS = /** @type {Record<string, () => void>} */ ({
   'ArrowDown': () => stage.pan(0, -60),
 });
 document.addEventListener('keydown', (event) => {
-  const elsewhere = event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement;
+  const choosing = event.target instanceof HTMLInputElement && event.key.startsWith('Arrow');
+  const elsewhere = event.ctrlKey || event.metaKey || event.altKey || choosing;
   if (elsewhere || !KEYS[event.key] || (event.key !== 'o' && document.body.dataset.state !== 'shown')) return;
   event.preventDefault();
   KEYS[event.key]();

@@ -56,7 +56,9 @@ async function decode(data, tell) {
 
 /** @param {string} fingerprint */
 async function installed(fingerprint) {
-  const found = await fetch(`models/${fingerprint}`);
+  const found = await fetch(`models/${fingerprint}`).catch(() => {
+    throw new AezipError('UnknownFingerprint', `the model ${fingerprint} cannot be fetched`, "'aezip view' to be running");
+  });
   if (!found.ok) throw new AezipError('UnknownFingerprint', ...unknown(fingerprint));
   return opened(new Uint8Array(await found.arrayBuffer()));
 }
