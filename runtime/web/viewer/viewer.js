@@ -103,7 +103,6 @@ async function show(picture) {
 function state(to) {
   document.body.dataset.state = to;
   for (const id of ['in', 'out', 'fit', 'actual', 'open-original']) by(id).toggleAttribute('disabled', to !== 'shown');
-  if (to !== 'shown') by('scale').textContent = '–';
 }
 
 /**
