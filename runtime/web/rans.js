@@ -1,18 +1,21 @@
 /**
  * Frequency tables (FORMAT.md §4) and interleaved range ANS (§3): bytes → symbols.
  *
+ * A slot's entry is guessed from the table of every 256th slot, then found by walking on, which is rarely more than a
+ * step; the arrays are small enough for a processor's cache. States are whole numbers of 32 bits in JavaScript's
+ * signed ones, so that arithmetic on them stays whole.
+ *
  * @typedef {object} Tables one entry after the other: symbols −r … r and the escape of table 0, then of table 1, …
- * @property {Uint16Array} lookup [64 · 2¹⁶] the entry that owns a slot of a table
- * @property {Uint32Array} frequency of each entry
- * @property {Uint32Array} start of each entry, in its table
- * @property {Int16Array} symbol of each entry; ESCAPE for escapes
+ * @property {Uint16Array} start of each entry's slots in its table
+ * @property {Uint16Array} last of each entry's slots; 65535 of an escape's
+ * @property {Uint16Array} guess [64 · 256] the entry of each table's slot 256 · i
+ * @property {Uint16Array} zero [64] the entry of each table's symbol 0
  */
 import { AezipError } from './errors.js';
 import { damaged } from './package.js';
 
 const TABLES = 64;
 const SYMBOL_MAX = 1023;
-const ESCAPE = SYMBOL_MAX + 1;
 const LOW = 2 ** 16; // states are at least this
 const MAX_ENTRIES = 2 ** 16; // of all tables
 
@@ -24,32 +27,32 @@ export function tablesOf({ radius, frequency }) {
   if (!radius || !frequency || radius.values.length !== TABLES) damaged('its tables', `${TABLES} of them`);
   const entries = frequency.values.length;
   if (entries > MAX_ENTRIES) damaged(`${entries} frequencies`, `at most ${MAX_ENTRIES}`);
-  const lookup = new Uint16Array(TABLES * LOW);
-  const start = new Uint32Array(entries);
-  const symbol = new Int16Array(entries);
+  const [start, last] = [new Uint16Array(entries), new Uint16Array(entries)];
+  const [guess, zero] = [new Uint16Array(TABLES * 256), new Uint16Array(TABLES)];
   let entry = 0;
   radius.values.forEach((r, table) => {
     if (r < 1 || r > SYMBOL_MAX || entry + 2 * r + 2 > entries) damaged(`the radius ${r}`, `1 to ${SYMBOL_MAX}`);
+    zero[table] = entry + r;
     let sum = 0;
-    for (let s = -r; s <= r + 1; s++, entry++) {
+    for (const end = entry + 2 * r + 2; entry < end; entry++) {
       const f = frequency.values[entry];
       if (f < 1 || sum + f > LOW) damaged(`a frequency ${f} in table ${table}`, `1 or more, ${LOW} in all`);
-      lookup.fill(entry, table * LOW + sum, table * LOW + sum + f);
+      guess.fill(entry, table * 256 + Math.ceil(sum / 256), table * 256 + Math.ceil((sum + f) / 256));
       start[entry] = sum;
-      symbol[entry] = s > r ? ESCAPE : s;
       sum += f;
+      last[entry] = sum - 1;
     }
     if (sum !== LOW) damaged(`table ${table} sums to ${sum}`, `${LOW}`);
   });
   if (entry !== entries) damaged(`${entries} frequencies`, `${entry} for these radii`);
-  return { lookup, frequency: Uint32Array.from(frequency.values), start, symbol };
+  return { start, last, guess, zero };
 }
 
 /** A stream, read phase by phase: `take` each, then `finish`. */
 export class Stream {
   /** @type {Tables} */
   #tables;
-  /** @type {Uint32Array} */
+  /** @type {Int32Array} */
   #states;
   /** @type {Uint16Array} */
   #words;
@@ -68,9 +71,9 @@ export class Stream {
       throw new AezipError('StreamDamaged', `a stream of ${bytes.length} bytes`, 'whole states and whole words');
     }
     this.#tables = tables;
-    this.#states = new Uint32Array(bytes.buffer.slice(1, head));
+    this.#states = new Int32Array(bytes.buffer.slice(1, head));
     this.#words = new Uint16Array(bytes.buffer.slice(head));
-    if (this.#states.some((x) => x < LOW)) {
+    if (this.#states.some((x) => x >>> 16 === 0)) {
       throw new AezipError('StreamDamaged', `a state below ${LOW}`, `states from ${LOW} on`);
     }
   }
@@ -82,12 +85,13 @@ export class Stream {
    * @returns {Int16Array}
    */
   take(index) {
-    const { lookup, frequency, start, symbol } = this.#tables;
+    const { start, last, guess, zero } = this.#tables;
     const unknown = index.find((table) => table >= TABLES);
     if (unknown !== undefined) damaged(`the prior says table ${unknown}`, `0 to ${TABLES - 1}`);
     const states = this.#states;
     const words = this.#words;
     const symbols = new Int16Array(index.length);
+    const escaped = new Uint8Array(states.length);
     let used = this.#used;
     for (let at = 0; at < index.length; at += states.length) {
       const lanes = Math.min(states.length, index.length - at);
@@ -95,22 +99,23 @@ export class Stream {
       for (let lane = 0; lane < lanes; lane++) {
         const x = states[lane];
         const slot = x & (LOW - 1);
-        const entry = lookup[index[at + lane] * LOW + slot];
+        const table = index[at + lane];
+        let entry = guess[(table << 8) | (slot >> 8)];
+        while (slot > last[entry]) entry++;
         // steps 1 and 2 of a turn at once: step 1 reads no words, so their order stays
-        const next = frequency[entry] * (x >>> 16) + slot - start[entry];
-        states[lane] = next < LOW ? next * LOW + words[used++] : next;
-        symbols[at + lane] = symbol[entry];
-        if (symbol[entry] === ESCAPE) escapes++;
+        const next = Math.imul(last[entry] - start[entry] + 1, x >>> 16) + slot - start[entry];
+        states[lane] = next >>> 16 ? next : (next << 16) | words[used++];
+        symbols[at + lane] = entry - zero[table];
+        if (last[entry] === LOW - 1) escaped[escapes++] = lane;
       }
-      for (let lane = 0; escapes > 0; lane++) {
-        if (symbols[at + lane] !== ESCAPE) continue;
+      for (let i = 0; i < escapes; i++) {
+        const lane = escaped[i];
         const value = (states[lane] << 16) >> 16;
         if (Math.abs(value) > SYMBOL_MAX) {
           throw new AezipError('StreamDamaged', 'an escaped symbol out of range', `at most ±${SYMBOL_MAX}`);
         }
         symbols[at + lane] = value;
         states[lane] = (states[lane] & ~(LOW - 1)) | words[used++];
-        escapes--;
       }
       if (used > words.length) {
         throw new AezipError('StreamDamaged', 'the stream ends before its symbols do', 'all of its words');
