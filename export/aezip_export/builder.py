@@ -82,7 +82,8 @@ class Graph:
         return self.node("Reshape", x, self.constant(np.array([1, -1, 1, 1], np.int64)))
 
     def conv(self, x: str, weight: str, bias: str, *, stride: int = 1, pad: int = 0) -> str:
-        return self.node("Conv", x, weight, bias, strides=[stride, stride], pads=[pad] * 4)
+        # dilations are their default, but onnxruntime-web's WebGPU has to be told
+        return self.node("Conv", x, weight, bias, strides=[stride, stride], pads=[pad] * 4, dilations=[1, 1])
 
     def pad_edge(self, x: str, width: int) -> str:
         """Repeat the outermost rows and columns of [N, C, H, W]."""

@@ -63,7 +63,7 @@ more than 2^16 positions.
 Memory: aezip_model is 35 kB, and its `last` 2 bytes for each entry of the tables (the
 model `photo`: 40 kB), made once for each model. aezip_decoder is 1 kB. A tile of h x w
 positions needs about 2.5 * h * w * channels bytes of work and 2 * h * w * channels for the
-latents. Take 3 kB of stack. A model's and a file's bytes have to stay while they are used;
+latents. Take 5 kB of stack. A model's and a file's bytes have to stay while they are used;
 they may lie in flash.
 
 The seam. An engine is two functions and a pointer of yours that they get as `self`.

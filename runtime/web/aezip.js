@@ -1,7 +1,7 @@
 /**
  * aezip: decodes `.lat` files, in a browser or in Node.
  *
- *     import * as ort from 'onnxruntime-web/wasm';
+ *     import * as ort from 'onnxruntime-web/wasm';                // or 'onnxruntime-web', which has WebGPU, too
  *     import { Model } from './aezip.js';
  *     const model = await Model.open(packageBytes, ort);       // a `.aezm` package
  *     const picture = await model.decode(latBytes);            // { width, height, pixels: RGBA, … }
@@ -43,7 +43,8 @@ export class Model {
   /**
    * @param {Uint8Array} data of a `.aezm` package
    * @param {typeof import('onnxruntime-web')} ort
-   * @param {'wasm' | 'webgpu'} provider of the decoder graph; 'webgpu' needs onnxruntime-web/webgpu
+   * @param {'wasm' | 'webgpu'} provider of the decoder graph; 'webgpu' needs the whole onnxruntime-web: its builds /webgpu
+   *   and /jspi cannot cast int16, which all graphs have to
    */
   static async open(data, ort, provider = 'wasm') {
     const found = await openPackage(data);
@@ -103,7 +104,8 @@ export class Model {
     const areas = windows(rows, columns, this.margin, side);
     for (const [number, area] of areas.entries()) {
       const seen = windowOf(latent, columns, depth, area.around);
-      const { image } = await this.#run('decoder', { latent: seen }, rung, ['inverse_gain']);
+      const shape = [1, 16 * seen.dims[1], 16 * seen.dims[2], 3];
+      const { image } = await this.#run('decoder', { latent: seen }, rung, ['inverse_gain'], { image: ['uint8', shape] });
       toRgba(image, area, { width, height, pixels }, channels, alpha);
       progress((1 + (number + 1) / areas.length) / 2);
     }
@@ -149,8 +151,9 @@ export class Model {
    */
   async prior(hyper, rung) {
     const inputs = /** @type {const} */ (['hyper_inverse', 'hyper_offset', 'mean_gain', 'shift']);
-    const { mean, index, ...carried } = await this.#run('prior', { hyper }, rung, inputs);
-    return { ...saidOf(mean, index), carried };
+    const shape = [2, 2 * hyper.dims[1], 2 * hyper.dims[2], rung.shift.length];
+    const { mean, index, ...carried } = await this.#run('prior', { hyper }, rung, inputs, said(shape));
+    return { mean: /** @type {Int16Array} */ (mean.data), index: /** @type {Uint8Array} */ (index.data), carried };
   }
 
   /**
@@ -162,8 +165,8 @@ export class Model {
    */
   async context(carried, known, rung) {
     const inputs = /** @type {const} */ (['context_gain', 'mean_gain', 'shift']);
-    const { mean, index } = await this.#run('context', { ...carried, known }, rung, inputs);
-    return saidOf(mean, index);
+    const { mean, index } = await this.#run('context', { ...carried, known }, rung, inputs, said(known.dims));
+    return { mean: /** @type {Int16Array} */ (mean.data), index: /** @type {Uint8Array} */ (index.data) };
   }
 
   /** Give back the memory of the graphs. */
@@ -176,9 +179,10 @@ export class Model {
    * @param {Record<string, Values>} values
    * @param {import('./ladder.js').Rung} rung
    * @param {readonly Exclude<keyof import('./ladder.js').Rung, 'hyperIndex'>[]} vectors what it takes of the rung
+   * @param {Record<string, [type: string, shape: readonly number[]]>} wanted outputs that are relied on
    * @returns {Promise<Record<string, Values>>}
    */
-  async #run(name, values, rung, vectors) {
+  async #run(name, values, rung, vectors, wanted) {
     const { Tensor } = this.#ort;
     /** @type {Record<string, import('onnxruntime-web').Tensor>} */
     const feeds = {};
@@ -187,11 +191,14 @@ export class Model {
       feeds[key] = new Tensor(type, data, dims);
     }
     for (const key of vectors) feeds[key] = new Tensor('float32', rung[key], [rung[key].length]);
-    try {
-      return /** @type {any} */ (await this.#sessions[name].run(feeds));
-    } catch (error) {
+    const outputs = await this.#sessions[name].run(feeds).catch((error) => {
       return damaged(`onnxruntime cannot run ${name}.onnx (${error})`, 'the graph of such a model');
+    });
+    for (const [output, expected] of Object.entries(wanted)) {
+      const found = [outputs[output]?.type, outputs[output]?.dims];
+      if (String(found) !== String(expected)) damaged(`${name}.onnx gives ${output} as ${found}`, String(expected));
     }
+    return /** @type {any} */ (outputs);
   }
 }
 
@@ -204,10 +211,9 @@ async function offered(provider) {
 }
 
 /**
- * @param {Values} mean
- * @param {Values} index
+ * What prior and context say of half of the positions.
+ *
+ * @param {readonly number[]} shape
+ * @returns {Record<string, [string, readonly number[]]>}
  */
-const saidOf = (mean, index) => ({
-  mean: /** @type {Int16Array} */ (mean.data),
-  index: /** @type {Uint8Array} */ (index.data),
-});
+const said = (shape) => ({ mean: ['int16', shape], index: ['uint8', shape] });

@@ -14,6 +14,7 @@ import { damaged } from './package.js';
 
 const NODES = 9;
 const SPACING = 125;
+const LOG_LIMIT = 15 * 4096;
 const MANTISSA = Array.from({ length: 256 }, (_, j) => Math.floor(2 ** (j / 256) * 256 + 0.5));
 
 /** @param {number} log in 1/4096 of an octave */
@@ -37,6 +38,7 @@ export function rungOf(arrays, quality) {
     const { shape, values } = arrays[name] ?? damaged(`tables.npz lacks ${name}`, 'a ladder');
     const [nodes, channels] = shape;
     if (shape.length !== 2 || nodes !== NODES || !channels) damaged(`the shape of ${name}`, `${NODES} nodes`);
+    if (values.some((log) => Math.abs(log) >= LOG_LIMIT)) damaged(`the range of ${name}`, `less than ${LOG_LIMIT}`);
     return values.slice(low * channels, (low + 1) * channels).map((node, c) => {
       const sum = node * (SPACING - part) + values[(low + 1) * channels + c] * part;
       return Math.floor((sum + 62) / SPACING);

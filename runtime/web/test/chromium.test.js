@@ -4,7 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { readArrays } from '../package.js';
 
@@ -30,7 +32,10 @@ before(async () => {
   browser = await chromium.launch({
     executablePath: given.chromium,
     chromiumSandbox: false, // as root in a container there is none
-    args: [`--host-resolver-rules=${rules}`, '--disable-background-networking', '--disable-dev-shm-usage'],
+    args: [
+      `--host-resolver-rules=${rules}`, '--disable-background-networking', '--disable-dev-shm-usage',
+      '--enable-unsafe-webgpu', // in software, where there is no GPU
+    ],
     timeout: 120_000,
   });
   page = await browser.newPage({ viewport: { width: 1100, height: 700 } });
@@ -124,6 +129,27 @@ test('the shipped model says the same symbols as natively', { skip }, async () =
     return Array.from(new Uint8Array(sum), (byte) => byte.toString(16).padStart(2, '0')).join('');
   }, /** @type {const} */ ([[...readFileSync(given.lat)], given.address]));
   assert.equal(digest, given.digest);
+});
+
+test('WebGPU makes the same pixels within a level', { skip }, async (t) => {
+  const ort = new URL('../node_modules/onnxruntime-web/dist/', import.meta.url);
+  await page.route('**/ort/*', (route) => route.fulfill({ path: fileURLToPath(new URL(basename(route.request().url()), ort)) }));
+  const worst = await page.evaluate(async ([bytes, base]) => {
+    if (!(await /** @type {any} */ (navigator).gpu?.requestAdapter())) return null;
+    const [ort, { Model, unpack }] = await Promise.all([import(`${base}ort/ort.bundle.min.mjs`), import(`${base}aezip.js`)]);
+    ort.env.wasm.numThreads = 1;
+    const lat = Uint8Array.from(bytes);
+    const packed = new Uint8Array(await (await fetch(`models/${unpack(lat).header.fingerprint}`)).arrayBuffer());
+    const [here, there] = [await Model.open(packed, ort), await Model.open(packed, ort, 'webgpu')];
+    const [one, other] = [(await here.decode(lat)).pixels, (await there.decode(lat)).pixels];
+    await Promise.all([here.close(), there.close()]);
+    return one.reduce((/** @type {number} */ most, /** @type {number} */ value, /** @type {number} */ at) => {
+      return Math.max(most, Math.abs(value - other[at]));
+    }, 0);
+  }, /** @type {const} */ ([[...readFileSync(given.lat)], given.address]));
+  await page.unroute('**/ort/*');
+  if (worst === null) t.skip('no WebGPU here');
+  else assert.ok(worst <= 1, `${worst} levels`);
 });
 
 test('an original is compared, with a border that keys move', { skip }, async () => {

@@ -37,7 +37,8 @@ export declare class Model {
     /**
      * @param {Uint8Array} data of a `.aezm` package
      * @param {typeof import('onnxruntime-web')} ort
-     * @param {'wasm' | 'webgpu'} provider of the decoder graph; 'webgpu' needs onnxruntime-web/webgpu
+     * @param {'wasm' | 'webgpu'} provider of the decoder graph; 'webgpu' needs the whole onnxruntime-web: its builds /webgpu
+     *   and /jspi cannot cast int16, which all graphs have to
      */
     static open(data: Uint8Array, ort: typeof import('onnxruntime-web'), provider?: 'wasm' | 'webgpu'): Promise<Model>;
     /**
@@ -82,11 +83,11 @@ export declare class Model {
      * @param {import('./ladder.js').Rung} rung
      */
     prior(hyper: Values, rung: import('./ladder.js').Rung): Promise<{
+        mean: Int16Array;
+        index: Uint8Array;
         carried: {
             [x: string]: Values;
         };
-        mean: Int16Array;
-        index: Uint8Array;
     }>;
     /**
      * What the prior carried over, and the first half's latents [2, 2a, 2b, C] → mean and table index of the second half.

@@ -1,20 +1,20 @@
 export type Tables = {
     /**
-     * [64 · 2¹⁶] the entry that owns a slot of a table
+     * of each entry's slots in its table
      */
-    lookup: Uint16Array;
+    start: Uint16Array;
     /**
-     * of each entry
+     * of each entry's slots; 65535 of an escape's
      */
-    frequency: Uint32Array;
+    last: Uint16Array;
     /**
-     * of each entry, in its table
+     * [64 · 256] the entry of each table's slot 256 · i
      */
-    start: Uint32Array;
+    guess: Uint16Array;
     /**
-     * of each entry; ESCAPE for escapes
+     * [64] the entry of each table's symbol 0
      */
-    symbol: Int16Array;
+    zero: Uint16Array;
 };
 /**
  * @param {import('./package.js').Arrays} arrays
