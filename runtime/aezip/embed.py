@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from . import codec, container, latents, model, tiles
 from .container import DEFAULT_MAX_PIXELS, Header, Lat, Section
-from .errors import ImageError, LimitExceeded, UnknownFingerprint
+from .errors import ImageError, LimitExceeded, UnknownFingerprint, UsageError
 from .graphs import INT16, Graphs, check_settings, open_session
 from .ladder import Rung, rung
 from .model import Package
@@ -37,7 +37,7 @@ class Encoder:
     """Pictures → `.lat` files.
 
     model: name or path of a package that encodes; size: rows and columns of every picture, None for any;
-    threads: of onnxruntime, None for its own choice. Raises ModelNotFound, PackageDamaged, HalfPackage.
+    threads: of onnxruntime, None for its own choice. Raises ModelNotFound, PackageDamaged, HalfPackage, UsageError.
     """
 
     def __init__(self, model: str = "photo", *, size: Size | None = None, threads: int | None = None) -> None:
@@ -143,6 +143,8 @@ _KINDS = {"tensor(uint8)": np.uint8, "tensor(int16)": np.int16, "tensor(float)":
 def _open(name: str, half: str, size: Size | None, threads: int | None) -> Graphs:
     """The graphs of a package that has this half, with all but the graphs read and checked."""
     check_settings("cpu", threads)
+    if size is not None and (len(size) != 2 or min(size) < 1):
+        raise UsageError(f"size {size}", "rows and columns, 1 or more")
     package = model.find_codec(name)
     package.require(half)
     package.tables.check()

@@ -94,6 +94,9 @@ def test_wrong_input_is_named(tiny, halves, drawn, golden) -> None:
         embed.Decoder(halves["encoder"])
     with pytest.raises(errors.UsageError):
         embed.Encoder(tiny, threads=0)
+    for size in ((40,), (0, 50)):
+        with pytest.raises(errors.UsageError, match="expected rows and columns"):
+            embed.Decoder(tiny, size=size)
 
 
 def test_alpha_is_left_where_it_is(tiny, golden) -> None:
