@@ -59,6 +59,11 @@ class Codec:
         self._own.require("encoder")
         return self._own
 
+    def prepare(self) -> None:
+        """Begin to open what `encode` needs, which else waits until it is called.  Raises as `package`."""
+        self.package  # noqa: B018  # a property that checks
+        self._encoding.prepare("encoder", "hyper", "prior", "context")
+
     def encode(
         self, pixels: Pixels, quality: float = 60, sections: tuple[Section, ...] = (), *, effort: int = 1,
         max_pixels: int = DEFAULT_MAX_PIXELS,
@@ -71,6 +76,7 @@ class Codec:
         """
         pixels = check_pixels(pixels, max_pixels)
         level = check_quality(quality)
+        self.prepare()
         h, w, channels = pixels.shape
         package, graphs = self.package, self._encoding
         tile = TILE if h * w > TILED_FROM else 0
@@ -96,6 +102,7 @@ class Codec:
         region = check_region(region, header)
         graphs = self._for(header.fingerprint)
         graphs.package.require("decoder")
+        graphs.prepare("prior", "context", "decoder")
         pixels = tiles.decode(graphs, lat, rung(graphs.package.ladder, header.quality), region)
         if pixels.size > LARGE * header.channels:
             graphs.close()

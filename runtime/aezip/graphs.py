@@ -1,12 +1,15 @@
 """The network's graphs, run by onnxruntime: arrays in, arrays out.
 
-Sessions open when they are first used, once. The transforms run where the caller
+Sessions open when they are first used, once; or `prepare` opens them in threads of their own, while something else
+is done. The transforms run where the caller
 wants; the prior runs on the CPU always, for its integers decide which tables are used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +45,19 @@ class Graphs:
     ) -> None:
         self.package, self.provider, self.threads, self.optimisation = package, provider, threads, optimisation
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        self._opening: dict[str, _Opening] = {}
+        self._lock = Lock()
+
+    def prepare(self, *names: str) -> None:
+        """Begin to open graphs that will be needed, each in a thread of its own; not where one thread is all."""
+        if self.threads == 1:
+            return
+        import onnxruntime  # noqa: F401  # in this thread, so that those of the sessions need Python little
+
+        with self._lock:
+            for name in names:
+                if name not in self._sessions and name not in self._opening:
+                    self._opening[name] = _Opening(partial(self._open, name))
 
     def encoder(self, image: NDArray[np.uint8], rung: Rung) -> INT16:
         """image [H, W, 3], sides multiples of 16 → latents in 1/16 of a step [H/16, W/16, C]."""
@@ -91,6 +107,7 @@ class Graphs:
 
     def close(self) -> None:
         """Give all graphs' memory back; they open again when they are needed."""
+        self._opening.clear()
         self._sessions.clear()
 
     def _run(self, name: str, inputs: dict[str, Any], shapes: Mapping[str, tuple[int | None, ...]]) -> list[Any]:
@@ -112,9 +129,38 @@ class Graphs:
 
     def _session(self, name: str, inputs: dict[str, Any]) -> onnxruntime.InferenceSession:
         if name not in self._sessions:
-            provider = self.provider if name in ("encoder", "hyper", "decoder") else "cpu"
-            self._sessions[name] = open_session(self.package, name, provider, self.threads, self.optimisation)
+            opening = self._opening.get(name)
+            self._sessions[name] = opening.session() if opening else self._open(name)
+            self._opening.pop(name, None)
         return self._sessions[name]
+
+    def _open(self, name: str) -> onnxruntime.InferenceSession:
+        provider = self.provider if name in ("encoder", "hyper", "decoder") else "cpu"
+        return open_session(self.package, name, provider, self.threads, self.optimisation)
+
+
+class _Opening(Thread):
+    """A session that is being opened."""
+
+    def __init__(self, opened: Callable[[], onnxruntime.InferenceSession]) -> None:
+        super().__init__(daemon=True)
+        self._opened = opened
+        self._session: onnxruntime.InferenceSession = None
+        self._error: Exception | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._session = self._opened()
+        except Exception as error:
+            self._error = error
+
+    def session(self) -> onnxruntime.InferenceSession:
+        """It, when it is there.  Raises as `open_session`."""
+        self.join()
+        if self._error:
+            raise self._error
+        return self._session
 
 
 def _first_line(error: Exception) -> str:

@@ -11,8 +11,7 @@ window is in the network, the next or the last one is in the entropy coder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -27,6 +26,7 @@ from .ladder import Rung
 # a pixel of the window in the encoder and 46 in the decoder; twice the side costs 10 % at four times the memory.
 WINDOW = 128
 
+S = TypeVar("S")
 T = TypeVar("T")
 Pixels = NDArray[np.uint8]  # [H, W, C], C 1 or 3
 Area = tuple[slice, slice]  # rows and columns, of latents
@@ -41,11 +41,11 @@ def encode(graphs: Graphs, pixels: Pixels, rung: Rung, tile: int, effort: int) -
     streams = [b""] * len(areas)
     side = 4 * tile or 4 * max(-(-h // 4), -(-w // 4))
 
-    def seen() -> Iterator[tuple[Area, INT16]]:
-        for area in windows(slice(0, -(-h // 4) * 4), slice(0, -(-w // 4) * 4), side):
-            yield area, transform(graphs, pixels, area, rung)
+    def transformed(area: Area) -> INT16:
+        return transform(graphs, pixels, area, rung)
 
-    for (rows, columns), latent in ahead(seen(), graphs.threads):
+    seen = windows(slice(0, -(-h // 4) * 4), slice(0, -(-w // 4) * 4), side)
+    for (rows, columns), latent in ahead(transformed, seen, graphs.threads):
         for top in range(rows.start, min(rows.stop, h), side):
             for left in range(columns.start, min(columns.stop, w), side):
                 part = latent[top - rows.start :, left - columns.start :][:side, :side]
@@ -63,13 +63,12 @@ def decode(graphs: Graphs, lat: Lat, rung: Rung, region: Region) -> Pixels:
     rows, columns = slice(y // STRIDE, -(-(y + height) // STRIDE)), slice(x // STRIDE, -(-(x + width) // STRIDE))
     source, margin = _Tiles(graphs, lat, rung), graphs.package.margin("decoder")
 
-    def seen() -> Iterator[tuple[Area, Area, INT16]]:
-        for area in windows(rows, columns, 1):
-            around = grown(area[0], margin, h), grown(area[1], margin, w)
-            yield area, around, source.take(around)
+    def taken(area: Area) -> tuple[Area, INT16]:
+        around = grown(area[0], margin, h), grown(area[1], margin, w)
+        return around, source.take(around)
 
     out = np.empty((height, width, header.channels), np.uint8)
-    for area, around, latent in ahead(seen(), graphs.threads):
+    for area, (around, latent) in ahead(taken, windows(rows, columns, 1), graphs.threads):
         image = graphs.decoder(latent, rung)
         (inner, image_rows), (beside, image_columns) = (
             _overlap(part, outside, start, length)
@@ -129,16 +128,20 @@ def grown(part: slice, margin: int, size: int) -> slice:
     return slice(max(0, part.start - margin), min(size, part.stop + margin))
 
 
-def ahead(items: Iterator[T], threads: int | None) -> Iterator[T]:
-    """The items, each made in a thread of its own while the one before is used; with one thread, in turn."""
-    if threads == 1:
-        yield from items
+def ahead(make: Callable[[S], T], items: Sequence[S], threads: int | None) -> Iterator[tuple[S, T]]:
+    """Items and what is made of each, in a thread of its own while the one before is used; with one thread, in turn."""
+    if threads == 1 or len(items) == 1:
+        yield from ((item, make(item)) for item in items)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(next, items, None)
-        while (item := future.result()) is not None:
-            future = pool.submit(next, items, None)
-            yield item
+        future = pool.submit(make, items[0])
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            made = future.result()
+            if following is not None:
+                future = pool.submit(make, following)
+            yield item, made
 
 
 def _overlap(part: slice, outside: slice, start: int, length: int) -> tuple[slice, slice]:

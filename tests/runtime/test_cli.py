@@ -46,6 +46,9 @@ class CodecStub:
         if threads == 999:
             raise UsageError("999 threads", "fewer")
 
+    def prepare(self) -> None:
+        pass
+
     def encode(
         self, pixels: NDArray[np.uint8], quality: float = 60, sections: tuple[Section, ...] = (), *, effort: int = 1,
         max_pixels: int = 2**28,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import numpy as np
@@ -108,19 +109,20 @@ def test_windows_cover_an_area_once(unit, monkeypatch) -> None:
     assert seen.sum() == seen[8:, 4:].sum()
 
 
-def test_ahead_keeps_the_order_and_raises() -> None:
-    def items(count: int):
-        for n in range(count):
-            time.sleep(0.001)
-            yield n
-        raise errors.StreamDamaged("the end")
+@pytest.mark.parametrize("threads", [1, None])
+@pytest.mark.parametrize("count", [1, 6])
+def test_ahead_keeps_the_order_and_raises(threads: int | None, count: int) -> None:
+    def make(n: int) -> int:
+        time.sleep(0.001)
+        if n == 5:
+            raise errors.StreamDamaged("the end")
+        return n * n
 
-    for threads in (1, None):
-        got = []
-        with pytest.raises(errors.StreamDamaged):
-            for n in tiles.ahead(items(5), threads):
-                got.append(n)
-        assert got == [0, 1, 2, 3, 4]
+    got = []
+    with pytest.raises(errors.StreamDamaged) if count == 6 else contextlib.nullcontext():
+        for pair in tiles.ahead(make, range(count), threads):
+            got.append(pair)
+    assert got == [(n, n * n) for n in range(min(count, 5))]
 
 
 def test_margins_are_the_packages(tiny) -> None:

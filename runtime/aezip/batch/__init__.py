@@ -4,6 +4,6 @@
     work       a job with its files read and written: a `Task` goes in, an `Outcome` comes out
     places     local paths and URLs
     plan       the inputs as a user names them → tasks, each with its own output
-    pool       tasks → outcomes, in this process or in several
+    pool       tasks → outcomes, in several processes; `Work.each` does them in this one
     cluster    the same on a Dask cluster
 """

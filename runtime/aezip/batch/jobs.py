@@ -83,12 +83,13 @@ class Compression:
     intake: images.Intake = images.AS_IT_IS  # how the image is taken in
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
-        from ..verify import verify
-
+        codec.prepare()
         picture = images.parse(data, self.max_pixels, self.intake)
         sections = images.sections_of(picture)
 
         def psnr_db(lat: bytes) -> float:
+            from ..verify import verify
+
             return verify(codec, lat, picture.pixels, similarity=False, max_pixels=self.max_pixels).psnr_db
 
         def encode(quality: float) -> bytes:
@@ -128,6 +129,7 @@ class Decompression:
     max_pixels: int = DEFAULT_MAX_PIXELS
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
+        images.load()
         pixels, lat = codec.decode(data, self.max_pixels, region=self.region)
         format = images.format_of(target, self.format)
         image, lost = images.build(images.picture_of(pixels, lat, self.region), format)

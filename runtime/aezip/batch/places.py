@@ -11,7 +11,6 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ..errors import AezipError, OutputError, OutputExists, UsageError
@@ -79,6 +78,8 @@ def times(name: str) -> tuple[int, int] | None:
         try:
             when = fs.modified(path)
         except NotImplementedError:  # of the web
+            from email.utils import parsedate_to_datetime
+
             when = parsedate_to_datetime(fs.info(path)["Last-Modified"])
         ns = int(when.timestamp() * 10**6) * 1000
         return ns, ns

@@ -1,4 +1,4 @@
-"""The pool: tasks → outcomes, in this process or in several.
+"""The pool: tasks → outcomes, in several processes.
 
 At most two tasks a process are on their way, so that a hundred thousand cost no more memory than ten. A process
 that dies (the kernel kills the largest when memory runs out) breaks the pool; its few tasks are then done again,
@@ -23,25 +23,8 @@ from ..files import sweep
 from .work import Outcome, Task, Work, failed
 
 
-def outcomes(work: Work, tasks: Iterable[Task], jobs: int = 1) -> Iterator[Outcome]:
+def outcomes(work: Work, tasks: Iterable[Task], jobs: int) -> Iterator[Outcome]:
     """Do every task; outcomes come as they are ready.  Raises as aezip.Codec, if that cannot be opened."""
-    if jobs > 1:
-        yield from _outcomes_of_several(work, tasks, jobs)
-        return
-    codec: Any = None
-    for task in tasks:
-        settled = work.settle(task)
-        if settled is None:
-            codec = codec or work.open()
-        yield settled or work.do(task, codec)
-
-
-def cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _outcomes_of_several(work: Work, tasks: Iterable[Task], jobs: int) -> Iterator[Outcome]:
     work.open()  # what is wrong with the model is said once
     work = replace(work, threads=work.threads or max(1, cores() // jobs))
     executor, running = _fresh(work, jobs), dict[Future[Outcome], Task]()
@@ -75,6 +58,11 @@ def _outcomes_of_several(work: Work, tasks: Iterable[Task], jobs: int) -> Iterat
                 yield _result(future, running.pop(future))
     finally:
         _end(executor, list(running.values()))
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _one_by_one(work: Work, tasks: list[Task]) -> Iterator[Outcome]:

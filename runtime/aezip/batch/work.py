@@ -6,7 +6,7 @@ Tasks, outcomes and `Work` are small and pickled between processes.
 from __future__ import annotations
 
 import os
-import traceback
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -64,6 +64,15 @@ class Work:
         """The network that does it, a Codec in most jobs.  Raises as it does."""
         return self.job.needs(self.model, self.provider, self.threads)
 
+    def each(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
+        """Do every task, one after the other, in this process.  Raises as `open`."""
+        network: Any = None
+        for task in tasks:
+            settled = self.settle(task)
+            if settled is None:
+                network = network or self.open()
+            yield settled or self.do(task, network)
+
     def settle(self, task: Task) -> Outcome | None:
         """The outcome of a task that needs no work: skipped, or sure to fail."""
         try:
@@ -120,7 +129,9 @@ class Work:
 
 def failed(task: Task, error: BaseException) -> Outcome:
     """The outcome of a task that raised."""
-    trace = "".join(traceback.format_exception(error))
+    from traceback import format_exception
+
+    trace = "".join(format_exception(error))
     return Outcome(task, FAILED, error=line_of(error, task.source), trace=trace)
 
 

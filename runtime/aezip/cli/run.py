@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..batch import places, pool
+from ..batch import places
 from ..batch.jobs import Job
 from ..batch.plan import Plan
 from ..batch.work import FAILED, Outcome, Task, Work, failed
@@ -58,8 +58,12 @@ def run_over(
         from ..batch import cluster
 
         source: Any = cluster.outcomes(work, plan.tasks, scheduler)
+    elif min(jobs, len(plan.tasks)) > 1:
+        from ..batch import pool
+
+        source = pool.outcomes(work, plan.tasks, min(jobs, len(plan.tasks)))
     else:
-        source = pool.outcomes(work, plan.tasks, min(jobs, max(1, len(plan.tasks))))
+        source = work.each(plan.tasks)
     try:
         with progress.shown():
             for outcome in source:

@@ -2,6 +2,7 @@
 
     picture.py      `Picture` ↔ sections of a `.lat` file
     reading.py      image files and Pillow images → `Picture`
+    loading.py      Pillow itself, while something else is done
     colour.py       every mode that Pillow has → grey or RGB, and alpha
     metadata.py     resolution ↔ bytes; the EXIF orientation; what files of each format know
     writing.py      `Picture` → Pillow images and image files
@@ -9,6 +10,7 @@
 
 from __future__ import annotations
 
+from .loading import load
 from .metadata import Resolution
 from .picture import Picture, check_sections, picture_of, sections_of
 from .reading import AS_IT_IS, READ_SUFFIXES, Intake, from_pillow, parse, read
@@ -16,5 +18,5 @@ from .writing import FORMATS, build, format_of, to_pillow, write
 
 __all__ = [
     "AS_IT_IS", "FORMATS", "READ_SUFFIXES", "Intake", "Picture", "Resolution", "build", "check_sections", "format_of",
-    "from_pillow", "parse", "picture_of", "read", "sections_of", "to_pillow", "write",
+    "from_pillow", "load", "parse", "picture_of", "read", "sections_of", "to_pillow", "write",
 ]
