@@ -1,15 +1,14 @@
 """The network's graphs, run by onnxruntime: arrays in, arrays out.
 
-Sessions open when they are first used, once; or `prepare` opens them in threads of their own, while something else
-is done. The transforms run where the caller
+Sessions open when they are first used, once; or `prepare` opens them in a thread of its own, while something else is
+done. The transforms run where the caller
 wants; the prior runs on the CPU always, for its integers decide which tables are used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from threading import Lock, Thread
+from collections.abc import Callable, Mapping, Sequence
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,15 +48,17 @@ class Graphs:
         self._lock = Lock()
 
     def prepare(self, *names: str) -> None:
-        """Begin to open graphs that will be needed, each in a thread of its own; not where one thread is all."""
+        """Begin to open graphs that will be needed, in this order, in a thread of its own; not if one thread is all.
+
+        onnxruntime lets no other thread of Python run while it opens one. But the first can run while others open, and
+        what else takes time outside of Python, as decompressing a PNG file does, goes on.
+        """
         if self.threads == 1:
             return
-        import onnxruntime  # noqa: F401  # in this thread, so that those of the sessions need Python little
-
         with self._lock:
-            for name in names:
-                if name not in self._sessions and name not in self._opening:
-                    self._opening[name] = _Opening(partial(self._open, name))
+            missing = [name for name in names if name not in self._sessions and name not in self._opening]
+            if missing:
+                self._opening.update(dict.fromkeys(missing, _Opening(self._open, missing)))
 
     def encoder(self, image: NDArray[np.uint8], rung: Rung) -> INT16:
         """image [H, W, 3], sides multiples of 16 → latents in 1/16 of a step [H/16, W/16, C]."""
@@ -130,7 +131,7 @@ class Graphs:
     def _session(self, name: str, inputs: dict[str, Any]) -> onnxruntime.InferenceSession:
         if name not in self._sessions:
             opening = self._opening.get(name)
-            self._sessions[name] = opening.session() if opening else self._open(name)
+            self._sessions[name] = opening.session(name) if opening else self._open(name)
             self._opening.pop(name, None)
         return self._sessions[name]
 
@@ -140,27 +141,30 @@ class Graphs:
 
 
 class _Opening(Thread):
-    """A session that is being opened."""
+    """Sessions that are being opened, one after the other."""
 
-    def __init__(self, opened: Callable[[], onnxruntime.InferenceSession]) -> None:
+    def __init__(self, opened: Callable[[str], onnxruntime.InferenceSession], names: Sequence[str]) -> None:
         super().__init__(daemon=True)
         self._opened = opened
-        self._session: onnxruntime.InferenceSession = None
-        self._error: Exception | None = None
+        self._there = {name: Event() for name in names}
+        self._found: dict[str, onnxruntime.InferenceSession | Exception] = {}
         self.start()
 
     def run(self) -> None:
-        try:
-            self._session = self._opened()
-        except Exception as error:
-            self._error = error
+        for name, there in self._there.items():
+            try:
+                self._found[name] = self._opened(name)
+            except Exception as error:
+                self._found[name] = error
+            there.set()
 
-    def session(self) -> onnxruntime.InferenceSession:
-        """It, when it is there.  Raises as `open_session`."""
-        self.join()
-        if self._error:
-            raise self._error
-        return self._session
+    def session(self, name: str) -> onnxruntime.InferenceSession:
+        """One of them, when it is there.  Raises as `open_session`."""
+        self._there[name].wait()
+        found = self._found[name]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
 
 def _first_line(error: Exception) -> str:

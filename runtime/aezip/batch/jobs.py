@@ -7,7 +7,9 @@ Jobs are pickled to other processes. What else is done with pictures stands in t
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .. import images
@@ -62,6 +64,8 @@ class Opener(Protocol):
 
 def open_codec(model: str | None, provider: str, threads: int | None) -> Codec:
     """Raises as aezip.Codec."""
+    # numpy's threads for products of matrices, of which the codec has none, would first keep all cores busy for a while
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from ..codec import Codec
 
     return Codec(model=model, provider=provider, threads=threads)
@@ -83,7 +87,8 @@ class Compression:
     intake: images.Intake = images.AS_IT_IS  # how the image is taken in
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
-        codec.prepare()
+        images.load()
+        codec.prepare()  # goes on while a picture is decompressed
         picture = images.parse(data, self.max_pixels, self.intake)
         sections = images.sections_of(picture)
 
@@ -129,7 +134,7 @@ class Decompression:
     max_pixels: int = DEFAULT_MAX_PIXELS
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
-        images.load()
+        Thread(target=images.load, daemon=True).start()
         pixels, lat = codec.decode(data, self.max_pixels, region=self.region)
         format = images.format_of(target, self.format)
         image, lost = images.build(images.picture_of(pixels, lat, self.region), format)

@@ -2,7 +2,7 @@
 
     picture.py      `Picture` ↔ sections of a `.lat` file
     reading.py      image files and Pillow images → `Picture`
-    loading.py      Pillow itself, while something else is done
+    loading.py      Pillow itself, ahead
     colour.py       every mode that Pillow has → grey or RGB, and alpha
     metadata.py     resolution ↔ bytes; the EXIF orientation; what files of each format know
     writing.py      `Picture` → Pillow images and image files
