@@ -11,7 +11,7 @@ from PIL import Image
 
 import aezip
 from aezip import trace
-from aezip.bench import chart, limits, speed
+from aezip.bench import chart, limits, speed, start
 from aezip.cli import main
 from aezip.model import Package, find
 
@@ -46,6 +46,15 @@ def test_worse_ratios_are_found() -> None:
     assert speed.compare({"a": 1.09, "b": 2.3, "new": 9}, before, 0.1) == [("b", 2.0, 2.3)]
 
 
+def test_cold_commands_work_and_are_held_against_warm_ones(tmp_path, drawn, tiny) -> None:
+    picture = tmp_path / "a.png"
+    Image.fromarray(drawn(64, 80)).save(picture)
+    times, ratios = start.measure(picture, tmp_path, aezip.Codec(tiny, threads=1), tiny, rounds=1)
+    assert set(ratios) == {"help", "info", "compress", "decompress"}
+    assert times["compress"] > times["warm compress"] > 0
+    assert (tmp_path / "bytecode").is_dir()
+
+
 def test_drawn_pictures_repeat() -> None:
     picture = limits.draw(96, 64)
     assert picture.shape == (64, 96, 3)
@@ -55,7 +64,7 @@ def test_drawn_pictures_repeat() -> None:
 
 def test_the_command(tmp_path, drawn, tiny, monkeypatch) -> None:
     monkeypatch.setattr(limits, "gemm_rate", lambda threads: 1e11)
-    monkeypatch.setattr(limits, "process_time", lambda arguments, times=7: 0.1)
+    monkeypatch.setattr(start, "_process_time", lambda arguments, environment: 0.1)
     monkeypatch.setattr(speed, "peak_memory", lambda arguments: 100.0)
     picture = tmp_path / "a.png"
     Image.fromarray(drawn(64, 80)).save(picture)

@@ -1,4 +1,4 @@
-"""What times are held against: the machine's arithmetic, the start of Python, the peers' settings.
+"""What times are held against: the machine's arithmetic, and what they were measured on.
 
 Each figure that has to be measured in a process of its own comes from here.
 """
@@ -9,9 +9,6 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
-from statistics import median
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -19,7 +16,6 @@ from PIL import Image
 
 from .peers import Pixels
 
-IMPORTS = "import numpy, onnxruntime, PIL.Image"
 _POOLS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _PRODUCT = """
 import time, numpy
@@ -42,16 +38,6 @@ def gemm_rate(threads: int) -> float:
         [sys.executable, "-c", _PRODUCT], capture_output=True, text=True, check=True, env=environment
     )
     return float(out.stdout)
-
-
-def process_time(arguments: Sequence[str], times: int = 7) -> float:
-    """Median seconds from start to end of Python with these arguments, after one run that is not counted."""
-    found = []
-    for _ in range(times + 1):
-        start = perf_counter()
-        subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
-        found.append(perf_counter() - start)
-    return median(found[1:])
 
 
 def machine() -> dict[str, Any]:

@@ -8,7 +8,7 @@ Ratios are what another run can be compared by, the smaller the better:
     PICTURE/THREADS/encode/PEER      a warm encode against a peer's at about the same rate
     PICTURE/memory/PEER              peak memory of a process that encodes and decodes
     start/help, start/info           a command against `import click`
-    start/compress                   what a cold command takes beyond a warm one, against the imports it needs
+    start/compress, …/decompress     what a cold command takes beyond a warm one, against the imports it needs (`start`)
 
 Codecs take turns, round by round, so that what else the machine does meets all of them.
 """
@@ -28,7 +28,7 @@ from PIL import Image
 from .. import images, trace
 from ..codec import Codec
 from ..graphs import open_session
-from . import limits, peers
+from . import limits, peers, start
 from .equal import at_rate
 from .measure import peak_memory
 from .peers import Pixels
@@ -63,31 +63,31 @@ class Warm:
 
     def turn(self, file: Path, into: Turns) -> None:
         """One round: the picture at `file` compressed and decompressed, and the graphs that this ran, bare."""
-        start = perf_counter()
+        begin = perf_counter()
         pixels = images.read(str(file)).pixels
-        read = perf_counter() - start
+        read = perf_counter() - begin
         data = self._way("encode", lambda: self.codec.encode(pixels, QUALITY), into)
         out, lat = self._way("decode", lambda: self.codec.decode(data), into)
         picture = images.picture_of(out, lat)
-        start = perf_counter()
+        begin = perf_counter()
         images.build(picture, "png")
-        into.stages["decode"][-1]["write"] = perf_counter() - start
+        into.stages["decode"][-1]["write"] = perf_counter() - begin
         into.stages["encode"][-1]["read"] = read
         into.size = len(data)
 
     def _way(self, way: str, run: Callable[[], Any], into: Turns) -> Any:
         with trace.listening() as spans:
-            start = perf_counter()
+            begin = perf_counter()
             out = run()
-            total = perf_counter() - start
+            total = perf_counter() - begin
         stages = trace.totals(spans)
         stages["rest"] = max(0.0, total - sum(stages.values()))
         bare: dict[str, float] = {}
         for span in spans:
             if span.inputs is not None:
-                start = perf_counter()
+                begin = perf_counter()
                 self._bare[span.stage].run(None, span.inputs)
-                bare[span.stage] = bare.get(span.stage, 0.0) + perf_counter() - start
+                bare[span.stage] = bare.get(span.stage, 0.0) + perf_counter() - begin
         getattr(into, way).append(total)
         into.stages[way].append(stages)
         into.bare[way].append(bare)
@@ -129,7 +129,8 @@ def measure(
                 })
                 say(f"{name}, {n} thread{'s' * (n > 1)}: {len(turns['aezip'].encode)} rounds")
             if pixels is first:
-                _start(result, file, Path(folder), model, threads[-1])
+                result["start_s"], ratios = start.measure(file, Path(folder), warm[threads[-1]].codec, model)
+                result["ratios"].update({f"start/{name}": value for name, value in ratios.items()})
     return result
 
 
@@ -145,8 +146,8 @@ def _rounds(
     """Rounds until the seconds are used up, two at least; the first one warms and is not counted."""
     players = peers.classic(list(settings), threads)
     turns = {name: Turns() for name in ("aezip", *settings)}
-    start, rounds = perf_counter(), 0
-    while rounds < 2 or (rounds <= ROUNDS and (perf_counter() - start) * (1 + 1 / rounds) < seconds):
+    begin, rounds = perf_counter(), 0
+    while rounds < 2 or (rounds <= ROUNDS and (perf_counter() - begin) * (1 + 1 / rounds) < seconds):
         if rounds == 1:
             turns = {name: Turns() for name in turns}
         warm.turn(file, turns["aezip"])
@@ -189,27 +190,6 @@ def _row(picture: str, threads: int, codec: str, turn: Turns) -> dict[str, Any]:
                 for way, rounds in found.items()
             }
     return row
-
-
-def _start(result: dict[str, Any], file: Path, folder: Path, model: str, threads: int) -> None:
-    """Cold commands: what Python, its imports and opening the graphs add."""
-    lat, png = str(folder / "picture.lat"), str(folder / "back.png")
-    command, common = ("-m", "aezip"), ("-f", "--quiet", "--threads", str(threads))
-    times = {
-        "click": limits.process_time(["-c", "import click"]),
-        "imports": limits.process_time(["-c", limits.IMPORTS]),
-        "compress": limits.process_time([*command, "compress", *common, "-m", model, str(file), "-o", lat]),
-        "decompress": limits.process_time([*command, "decompress", *common, lat, "-o", png]),
-        "help": limits.process_time([*command, "--help"]),
-        "info": limits.process_time([*command, "info", lat]),
-    }
-    result["start_s"] = times
-    (ours,) = (r for r in result["runs"] if r["codec"] == "aezip" and r["threads"] == threads)
-    ratios = result["ratios"]
-    ratios.update({f"start/{name}": times[name] / times["click"] for name in ("help", "info")})
-    for name, way, edge in (("compress", "encode", "read"), ("decompress", "decode", "write")):
-        warm = ours[f"{way}_s"] + ours["stages_s"][way][edge]
-        ratios[f"start/{name}"] = (times[name] - warm) / times["imports"]
 
 
 def compare(now: dict[str, float], before: dict[str, float], tolerance: float) -> list[tuple[str, float, float]]:

@@ -1,4 +1,4 @@
-"""Pillow, loaded before it is needed: what takes time in Python can so be done while something else is not in Python."""
+"""Pillow, loaded before it is needed, so that it is there while something else is done outside of Python."""
 
 from __future__ import annotations
 
