@@ -37,17 +37,20 @@ class Codec:
     """Compresses with one model; decompresses files of any installed one.
 
     model: a name that `aezip models` lists, or the path of a package, None to decode only; provider: where the
-    transforms run; threads: of onnxruntime, None for its own choice.
+    transforms run; threads: of onnxruntime, None for its own choice; precision: float, or int8 for the faster and a
+    little worse variants of encoder and decoder that a package may hold. Any of them reads what any other wrote.
     Raises ModelNotFound, ModelUnfit, PackageDamaged, ProviderError, UsageError.
     """
 
-    def __init__(self, model: str | None = "photo", provider: str = "cpu", threads: int | None = None) -> None:
-        check_settings(provider, threads)
-        self.provider, self.threads = provider, threads
+    def __init__(
+        self, model: str | None = "photo", provider: str = "cpu", threads: int | None = None, precision: str = "float"
+    ) -> None:
+        check_settings(provider, threads, precision)
+        self.provider, self.threads, self.precision = provider, threads, precision
         self._graphs: dict[bytes, Graphs] = {}
         self._own = _package(model) if model is not None else None
         if self._own:
-            self._encoding = Graphs(self._own, provider, threads)
+            self._encoding = Graphs(self._own, provider, threads, precision=precision)
             if self._own.about.half != "encoder":
                 self._graphs[self._own.fingerprint] = self._encoding
 
@@ -136,7 +139,7 @@ class Codec:
         if fingerprint not in self._graphs:
             own = self._own.about if self._own else None
             package = model.Package(model.find_fingerprint(fingerprint, own))
-            self._graphs[fingerprint] = Graphs(package, self.provider, self.threads)
+            self._graphs[fingerprint] = Graphs(package, self.provider, self.threads, precision=self.precision)
         return self._graphs[fingerprint]
 
 

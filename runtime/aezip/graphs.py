@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import onnxfile, trace
-from .errors import PackageDamaged, ProviderError, UsageError
+from .errors import ModelUnfit, PackageDamaged, ProviderError, UsageError
 from .ladder import Rung
-from .model import Package
+from .model import INT8, Package
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -31,18 +31,27 @@ PROVIDERS = {
     "directml": "DmlExecutionProvider",
     "rocm": "ROCMExecutionProvider",
 }
+PRECISIONS = ("float", "int8")
 INT16 = NDArray[np.int16]
 STRIDE = 16  # pixels to a latent
 _CARRIED = ("features", "raw_mean", "raw_scale")  # from the prior to the context
 
 
 class Graphs:
-    """The five graphs of a package, opened lazily."""
+    """The five graphs of a package, opened lazily.
+
+    precision: of PRECISIONS; int8 takes the variants in 8 bits of encoder and decoder.  Raises ModelUnfit.
+    """
 
     def __init__(
-        self, package: Package, provider: str = "cpu", threads: int | None = None, optimisation: str = "all"
+        self, package: Package, provider: str = "cpu", threads: int | None = None, optimisation: str = "all",
+        precision: str = "float",
     ) -> None:
         self.package, self.provider, self.threads, self.optimisation = package, provider, threads, optimisation
+        self.precision = precision
+        if precision == "int8" and not set(INT8) & set(package.about.members):
+            finding = f"the model '{package.about.name}' has no graphs in 8 bits"
+            raise ModelUnfit(finding, "--precision float, or a model to which aezip_export.int8 added them")
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         self._opening: dict[str, _Opening] = {}
         self._lock = Lock()
@@ -137,6 +146,8 @@ class Graphs:
 
     def _open(self, name: str) -> onnxruntime.InferenceSession:
         provider = self.provider if name in ("encoder", "hyper", "decoder") else "cpu"
+        if self.precision == "int8" and f"{name}{onnxfile.INT8}.onnx" in self.package.about.members:
+            name += onnxfile.INT8
         return open_session(self.package, name, provider, self.threads, self.optimisation)
 
 
@@ -172,8 +183,10 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def check_settings(provider: str, threads: int | None) -> None:
+def check_settings(provider: str, threads: int | None, precision: str = "float") -> None:
     """Raise UsageError or ProviderError for settings that no session can be opened with."""
+    if precision not in PRECISIONS:
+        raise UsageError(f"precision '{precision}'", f"one of {', '.join(PRECISIONS)}")
     if provider not in PROVIDERS:
         raise UsageError(f"provider '{provider}'", f"one of {', '.join(PROVIDERS)}")
     if threads is not None and threads < 1:

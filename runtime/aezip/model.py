@@ -32,7 +32,11 @@ DESCRIPTION = "model.json"
 DECODING = ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz")
 MEMBERS = (*DECODING, "encoder.onnx", "hyper.onnx", "CARD.md")
 TRANSFORMS = ("encoder", "decoder")
-HALVES = {"encoder": ("encoder.onnx", "hyper.onnx"), "decoder": ("decoder.onnx",)}  # what one direction alone needs
+INT8 = ("decoder.int8.onnx", "encoder.int8.onnx")  # what a package may hold besides
+# What one direction alone needs.
+HALVES = {
+    "encoder": ("encoder.int8.onnx", "encoder.onnx", "hyper.onnx"), "decoder": ("decoder.int8.onnx", "decoder.onnx"),
+}
 TASKS = ("denoise", "colorize", "inpaint")  # of a package that restores pictures: its one graph has the task's name
 MAX_MARGIN = 64  # latents
 MAX_MEMBER_BYTES = 2**28
@@ -75,7 +79,8 @@ class Installed:
         """Names of what it holds besides its description."""
         if self.task:
             return f"{self.task}.onnx", "CARD.md"
-        return tuple(m for m in MEMBERS if self.half is None or m not in HALVES[_OTHER[self.half]])
+        names = (*MEMBERS, *(m for m in INT8 if m in self.description["digests"]))
+        return tuple(m for m in names if self.half is None or m not in HALVES[_OTHER[self.half]])
 
     @property
     def summary(self) -> str:
@@ -134,7 +139,8 @@ def describe(path: Path) -> Installed:
         name, version = str(description["name"]), int(description["version"])
         task = description.get("task")
         members = (f"{task}.onnx",) if task in TASKS else DECODING
-        for member in (*members, "CARD.md") if task in TASKS else MEMBERS:
+        due = (*members, "CARD.md") if task in TASKS else (*MEMBERS, *(m for m in INT8 if m in digests))
+        for member in due:
             bytes.fromhex(digests[member])
         fingerprint = fingerprint_of(digests, members)
     except FileNotFoundError:

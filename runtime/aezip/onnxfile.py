@@ -18,6 +18,8 @@ OPERATORS = frozenset((
     "Abs", "Add", "Cast", "Clip", "Concat", "Conv", "DepthToSpace", "Floor", "LeakyRelu", "Log", "Mul", "Pad",
     "Reshape", "Sign", "Slice", "Transpose",
 ))
+INT8_OPERATORS = frozenset(("DequantizeLinear", "QuantizeLinear"))  # of the transforms' variants in 8 bits, too
+INT8 = ".int8"  # behind the role of such a variant
 OPSET = 13
 FLOAT, UINT8, INT16 = 1, 2, 5
 TYPE_NAMES = {FLOAT: "float32", UINT8: "uint8", INT16: "int16"}
@@ -61,7 +63,10 @@ class _Malformed(ValueError):
 
 
 def check(role: str, data: bytes) -> None:
-    """Refuse a graph that packages do not hold.  role: a key of SIGNATURES.  Raises PackageDamaged."""
+    """Refuse a graph that packages do not hold.  role: a key of SIGNATURES, and INT8 behind it or not.
+
+    Raises PackageDamaged.
+    """
     try:
         for finding, expectation in _findings(role, data):
             raise PackageDamaged(f"{role}.onnx {finding}", expectation)
@@ -88,20 +93,20 @@ def _findings(role: str, data: bytes) -> Iterator[tuple[str, str]]:
     if len(nodes) > MAX_NODES:
         yield f"has {len(nodes)} nodes", f"at most {MAX_NODES}"
     for node in map(_read, nodes):
-        yield from _node_findings(node)
+        yield from _node_findings(node, OPERATORS | INT8_OPERATORS if role.endswith(INT8) else OPERATORS)
     if graph.get(_GRAPH["sparse_initializer"]):
         yield "holds sparse weights", "dense ones"
     yield from _tensor_findings(_messages(graph, _GRAPH["initializer"]))
-    for direction, expected in zip(("input", "output"), SIGNATURES[role], strict=True):
+    for direction, expected in zip(("input", "output"), SIGNATURES[role.removesuffix(INT8)], strict=True):
         found = dict(_value(m) for m in _messages(graph, _GRAPH[direction]))
         if found != expected:
             yield f"has the {direction}s {_listed(found)}", _listed(expected)
 
 
-def _node_findings(node: _Message) -> Iterator[tuple[str, str]]:
+def _node_findings(node: _Message, operators: frozenset[str]) -> Iterator[tuple[str, str]]:
     operator, domain = _text(node, _NODE["op_type"]), _text(node, _NODE["domain"])
-    if operator not in OPERATORS or domain not in ("", "ai.onnx"):
-        yield f"uses the operator '{domain and domain + '.'}{operator}'", f"one of {', '.join(sorted(OPERATORS))}"
+    if operator not in operators or domain not in ("", "ai.onnx"):
+        yield f"uses the operator '{domain and domain + '.'}{operator}'", f"one of {', '.join(sorted(operators))}"
     for attribute in map(_read, _messages(node, _NODE["attribute"])):
         for name in ("g", "graphs", "sparse_tensor", "sparse_tensors"):
             if attribute.get(_ATTRIBUTE[name]):

@@ -11,6 +11,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from . import files, onnxfile
 from .errors import AezipError, ModelNotFound, OutputError, OutputExists, PackageDamaged
@@ -25,8 +26,12 @@ def split(package: Package, half: str) -> bytes:
     (other,) = set(HALVES) - {half}
     members = {name: package.member(name) for name in package.about.members if name not in HALVES[other]}
     description = {**package.about.description, "half": half}
-    text = json.dumps(description, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
-    return pack({**members, DESCRIPTION: text})
+    return pack({**members, DESCRIPTION: description_text(description)})
+
+
+def description_text(description: dict[str, Any]) -> bytes:
+    """The member that describes a package."""
+    return json.dumps(description, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
 def pack(members: dict[str, bytes]) -> bytes:

@@ -37,7 +37,9 @@ class CodecStub:
     failure: BaseException | None = None
     padding = 0  # bytes
 
-    def __init__(self, model: str | None = "photo", provider: str = "cpu", threads: int | None = None) -> None:
+    def __init__(
+        self, model: str | None = "photo", provider: str = "cpu", threads: int | None = None, precision: str = "float"
+    ) -> None:
         CodecStub.made = (model, provider, threads)
         if model == "nothing":
             raise ModelNotFound("no model named 'nothing'", "one of: photo")

@@ -58,11 +58,11 @@ def test_a_damaged_graph_opened_ahead_is_said_where_it_is_needed(tiny, drawn, tm
     shutil.copy(model.find(tiny).path, path)
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    members["hyper.onnx"] = members["hyper.onnx"][:-1] + b"?"
+    members["context.onnx"] = members["context.onnx"][:-1] + b"?"
     path.write_bytes(packages.pack(members))
     codec = Codec(str(path))
     codec.prepare()
-    with pytest.raises(errors.PackageDamaged, match=r"hyper\.onnx does not match its digest"):
+    with pytest.raises(errors.PackageDamaged, match=r"context\.onnx does not match its digest"):
         codec.encode(drawn(40, 50))
 
 

@@ -62,13 +62,22 @@ class Opener(Protocol):
     def __hash__(self) -> int: ...
 
 
-def open_codec(model: str | None, provider: str, threads: int | None) -> Codec:
-    """Raises as aezip.Codec."""
-    # numpy's threads for products of matrices, of which the codec has none, would first keep all cores busy for a while
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from ..codec import Codec
+@dataclass(frozen=True)
+class CodecOpener:
+    """Opens a Codec of this precision."""
 
-    return Codec(model=model, provider=provider, threads=threads)
+    precision: str = "float"
+
+    def __call__(self, model: str | None, provider: str, threads: int | None) -> Codec:
+        """Raises as aezip.Codec."""
+        # numpy's threads for products of matrices, of which the codec has none, would keep all cores busy for a while
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        from ..codec import Codec
+
+        return Codec(model=model, provider=provider, threads=threads, precision=self.precision)
+
+
+open_codec = CodecOpener()
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,6 @@ class Compression:
     """An image file → a `.lat` file."""
 
     reads: ClassVar[type[AezipError]] = ImageError
-    needs: ClassVar[Opener] = staticmethod(open_codec)
 
     quality: float = 60
     effort: int = 1
@@ -85,6 +93,11 @@ class Compression:
     verify: bool = False
     max_pixels: int = DEFAULT_MAX_PIXELS
     intake: images.Intake = images.AS_IT_IS  # how the image is taken in
+    precision: str = "float"
+
+    @property
+    def needs(self) -> CodecOpener:
+        return CodecOpener(self.precision)
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
         images.load()
@@ -127,11 +140,15 @@ class Decompression:
     """A `.lat` file → an image file."""
 
     reads: ClassVar[type[AezipError]] = FormatError
-    needs: ClassVar[Opener] = staticmethod(open_codec)
 
     format: str | None = None  # a key of images.FORMATS; None: by the target's suffix
     region: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels; None: all
     max_pixels: int = DEFAULT_MAX_PIXELS
+    precision: str = "float"
+
+    @property
+    def needs(self) -> CodecOpener:
+        return CodecOpener(self.precision)
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
         Thread(target=images.load, daemon=True).start()
@@ -147,7 +164,7 @@ class Verification:
     """A `.lat` file → nothing, if it is whole."""
 
     reads: ClassVar[type[AezipError]] = FormatError
-    needs: ClassVar[Opener] = staticmethod(open_codec)
+    needs: ClassVar[Opener] = open_codec
 
     original: str | None = None  # an image file, or its URL
     max_pixels: int = DEFAULT_MAX_PIXELS

@@ -45,6 +45,12 @@ def intake_options(command: F) -> F:
     return command
 
 
+precision_option = click.option(
+    "--precision", type=click.Choice(["float", "int8"]), default="float", show_default=True,
+    help="int8 is faster, where the model has it, and a little worse.",
+)
+
+
 def run_options(command: F) -> F:
     """Options of every command that runs a model over files; `run.run_over` takes them."""
     for option in _RUNNING:

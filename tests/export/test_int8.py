@@ -1,0 +1,103 @@
+"""Graphs in 8 bits: near those in float, of listed operators, optional everywhere."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from aezip import errors, metrics, model, onnxfile, packages
+from aezip.cli import main
+from aezip.codec import Codec
+from aezip_export import int8
+
+
+@pytest.fixture(scope="module")
+def whole8(tmp_path_factory: pytest.TempPathFactory, drawn) -> str:
+    """The model that comes with aezip, with its variants in 8 bits; calibrated on drawn pictures."""
+    path = tmp_path_factory.mktemp("int8") / "photo8.aezm"
+    path.write_bytes(int8.add(model.find_codec("photo"), [drawn(128, 128, seed=n) for n in range(6)]))
+    return str(path)
+
+
+def test_8_bits_are_near_float_and_read_each_other(whole8: str, drawn) -> None:
+    pixels = drawn(120, 150, seed=20)
+    exact, fast = Codec(whole8), Codec(whole8, precision="int8")
+    for precision in (exact, fast):
+        data = precision.encode(pixels, 60)
+        assert len(data) == pytest.approx(len(exact.encode(pixels, 60)), rel=0.05)
+        assert metrics.psnr_db(pixels, exact.decode(data)[0]) > metrics.psnr_db(pixels, fast.decode(data)[0]) - 0.1
+        assert metrics.psnr_db(exact.decode(data)[0], fast.decode(data)[0]) > 35
+    assert not np.array_equal(exact.decode(data)[0], fast.decode(data)[0])
+
+
+def test_the_package_is_the_same_model(whole8: str) -> None:
+    with_both, plain = model.find(whole8), model.find("photo")
+    assert with_both.fingerprint == plain.fingerprint
+    assert set(with_both.members) - set(plain.members) == {"decoder.int8.onnx", "encoder.int8.onnx"}
+    packages.check(with_both)
+    pixels = np.zeros((20, 30, 3), np.uint8)
+    assert Codec(whole8).encode(pixels) == Codec("photo").encode(pixels)
+
+
+def test_graphs_are_of_listed_operators_and_halves_of_the_size(whole8: str) -> None:
+    package = model.find_codec(whole8)
+    for name in ("encoder", "decoder"):
+        data = package.member(f"{name}.int8.onnx")
+        found = {node.op_type for node in onnx.load_from_string(data).graph.node}
+        assert found <= onnxfile.OPERATORS | onnxfile.INT8_OPERATORS
+        assert found >= onnxfile.INT8_OPERATORS
+        assert len(data) < 0.85 * len(package.member(f"{name}.onnx"))
+        with pytest.raises(errors.PackageDamaged, match="uses the operator 'QuantizeLinear'"):
+            onnxfile.check(name, data)
+
+
+def test_halves_take_their_own(whole8: str, tmp_path: Path, drawn) -> None:
+    half = tmp_path / "half.aezm"
+    half.write_bytes(packages.split(model.find_codec(whole8), "encoder"))
+    assert "decoder.int8.onnx" not in model.find(str(half)).members
+    pixels = drawn(40, 50)
+    assert Codec(str(half), precision="int8").encode(pixels) == Codec(whole8, precision="int8").encode(pixels)
+
+
+def test_the_commands(whole8: str, tmp_path: Path, drawn) -> None:
+    picture, lat, back = tmp_path / "a.png", tmp_path / "a.lat", tmp_path / "back.png"
+    Image.fromarray(drawn(40, 50)).save(picture)
+    arguments = ["compress", str(picture), "--precision", "int8", "-m"]
+    result = CliRunner().invoke(main, [*arguments, "photo"])
+    assert result.exit_code == 1
+    assert "the model 'photo' has no graphs in 8 bits" in result.stderr
+    assert not lat.exists()
+    for step in ([*arguments, whole8], ["decompress", str(lat), "-o", str(back), "--precision", "int8", "-m", whole8]):
+        result = CliRunner().invoke(main, step)
+        assert result.exit_code == 0, result.output
+    with Image.open(back) as image:
+        assert image.size == (50, 40)
+
+
+def test_an_unknown_precision_is_refused(tiny: str) -> None:
+    with pytest.raises(errors.UsageError, match="precision 'int4'"):
+        Codec(tiny, precision="int4")
+
+
+def test_a_graph_without_branches_is_refused(tiny: str) -> None:
+    package = model.find_codec(tiny)
+    with pytest.raises(ValueError, match="no residual branches"):
+        int8.quantised(package.member("hyper.onnx"), [])
+
+
+def test_a_damaged_digest_of_the_description_is_refused(whole8: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(whole8) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    about = json.loads(members[model.DESCRIPTION])
+    about["digests"]["encoder.int8.onnx"] = "no digest"
+    path = tmp_path / "damaged.aezm"
+    path.write_bytes(packages.pack({**members, model.DESCRIPTION: packages.description_text(about)}))
+    with pytest.raises(errors.PackageDamaged):
+        model.find(str(path))
