@@ -29,6 +29,7 @@ PROVIDERS = {
     "openvino": "OpenVINOExecutionProvider",
     "coreml": "CoreMLExecutionProvider",
     "directml": "DmlExecutionProvider",
+    "migraphx": "MIGraphXExecutionProvider",
     "rocm": "ROCMExecutionProvider",
 }
 PRECISIONS = ("float", "int8")
@@ -232,8 +233,11 @@ def open_session(
         error.file = str(package.about.path)
         raise
     providers = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
+    settings: list[dict[str, str]] = [{} for _ in providers]
+    if provider == "openvino" and threads is not None:  # it has threads of its own
+        settings[0]["num_of_threads"] = str(threads)
     try:
-        return ort.InferenceSession(data, options, providers=providers)
+        return ort.InferenceSession(data, options, providers=providers, provider_options=settings)
     except Exception as error:  # onnxruntime's own classes are not public
         finding = f"onnxruntime cannot open {name}.onnx ({_first_line(error)})"
         raise PackageDamaged(finding, "a graph it supports", file=str(package.about.path)) from error

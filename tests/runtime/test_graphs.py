@@ -72,3 +72,19 @@ def test_closed_graphs_open_again(tiny, drawn, opened) -> None:
     codec._encoding.close()
     assert codec.encode(drawn(40, 50)) == data
     assert len(opened) == 8
+
+
+def test_openvino_is_told_its_threads(tiny, monkeypatch) -> None:
+    import onnxruntime
+
+    asked: list[tuple[list[str], list[dict[str, str]]]] = []
+    monkeypatch.setattr(
+        onnxruntime, "InferenceSession", lambda *_, providers, provider_options: asked.append((providers, provider_options))
+    )
+    package = model.find_codec(tiny)
+    graphs.open_session(package, "encoder", "openvino", 3)
+    graphs.open_session(package, "encoder", "cpu", 3)
+    assert asked == [
+        (["OpenVINOExecutionProvider", "CPUExecutionProvider"], [{"num_of_threads": "3"}, {}]),
+        (["CPUExecutionProvider"], [{}]),
+    ]
