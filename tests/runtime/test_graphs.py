@@ -78,9 +78,11 @@ def test_openvino_is_told_its_threads(tiny, monkeypatch) -> None:
     import onnxruntime
 
     asked: list[tuple[list[str], list[dict[str, str]]]] = []
-    monkeypatch.setattr(
-        onnxruntime, "InferenceSession", lambda *_, providers, provider_options: asked.append((providers, provider_options))
-    )
+
+    def session(*_: object, providers: list[str], provider_options: list[dict[str, str]]) -> None:
+        asked.append((providers, provider_options))
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
     package = model.find_codec(tiny)
     graphs.open_session(package, "encoder", "openvino", 3)
     graphs.open_session(package, "encoder", "cpu", 3)
