@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from .. import images
 from ..container import DEFAULT_MAX_PIXELS, MAX_SIDE, Lat, unpack
 from ..errors import AezipError, FormatError, ImageError
-from ..targets import PSNR, Target, reach
 from . import places
 
 if TYPE_CHECKING:
     from ..codec import Codec
+    from ..targets import Target
 
 
 DONE, KEPT = "done", "kept"
@@ -117,6 +117,8 @@ class Compression:
 
         figures: dict[str, Any] = {}
         if self.target:
+            from ..targets import PSNR, reach
+
             height, width = picture.pixels.shape[:2]
             hit = reach(self.target, height * width, encode, psnr_db)
             lat = hit.data

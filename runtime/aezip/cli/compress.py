@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -11,9 +11,11 @@ from click.core import ParameterSource
 from ..batch.jobs import Compression
 from ..batch.plan import plan
 from ..images import READ_SUFFIXES, Intake
-from ..targets import BPP, PSNR, SIZE, Target, parse_size
 from .options import inputs_argument, intake_options, max_pixels_option, precision_option, write_options
 from .run import run_over
+
+if TYPE_CHECKING:
+    from ..targets import Target
 
 
 def _number(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
@@ -23,7 +25,11 @@ def _number(_: click.Context, __: click.Parameter, value: float | None) -> float
 
 
 def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
-    return None if value is None else parse_size(value)
+    if value is None:
+        return None
+    from ..targets import parse_size
+
+    return parse_size(value)
 
 
 @click.command()
@@ -69,7 +75,7 @@ def compress(
       aezip compress --recursive pictures -o archive --jobs 4 --skip-existing
     """
     job = Compression(
-        quality, effort, target=_target({SIZE: target_size, BPP: target_bpp, PSNR: target_psnr}),
+        quality, effort, target=_target(target_size, target_bpp, target_psnr),
         keep_smaller=keep_smaller, verify=verify, max_pixels=max_pixels,
         intake=Intake(frame, to_8bit, upright, strip), precision=precision,
     )
@@ -77,8 +83,13 @@ def compress(
     run_over(planned, job, **running)
 
 
-def _target(wanted: dict[str, float | None]) -> Target | None:
+def _target(size: int | None, bpp: float | None, psnr: float | None) -> Target | None:
     """The one target that was asked for, if any."""
+    if size is bpp is psnr is None:
+        return None
+    from ..targets import BPP, PSNR, SIZE, Target
+
+    wanted = {SIZE: size, BPP: bpp, PSNR: psnr}
     targets = [Target(kind, value) for kind, value in wanted.items() if value is not None]
     chosen = click.get_current_context().get_parameter_source("quality") is not ParameterSource.DEFAULT
     if len(targets) + chosen > 1:
