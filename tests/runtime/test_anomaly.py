@@ -48,7 +48,29 @@ def test_a_defect_is_found_where_it_is(latents: Latents, fitted: Profile) -> Non
 
 def test_another_kind_of_picture_is_told(latents: Latents, fitted: Profile) -> None:
     found = anomaly.score(fitted, anomaly.seen(latents, np.full((64, 80, 3), 128, np.uint8)))
-    assert found.whole > fitted.threshold(0.01)
+    assert found.value > fitted.threshold(0.001)
+    assert found.parts["whole"] > 1
+
+
+def test_a_smear_and_a_tint_are_found_where_they_are(latents: Latents, fitted: Profile) -> None:
+    smeared, tinted = texture(22), texture(23)
+    smeared[32:64, 32:64] = 128  # less than usual, not more
+    tinted[48:64, 16:32, 2] -= 20
+    for picture, measure, middle in ((smeared, "texture", (48, 48)), (tinted, "colour", (24, 56))):
+        found = anomaly.score(fitted, anomaly.seen(latents, picture))
+        assert found.parts[measure] > fitted.threshold(0.001)
+        assert found.value == max(found.parts.values())
+        assert max(abs(a - b) for a, b in zip(found.place, middle, strict=True)) <= 16
+
+
+def test_colours_are_means_of_cells() -> None:
+    pixels = np.zeros((40, 50, 3), np.uint8)
+    pixels[16:32, 16:32] = (10, 20, 30)
+    means = anomaly.colours(pixels, 2, 3)
+    assert means.shape == (2, 3, 3)
+    np.testing.assert_array_equal(means[1, 1], [10, 20, 30])
+    assert means.sum() == 60
+    np.testing.assert_array_equal(anomaly.colours(pixels[:, :, 1:2], 2, 3)[1, 1], [20, 20, 20])
 
 
 def test_pictures_that_memory_does_not_hold_are_read_again(latents: Latents, fitted: Profile) -> None:
@@ -82,7 +104,7 @@ def test_a_damaged_profile_is_refused(fitted: Profile, tmp_path) -> None:
         profile.read(str(tmp_path / "a.profile"))
     with pytest.raises(ProfileDamaged, match="no such file"):
         profile.read(str(tmp_path / "b.profile"))
-    for old, new in ((b'"pictures": 12', b'"pictured": 12'), (b'profile": 1', b'profile": 2')):
+    for old, new in ((b'"pictures": 12', b'"pictured": 12'), (b'profile": 2', b'profile": 3')):
         with pytest.raises(ProfileDamaged):
             profile.unpack(_changed(data, old, new))
 
@@ -122,7 +144,7 @@ def test_rates_and_p_values_agree() -> None:
     one = gaussian.fitted(gaussian.moments(np.eye(3, dtype=np.float32)))
     rng = np.random.default_rng(1)
     normal = np.sort(rng.exponential(1, 4000)).astype(np.float32)
-    made = Profile("m", "d", 4000, one, one, Scale(0, 1), Scale(0, 1), normal)
+    made = Profile("m", "d", 4000, {"cell": one}, {"cell": Scale(0, 1)}, normal)
     for rate in (0.2, 0.05, 0.01, 1e-4):
         assert made.p_value(made.threshold(rate)) == pytest.approx(rate, rel=0.02)
         assert made.threshold(rate) == pytest.approx(-np.log(rate), rel=0.1)

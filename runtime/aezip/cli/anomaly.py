@@ -21,7 +21,10 @@ from .options import debug_option, inputs_argument, intake_options, max_pixels_o
 from .progress import bar_over, json_of
 from .run import run_over
 
-_COLUMNS = ("file", "score", "p_value", "threshold", "anomalous", "cell_score", "whole_score", "x", "y", "error")
+_COLUMNS = (
+    "file", "score", "p_value", "threshold", "anomalous", "cell_score", "texture_score", "colour_score", "whole_score",
+    "x", "y", "error",
+)
 
 
 @click.group()

@@ -1,17 +1,22 @@
 """Anomalies: pictures that are normal → a profile; another picture → how far it is from them, and where.
 
-Two things are measured. Of each cell of 16×16 pixels the latents of the picture and of its half-size copy, one vector,
-against a Gaussian of such vectors (PaDiM, Defard et al. 2020, with one Gaussian for all places): the most distant 2×2
-cells tell of a defect. And of the whole picture the energies of its latents' channels, along the
-directions in which those of normal pictures differ most: they tell of another kind of picture, also of one that has
-less in it. Each is put in units of its own spread over normal pictures; the score is the larger. What normal scores are
+Four things are measured, each against a Gaussian of what normal pictures have of it:
+
+    cell      of each 16×16 pixels the latents of the picture and of its half-size copy (PaDiM, Defard et al. 2020, with
+              one Gaussian for all places); the most distant 2×2 cells count
+    texture   of each 2×2 cells the energies of the latents' channels: a smear has less of them than usual
+    colour    of each cell the mean red, green and blue, which hardly differ from each other in their own ways
+    whole     of the whole picture these energies, along the directions in which those of normal pictures differ
+              most: it tells of another kind of picture
+
+Each is put in units of its own spread over normal pictures; the score is the largest. What normal scores are
 is found by scoring each fifth of the pictures with the statistics of the others.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,16 +24,20 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError, UsageError
 from .gaussian import Gaussian, Moments, fitted, leading, moments
-from .vectors import Latents, energies, halved
+from .vectors import FLOOR, Latents, energies, halved
 
 Array = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
+CELL = 16  # pixels
+TINY = 1e-9  # a distance of nothing
 FOLDS = 5
 FEWEST = 5  # pictures
 SMALLEST = 32  # pixels a side, so that the half-size copy has a cell
 INDEPENDENT = 0.05  # the share of cells that tell something of their own, neighbours being alike
-LEAST = 0.005  # shrinkage of the cells' covariance
+LEAST = 0.005  # shrinkage of the covariances of cells
 COMPONENTS = 16  # of whole pictures' energies
+MEASURES = ("cell", "texture", "colour", "whole")
+LOCAL = MEASURES[:3]
 TAIL = 0.75  # quantile from which the tail of normal scores is taken as exponential
 
 
@@ -36,8 +45,14 @@ TAIL = 0.75  # quantile from which the tail of normal scores is taken as exponen
 class Seen:
     """A picture's vectors."""
 
-    cells: Array  # [h, w, D]
+    cell: Array  # [h, w, D]
+    texture: Array  # [h − 1, w − 1, C]
+    colour: Array  # [h, w, 3], grey levels
     whole: Array  # [P]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(of(self, name).nbytes for name in MEASURES)
 
 
 @dataclass(frozen=True)
@@ -58,10 +73,8 @@ class Profile:
     model: str
     digest: str  # of the model's encoder
     pictures: int
-    cell: Gaussian
-    whole: Gaussian
-    cell_scale: Scale
-    whole_scale: Scale
+    gaussians: Mapping[str, Gaussian]  # of each measure
+    scales: Mapping[str, Scale]  # of each measure's logarithm
     normal: Array  # scores of the normal pictures, ascending
 
     def threshold(self, rate: float) -> float:
@@ -92,10 +105,15 @@ class Score:
 
     value: float  # in spreads of normal pictures; about 0 for a normal one
     p_value: float
-    cell: float  # the most distant 2×2 cells'
-    whole: float  # the picture's as a whole
+    parts: Mapping[str, float]  # each measure's; `value` is the largest
     map: Array  # [h, w], each cell's, in the same units
     place: tuple[int, int]  # x, y of the most distant cell's middle, in pixels
+
+
+def of(picture: Seen, measure: str) -> Array:
+    """The vectors of one measure."""
+    vectors: Array = getattr(picture, measure)
+    return vectors
 
 
 def seen(latents: Latents, pixels: Pixels) -> Seen:
@@ -106,7 +124,16 @@ def seen(latents: Latents, pixels: Pixels) -> Seen:
     fine, coarse = latents.of(pixels), latents.of(halved(pixels))
     h, w = fine.shape[:2]
     rows, columns = (np.minimum(np.arange(n) // 2, m - 1) for n, m in zip((h, w), coarse.shape, strict=False))
-    return Seen(np.concatenate((fine, coarse[rows][:, columns]), 2), energies(fine))
+    cell = np.concatenate((fine, coarse[rows][:, columns]), 2)
+    texture = np.asarray(np.log(squares(np.square(fine)) + FLOOR))
+    return Seen(cell, texture, colours(pixels, h, w), energies(fine))
+
+
+def colours(pixels: Pixels, h: int, w: int) -> Array:
+    """Mean of the pixels of each cell.  [H, W, C] → [h, w, 3]"""
+    rows = pixels[: CELL * h, : CELL * w].reshape(h, CELL, CELL * w, -1).sum(1, dtype=np.uint32)
+    means = rows.reshape(h, w, CELL, -1).sum(2).astype(np.float32) / CELL**2
+    return np.ascontiguousarray(np.broadcast_to(means, (h, w, 3)))
 
 
 class Fit:
@@ -118,75 +145,85 @@ class Fit:
     def __init__(self, latents: Latents, keep: int = 2**29) -> None:
         self._latents, self._keep = latents, keep
         self._again: list[Callable[[], Seen]] = []
-        self._cells: list[Moments] = []  # of each fold
-        self._wholes: list[Moments] = []
+        self._moments: list[dict[str, Moments]] = []  # of each fold, of each measure
 
     def add(self, read: Callable[[], Pixels]) -> None:
         """One picture more.  Raises what `read` raises, and ImageError."""
         picture = seen(self._latents, read())
-        self._keep -= picture.cells.nbytes
+        self._keep -= picture.nbytes
         self._again.append((lambda: picture) if self._keep >= 0 else lambda: seen(self._latents, read()))
-        found = moments(picture.cells.reshape(-1, picture.cells.shape[2])), moments(picture.whole[None])
+        found = {name: moments(_rows(of(picture, name))) for name in MEASURES}
         fold = (len(self._again) - 1) % FOLDS
-        for mine, new in zip((self._cells, self._wholes), found, strict=True):
-            if fold < len(mine):
-                mine[fold] += new
-            else:
-                mine.append(new)
+        if fold < len(self._moments):
+            self._moments[fold] = {name: self._moments[fold][name] + found[name] for name in MEASURES}
+        else:
+            self._moments.append(found)
 
     def profile(self) -> Profile:
         """Raises ImageError for fewer than FEWEST pictures."""
         if len(self._again) < FEWEST:
             raise ImageError(f"{len(self._again)} normal pictures", f"at least {FEWEST}")
-        cells, wholes = _sum(self._cells), _sum(self._wholes)
+        total = {name: _sum([fold[name] for fold in self._moments]) for name in MEASURES}
         found = []
-        for fold, (their_cells, their_wholes) in enumerate(zip(self._cells, self._wholes, strict=True)):
-            others = _gaussians(cells - their_cells, wholes - their_wholes)
-            found += [_measures(again(), *others) for again in self._again[fold::FOLDS]]
-        cell_scale, whole_scale = (_scale(np.array(column)) for column in zip(*found, strict=True))
-        normal = np.sort(np.array([max(cell_scale(c), whole_scale(w)) for c, w in found], np.float32))
-        return Profile(
-            self._latents.name, self._latents.digest, len(found), *_gaussians(cells, wholes), cell_scale, whole_scale,
-            normal,
-        )
+        for number, fold in enumerate(self._moments):
+            others = _gaussians({name: total[name] - fold[name] for name in MEASURES})
+            found += [_measures(_distances(again(), others)) for again in self._again[number::FOLDS]]
+        scales = {name: _scale(np.array([each[name] for each in found])) for name in MEASURES}
+        normal = np.sort(np.array([max(_scaled(each, scales).values()) for each in found], np.float32))
+        return Profile(self._latents.name, self._latents.digest, len(found), _gaussians(total), scales, normal)
 
 
 def score(profile: Profile, picture: Seen) -> Score:
     """How far a picture is from the profile's."""
-    distance = profile.cell.distance(picture.cells)
-    far = squares(distance)
-    around = np.pad(far, 1)  # a cell is as far as the farthest square that it is in
-    most = np.maximum.reduce([around[:-1, :-1], around[1:, :-1], around[:-1, 1:], around[1:, 1:]])
-    heat = np.asarray((np.log(most + 1e-9) - profile.cell_scale.middle) / profile.cell_scale.spread, np.float32)
-    cell, whole = (
-        scale(value) for scale, value in zip(
-            (profile.cell_scale, profile.whole_scale), _measures(picture, profile.cell, profile.whole), strict=True
-        )
-    )
-    top, left = np.unravel_index(int(far.argmax()), far.shape)
-    inner, along = np.unravel_index(int(distance[top : top + 2, left : left + 2].argmax()), (2, 2))
-    y, x = top + inner, left + along
-    value = max(cell, whole)
-    return Score(value, profile.p_value(value), cell, whole, heat, (16 * int(x) + 8, 16 * int(y) + 8))
+    distances = _distances(picture, profile.gaussians)
+    parts = _scaled(_measures(distances), profile.scales)
+    value = max(parts.values())
+    maps = []
+    for name in LOCAL:
+        far = distances[name]
+        if far.shape != picture.cell.shape[:2]:  # a cell is as far as the farthest square that it is in
+            around = np.pad(far, 1)
+            far = np.maximum.reduce([around[:-1, :-1], around[1:, :-1], around[:-1, 1:], around[1:, 1:]])
+        maps.append((np.log(far + TINY) - profile.scales[name].middle) / profile.scales[name].spread)
+    heat = np.asarray(np.maximum.reduce(maps), np.float32)
+    single = profile.gaussians["cell"].distance(picture.cell)
+    y, x = np.unravel_index(int(np.where(heat == heat.max(), single, -1).argmax()), heat.shape)
+    return Score(value, profile.p_value(value), parts, heat, (CELL * int(x) + CELL // 2, CELL * int(y) + CELL // 2))
 
 
-def squares(distance: Array) -> Array:
-    """Of each 2×2 cells, on average: what is odd in one cell alone is often the grid.  [h, w] → [h − 1, w − 1]"""
-    return np.asarray((distance[:-1, :-1] + distance[1:, :-1] + distance[:-1, 1:] + distance[1:, 1:]) / 4)
+def squares(cells: Array) -> Array:
+    """Of each 2×2 cells, on average: what is odd in one cell alone is often the grid.  [h, w, …] → [h − 1, w − 1, …]"""
+    return np.asarray((cells[:-1, :-1] + cells[1:, :-1] + cells[:-1, 1:] + cells[1:, 1:]) / 4)
+
+
+def _rows(vectors: Array) -> Array:
+    return vectors.reshape(-1, vectors.shape[-1])
 
 
 def _sum(parts: list[Moments]) -> Moments:
     return sum(parts[1:], parts[0])
 
 
-def _gaussians(cells: Moments, wholes: Moments) -> tuple[Gaussian, Gaussian]:
-    return fitted(cells, INDEPENDENT, LEAST), leading(wholes, COMPONENTS)
+def _gaussians(of_measures: Mapping[str, Moments]) -> dict[str, Gaussian]:
+    return {
+        name: leading(found, COMPONENTS) if name == "whole" else fitted(found, INDEPENDENT, LEAST)
+        for name, found in of_measures.items()
+    }
 
 
-def _measures(s: Seen, cell: Gaussian, whole: Gaussian) -> tuple[float, float]:
-    """Logarithms of the most distant cells' distance and of the whole picture's."""
-    far = squares(cell.distance(s.cells)).max(), whole.distance(s.whole)
-    return math.log(float(far[0]) + 1e-9), math.log(float(far[1]) + 1e-9)
+def _distances(picture: Seen, gaussians: Mapping[str, Gaussian]) -> dict[str, Array]:
+    """Of each measure's vectors; of cells, of each 2×2 on average."""
+    distances = {name: gaussians[name].distance(of(picture, name)) for name in MEASURES}
+    return {**distances, "cell": squares(distances["cell"])}
+
+
+def _measures(distances: Mapping[str, Array]) -> dict[str, float]:
+    """Logarithms of the largest distances."""
+    return {name: math.log(float(far.max()) + TINY) for name, far in distances.items()}
+
+
+def _scaled(measures: Mapping[str, float], scales: Mapping[str, Scale]) -> dict[str, float]:
+    return {name: scales[name](value) for name, value in measures.items()}
 
 
 def _scale(values: NDArray[np.float64]) -> Scale:

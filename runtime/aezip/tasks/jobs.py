@@ -136,7 +136,7 @@ class Scoring:
         anomalous = found.value > threshold
         figures = {
             "score": round(found.value, 4), "p_value": found.p_value, "threshold": round(threshold, 4),
-            "anomalous": anomalous, "cell_score": round(found.cell, 4), "whole_score": round(found.whole, 4),
+            "anomalous": anomalous, **{f"{name}_score": round(part, 4) for name, part in found.parts.items()},
             "x": found.place[0], "y": found.place[1],
         }
         verdict = "anomalous" if anomalous else "normal"
