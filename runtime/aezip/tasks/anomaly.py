@@ -9,8 +9,9 @@ Four things are measured, each against a Gaussian of what normal pictures have o
     whole     of the whole picture these energies, along the directions in which those of normal pictures differ
               most: it tells of another kind of picture
 
-Each is put in units of its own spread over normal pictures; the score is the largest. What normal scores are
-is found by scoring each fifth of the pictures with the statistics of the others.
+Each is put in units of its own spread over normal pictures. The largest of the first three, once more in units of its
+own spread, or that of the whole, whichever is larger, is the score. What normal scores are is found by scoring each
+fifth of the pictures with the statistics of the others.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,7 @@ from .vectors import FLOOR, Latents, energies, halved
 
 Array = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
+Number = TypeVar("Number", float, Array)
 CELL = 16  # pixels
 TINY = 1e-9  # a distance of nothing
 FOLDS = 5
@@ -62,7 +65,7 @@ class Scale:
     middle: float
     spread: float
 
-    def __call__(self, value: float) -> float:
+    def __call__(self, value: Number) -> Number:
         return (value - self.middle) / self.spread
 
 
@@ -74,7 +77,7 @@ class Profile:
     digest: str  # of the model's encoder
     pictures: int
     gaussians: Mapping[str, Gaussian]  # of each measure
-    scales: Mapping[str, Scale]  # of each measure's logarithm
+    scales: Mapping[str, Scale]  # of each measure's logarithm; `local`: of the largest of LOCAL
     normal: Array  # scores of the normal pictures, ascending
 
     def threshold(self, rate: float) -> float:
@@ -105,7 +108,7 @@ class Score:
 
     value: float  # in spreads of normal pictures; about 0 for a normal one
     p_value: float
-    parts: Mapping[str, float]  # each measure's; `value` is the largest
+    parts: Mapping[str, float]  # each measure's, in its own units
     map: Array  # [h, w], each cell's, in the same units
     place: tuple[int, int]  # x, y of the most distant cell's middle, in pixels
 
@@ -169,7 +172,8 @@ class Fit:
             others = _gaussians({name: total[name] - fold[name] for name in MEASURES})
             found += [_measures(_distances(again(), others)) for again in self._again[number::FOLDS]]
         scales = {name: _scale(np.array([each[name] for each in found])) for name in MEASURES}
-        normal = np.sort(np.array([max(_scaled(each, scales).values()) for each in found], np.float32))
+        scales["local"] = _scale(np.array([_most(_scaled(each, scales)) for each in found]))
+        normal = np.sort(np.array([_value(_scaled(each, scales), scales) for each in found], np.float32))
         return Profile(self._latents.name, self._latents.digest, len(found), _gaussians(total), scales, normal)
 
 
@@ -177,15 +181,15 @@ def score(profile: Profile, picture: Seen) -> Score:
     """How far a picture is from the profile's."""
     distances = _distances(picture, profile.gaussians)
     parts = _scaled(_measures(distances), profile.scales)
-    value = max(parts.values())
+    value = _value(parts, profile.scales)
     maps = []
     for name in LOCAL:
         far = distances[name]
         if far.shape != picture.cell.shape[:2]:  # a cell is as far as the farthest square that it is in
             around = np.pad(far, 1)
             far = np.maximum.reduce([around[:-1, :-1], around[1:, :-1], around[:-1, 1:], around[1:, 1:]])
-        maps.append((np.log(far + TINY) - profile.scales[name].middle) / profile.scales[name].spread)
-    heat = np.asarray(np.maximum.reduce(maps), np.float32)
+        maps.append(profile.scales[name](np.log(far + TINY)))
+    heat = np.asarray(profile.scales["local"](np.maximum.reduce(maps)), np.float32)
     single = profile.gaussians["cell"].distance(picture.cell)
     y, x = np.unravel_index(int(np.where(heat == heat.max(), single, -1).argmax()), heat.shape)
     return Score(value, profile.p_value(value), parts, heat, (CELL * int(x) + CELL // 2, CELL * int(y) + CELL // 2))
@@ -224,6 +228,14 @@ def _measures(distances: Mapping[str, Array]) -> dict[str, float]:
 
 def _scaled(measures: Mapping[str, float], scales: Mapping[str, Scale]) -> dict[str, float]:
     return {name: scales[name](value) for name, value in measures.items()}
+
+
+def _most(parts: Mapping[str, float]) -> float:
+    return max(parts[name] for name in LOCAL)
+
+
+def _value(parts: Mapping[str, float], scales: Mapping[str, Scale]) -> float:
+    return max(scales["local"](_most(parts)), parts["whole"])
 
 
 def _scale(values: NDArray[np.float64]) -> Scale:

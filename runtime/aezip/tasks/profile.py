@@ -60,7 +60,7 @@ def unpack(data: bytes) -> Profile:
         version = about["aezip_anomaly_profile"]
         if version == VERSION:
             gaussians = {name: _gaussian(arrays, name) for name in MEASURES}
-            scales = {name: Scale(*map(_number, about["scales"][name])) for name in MEASURES}
+            scales = {name: Scale(*map(_number, about["scales"][name])) for name in (*MEASURES, "local")}
             normal = _floats(arrays["normal"], 1)
             if min(scale.spread for scale in scales.values()) <= 0 or not normal.size:
                 raise ValueError("no spread")
