@@ -80,6 +80,9 @@ def test_inpaint_takes_a_mask_or_a_folder_of_them() -> None:
     result = run(*base, "--mask", "masks", "in", "-o", "out")
     assert "in/b.png: there is no mask for this picture" in error_of(result)
     np.testing.assert_array_equal(pixels("out/a.png"), pixels("a.inpainted.png"))
+    Image.fromarray(mask.astype(np.uint16) * 257).save("deep.png")
+    assert run(*base, "--mask", "deep.png", "a.png", "-o", "deep.out.png").exit_code == 0
+    np.testing.assert_array_equal(pixels("deep.out.png"), pixels("a.inpainted.png"))
     Image.fromarray(mask[:, :9]).save("small.png")
     finding = error_of(run(*base, "--mask", "small.png", "a.png", "-f"))
     assert finding == "a.png: the mask has 9×40 pixels; expected those of the picture, 50×40"
@@ -92,12 +95,15 @@ def test_inpaint_takes_a_mask_or_a_folder_of_them() -> None:
     (("restore", "-t", "denoise", "-m", "tiny-denoise", "empty"), 1, "empty: the folder holds no such file"),
     (("restore", "-t", "denoise", "--mask", "a.png", "a.png"), 2, "--mask belongs to the task inpaint"),
     (("restore", "-t", "inpaint", "a.png"), 2, "needs --mask"),
+    (("restore", "-t", "denoise", "--sigma", "nan", "a.png"), 2, "nan is not a number"),
     (("compress", "-m", "tiny-denoise", "a.png"), 1, "codes no pictures; it can denoise"),
     (("anomaly", "fit", "empty", "-o", "p"), 1, "empty: the folder holds no such file"),
     (("anomaly", "fit", "a.png", "-o", "p", "-m", "tiny"), 1, "1 normal pictures; expected at least 5"),
     (("anomaly", "fit", "a.png", "-o", "p", "-m", "tiny-denoise"), 1, "has no latents"),
     (("anomaly", "score", "a.png", "a.png"), 1, "a.png: not a whole anomaly profile"),
     (("features", "empty", "-o", "v.npz", "-m", "tiny"), 1, "empty: the folder holds no such file"),
+    (("anomaly", "score", "p", "a.png", "--rate", "nan"), 2, "nan is not a number"),
+    (("features", "a.png", "-o", "vectors"), 2, "expected a name that ends in .npz"),
     (("features", "a.png"), 2, "expected --output, --nearest, or both"),
     (("features", "a.png", "--nearest", "none.png", "-m", "tiny"), 1, "none.png: no such file"),
 ])
@@ -107,6 +113,11 @@ def test_bad_input_gets_one_line(args: tuple[str, ...], code: int, finding: str)
     assert finding in result.stderr
     assert "Traceback" not in result.stderr
     assert not {"p", "v.npz", "a.lat", "a.denoised.png"} & set(os.listdir())
+
+
+def test_an_empty_folder_leaves_none() -> None:
+    assert run("restore", "-t", "denoise", "-m", "tiny-denoise", "empty", "-o", "out").exit_code == 1
+    assert not os.path.exists("out")
 
 
 def test_anomalies_from_folder_to_table(drawn) -> None:

@@ -64,7 +64,7 @@ def plan(
         name = _renamed(below if folder else source, suffix, append)
         tasks.append(Task(source, places.join(folder, name) if folder else name, size))
     _check_outputs(tasks, suffix)
-    if folder and not places.is_url(folder):
+    if folder and tasks and not places.is_url(folder):
         _make(folder)
     return Plan(tasks, problems, folder)
 

@@ -17,7 +17,7 @@ from ..files import check_output
 from ..images import READ_SUFFIXES, Intake
 from ..tasks.jobs import Scoring
 from .messages import Failures, complain, say, show
-from .options import debug_option, inputs_argument, intake_options, max_pixels_option, run_options
+from .options import debug_option, finite, inputs_argument, intake_options, max_pixels_option, run_options
 from .progress import bar_over, json_of
 from .run import run_over
 
@@ -96,6 +96,7 @@ def fit(
 @click.argument("profile", type=click.Path(readable=False))
 @inputs_argument("IMAGE...")
 @click.option("--rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
+              callback=finite,
               help="Share of normal pictures that may be called anomalous.")
 @click.option("--heat", "output", metavar="OUT", type=click.Path(readable=False),
               help="Heat map to write, or a folder for them.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,17 +10,11 @@ from click.core import ParameterSource
 from ..batch.jobs import Compression
 from ..batch.plan import plan
 from ..images import READ_SUFFIXES, Intake
-from .options import inputs_argument, intake_options, max_pixels_option, precision_option, write_options
+from .options import finite, inputs_argument, intake_options, max_pixels_option, precision_option, write_options
 from .run import run_over
 
 if TYPE_CHECKING:
     from ..targets import Target
-
-
-def _number(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter(f"{value} is not a number to aim at.")
-    return value
 
 
 def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
@@ -35,13 +28,13 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 @click.command()
 @inputs_argument("IMAGE...")
 # How a picture is coded: each of these is a parameter of `compress` and a field of `Compression`.
-@click.option("-q", "--quality", type=click.FloatRange(0, 100), default=60, show_default=True, callback=_number,
+@click.option("-q", "--quality", type=click.FloatRange(0, 100), default=60, show_default=True, callback=finite,
               help="From smallest to best, in steps of 0.1.")
 @click.option("--target-size", metavar="SIZE", callback=_size,
               help="Best quality within SIZE: 200KB (1000), 200KiB (1024).")
-@click.option("--target-bpp", type=click.FloatRange(0, min_open=True), metavar="RATE", callback=_number,
+@click.option("--target-bpp", type=click.FloatRange(0, min_open=True), metavar="RATE", callback=finite,
               help="Best quality within RATE bits per pixel.")
-@click.option("--target-psnr", type=click.FloatRange(0, min_open=True), metavar="DB", callback=_number,
+@click.option("--target-psnr", type=click.FloatRange(0, min_open=True), metavar="DB", callback=finite,
               help="Lowest quality with a PSNR of DB or more.")
 @click.option("--keep-smaller", is_flag=True, help="Write no .lat file that is larger than its input.")
 @click.option("--verify", is_flag=True, help="Decode each file before it gets its name; say its PSNR.")

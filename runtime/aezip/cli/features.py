@@ -58,6 +58,8 @@ def features(
 
     if not output and not nearest:
         raise click.UsageError("expected --output, --nearest, or both")
+    if output and not output.endswith(vectorfile.SUFFIX):
+        raise click.UsageError(f"--output is '{output}'; expected a name that ends in {vectorfile.SUFFIX}")
     stored = [name for name in inputs if name.endswith(vectorfile.SUFFIX)]
     if stored and (len(inputs) > 1 or output):
         raise click.UsageError(f"'{stored[0]}' stands beside others or --output; expected it alone, with --nearest")

@@ -15,7 +15,7 @@ from ..errors import ImageError
 from ..images import READ_SUFFIXES, Intake
 from ..model import TASKS
 from ..tasks.jobs import Restoration
-from .options import inputs_argument, intake_options, max_pixels_option, write_options
+from .options import finite, inputs_argument, intake_options, max_pixels_option, write_options
 from .run import run_over
 
 _DONE = {"denoise": "denoised", "colorize": "colorized", "inpaint": "inpainted"}
@@ -25,7 +25,7 @@ _OWN = {"sigma": "denoise", "grey": "colorize", "mask": "inpaint"}  # options of
 @click.command()
 @inputs_argument("IMAGE...")
 @click.option("-t", "--task", type=click.Choice(TASKS), required=True, help="What is to be done.")
-@click.option("--sigma", type=click.FloatRange(0, 100), metavar="LEVELS",
+@click.option("--sigma", type=click.FloatRange(0, 100), metavar="LEVELS", callback=finite,
               help="denoise: the noise's standard deviation in grey levels.  [default: estimated]")
 @click.option("--grey", is_flag=True, help="colorize: drop the colours of colour pictures first.")
 @click.option("--mask", metavar="IMAGE|FOLDER", type=click.Path(readable=False),

@@ -10,6 +10,7 @@ from .. import images
 from ..batch.jobs import Made
 from ..container import DEFAULT_MAX_PIXELS
 from ..errors import AezipError, ImageError
+from ..files import read_bytes
 
 if TYPE_CHECKING:
     from .restoring import Restorer
@@ -102,9 +103,10 @@ class Restoration:
         from .restoring import mask_of
 
         file = self.masks[target]
-        picture = images.read(file)
+        data = read_bytes(file, ImageError)
         try:
-            return mask_of(picture.pixels)
+            intake = replace(self.intake, frame=None, to_8bit=True)  # of any depth: only light and dark count
+            return mask_of(images.parse(data, self.max_pixels, intake).pixels)
         except ImageError as error:
             error.file = file
             raise
