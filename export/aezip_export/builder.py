@@ -81,9 +81,10 @@ class Graph:
         """[C] → [1, C, 1, 1]"""
         return self.node("Reshape", x, self.constant(np.array([1, -1, 1, 1], np.int64)))
 
-    def conv(self, x: str, weight: str, bias: str, *, stride: int = 1, pad: int = 0) -> str:
-        # dilations are their default, but onnxruntime-web's WebGPU has to be told
-        return self.node("Conv", x, weight, bias, strides=[stride, stride], pads=[pad] * 4, dilations=[1, 1])
+    def conv(self, x: str, weight: str, bias: str, *, stride: int = 1, pad: int = 0, dilation: int = 1) -> str:
+        # dilations have a default, but onnxruntime-web's WebGPU has to be told
+        strides, pads, dilations = [stride] * 2, [pad] * 4, [dilation] * 2
+        return self.node("Conv", x, weight, bias, strides=strides, pads=pads, dilations=dilations)
 
     def pad_edge(self, x: str, width: int) -> str:
         """Repeat the outermost rows and columns of [N, C, H, W]."""

@@ -66,6 +66,8 @@ def _restorer(state: dict[str, Any], output: Path, name: str, facts: dict[str, A
     from . import restorers
 
     model = restoring.load_model(state)
+    if state["recipe"].get("least_part"):  # larger pictures are coloured in a smaller copy
+        facts = {**facts, "side": restoring.SIDES * state["recipe"]["crop"]}
     card = CARD.format(name=name, **facts, **facts["training"])
     figures = restorers.export(model, output, name=name, facts=facts, card=card)
     click.echo(f"{model.config.task}: {figures['sample']['psnr_db']} dB on the sample picture", err=True)

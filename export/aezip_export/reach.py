@@ -61,8 +61,9 @@ def _through(node: NodeProto, rows: Rows, constants: dict[str, NDArray[Any]]) ->
         return rows
     if node.op_type == "Conv":
         kernel, pads, strides = constants[node.input[1]].shape[2:], given["pads"], given["strides"]
-        if len({*kernel}) == len({*pads}) == len({*strides}) == 1:
-            return first * strides[0] - pads[0], last * strides[0] - pads[0] + kernel[0] - 1
+        apart = given.get("dilations", [1])
+        if len({*kernel}) == len({*pads}) == len({*strides}) == len({*apart}) == 1:
+            return first * strides[0] - pads[0], last * strides[0] - pads[0] + (kernel[0] - 1) * apart[0]
     if node.op_type == "DepthToSpace":
         return first // given["blocksize"], last // given["blocksize"]
     if node.op_type == "Transpose" and list(given["perm"]) in ([0, 3, 1, 2], [0, 2, 3, 1]):

@@ -23,7 +23,7 @@ from aezip.model import PACKAGE_VERSION, fingerprint_of
 from aezip.onnxfile import OPSET
 from aezip.tasks.restoring import Restorer as Running
 from aezip_train.data import centre
-from aezip_train.restorer import CHROMA, HOLE, INPUTS, SLOPE, STRIDE, UNIT, Block, Restorer, Spoilt, holes
+from aezip_train.restorer import CHROMA, HOLE, INPUTS, SLOPE, STRIDE, UNIT, Block, Far, Restorer, Spoilt, holes
 
 from . import package, reach
 from .builder import Graph
@@ -63,10 +63,10 @@ def graph(model: Restorer, storage: str = "float16") -> bytes:
 def unet(g: Graph, model: Restorer, x: str, storage: str, level: str | None = None) -> str:
     """As `Restorer.unet`."""
 
-    def conv(x: str, layer: nn.Module, stride: int = 1, pad: int = 0) -> str:
+    def conv(x: str, layer: nn.Module, stride: int = 1, pad: int = 0, dilation: int = 1) -> str:
         assert isinstance(layer, nn.Conv2d)
         weight, bias = g.stored(array(layer.weight), storage), g.constant(array(layer.bias))
-        return g.conv(x, weight, bias, stride=stride, pad=pad)
+        return g.conv(x, weight, bias, stride=stride, pad=pad, dilation=dilation)
 
     def run(x: str, blocks: nn.Module) -> str:
         assert isinstance(blocks, nn.Sequential)
@@ -84,6 +84,12 @@ def unet(g: Graph, model: Restorer, x: str, storage: str, level: str | None = No
         kept.append(run(x, before))
         x = conv(kept[-1], down, 2)
     x = run(x, model.bottom)
+    for block in model.far:
+        assert isinstance(block, Far)
+        apart = block.spatial.dilation[0]
+        inner = g.node("LeakyRelu", conv(x, block.reduce), alpha=SLOPE)
+        inner = g.node("LeakyRelu", conv(inner, block.spatial, pad=apart, dilation=apart), alpha=SLOPE)
+        x = g.node("Add", x, conv(inner, block.expand))
     for up, after in zip(list(model.up)[::-1], list(model.after)[::-1], strict=True):
         x = g.node("DepthToSpace", conv(x, up), blocksize=2, mode="CRD")
         x = run(g.node("Add", kept.pop(), x), after)

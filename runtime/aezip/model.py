@@ -39,6 +39,7 @@ HALVES = {
 }
 TASKS = ("denoise", "colorize", "inpaint")  # of a package that restores pictures: its one graph has the task's name
 MAX_MARGIN = 64  # latents
+PIXELS = {"hole": 1024, "side": 8192}  # limits of what a package that restores may say: half a hole, a short side
 MAX_MEMBER_BYTES = 2**28
 # What a step² of error is worth, in bits, to an encoder that searches, unless the package says. A uniform quantiser's
 # slope at high rate is 6 / ln 2 = 8.7; photographs at all rates, with a context that feeds on what is kept, ask for
@@ -158,6 +159,10 @@ def describe(path: Path) -> Installed:
         if type(margin) is not int or not 0 <= margin <= MAX_MARGIN:
             finding = f"{DESCRIPTION} says a margin of {margin} for the {transform}"
             raise PackageDamaged(finding, f"0 to {MAX_MARGIN} latents", file=str(path))
+    for key, limit in PIXELS.items() if task in TASKS else ():
+        pixels = description.get(key, 2)
+        if type(pixels) is not int or not 2 <= pixels <= limit:
+            raise PackageDamaged(f"{DESCRIPTION} says a {key} of {pixels}", f"2 to {limit} pixels", file=str(path))
     worth = description.get("bits_per_error", BITS_PER_ERROR)
     if type(worth) not in (int, float) or not 0 < worth < 1e6:
         raise PackageDamaged(f"{DESCRIPTION} says bits_per_error {worth}", "a number above 0", file=str(path))

@@ -10,6 +10,7 @@ from aezip.errors import ImageError, ModelUnfit, UsageError
 from aezip.model import TASKS
 from aezip.tasks import holes, noise, restoring
 from aezip.tasks.restoring import Restorer, grey_of, mask_of
+from aezip.tasks.vectors import halved
 
 
 def model(golden: Path, task: str) -> Restorer:
@@ -54,6 +55,20 @@ def test_windows_are_the_whole(
     assert np.abs(whole.astype(int) - parts).max() <= 1
     if min(height, width) > 1:
         assert (whole != pixels).any()
+
+
+def test_large_pictures_get_the_colours_of_a_small_copy(golden: Path, drawn) -> None:
+    restorer = model(golden, "colorize")
+    assert restorer.colorize(drawn(60, 90, channels=1)).shape == (60, 90, 3)
+    restorer.package.about.description["side"] = 24
+    grey = drawn(101, 78, channels=1)
+    made = restorer.colorize(grey)
+    small = restorer.colorize(halved(halved(halved(grey))))
+    assert made.shape == (101, 78, 3)
+    inside = (made.min(2) > 0) & (made.max(2) < 255)
+    assert np.abs(grey_of(made)[inside].astype(int) - grey[inside]).max() <= 2
+    tints = [(m.astype(float) - m[:, :, 1:2]).mean((0, 1)) for m in (made, small)]
+    np.testing.assert_allclose(*tints, atol=3)
 
 
 def test_known_pixels_stay_bit_for_bit(golden: Path, drawn) -> None:

@@ -30,6 +30,19 @@ def test_crops_follow_their_generator(drawn) -> None:
         Crops([drawn(200, 150)], 256, 1)
 
 
+def test_upright_crops_show_most_of_a_picture(drawn) -> None:
+    picture = np.repeat(np.arange(240, dtype=np.uint8)[:, None, None], 300, 1).repeat(3, 2)  # dark above, light below
+    crops = Crops([picture], 64, 12, least_part=0.5)
+    assert crops.pictures[0].shape[:2] == (120, 150)
+    drawn_ = crops.draw(np.random.default_rng(1))
+    assert torch.equal(drawn_, crops.draw(np.random.default_rng(1)))
+    falls = (drawn_[:, 0, 1:] - drawn_[:, 0, :-1]).mean((1, 2))
+    assert (falls > 0).all()
+    lightness = drawn_.mean((1, 2, 3))
+    assert lightness.std() > 0.02
+    assert torch.equal(drawn_[:, 0], drawn_[:, 2])
+
+
 def test_folders_are_read_in_order(tmp_path: Path, drawn) -> None:
     (tmp_path / "b").mkdir()
     for name, side in (("b/2.png", 70), ("1.png", 80), ("small.png", 10)):

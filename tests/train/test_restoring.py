@@ -12,10 +12,13 @@ from PIL import Image
 from aezip.model import TASKS
 from aezip_train import loop, restoring
 from aezip_train.cli import main
-from aezip_train.data import centre
+from aezip_train.data import Crops, centre
+from aezip_train.lab import ab
+from aezip_train.recipe import build
 from aezip_train.restorer import Config, Restorer, Spoilt, grey_of, holes, loss, spoil
 
-SMALL = '{"half": 8, "quarter": 8, "eighth": 8, "sixteenth": 8, "eighth_blocks": 1, "sixteenth_blocks": 1}'
+SMALL = """{"half": 8, "quarter": 8, "eighth": 8, "sixteenth": 8, "eighth_blocks": 1, "sixteenth_blocks": 1,
+"far_blocks": 1}"""
 SETTINGS = ("crop=64", "batch=4", f"network={SMALL}", "bfloat16=false", "warmup_steps=1", "learning_rate=4e-3")
 
 
@@ -79,11 +82,37 @@ def test_training_learns_and_goes_on(task: str, tmp_path: Path, drawn) -> None:
     model = restoring.load_model(state)
     crops = [drawn(64, 64, seed=n) for n in range(3)]
     figures = restoring.checked(model, crops)
-    assert figures["psnr_db"] > figures["before_db"] + 0.3
+    if task == "colorize":
+        assert figures["ab_error"] < 0.95 * figures["grey_error"]
+    else:
+        assert figures["psnr_db"] > figures["before_db"] + 0.3
     arguments[arguments.index("80")] = "5"
     assert CliRunner().invoke(main, arguments).exit_code == 0
     assert loop.load_state(tmp_path / "run")["step"] == 85
     assert json.loads((tmp_path / "run" / "recipe.json").read_text())["task"] == task
+
+
+def test_the_best_weights_are_kept(drawn) -> None:
+    recipe = build({"name": "colorize", "family": "restorer", "task": "colorize", "crop": 64, "batch": 2,
+                    "keep_best": True, "network": json.loads(SMALL)})
+    leg = restoring.Leg(recipe, Crops([drawn(96, 96)], 64, 2))
+    pictures = [drawn(64, 64)]
+    first = leg.check(pictures)
+    assert first["ab_error"] == pytest.approx(first["grey_error"])
+    leg.averaged["tail.bias"] += 1
+    assert leg.check(pictures)["ab_error"] > first["ab_error"]
+    assert not leg.state()["averaged"]["tail.bias"].any()
+
+
+def test_distances_of_colours() -> None:
+    red, grey = torch.zeros(1, 3, 1, 1), torch.full((1, 3, 1, 1), 0.3)
+    red[0, 0] = 1
+    assert ab(red).flatten().tolist() == pytest.approx([80.09, 67.20], abs=0.02)
+    assert ab(grey).abs().max() < 0.01
+    beyond = torch.tensor([-0.3, 0.02, 1.4]).reshape(1, 3, 1, 1).requires_grad_()
+    ab(beyond).sum().backward()
+    assert beyond.grad is not None
+    assert torch.isfinite(beyond.grad).all()
 
 
 def test_what_cannot_be_trained_is_told(tmp_path: Path, drawn) -> None:

@@ -107,7 +107,7 @@ def _restorer(
     old = loop.load_state(folder) if (folder / "state.pt").exists() else None
     if old:
         plan = replace(plan, network=old["recipe"]["network"])
-    leg = restoring.Leg(plan, Crops(pictures, plan.crop, plan.batch))
+    leg = restoring.Leg(plan, Crops(pictures, plan.crop, plan.batch, plan.least_part))
     if old:
         leg.restore(old)
         click.echo(f"{folder}: going on from step {leg.step:,}", err=True)

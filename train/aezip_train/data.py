@@ -17,6 +17,7 @@ from torch import Tensor
 
 Picture = NDArray[np.uint8]  # [H, W, C]
 WHOLE = slice(None)
+LIGHT, GAMMA = (0.75, 1.2), 0.25  # of upright crops: factors of all samples, and the largest log of an exponent
 SUFFIXES = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
@@ -47,12 +48,36 @@ def centre(pictures: NDArray[np.uint8]) -> Tensor:
     return (x.float() - 128) / 64
 
 
-class Crops:
-    """Endless random crops: any picture or its half-size copy, flipped, turned by right angles."""
+def lessened(picture: Picture, side: int) -> Picture:
+    """The picture, or the first half-size copy of it whose short side is below `side`."""
+    while min(picture.shape[:2]) >= side:
+        picture = halve(picture)
+    return picture
 
-    def __init__(self, pictures: list[Picture], crop: int, batch: int) -> None:
-        self.crop, self.batch = crop, batch
-        self.pictures = [p for q in pictures for p in (q, halve(q)) if min(p.shape[:2]) >= crop]
+
+def upright(picture: Picture, crop: int, least_part: float, rng: np.random.Generator) -> Picture:
+    """A random square of a picture, made `crop` large; flipped or not, lighter or darker.  [crop, crop, C]"""
+    height, width = picture.shape[:2]
+    side = round(min(height, width) * least_part ** rng.random())
+    top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
+    image = Image.fromarray(picture[top : top + side, left : left + side])
+    made = np.asarray(image.resize((crop, crop), Image.Resampling.BILINEAR))
+    light = rng.uniform(*LIGHT) * np.linspace(0, 1, 256) ** np.exp(rng.uniform(-GAMMA, GAMMA))
+    levels = np.clip(np.rint(255 * light), 0, 255).astype(np.uint8)
+    return np.asarray(levels[made[:, ::-1] if rng.integers(2) else made])
+
+
+class Crops:
+    """Endless random crops.
+
+    least_part 0: of any picture or its half-size copy, flipped, turned by right angles. Otherwise upright, flipped, in
+    other light, of squares whose side is `least_part` … 1 of a picture's short side, made `crop` large.
+    """
+
+    def __init__(self, pictures: list[Picture], crop: int, batch: int, least_part: float = 0.0) -> None:
+        self.crop, self.batch, self.least_part = crop, batch, least_part
+        copies = [(q, halve(q)) for q in pictures] if not least_part else [(lessened(q, 3 * crop),) for q in pictures]
+        self.pictures = [p for q in copies for p in q if min(p.shape[:2]) >= crop]
         if not self.pictures:
             raise ValueError(f"no training picture is as large as the crop of {crop}×{crop} pixels")
         # A picture is drawn in proportion to the crops it holds, at most four times as often as the smallest.
@@ -66,6 +91,11 @@ class Crops:
         out = np.empty((len(mine), self.crop, self.crop, 3), np.uint8)
         for n, index in enumerate(rng.choice(len(self.pictures), self.batch, p=self.odds)):
             picture = self.pictures[index]
+            if self.least_part:
+                found = upright(picture, self.crop, self.least_part, rng)
+                if n in mine:
+                    out[n - mine.start] = found
+                continue
             top = rng.integers(picture.shape[0] - self.crop + 1)
             left = rng.integers(picture.shape[1] - self.crop + 1)
             turns, flip = int(rng.integers(4)), rng.integers(2)

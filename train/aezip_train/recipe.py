@@ -28,6 +28,8 @@ class Recipe:
     task: str = ""  # of the family restorer: denoise, colorize or inpaint
     network: dict[str, int] = field(default_factory=dict)  # fields of the family's Config
     crop: int = 256  # pixels, a multiple of 64
+    least_part: float = 0.0  # crops are upright, made of this part … all of a picture's short side; 0: of its pixels
+    keep_best: bool = False  # a restorer's weights are those that restored the validation pictures best, not the last
     batch: int = 4
     optimiser: str = "adam"  # of the convolutions' weights: adam or soap
     learning_rate: float = 1e-3

@@ -1,10 +1,11 @@
 """Networks that restore pictures, one for each task, top to bottom.
 
     denoise     noisy RGB, σ     → RGB: the noise is predicted and taken away (Zhang et al. 2017; σ as in FFDNet, 2018)
-    colorize    grey             → chroma, added to the grey values (Zhang, Isola and Efros 2016, as regression)
+    colorize    grey             → chroma, added to the grey values (as regression, on distances of colours)
     inpaint     RGB, mask        → RGB under the mask (Pathak et al. 2016)
 
 All are one U-Net (Ronneberger et al. 2015) that works at 1/2 … 1/16 of the resolution, its sizes given by the recipe.
+At its bottom dilated blocks (Yu and Koltun 2016) see what a picture is of.
 Pictures are in units of 64 grey levels around 128. `spoil` makes inputs of clean crops, `loss` compares.
 """
 
@@ -22,6 +23,8 @@ from torch import Tensor, nn
 
 from aezip.model import TASKS
 
+from .lab import ab
+
 SLOPE = 0.1  # of the leaky rectifiers
 STRIDE = 16  # sides of pictures are multiples of this
 UNIT = 64.0  # grey levels
@@ -30,7 +33,8 @@ GREY_SHARE = 0.2  # of crops made grey for `denoise`, with one noise in all chan
 HOLE = (8, 48)  # pixels, sides of holes in training; the runtime parts larger ones
 LUMA = (0.299, 0.587, 0.114)  # Rec. 601
 CHROMA = ((0.0, 1.402), (-0.344136, -0.714136), (1.772, 0.0))  # R, G, B of Cb, Cr
-HUBER = 0.25  # chroma errors up to 16 levels count squared, larger ones linearly
+DILATIONS = (1, 2, 4)  # of the blocks that look far, in turn
+COLOUR, SQUARED = 20.0, 0.3  # a usual distance of colours in a/b, and how much its square counts beside it
 INPUTS = {"denoise": 3, "colorize": 1, "inpaint": 4}
 OUTPUTS = {"denoise": 3, "colorize": 2, "inpaint": 3}
 
@@ -48,6 +52,7 @@ class Config:
     quarter_blocks: int = 1
     eighth_blocks: int = 2
     sixteenth_blocks: int = 2
+    far_blocks: int = 0  # dilated ones after these
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -76,6 +81,23 @@ class Block(nn.Module):
         return x + self.second(F.leaky_relu(self.first(x), SLOPE))
 
 
+class Far(nn.Module):
+    """x + expand(act(conv3×3(act(reduce(x))))), the convolution dilated; the last layer starts at zero."""
+
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        inner = width // 2
+        self.reduce = nn.Conv2d(width, inner, 1)
+        self.spatial = nn.Conv2d(inner, inner, 3, padding=dilation, dilation=dilation)
+        self.expand = nn.Conv2d(inner, width, 1)
+        nn.init.zeros_(self.expand.weight)
+        nn.init.zeros_(self.expand.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        branch = F.leaky_relu(self.reduce(x), SLOPE)
+        return x + self.expand(F.leaky_relu(self.spatial(branch), SLOPE))
+
+
 def blocks(width: int, count: int) -> nn.Sequential:
     """A run of residual blocks."""
     return nn.Sequential(*[Block(width) for _ in range(count)])
@@ -97,6 +119,7 @@ class Restorer(nn.Module):
         self.before = nn.ModuleList(blocks(w, n) for w, n in zip(widths, counts, strict=False))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
         self.bottom = blocks(c.sixteenth, c.sixteenth_blocks)
+        self.far = nn.Sequential(*[Far(c.sixteenth, DILATIONS[n % len(DILATIONS)]) for n in range(c.far_blocks)])
         self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairs)
         self.after = nn.ModuleList(blocks(w, n) for w, n in zip(widths, counts, strict=False))
         self.tail = nn.Conv2d(c.half, 4 * OUTPUTS[c.task], 3, padding=1)
@@ -123,7 +146,7 @@ class Restorer(nn.Module):
             x = before(x)
             kept.append(x)
             x = down(x)
-        x = self.bottom(x)
+        x = self.far(self.bottom(x))
         for up, after in zip(reversed(self.up), reversed(self.after), strict=True):
             x = after(kept.pop() + F.pixel_shuffle(up(x), 2))
         return F.pixel_shuffle(self.tail(x), 2)
@@ -176,10 +199,16 @@ def holes(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_
 
 
 def loss(task: str, restored: Tensor, wanted: Tensor, given: Spoilt) -> Tensor:
-    """What training makes small: mean absolute error, of the holes alone, or a Huber loss of the chroma."""
+    """What training makes small: mean absolute error, of the holes alone, or distances of colours in a/b."""
+    if task == "colorize":
+        squared = (colours(restored) - colours(wanted)).square().sum(1)
+        return (squared + 1).sqrt().mean() + SQUARED * squared.mean() / (2 * COLOUR)
     error = restored - wanted
     if task == "inpaint":
         return (error.abs() * given.mask).sum() / (3 * given.mask.sum()).clamp(min=1)
-    if task == "colorize":
-        return F.smooth_l1_loss(restored, wanted, beta=HUBER)
     return error.abs().mean()
+
+
+def colours(picture: Tensor) -> Tensor:
+    """a and b of 2×2 pixels on average.  [N, 3, H, W] → [N, 2, H/2, W/2]"""
+    return ab((F.avg_pool2d(picture, 2) * UNIT + 128) / 255)

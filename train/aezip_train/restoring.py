@@ -1,7 +1,8 @@
 """Training of restorers: one leg of so many minutes, the learning rate falling to zero over its last part.
 
-A run is a folder as of `loop`: `recipe.json`, `state.pt`, `log.jsonl` with the restored validation crops' PSNR. A
-run that exists goes on from its averaged weights, with a leg of its own.
+A run is a folder as of `loop`: `recipe.json`, `state.pt`, `log.jsonl` with what restored validation crops are like. A
+run that exists goes on from its averaged weights, with a leg of its own. With `keep_best` the averaged weights that
+restored the validation crops best at any check are the ones that are kept.
 """
 
 from __future__ import annotations
@@ -19,16 +20,17 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from .data import Crops, Picture, centre
+from .data import Crops, Picture, centre, lessened
 from .evaluate import crops_of
 from .journal import duration
 from .recipe import Recipe, build
-from .restorer import Config, Restorer, Spoilt, loss, spoil
+from .restorer import STRIDE, Config, Restorer, Spoilt, colours, loss, spoil
 
 FALLING = 0.6  # share of the leg after which the learning rate has begun to fall, linearly
 BEST, LAST = 1.0, 0.02  # shares of the learning rate
-CHECKS = 10  # validations a leg
+CHECKS = 20  # validations a leg
 CHECK_SEED = 7
+SIDES = 2  # crops, up to which the short side of a whole picture is one that was learned
 
 
 def config_of(recipe: Recipe) -> Config:
@@ -51,6 +53,7 @@ class Leg:
         self.averaged = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=recipe.learning_rate, weight_decay=1e-4)
         self.step, self.seconds, self.skipped = 0, 0.0, 0
+        self.best: tuple[float, dict[str, Tensor]] | None = None  # error on validation crops, and averaged weights
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from the averaged weights of `state()`."""
@@ -60,8 +63,8 @@ class Leg:
 
     def state(self) -> dict[str, Any]:
         return {
-            "recipe": asdict(self.recipe), "averaged": self.averaged, "step": self.step, "seconds": self.seconds,
-            "skipped": self.skipped,
+            "recipe": asdict(self.recipe), "averaged": self.best[1] if self.best else self.averaged,
+            "step": self.step, "seconds": self.seconds, "skipped": self.skipped,
         }
 
     def train_step(self, share: float) -> float:
@@ -98,9 +101,20 @@ class Leg:
         return model.eval()
 
 
+    def check(self, pictures: list[Picture]) -> dict[str, float]:
+        """Figures of the averaged weights; with keep_best the best ones are kept."""
+        figures = checked(self.averaged_model(), pictures)
+        error = figures.get("ab_error", -figures.get("psnr_db", 0.0))
+        if self.recipe.keep_best and (not self.best or error < self.best[0]):
+            self.best = error, {k: v.clone() for k, v in self.averaged.items()}
+        return figures
+
+
 @torch.no_grad()
 def checked(model: Restorer, pictures: list[Picture]) -> dict[str, float]:
-    """PSNR in dB of spoilt and of restored crops; of the holes alone for inpaint."""
+    """PSNR in dB of spoilt and of restored crops; of the holes alone for inpaint; for colorize distances in a/b."""
+    if model.config.task == "colorize":
+        return coloured(model, pictures)
     before, after, count = 0.0, 0.0, 0.0
     for number, picture in enumerate(pictures):
         rng = np.random.default_rng((CHECK_SEED, number))
@@ -112,6 +126,19 @@ def checked(model: Restorer, pictures: list[Picture]) -> dict[str, float]:
         count += float(3 * where.sum())
     return {name: 10 * math.log10(255**2 / 64**2 / max(v / max(count, 1), 1e-9))
             for name, v in (("before_db", before), ("psnr_db", after))}
+
+
+def coloured(model: Restorer, pictures: list[Picture]) -> dict[str, float]:
+    """Mean distance of colours in a/b from those of the pictures, of grey copies and of what the model makes."""
+    rows = []
+    for picture in pictures:
+        clean = centre(picture[None])
+        given, _ = spoil("colorize", clean, np.random.default_rng())
+        wanted = colours(clean)
+        rows.append([float((colours(_clipped(made)) - wanted).square().sum(1).sqrt().mean())
+                     for made in (given.picture.expand_as(clean), model(given))])
+    grey, error = np.mean(rows, 0)
+    return {"grey_error": float(grey), "ab_error": float(error)}
 
 
 def _clipped(x: Tensor) -> Tensor:
@@ -138,7 +165,7 @@ def train(
 ) -> str:
     """Train for so long.  Ctrl-C ends the leg early, and its state is kept.  Returns a line."""
     folder.mkdir(parents=True, exist_ok=True)
-    check = crops_of(val, side=256) if val else []
+    check = seen_of(leg.recipe, val or [])
     begin, before, first, checks = time.monotonic(), leg.seconds, leg.step, 0
     smooth, reason = math.nan, "time used up"
     bar = tqdm(total=1.0, disable=None if progress else True, bar_format="{percentage:3.0f}%|{bar:20}| {postfix}")
@@ -162,15 +189,23 @@ def train(
         reason = "stopped"
     finally:
         bar.close()
+        if check:
+            _note(leg, folder, check, smooth)
         save(leg, folder)
-    if check:
-        _note(leg, folder, check, smooth)
     return f"{folder}: {reason}: {leg.step - first:,} steps in {duration(leg.seconds - before)}, loss {smooth:.4g}"
 
 
+def seen_of(recipe: Recipe, pictures: list[Picture]) -> list[Picture]:
+    """What is checked of pictures: their middles, of such a size as is trained."""
+    if recipe.least_part:
+        pictures = [lessened(p, SIDES * recipe.crop) for p in pictures]
+        return [p for q in pictures for p in crops_of([q], min(q.shape[0] // STRIDE, q.shape[1] // STRIDE) * STRIDE)]
+    return crops_of(pictures, side=256)
+
+
 def _note(leg: Leg, folder: Path, check: list[Picture], smooth: float) -> None:
-    figures = {k: round(v, 3) for k, v in checked(leg.averaged_model(), check).items()}
+    figures = {k: round(v, 3) for k, v in leg.check(check).items()}
     line = {"step": leg.step, "hours": round(leg.seconds / 3600, 3), "loss": round(smooth, 5), **figures}
     with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
         log.write(json.dumps(line) + "\n")
-    tqdm.write(f"step {leg.step:,}: {figures['before_db']:.2f} → {figures['psnr_db']:.2f} dB")
+    tqdm.write(f"step {leg.step:,}: {', '.join(f'{name} {value:.2f}' for name, value in figures.items())}")

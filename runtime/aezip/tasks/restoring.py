@@ -1,7 +1,7 @@
 """Restoring: a picture with a fault → one without, by one graph of a model package.
 
     denoise     noise σ is known, or estimated (`noise`)
-    colorize    grey → RGB; the grey values stay
+    colorize    grey → RGB; the grey values stay (`chroma` for pictures larger than those it learned on)
     inpaint     pixels under a mask are made up; all others stay bit for bit (`holes` for large masks)
 
 A graph sees the picture through windows with its margin around them, as far as the package says that it looks, so
@@ -19,7 +19,8 @@ from .. import tiles
 from ..errors import ImageError, ModelUnfit, PackageDamaged
 from ..graphs import STRIDE, check_settings, open_session
 from ..model import Package, find
-from . import holes, noise
+from . import chroma, holes, noise
+from .vectors import halved
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -57,13 +58,18 @@ class Restorer:
         return _like(restored, pixels), level
 
     def colorize(self, pixels: Pixels) -> Pixels:
-        """Grey [H, W, 1] → [H, W, 3].  Raises ImageError for a picture in colours."""
+        """Grey [H, W, 1] → [H, W, 3], larger ones by a smaller copy.  Raises ImageError for a picture in colours."""
         self._check("colorize")
         if pixels.shape[2] != 1:
             if not (pixels == pixels[:, :, :1]).all():
                 raise ImageError("the picture has colours", "a grey one, or --grey to take its grey values")
             pixels = pixels[:, :, :1]
-        return self._through({"image": pixels}, {})
+        side = int(self.package.about.description.get("side", max(pixels.shape[:2]) + 1))
+        copies = [pixels]
+        while min(copies[-1].shape[:2]) >= side:
+            copies.append(halved(copies[-1]))
+        made = self._through({"image": copies[-1]}, {})
+        return chroma.spread(made, copies) if len(copies) > 1 else made
 
     def inpaint(self, pixels: Pixels, mask: Mask) -> Pixels:
         """[H, W, C] with pixels made up where the mask is true.  Raises ImageError for a mask that does not fit."""

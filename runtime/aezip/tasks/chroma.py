@@ -1,0 +1,52 @@
+"""Colours of a small picture ↔ those of a large one: chroma is smooth, so that a network need not see every pixel.
+
+`spread` carries chroma from a half-size copy to the next larger one, and so on. Between the four nearest small pixels
+it trusts those whose grey values are like the large pixel's (joint bilateral upsampling, Kopf et al. 2007), so that
+colours end where things do.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]  # [H, W, C]
+Plane = NDArray[np.float32]
+AWAY = (np.eye(3) - np.array([[0.299], [0.587], [0.114]])).astype(np.float32)  # RGB less its luma, from the right
+ALIKE = 12.0  # grey levels at which trust has fallen to 1/e
+DOUBT = 1e-3  # of what is trusted least, so that there is always something
+BAND = 256  # rows of the smaller picture at a time
+
+
+def spread(made: Pixels, copies: list[Pixels]) -> Pixels:
+    """RGB [h, w, 3] of the last copy, and grey copies [H, W, 1], each half the one before → RGB of the first."""
+    colour = (made @ AWAY).astype(np.float16)  # what is added to the grey values
+    for large, small in zip(copies[-2::-1], copies[:0:-1], strict=True):
+        colour = doubled(colour, small, large)
+    out = np.empty((*copies[0].shape[:2], 3), np.uint8)
+    for top in range(0, len(out), BAND):
+        rows = slice(top, top + BAND)
+        out[rows] = np.clip(np.floor(copies[0][rows] + colour[rows].astype(np.float32) + 0.5), 0, 255)
+    return out
+
+
+def doubled(colour: NDArray[np.float16], small: Pixels, large: Pixels) -> NDArray[np.float16]:
+    """Values [h, w, 3] of the pixels of `small` [h, w, 1], for those of `large` [2h or 2h + 1, …, 1]."""
+    height, width = large.shape[:2]
+    out = np.empty((height, width, 3), np.float16)
+    h, w = small.shape[:2]
+    for top in range(0, -(-height // 2), BAND):
+        for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            grey = large[2 * top + row : 2 * (top + BAND) : 2, column::2, 0].astype(np.float32)
+            total, weights = np.zeros((*grey.shape, 3), np.float32), np.zeros(grey.shape, np.float32)
+            for down in (0, 2 * row - 1):
+                y = np.clip(np.arange(top, top + grey.shape[0]) + down, 0, h - 1)
+                for along in (0, 2 * column - 1):
+                    x = np.clip(np.arange(grey.shape[1]) + along, 0, w - 1)
+                    near = small[y][:, x, 0]
+                    weight = (0.25 if down else 0.75) * (0.25 if along else 0.75)
+                    trust = weight * (np.exp(np.abs(grey - near) / -ALIKE) + DOUBT)
+                    total += trust[:, :, None] * colour[y][:, x].astype(np.float32)
+                    weights += trust
+            out[2 * top + row : 2 * (top + BAND) : 2, column::2] = total / weights[:, :, None]
+    return out
