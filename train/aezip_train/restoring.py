@@ -25,11 +25,13 @@ from .evaluate import crops_of
 from .journal import duration
 from .recipe import Recipe, build
 from .restorer import STRIDE, Config, Restorer, Spoilt, colours, loss, spoil
+from .soap import Soap
 
 FALLING = 0.6  # share of the leg after which the learning rate has begun to fall, linearly
 BEST, LAST = 1.0, 0.02  # shares of the learning rate
 CHECKS = 20  # validations a leg
 CHECK_SEED = 7
+STRENGTHS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)  # of colours
 SIDES = 2  # crops, up to which the short side of a whole picture is one that was learned
 
 
@@ -51,9 +53,17 @@ class Leg:
             torch.set_num_threads(recipe.threads)
         self.model = Restorer(config_of(recipe)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=recipe.learning_rate, weight_decay=1e-4)
+        self.optimisers = self._optimisers()
         self.step, self.seconds, self.skipped = 0, 0.0, 0
         self.best: tuple[float, dict[str, Tensor]] | None = None  # error on validation crops, and averaged weights
+
+    def _optimisers(self) -> list[torch.optim.Optimizer]:
+        """Adam, or the recipe's choice on the convolutions."""
+        rate, weights = self.recipe.learning_rate, list(self.model.parameters())
+        if self.recipe.optimiser == "adam":
+            return [torch.optim.AdamW(weights, lr=rate, weight_decay=1e-4)]
+        others, convolutions = ([p for p in weights if (p.dim() == 4) == deep] for deep in (False, True))
+        return [torch.optim.AdamW(others, lr=rate, weight_decay=1e-4), Soap(convolutions, lr=rate)]
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from the averaged weights of `state()`."""
@@ -78,16 +88,17 @@ class Leg:
         with torch.autocast("cpu", torch.bfloat16, enabled=r.bfloat16):
             restored = self.model(given).float()
         value = loss(r.task, restored, wanted, given)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         value.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), r.clip_norm)
         self.step += 1
         if not math.isfinite(value.item() + norm.item()):
             self.skipped += 1
             return math.nan
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            optimiser.step()
         keep = min(r.ema, (1 + self.step) / (10 + self.step))
         weights = self.model.state_dict()
         with torch.no_grad():
@@ -102,11 +113,13 @@ class Leg:
 
 
     def check(self, pictures: list[Picture]) -> dict[str, float]:
-        """Figures of the averaged weights; with keep_best the best ones are kept."""
+        """Figures of the averaged weights; with keep_best the best ones are kept, of colours so strong as is best."""
         figures = checked(self.averaged_model(), pictures)
         error = figures.get("ab_error", -figures.get("psnr_db", 0.0))
         if self.recipe.keep_best and (not self.best or error < self.best[0]):
-            self.best = error, {k: v.clone() for k, v in self.averaged.items()}
+            strength = figures.get("strength", 1.0)
+            kept = {k: strength * v if k.startswith("tail.") else v.clone() for k, v in self.averaged.items()}
+            self.best = error, kept
         return figures
 
 
@@ -129,16 +142,20 @@ def checked(model: Restorer, pictures: list[Picture]) -> dict[str, float]:
 
 
 def coloured(model: Restorer, pictures: list[Picture]) -> dict[str, float]:
-    """Mean distance of colours in a/b from those of the pictures, of grey copies and of what the model makes."""
+    """Mean distance of colours in a/b from those of the pictures: of grey copies, and of what the model makes.
+
+    Colours are made so much weaker or stronger as is best: what was learned of few pictures is too sure of itself.
+    """
     rows = []
     for picture in pictures:
         clean = centre(picture[None])
         given, _ = spoil("colorize", clean, np.random.default_rng())
-        wanted = colours(clean)
-        rows.append([float((colours(_clipped(made)) - wanted).square().sum(1).sqrt().mean())
-                     for made in (given.picture.expand_as(clean), model(given))])
-    grey, error = np.mean(rows, 0)
-    return {"grey_error": float(grey), "ab_error": float(error)}
+        made, grey, wanted = model(given), given.picture, colours(clean)
+        tries = [colours(_clipped(grey + strength * (made - grey))) for strength in (0.0, *STRENGTHS)]
+        rows.append([float((t - wanted).square().sum(1).sqrt().mean()) for t in tries])
+    grey_error, *errors = np.mean(rows, 0).tolist()
+    best = int(np.argmin(errors))
+    return {"grey_error": grey_error, "ab_error": errors[best], "strength": STRENGTHS[best]}
 
 
 def _clipped(x: Tensor) -> Tensor:
