@@ -1,7 +1,7 @@
 """The codec: pictures ↔ bytes of a `.lat` file.
 
-    encode     tiles.encode (encoder, hyper-encoder, latents.encode) → container.pack
-    decode     container.unpack → tiles.decode (latents.decode, decoder)
+    encode     tiles.encode (encoder, hyper-encoder, latents.encode or static.encode) → container.pack
+    decode     container.unpack → tiles.decode (latents.decode or static.decode, decoder)
 
 `encode` and `decode` work on arrays and need neither Pillow nor click; `compress` and
 `decompress` are the same for Pillow images.
@@ -148,19 +148,19 @@ def decode_latents(graphs: Graphs, lat: Lat) -> tuple[NDArray[np.int16], Rung]:
     header = lat.header
     step = rung(graphs.package.ladder, header.quality)
     h, w = -(-header.height // 16), -(-header.width // 16)
-    tiles = latents.split(h, w, header.tile)
-    streams = latents.unpack_streams(lat.latents, len(tiles))
+    areas = latents.split(h, w, header.tile)
+    streams = latents.unpack_streams(lat.latents, len(areas))
     out = np.empty((h, w, len(step.gain)), np.int16)
-    for (rows, columns), stream in zip(tiles, streams, strict=True):
-        part = latents.decode(graphs, stream, rows.stop - rows.start, columns.stop - columns.start, step)
+    for (rows, columns), stream in zip(areas, streams, strict=True):
+        part = tiles.decode_tile(graphs, stream, rows.stop - rows.start, columns.stop - columns.start, step)
         out[rows, columns] = part
     return out, step
 
 
-def pad(pixels: Pixels) -> Pixels:
-    """To multiples of 64 by repeating the last row and column, and to three channels.  [H, W, C] → [H', W', 3]"""
+def pad(pixels: Pixels, channels: int = 3) -> Pixels:
+    """To multiples of 64 by repeating the last row and column, and to so many channels.  [H, W, C] → [H', W', 3]"""
     rows, columns = (slice(0, -(-size // CELL) * CELL // STRIDE) for size in pixels.shape[:2])
-    return tiles.window_of(pixels, rows, columns)
+    return tiles.window_of(pixels, rows, columns, channels)
 
 
 def check_pixels(pixels: Any, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:

@@ -71,7 +71,7 @@ class Graphs:
                 self._opening.update(dict.fromkeys(missing, _Opening(self._open, missing)))
 
     def encoder(self, image: NDArray[np.uint8], rung: Rung) -> INT16:
-        """image [H, W, 3], sides multiples of 16 → latents in 1/16 of a step [H/16, W/16, C]."""
+        """image [H, W, 3 or 1], sides multiples of 16 → latents in 1/16 of a step [H/16, W/16, C]."""
         inputs: dict[str, Any] = {"image": image[None], "gain": rung.gain}
         h, w = (size // STRIDE for size in image.shape[:2])
         latent: INT16 = self._run("encoder", inputs, {"latent": (1, h, w, len(rung.gain))})[0][0]
@@ -110,10 +110,10 @@ class Graphs:
         return mean, index
 
     def decoder(self, latent: INT16, rung: Rung) -> NDArray[np.uint8]:
-        """Latents in 1/16 [h, w, C] → image [16h, 16w, 3]."""
+        """Latents in 1/16 [h, w, C] → image [16h, 16w, 3 or 1]."""
         inputs: dict[str, Any] = {"latent": latent[None], "inverse_gain": rung.inverse_gain}
         h, w = (STRIDE * size for size in latent.shape[:2])
-        image: NDArray[np.uint8] = self._run("decoder", inputs, {"image": (1, h, w, 3)})[0][0]
+        image: NDArray[np.uint8] = self._run("decoder", inputs, {"image": (1, h, w, self.package.about.channels)})[0][0]
         return image
 
     def close(self) -> None:

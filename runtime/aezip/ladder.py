@@ -38,13 +38,20 @@ class Ladder:
     hyper_scale: Logs
     hyper_offset: Logs  # in 1/32, as the prior's activations
 
+    @classmethod
+    def static(cls, gain: Logs, inverse_gain: Logs) -> Ladder:
+        """Of a model without hyper-latents: these have no channels."""
+        nothing = np.zeros((len(gain), 0), np.int64)
+        return cls(gain, inverse_gain, nothing, nothing, nothing, nothing)
+
     def check(self) -> None:
         """Raise PackageDamaged unless shapes and ranges are possible."""
         for name, value in vars(self).items():
             like = self.hyper_gain if name.startswith("hyper") else self.gain
-            if value.ndim != 2 or not value.size or value.shape != (NODES, like.shape[-1]):
+            empty = not value.size and not (name.startswith("hyper") and value.shape == (NODES, 0))
+            if value.ndim != 2 or empty or value.shape != (NODES, like.shape[-1]):
                 raise PackageDamaged(f"the ladder's {name} has the shape {value.shape}", f"{NODES} nodes")
-            if np.abs(value).max() >= LOG_LIMIT:
+            if np.abs(value).max(initial=0) >= LOG_LIMIT:
                 raise PackageDamaged(f"the ladder's {name} reaches {np.abs(value).max()}", f"less than {LOG_LIMIT}")
 
 
@@ -52,6 +59,7 @@ class Ladder:
 class Rung:
     """What one quality means, per channel.  C latent channels, Z hyper-latent channels."""
 
+    quality: int  # 0 … 1000
     gain: Gain  # [C] the encoder's, not exact
     inverse_gain: Gain  # [C] the decoder's, for latents in 1/16, not exact
     mean_gain: Gain  # [C] from the prior's mean (1/64) to 1/16 of a step, exact
@@ -86,6 +94,7 @@ def rung(ladder: Ladder, quality: int) -> Rung:
     hyper_gain = between(ladder.hyper_gain, quality)
     hyper_inverse = between(ladder.hyper_inverse, quality)
     return Rung(
+        quality=quality,
         gain=np.exp2(gain / UNIT).astype(np.float32),
         inverse_gain=np.exp2(inverse / UNIT - 4).astype(np.float32),
         mean_gain=exact_gain(gain - 2 * UNIT),

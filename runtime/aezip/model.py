@@ -23,6 +23,9 @@ from typing import TYPE_CHECKING, Any
 from .errors import HalfPackage, ModelNotFound, ModelUnfit, PackageDamaged, UnknownFingerprint
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from .ladder import Ladder
     from .tables import Tables
 
@@ -31,6 +34,9 @@ PACKAGE_VERSION = 1
 DESCRIPTION = "model.json"
 DECODING = ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz")
 MEMBERS = (*DECODING, "encoder.onnx", "hyper.onnx", "CARD.md")
+STATIC = "static"  # `coding` of a package without a hyperprior, whose tables the quality alone chooses
+STATIC_DECODING = ("decoder.onnx", "tables.npz")
+STATIC_MEMBERS = (*STATIC_DECODING, "encoder.onnx", "CARD.md")
 TRANSFORMS = ("encoder", "decoder")
 INT8 = ("decoder.int8.onnx", "encoder.int8.onnx")  # what a package may hold besides
 # What one direction alone needs.
@@ -80,8 +86,18 @@ class Installed:
         """Names of what it holds besides its description."""
         if self.task:
             return f"{self.task}.onnx", "CARD.md"
-        names = (*MEMBERS, *(m for m in INT8 if m in self.description["digests"]))
+        names = STATIC_MEMBERS if self.static else (*MEMBERS, *(m for m in INT8 if m in self.description["digests"]))
         return tuple(m for m in names if self.half is None or m not in HALVES[_OTHER[self.half]])
+
+    @property
+    def static(self) -> bool:
+        """Whether it codes without a hyperprior."""
+        return self.description.get("coding") == STATIC
+
+    @property
+    def channels(self) -> int:
+        """Of the pictures that its graphs take: 3, or 1 of a model for grey pictures."""
+        return int(self.description.get("channels", 3)) if self.static else 3
 
     @property
     def summary(self) -> str:
@@ -139,9 +155,10 @@ def describe(path: Path) -> Installed:
         digests = description["digests"]
         name, version = str(description["name"]), int(description["version"])
         task = description.get("task")
-        members = (f"{task}.onnx",) if task in TASKS else DECODING
-        due = (*members, "CARD.md") if task in TASKS else (*MEMBERS, *(m for m in INT8 if m in digests))
-        for member in due:
+        static = description.get("coding") == STATIC
+        members = (f"{task}.onnx",) if task in TASKS else STATIC_DECODING if static else DECODING
+        whole = STATIC_MEMBERS if static else (*MEMBERS, *(m for m in INT8 if m in digests))
+        for member in (*members, "CARD.md") if task in TASKS else whole:
             bytes.fromhex(digests[member])
         fingerprint = fingerprint_of(digests, members)
     except FileNotFoundError:
@@ -153,6 +170,9 @@ def describe(path: Path) -> Installed:
     half = description.get("half")
     if half is not None and (not isinstance(half, str) or half not in _OTHER or task in TASKS):
         raise PackageDamaged(f"{DESCRIPTION} says half '{half}'", "encoder or decoder", file=str(path))
+    if description.get("coding", STATIC) != STATIC or (static and description.get("channels") not in (1, 3)):
+        finding = f"{DESCRIPTION} says coding {description['coding']}, channels {description.get('channels')}"
+        raise PackageDamaged(finding, f"{STATIC} or none, 1 or 3", file=str(path))
     margins = description.get("margins")
     for transform in (task,) if task in TASKS else TRANSFORMS:
         margin = margins.get(transform) if isinstance(margins, dict) else None
@@ -250,6 +270,12 @@ class Package:
             finding = f"this package is the {self.about.half} half of a model and cannot {half[:-1]}"
             raise HalfPackage(finding, f"the whole model, or its {half} half", file=str(self.about.path))
 
+    def fit(self, channels: int) -> None:
+        """Raise ModelUnfit for a picture with more channels than the graphs know."""
+        if channels > self.about.channels:
+            finding = f"the model '{self.about.name}' codes grey pictures, and this one has {channels} channels"
+            raise ModelUnfit(finding, "a grey picture, or a model for RGB")
+
     def margin(self, transform: str) -> int:
         """Latents (of 16 pixels) that a transform must see around a part to make it as in the whole picture."""
         return int(self.about.description["margins"][transform])
@@ -289,8 +315,24 @@ class Package:
         """The quality ladder, checked."""
         from .ladder import Ladder
 
-        ladder: Ladder = self._checked(Ladder, *Ladder.__dataclass_fields__)
+        if self.about.static:
+            ladder: Ladder = self._checked(Ladder.static, "gain", "inverse_gain")
+        else:
+            ladder = self._checked(Ladder, *Ladder.__dataclass_fields__)
         return ladder
+
+    @cached_property
+    def table(self) -> NDArray[np.int64]:
+        """Which table each channel has at evenly spaced qualities, of a static package.  [N, C]"""
+        found: NDArray[np.int64] | None = self._arrays.get("table")
+        channels = self.ladder.gain.shape[1]
+        if found is None or found.ndim != 2 or len(found) < 2 or found.shape[1] != channels:
+            shape = "none" if found is None else found.shape
+            raise PackageDamaged(f"tables.npz says table {shape}", f"[N, {channels}]", file=str(self.about.path))
+        if found.min() < 0 or found.max() > 63:
+            finding = f"tables.npz says tables from {found.min()} to {found.max()}"
+            raise PackageDamaged(finding, "0 to 63", file=str(self.about.path))
+        return found
 
     @property
     def skip(self) -> int:

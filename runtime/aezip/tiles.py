@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import latents
+from . import latents, static
 from .container import Lat
 from .graphs import INT16, STRIDE, Graphs
 from .ladder import Rung
@@ -49,15 +49,19 @@ def encode(graphs: Graphs, pixels: Pixels, rung: Rung, tile: int, effort: int) -
         for top in range(rows.start, min(rows.stop, h), side):
             for left in range(columns.start, min(columns.stop, w), side):
                 part = latent[top - rows.start :, left - columns.start :][:side, :side]
-                hyper = graphs.hyper(part, rung)
                 inside = part[: h - top, : w - left]
+                if graphs.package.about.static:
+                    streams[order[top, left]] = static.encode(graphs, inside, rung, effort)
+                    continue
+                hyper = graphs.hyper(part, rung)
                 streams[order[top, left]] = latents.encode(graphs, inside, hyper, rung, effort)
     return streams
 
 
 def decode(graphs: Graphs, lat: Lat, rung: Rung, region: Region) -> Pixels:
-    """The pixels of a region, from the tiles that it and its margin touch.  Raises StreamDamaged."""
+    """The pixels of a region, from the tiles that it and its margin touch.  Raises StreamDamaged, ModelUnfit."""
     header = lat.header
+    graphs.package.fit(header.channels)
     h, w = grid(header.height, header.width)
     x, y, width, height = region
     rows, columns = slice(y // STRIDE, -(-(y + height) // STRIDE)), slice(x // STRIDE, -(-(x + width) // STRIDE))
@@ -75,29 +79,37 @@ def decode(graphs: Graphs, lat: Lat, rung: Rung, region: Region) -> Pixels:
             for part, outside, start, length in zip(area, around, (y, x), (height, width), strict=True)
         )
         image = image[image_rows, image_columns]
-        if header.channels == 1:
+        if header.channels < image.shape[2]:
             image = ((image.astype(np.uint16).sum(2, keepdims=True) + 1) // 3).astype(np.uint8)
         out[inner, beside] = image
     return out
 
 
 def transform(graphs: Graphs, pixels: Pixels, area: Area, rung: Rung) -> INT16:
-    """Latents of an area, as those of the whole picture padded to multiples of 64."""
+    """Latents of an area, as those of the whole picture padded to multiples of 64.  Raises ModelUnfit."""
+    graphs.package.fit(pixels.shape[2])
     margin = graphs.package.margin("encoder")
     sizes = [-(-size // 64) * 4 for size in pixels.shape[:2]]
     around = [grown(part, margin, size) for part, size in zip(area, sizes, strict=True)]
-    latent = graphs.encoder(window_of(pixels, around[0], around[1]), rung)
+    latent = graphs.encoder(window_of(pixels, around[0], around[1], graphs.package.about.channels), rung)
     top, left = (part.start - outside.start for part, outside in zip(area, around, strict=True))
     return latent[top : top + area[0].stop - area[0].start, left : left + area[1].stop - area[1].start]
 
 
-def window_of(pixels: Pixels, rows: slice, columns: slice) -> Pixels:
-    """The pixels of an area of latents, in three channels; beyond the picture its last row and column."""
+def window_of(pixels: Pixels, rows: slice, columns: slice, channels: int = 3) -> Pixels:
+    """The pixels of an area of latents, in so many channels; beyond the picture its last row and column."""
     part = pixels[STRIDE * rows.start : STRIDE * rows.stop, STRIDE * columns.start : STRIDE * columns.stop]
     missing = [STRIDE * (s.stop - s.start) - n for s, n in zip((rows, columns), part.shape, strict=False)]
     if any(missing):
         part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
-    return np.repeat(part, 3, axis=2) if part.shape[2] == 1 else np.ascontiguousarray(part)
+    return np.repeat(part, channels, axis=2) if part.shape[2] < channels else np.ascontiguousarray(part)
+
+
+def decode_tile(graphs: Graphs, stream: bytes, h: int, w: int, rung: Rung) -> INT16:
+    """Decoded latents of one tile, in 1/16 of a step.  [h, w, C].  Raises StreamDamaged."""
+    if graphs.package.about.static:
+        return static.decode(graphs, stream, h, w, rung)
+    return latents.decode(graphs, stream, h, w, rung)
 
 
 def grid(height: int, width: int) -> tuple[int, int]:
@@ -181,7 +193,7 @@ class _Tiles:
         if number not in self._kept:
             rows, columns = self._areas[number]
             size = rows.stop - rows.start, columns.stop - columns.start
-            self._kept[number] = latents.decode(self._graphs, self._streams[number], *size, self._rung)
+            self._kept[number] = decode_tile(self._graphs, self._streams[number], *size, self._rung)
         return self._kept[number]
 
 

@@ -25,15 +25,20 @@ GAP, PAPER = 2, 255  # between the pictures of a grid
 
 
 def drawn(latents: Latents, height: int, width: int, seed: int, spread: float = 1.0) -> Iterator[Pixels]:
-    """Pictures from the prior, one after the other.  spread: standard deviation of the latents.  Raises ModelUnfit."""
+    """Pictures from the prior, one after the other.  spread: standard deviation of the latents.  Raises ModelUnfit.
+
+    Each is the middle of one that is larger by the decoder's margin, so that its borders are like its inside.
+    """
     about = latents.graphs.package.about
     if about.description.get("family") not in WITH_PRIOR:
         raise ModelUnfit(f"the model '{about.name}' has no prior to draw from", f"one of the family {WITH_PRIOR[0]}")
     rng = np.random.default_rng(seed)
-    h, w = tiles.grid(height, width)
+    margin = latents.graphs.package.margin("decoder")
+    h, w = (size + 2 * margin for size in tiles.grid(height, width))
+    top = STRIDE * margin
     while True:
         latent = spread * rng.standard_normal((h, w, len(latents.rung.gain)), np.float32)
-        yield decoded(latents, latent)[:height, :width]
+        yield decoded(latents, latent)[top : top + height, top : top + width]
 
 
 def between(latents: Latents, first: Pixels, last: Pixels, count: int) -> Iterator[Pixels]:
