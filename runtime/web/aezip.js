@@ -51,7 +51,8 @@ export class Model {
     /** @type {Record<string, import('onnxruntime-web').InferenceSession>} */
     const sessions = {};
     for (const name of ['prior', 'context', 'decoder']) {
-      const bytes = /** @type {Uint8Array} */ (found.members.get(`${name}.onnx`));
+      const bytes = found.members.get(`${name}.onnx`);
+      if (!bytes) continue; // a model without a hyperprior
       const providers = name === 'decoder' && provider !== 'wasm' && (await offered(provider)) ? [provider] : ['wasm'];
       try {
         sessions[name] = await ort.InferenceSession.create(bytes, { executionProviders: providers, ...SETTINGS });
@@ -74,7 +75,11 @@ export class Model {
     this.fingerprint = fingerprint;
     this.name = String(description.name);
     this.tables = tablesOf(arrays);
-    this.skip = arrays.skip?.values[0] ?? damaged('tables.npz lacks skip', 'a table index');
+    this.skip = description.coding ? 0 : (arrays.skip?.values[0] ?? damaged('tables.npz lacks skip', 'a table index'));
+    if (description.coding && !arrays.table) damaged('tables.npz lacks table', 'the tables of each channel');
+    if (!description.coding) delete arrays.table;
+    this.channels = description.coding ? description.channels : 3;
+    if (this.channels !== 1 && this.channels !== 3) damaged(`model.json says ${this.channels} channels`, '1 or 3');
     this.margin = description.margins?.decoder;
     if (!Number.isInteger(this.margin) || this.margin < 0 || this.margin > MAX_MARGIN) {
       damaged(`model.json says a margin of ${this.margin}`, `0 to ${MAX_MARGIN} latents`);
@@ -94,6 +99,7 @@ export class Model {
   async decode(data, { maxPixels = MAX_PIXELS, side = SIDE, progress = () => {} } = {}) {
     const lat = unpack(data, maxPixels);
     const { width, height, channels } = lat.header;
+    if (channels > this.channels) damaged(`it knows ${this.channels} channel`, `${channels}`);
     const began = performance.now();
     const { latent, rung } = await this.latents(lat, (done) => progress(done / 2));
     const between = performance.now();
@@ -104,7 +110,7 @@ export class Model {
     const areas = windows(rows, columns, this.margin, side);
     for (const [number, area] of areas.entries()) {
       const seen = windowOf(latent, columns, depth, area.around);
-      const shape = [1, 16 * seen.dims[1], 16 * seen.dims[2], 3];
+      const shape = [1, 16 * seen.dims[1], 16 * seen.dims[2], this.channels];
       const { image } = await this.#run('decoder', { latent: seen }, rung, ['inverse_gain'], { image: ['uint8', shape] });
       toRgba(image, area, { width, height, pixels }, channels, alpha);
       progress((1 + (number + 1) / areas.length) / 2);
@@ -178,7 +184,7 @@ export class Model {
    * @param {string} name of the graph
    * @param {Record<string, Values>} values
    * @param {import('./ladder.js').Rung} rung
-   * @param {readonly Exclude<keyof import('./ladder.js').Rung, 'hyperIndex'>[]} vectors what it takes of the rung
+   * @param {readonly Exclude<keyof import('./ladder.js').Rung, 'hyperIndex' | 'table'>[]} vectors what it takes of the rung
    * @param {Record<string, [type: string, shape: readonly number[]]>} wanted outputs that are relied on
    * @returns {Promise<Record<string, Values>>}
    */

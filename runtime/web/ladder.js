@@ -9,6 +9,7 @@
  * @property {Float32Array} shift [C] whole
  * @property {Float32Array} inverse_gain [C] need not be exact
  * @property {Uint8Array} hyperIndex [Z] table of each hyper-latent channel
+ * @property {Uint8Array} [table] [C] table of each channel; of models without a hyperprior, whose Z is 0
  */
 import { damaged } from './package.js';
 
@@ -35,6 +36,7 @@ export function rungOf(arrays, quality) {
   const part = quality - low * SPACING;
   /** @param {string} name */
   const between = (name) => {
+    if (arrays.table && name.startsWith('hyper')) return new Float64Array();
     const { shape, values } = arrays[name] ?? damaged(`tables.npz lacks ${name}`, 'a ladder');
     const [nodes, channels] = shape;
     if (shape.length !== 2 || nodes !== NODES || !channels) damaged(`the shape of ${name}`, `${NODES} nodes`);
@@ -46,6 +48,7 @@ export function rungOf(arrays, quality) {
   };
   const gain = between('gain');
   return {
+    table: arrays.table && tableOf(arrays.table, quality, gain.length),
     hyper_inverse: Float32Array.from(between('hyper_inverse'), (log) => exact(log + 5 * 4096)),
     hyper_offset: Float32Array.from(between('hyper_offset')),
     mean_gain: Float32Array.from(gain, (log) => exact(log - 2 * 4096)),
@@ -54,4 +57,18 @@ export function rungOf(arrays, quality) {
     inverse_gain: Float32Array.from(between('inverse_gain'), (log) => 2 ** (log / 4096 - 4)),
     hyperIndex: Uint8Array.from(between('hyper_scale'), (log) => Math.min(Math.max(steps(log) + 18, 0), 63)),
   };
+}
+
+/**
+ * Tables of the nearest of evenly spaced qualities (FORMAT.md §6, without a hyperprior).
+ *
+ * @param {{ shape: number[], values: Float64Array }} table
+ * @param {number} quality
+ * @param {number} channels
+ */
+function tableOf({ shape, values }, quality, channels) {
+  if (shape.length !== 2 || shape[0] < 2 || shape[1] !== channels) damaged('the shape of table', `${channels} channels`);
+  if (values.some((index) => index < 0 || index > 63)) damaged('an index in table', '0 to 63');
+  const node = Math.floor((2 * quality * (shape[0] - 1) + 1000) / 2000);
+  return Uint8Array.from(values.subarray(node * channels, (node + 1) * channels));
 }

@@ -73,6 +73,12 @@ export async function decodeTile(model, { height, width, stream }, rung) {
     return symbol;
   };
 
+  const { table } = rung;
+  if (table) {
+    const symbol = take(new Uint8Array(height * width * channels).map((_, i) => table[i % channels]));
+    source.finish();
+    return { latent: symbol.map((value) => 16 * value), phases };
+  }
   const hyperChannels = rung.hyperIndex.length;
   const hyperIndex = new Uint8Array(a * b * hyperChannels).map((_, i) => rung.hyperIndex[i % hyperChannels]);
   const hyper = { data: take(hyperIndex), dims: [1, a, b, hyperChannels] };

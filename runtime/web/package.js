@@ -16,6 +16,7 @@ import { hex, plain, viewOf } from './container.js';
 import { AezipError } from './errors.js';
 
 const DECODING = ['context.onnx', 'decoder.onnx', 'prior.onnx', 'tables.npz'];
+const STATIC = ['decoder.onnx', 'tables.npz']; // what decoding needs without a hyperprior
 /** @type {Record<string, new (bytes: ArrayBuffer) => ArrayLike<number>>} */
 const TYPES = { i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array, f4: Float32Array };
 const text = new TextDecoder();
@@ -32,7 +33,9 @@ export async function openPackage(data) {
   if (description.version !== 1) damaged(`package version ${description.version}`, '1');
   const members = new Map();
   let lines = '';
-  for (const name of DECODING) {
+  const { coding } = description;
+  if (coding !== undefined && coding !== 'static') damaged(`coding ${coding}`, 'static or none');
+  for (const name of coding ? STATIC : DECODING) {
     const content = member(all, name);
     const digest = await sha256(content);
     if (digest !== description.digests?.[name]) damaged(`${name} does not match its digest`, 'the bytes as exported');

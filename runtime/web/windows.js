@@ -71,10 +71,11 @@ export function windowOf(latent, width, channels, { top, left, bottom, right }) 
 export function toRgba({ data, dims }, area, { width, height, pixels }, channels, alpha) {
   const [bottom, right] = [Math.min(16 * area.bottom, height), Math.min(16 * area.right, width)];
   for (let y = 16 * area.top; y < bottom; y++) {
-    let from = 3 * ((y - 16 * area.around.top) * dims[2] + 16 * (area.left - area.around.left));
-    for (let at = y * width + 16 * area.left, end = y * width + right; at < end; at++, from += 3) {
+    let from = dims[3] * ((y - 16 * area.around.top) * dims[2] + 16 * (area.left - area.around.left));
+    for (let at = y * width + 16 * area.left, end = y * width + right; at < end; at++, from += dims[3]) {
       let [red, green, blue] = [data[from], data[from + 1], data[from + 2]];
-      if (channels === 1) red = green = blue = Math.floor((red + green + blue + 1) / 3);
+      if (dims[3] === 1) green = blue = red;
+      else if (channels === 1) red = green = blue = Math.floor((red + green + blue + 1) / 3);
       pixels[4 * at] = red;
       pixels[4 * at + 1] = green;
       pixels[4 * at + 2] = blue;

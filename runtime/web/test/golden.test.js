@@ -50,6 +50,20 @@ for (const name of files) {
   });
 }
 
+const families = readArrays(golden('families.npz'));
+for (const name of Object.keys(families)) {
+  test(`${name}: a model without a hyperprior decodes`, async () => {
+    const other = await Model.open(golden(`tiny-${name}.aezm`), ort);
+    const { shape, values } = families[name];
+    const { width, height, pixels } = await other.decode(golden(`${name}.lat`));
+    assert.deepEqual([height, width], shape.slice(0, 2));
+    const wrong = values.findIndex((value, i) => {
+      return Math.abs(value - pixels[4 * Math.floor(i / shape[2]) + (i % shape[2])]) > 1;
+    });
+    assert.equal(wrong, -1);
+  });
+}
+
 test('damaged files are refused by name', async () => {
   const whole = new Uint8Array(golden('odd.lat'));
   for (let at = 0; at < whole.length; at++) {

@@ -33,6 +33,7 @@ export declare class Model {
     name: string;
     tables: import("./rans.js").Tables;
     skip: number;
+    channels: any;
     margin: any;
     /**
      * @param {Uint8Array} data of a `.aezm` package

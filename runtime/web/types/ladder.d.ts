@@ -27,6 +27,10 @@ export type Rung = {
      * [Z] table of each hyper-latent channel
      */
     hyperIndex: Uint8Array;
+    /**
+     * [C] table of each channel; of models without a hyperprior, whose Z is 0
+     */
+    table?: Uint8Array;
 };
 /**
  * Everything that a quality sets.
