@@ -21,7 +21,7 @@ from .options import debug_option
 # Each command, its module, and what the list of commands says of it: the first line of its own help.
 COMMANDS = {
     "anomaly": ("anomaly", "Tell pictures that are not like the normal ones, and show where."),
-    "bench": ("bench", "Compare the model with classic codecs on the pictures of FOLDER."),
+    "bench": ("bench", "Compare models with classic codecs on the pictures of FOLDER."),
     "compress": ("compress", "Compress images to .lat files."),
     "decompress": ("decompress", "Decompress .lat files to images."),
     "doctor": ("doctor", "Check this installation: coder, providers, exactness."),

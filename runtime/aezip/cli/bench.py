@@ -24,7 +24,8 @@ def _numbers(_: click.Context, __: click.Parameter, value: str) -> tuple[float, 
 @click.argument("inputs", metavar="FOLDER", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="OUT",
               help="Folder for bench.json, points.csv, plots, crops and report.html.")
-@click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
+@click.option("-m", "--model", "models", multiple=True, default=("photo",), show_default=True, metavar="MODEL",
+              help="Name or .aezm file; may be repeated.")
 @click.option("-q", "--qualities", default="0,5,10,15,20,25,30,35,40,45,50,55,60,65,70,75,80,85,90,95,100",
               callback=_numbers, metavar="Q,Q,…", help="Qualities of the model.  [default: 0 to 100 in fives]")
 @click.option("-c", "--codecs", default="jpeg,webp,avif420,avif444,jxl", show_default=True, metavar="NAME,…",
@@ -44,11 +45,11 @@ def _numbers(_: click.Context, __: click.Parameter, value: str) -> tuple[float, 
               help="--speed: how much worse is let pass.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def bench(
-    inputs: tuple[Path, ...], output: Path | None, model: str, qualities: tuple[float, ...], codecs: str,
+    inputs: tuple[Path, ...], output: Path | None, models: tuple[str, ...], qualities: tuple[float, ...], codecs: str,
     anchors: Path | None, limit: int | None, no_similarity: bool, threads: int | None, as_json: bool, speed: bool,
     seconds: float, compare: Path | None, tolerance: float,
 ) -> None:
-    """Compare the model with classic codecs on the pictures of FOLDER.
+    """Compare models with classic codecs on the pictures of FOLDER.
 
     Real files are written and read: rates count every byte, PSNR and MS-SSIM compare 8-bit pictures. BD-rates are
     against JPEG (4:2:0, optimised, progressive). Needs the extra `bench` for plots: pip install 'aezip[bench]'.
@@ -61,6 +62,7 @@ def bench(
     Examples:
       aezip bench pictures/
       aezip bench pictures/ -o report/ --anchors curves/
+      aezip bench pictures/ -m photo -m conv.aezm -m vae.aezm -o report/
       aezip bench --speed --json > speed.json
       aezip bench --speed --compare speed.json
     """
@@ -68,7 +70,9 @@ def bench(
         from .speed import measure_speed
 
         wanted = [threads] if threads else []
-        measure_speed(inputs, output, model, wanted, seconds, as_json, compare, tolerance)
+        if len(models) > 1:
+            raise click.UsageError("--speed measures one model; expected one -m")
+        measure_speed(inputs, output, models[0], wanted, seconds, as_json, compare, tolerance)
         return
     if len(inputs) != 1 or not inputs[0].is_dir():
         raise click.UsageError("expected one folder of pictures, or --speed")
@@ -84,14 +88,17 @@ def bench(
     if not pictures:
         raise ImageError("holds no pictures", "lossless ones (png, ppm, bmp, tiff, webp)", file=str(folder))
 
-    players = [peers.aezip(model, qualities, threads=threads), *peers.classic(codecs.split(","))]
+    ours = [peers.aezip(model, qualities, threads=threads) for model in models]
+    if len({player.name for player in ours}) < len(ours):
+        raise click.UsageError("two models have one name")
+    players = [*ours, *peers.classic(codecs.split(","))]
     points: list[measure.Point] = []
     memory: dict[str, float] = {}
-    for player in players:
+    for number, player in enumerate(players):
         for point in measure.measure(player, pictures, similarity=not no_similarity):
             points.append(point)
         middle = sorted(player.settings)[len(player.settings) // 2]
-        name = "aezip" if player is players[0] else player.name
+        name, model = ("aezip", models[number]) if number < len(ours) else (player.name, "")
         memory[player.name] = measure.peak_memory([name, str(middle), str(files[0]), model])
         say(f"{player.what}: {sum(p.codec == player.name for p in points)} files")
     found = measure.curves(points)
