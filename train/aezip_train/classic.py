@@ -48,11 +48,12 @@ def lapped(size: int = 8) -> NDArray[np.float64]:
     return out
 
 
-def image_basis() -> Tensor:
-    """All 192 components of an 8×8 cell.  [192, 3, 16, 16], rows orthonormal with their shifts by 8."""
+def image_basis(channels: int = 3) -> Tensor:
+    """All components of an 8×8 cell.  [64 · channels, channels, 16, 16], rows orthonormal with their shifts by 8."""
     rows = lapped()
-    basis = np.einsum("ac,ku,lv->aklcuv", COLOUR, rows, rows)
-    return torch.from_numpy(basis.reshape(192, 3, 16, 16)).float()
+    colour = COLOUR if channels == 3 else np.eye(channels)
+    basis = np.einsum("ac,ku,lv->aklcuv", colour, rows, rows)
+    return torch.from_numpy(basis.reshape(64 * channels, channels, 16, 16)).float()
 
 
 def pair_basis(channels: int) -> Tensor:
@@ -63,12 +64,12 @@ def pair_basis(channels: int) -> Tensor:
 
 @torch.no_grad()
 def measure(images: Tensor, coarse: int, fine: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Choose and scale both stages' components on `images` ([N, 3, H, W], centred, H and W multiples of 16).
+    """Choose and scale both stages' components on `images` ([N, 3 or 1, H, W], centred, H and W multiples of 16).
 
     Returns (basis8 [coarse, 3, 16, 16], std8 [coarse], basis16 [fine, coarse, 2, 2], std16 [fine]): basis16 acts
     on coarse components that were divided by std8, and both stages come out with unit variance once divided.
     """
-    basis = image_basis()
+    basis = image_basis(images.shape[1])
     cells = F.conv2d(F.pad(images, (4, 4, 4, 4), mode="replicate"), basis, stride=8)
     keep = cells.square().mean((0, 2, 3)).argsort(descending=True)[:coarse].sort().values
     basis, cells = basis[keep], cells[:, keep]

@@ -70,6 +70,9 @@ def main(
         if plan.family == "restorer":
             _restorer(plan, data, val, folder, init, leg["minutes"], leg["max_steps"])
             return
+        if plan.family in ("vanilla", "conv", "vae"):
+            _autoencoder(plan, data, val, folder, init, leg["minutes"], leg["max_steps"])
+            return
         weights = None
         if init and not (folder / "state.pt").exists():
             start = _start(init)
@@ -115,6 +118,32 @@ def _restorer(
     (folder / "recipe.json").write_text(json.dumps(asdict(plan), indent=1) + "\n", encoding="utf-8")
     check = read_folder(val) if val else None
     click.echo(restoring.train(leg, folder, minutes=minutes, max_steps=max_steps, val=check), err=True)
+    click.echo(f"aezip-export {folder} -o {folder.name}.aezm makes a model of it.", err=True)
+
+
+def _autoencoder(
+    plan: Recipe, data: Path, val: Path | None, folder: Path, init: str | None, minutes: float, max_steps: int | None
+) -> None:
+    """One leg of an autoencoder without a hyperprior."""
+    from . import fitting, loop
+    from .data import read_folder
+
+    old = loop.load_state(folder) if (folder / "state.pt").exists() else None
+    if source := old or (loop.load_state(Path(init)) if init else None):
+        if source["recipe"]["family"] != plan.family:
+            finding = f"{folder if old else init} is a run of the family {source['recipe']['family']}"
+            raise ValueError(f"{finding}; expected one of {plan.family}")
+        network = source["recipe"]["network"] if old else {**source["recipe"]["network"], **plan.network}
+        plan = replace(plan, network=network, channels=source["recipe"]["channels"])
+    pictures = read_folder(data, channels=plan.channels)
+    check = read_folder(val, channels=plan.channels) if val else None
+    fit = fitting.Fit(plan, pictures, check, source["averaged"] if source else None)
+    if old:
+        fit.go_on(old)
+        click.echo(f"{folder}: going on from step {fit.step:,}", err=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.json").write_text(json.dumps(asdict(plan), indent=1) + "\n", encoding="utf-8")
+    click.echo(fitting.train(fit, folder, minutes=minutes, max_steps=max_steps), err=True)
     click.echo(f"aezip-export {folder} -o {folder.name}.aezm makes a model of it.", err=True)
 
 

@@ -21,13 +21,16 @@ LIGHT, GAMMA = (0.75, 1.2), 0.25  # of upright crops: factors of all samples, an
 SUFFIXES = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
-def read_folder(folder: Path, *, smallest: int = 64, limit: int | None = None) -> list[Picture]:
-    """Every RGB picture below `folder`, sorted by name; those with a side under `smallest` are left out."""
+def read_folder(
+    folder: Path, *, smallest: int = 64, limit: int | None = None, channels: int = 3
+) -> list[Picture]:
+    """Every picture below `folder` as RGB (or grey), sorted by name; those with a side under `smallest` left out."""
     pictures = []
     files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES)
     for file in files[:limit]:
         with Image.open(file) as image:
-            picture = np.asarray(image.convert("RGB"))
+            picture = np.asarray(image.convert("RGB" if channels == 3 else "L"))
+            picture = picture.reshape(*picture.shape[:2], channels)
         if min(picture.shape[:2]) >= smallest:
             pictures.append(picture)
     if not pictures:
@@ -71,12 +74,17 @@ class Crops:
     """Endless random crops.
 
     least_part 0: of any picture or its half-size copy, flipped, turned by right angles. Otherwise upright, flipped, in
-    other light, of squares whose side is `least_part` … 1 of a picture's short side, made `crop` large.
+    other light, of squares whose side is `least_part` … 1 of a picture's short side, made `crop` large. Without
+    `augment` of the pictures as they are.
     """
 
-    def __init__(self, pictures: list[Picture], crop: int, batch: int, least_part: float = 0.0) -> None:
-        self.crop, self.batch, self.least_part = crop, batch, least_part
-        copies = [(q, halve(q)) for q in pictures] if not least_part else [(lessened(q, 3 * crop),) for q in pictures]
+    def __init__(
+        self, pictures: list[Picture], crop: int, batch: int, least_part: float = 0.0, *, augment: bool = True
+    ) -> None:
+        self.crop, self.batch, self.least_part, self.augment = crop, batch, least_part, augment
+        copies: list[tuple[Picture, ...]] = [(q, halve(q)) if augment else (q,) for q in pictures]
+        if least_part:
+            copies = [(lessened(q, 3 * crop),) for q in pictures]
         self.pictures = [p for q in copies for p in q if min(p.shape[:2]) >= crop]
         if not self.pictures:
             raise ValueError(f"no training picture is as large as the crop of {crop}×{crop} pixels")
@@ -86,9 +94,9 @@ class Crops:
         self.odds = weight / weight.sum()
 
     def draw(self, rng: np.random.Generator, part: slice = WHOLE) -> Tensor:
-        """A batch of crops, or `part` of it; the generator moves on by the whole.  [batch, 3, crop, crop], centred"""
+        """A batch of crops, or `part` of it; the generator moves on by the whole.  [batch, C, crop, crop], centred"""
         mine = range(self.batch)[part]
-        out = np.empty((len(mine), self.crop, self.crop, 3), np.uint8)
+        out = np.empty((len(mine), self.crop, self.crop, self.pictures[0].shape[2]), np.uint8)
         for n, index in enumerate(rng.choice(len(self.pictures), self.batch, p=self.odds)):
             picture = self.pictures[index]
             if self.least_part:
@@ -99,6 +107,8 @@ class Crops:
             top = rng.integers(picture.shape[0] - self.crop + 1)
             left = rng.integers(picture.shape[1] - self.crop + 1)
             turns, flip = int(rng.integers(4)), rng.integers(2)
+            if not self.augment:
+                turns, flip = 0, rng.integers(1)
             if n in mine:
                 crop = np.rot90(picture[top : top + self.crop, left : left + self.crop], turns)
                 out[n - mine.start] = crop[:, ::-1] if flip else crop

@@ -47,12 +47,36 @@ class Recipe:
     seed: int = 1
     checkpoint_minutes: float = 5.0
     validate_minutes: float = 15.0
+    # of the autoencoders vanilla, conv and vae
+    channels: int = 3  # of pictures: 3 RGB, 1 grey
+    loss: str = "mse"  # mse, bce or ms-ssim
+    rate: float = 1.0  # weight of the latent's bits
+    sparsity: str = ""  # of the latent's activations: l1 or kl
+    sparsity_weight: float = 0.0
+    beta: float = 1.0  # weight of a vae's divergence from its prior
+    beta_warmup: int = 500  # steps until it counts in full
+    fidelity: float = 0.1  # a vae's λ: its decoder's Gaussian has 1.47 / √λ grey levels
+    corrupt: list[str] = field(default_factory=list)  # what happens to inputs: noise, blur, jpeg
+    dropout: float = 0.0  # share of the blocks' inner values
+    weight_l1: float = 0.0  # penalties, times the sum over all weights
+    weight_l2: float = 0.0
+    augment: bool = True  # flips, turns and half-size copies
+    checks: int = 16  # validations a leg
+    patience: int = 5  # validations without a better one after which the leg ends
 
     def __post_init__(self) -> None:
         if self.crop <= 0 or self.crop % 64:
             raise ValueError(f"recipe {self.name}: crop is {self.crop}; expected a positive multiple of 64")
-        if self.optimiser not in ("adam", "soap"):
-            raise ValueError(f"recipe {self.name}: optimiser is '{self.optimiser}'; expected adam or soap")
+        words = {
+            "optimiser": ("adam", "soap"), "channels": (1, 3), "loss": ("mse", "bce", "ms-ssim"),
+            "sparsity": ("", "l1", "kl"),
+        }
+        for key, known in words.items():
+            if (value := getattr(self, key)) not in known:
+                shown = " or ".join(str(word) or "nothing" for word in known)
+                raise ValueError(f"recipe {self.name}: {key} is '{value}'; expected {shown}")
+        if other := [kind for kind in self.corrupt if kind not in ("noise", "blur", "jpeg")]:
+            raise ValueError(f"recipe {self.name}: corrupt has '{other[0]}'; expected noise, blur or jpeg")
 
 
 def read(name: str, overrides: dict[str, Any] | None = None) -> Recipe:

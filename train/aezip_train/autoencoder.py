@@ -1,0 +1,157 @@
+"""What the classic autoencoders share: a latent at 1/16 of the resolution, its ladder of gains, its density.
+
+    encode   image → u                       the family's own network (`vanilla`, `conv`, `vae`)
+    gains    y = u · g[q], û = ŷ · g'[q]      as of the flagship, so that one model serves every quality
+    density  p(u), each channel for itself   what a symbol costs, without anything that looks at its neighbours
+    decode   û → image
+
+There is no hyperprior: after training, histograms of the symbols become tables (`histograms`). The density is a
+mixture of logistic distributions around 0, known in training only (factorised prior: Ballé et al. 2017).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from . import ladder
+from .flagship import SLOPE, Residual
+from .integer import round_through
+
+SPREADS = (0.1, 0.35, 1.2)  # of the density's parts at the start, in standard deviations
+FLOOR = 2.0**-20  # of a symbol's probability
+STEP = 64 / 5.1  # gain of a component of standard deviation 1 (64 grey levels) at λ = 1: the uniform quantiser's own
+
+
+class Coded(NamedTuple):
+    """What one forward pass says."""
+
+    image: Tensor  # [N, C, H, W], decoded, in units of 64 grey levels around 128, not clipped
+    bpp: Tensor  # [N], of the rounded latents; of a vae in training, the divergence from the prior
+    latent: Tensor  # [N, latent, H/16, W/16], u
+
+
+class Config(Protocol):
+    """What every family's sizes have."""
+
+    @property
+    def channels(self) -> int:
+        """Of pictures: 3 or 1."""
+
+    @property
+    def latent(self) -> int:
+        """Channels of the latent."""
+
+
+class Block(Residual):
+    """The flagship's residual block with dropout: x + expand(act(conv3×3(act(reduce(x)))))."""
+
+    dropout = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.fast):
+            inner = F.leaky_relu(self.reduce(x), SLOPE)
+            inner = F.leaky_relu(self.spatial(inner), SLOPE)
+            branch = self.expand(F.dropout(inner, self.dropout, self.training))
+        return x + branch.float()
+
+
+class Density(nn.Module):
+    """p(u) of each channel: a mixture of three logistic distributions around 0."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.share = nn.Parameter(torch.zeros(len(SPREADS), channels))
+        self.spread = nn.Parameter(torch.tensor(SPREADS).log2()[:, None].repeat(1, channels))
+
+    def bits(self, y: Tensor, log_gain: Tensor) -> Tensor:
+        """−log₂ of the mass on [y − ½, y + ½], where y is u · 2^log_gain.  [N, C, h, w], log_gain [N, C, 1, 1]"""
+        far, mass = y.abs(), torch.zeros_like(y)
+        for share, spread in zip(self.share.softmax(0), self.spread, strict=True):
+            narrow = torch.exp2(-spread[:, None, None] - log_gain)
+            part = torch.sigmoid((0.5 - far) * narrow) - torch.sigmoid((-0.5 - far) * narrow)
+            mass = mass + share[:, None, None] * part
+        return -torch.log2(mass + FLOOR)
+
+
+class Autoencoder(nn.Module):
+    """A family's network with its ladder and density.  Each gives `encode`, `decode`, `start`, `strided`."""
+
+    family = ""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.gain = nn.Parameter(torch.zeros(ladder.NODES, config.latent))  # log₂
+        self.inverse_gain = nn.Parameter(torch.zeros(ladder.NODES, config.latent))
+        self.density = Density(config.latent)
+
+    def encode(self, image: Tensor) -> Tensor:
+        """image [N, C, H, W] (centred, /64; H, W multiples of 16) → u [N, latent, H/16, W/16]."""
+        raise NotImplementedError
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """û [N, latent, h, w] → image [N, C, 16h, 16w] (centred, /64, not clipped)."""
+        raise NotImplementedError
+
+    def start(self, images: Tensor) -> None:
+        """Become a classic transform.  images: [N, C, H, W], centred, /64."""
+        raise NotImplementedError
+
+    def strided(self) -> list[nn.Parameter]:
+        """The parameters that start as a transform already."""
+        raise NotImplementedError
+
+    def settle(self, images: Tensor) -> None:
+        """After training: what coding needs and the loss did not teach."""
+
+    @torch.no_grad()
+    def start_ladder(self, spread: Tensor) -> None:
+        """Steps that are one size in pixels at each quality, for channels that move pixels by so much.  [latent]"""
+        node = torch.linspace(0, ladder.TOP, ladder.NODES)
+        step = STEP * ladder.lambda_of(node).sqrt()
+        gain = torch.log2(step[:, None] * spread[None].clamp_min(1e-3))
+        self.gain.copy_(gain)
+        self.inverse_gain.copy_(-gain)
+
+    def forward(self, image: Tensor, quality: Tensor, noise: bool = True) -> Coded:
+        """Code and decode.  image: [N, C, H, W], sides multiples of 16; quality: [N] in 0 … 1000.
+
+        With `noise` the rate is that of uniformly disturbed latents, while the decoder sees rounded ones with
+        straight-through gradients; without, both are rounded.
+        """
+        u = self.encode(image)
+        log_gain = ladder.at(self.gain, quality)
+        y = u * torch.exp2(log_gain)
+        symbol = round_through(y)
+        seen = y + torch.empty_like(y).uniform_(-0.5, 0.5) if noise else symbol
+        bits = self.density.bits(seen, log_gain).sum((1, 2, 3))
+        decoded = self.decode(symbol * torch.exp2(ladder.at(self.inverse_gain, quality)))
+        return Coded(decoded, bits / (image.shape[2] * image.shape[3]), u)
+
+
+def set_dropout(module: nn.Module, share: float) -> None:
+    """Of every block's inner values, in training."""
+    for layer in module.modules():
+        if hasattr(layer, "dropout"):
+            layer.dropout = share  # type: ignore[assignment]
+
+
+@torch.no_grad()
+def sensitivity(model: Autoencoder, latent: Tensor, step: float = 0.3) -> Tensor:
+    """By how much a unit of each channel moves the picture: the root of the summed square of all samples.  [latent]
+
+    latent: [1, latent, h, w]; a channel at a time is disturbed everywhere, by ± step at random.
+    """
+    before, out = model.decode(latent), []
+    signs = torch.randint(0, 2, latent.shape[2:], generator=torch.Generator().manual_seed(1)) * 2.0 - 1
+    for channel in range(latent.shape[1]):
+        moved = latent.clone()
+        moved[:, channel] += step * signs
+        change = (model.decode(moved) - before).square().sum().item()
+        out.append(math.sqrt(change / (step**2 * signs.numel())))
+    return torch.tensor(out)

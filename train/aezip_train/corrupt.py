@@ -1,0 +1,55 @@
+"""Damage for denoising autoencoders: noise, blur, JPEG artefacts, each at a random strength (Vincent et al. 2008)."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+KINDS = ("noise", "blur", "jpeg")
+SIGMA = (3.0, 30.0)  # grey levels of noise
+BLUR = (0.5, 2.0)  # pixels, standard deviation
+QUALITY = (10, 60)  # of JPEG
+CLEAN = 0.25  # share of the crops that stay as they are
+
+
+def corrupted(clean: Tensor, kinds: list[str], rng: np.random.Generator) -> Tensor:
+    """Crops, most of them damaged in one of those ways.  [N, C, H, W], in units of 64 grey levels around 128"""
+    out = clean.clone()
+    for n in range(len(clean)):
+        if rng.random() < CLEAN:
+            continue
+        kind = kinds[int(rng.integers(len(kinds)))]
+        if kind == "noise":
+            noise = rng.normal(0, rng.uniform(*SIGMA), tuple(clean[n].shape)).astype(np.float32)
+            out[n] = clean[n] + torch.from_numpy(noise) / 64
+        elif kind == "blur":
+            out[n] = blurred(clean[n], rng.uniform(*BLUR))
+        else:
+            out[n] = through_jpeg(clean[n], int(rng.integers(*QUALITY)))
+    return out.clamp(-2, 127 / 64)
+
+
+def blurred(image: Tensor, sigma: float) -> Tensor:
+    """[C, H, W], edges repeated."""
+    radius = int(np.ceil(3 * sigma))
+    far = torch.arange(-radius, radius + 1) / sigma
+    window = torch.exp(-far.square() / 2)
+    window = (window / window.sum()).expand(len(image), 1, 1, -1).contiguous()
+    x = F.pad(image[None], (radius,) * 4, mode="replicate")
+    x = F.conv2d(x, window, groups=len(image))
+    return F.conv2d(x, window.mT.contiguous(), groups=len(image))[0]
+
+
+def through_jpeg(image: Tensor, quality: int) -> Tensor:
+    """[C, H, W] coded and decoded."""
+    pixels = (image * 64 + 128.5).floor().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+    file = io.BytesIO()
+    Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).save(file, "JPEG", quality=quality)
+    with Image.open(file) as decoded:
+        back = np.asarray(decoded, np.float32).reshape(pixels.shape)
+    return (torch.from_numpy(back).permute(2, 0, 1) - 128) / 64

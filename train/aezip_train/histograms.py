@@ -1,0 +1,176 @@
+"""Static tables for a model without a hyperprior: histograms of its symbols, as integers.
+
+In: a trained model and crops of its training pictures. Out: 64 frequency tables and, for each channel at NODES
+qualities, which of them its symbols are coded under. Histograms are counted per channel and node of what the
+encoder's search leaves (`aezip.latents.towards_zero`), then those most alike share one table (k-means by the bits
+that sharing costs; Lloyd 1982), so that the coder and its 64 tables are the flagship's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aezip.ladder import LOG_LIMIT, UNIT, between
+from aezip.latents import towards_zero
+from aezip.static import node
+from aezip.tables import INDEX_TOP, SYMBOL_MAX, TOTAL, Tables, integer_frequencies
+
+from .autoencoder import Autoencoder
+from .data import Picture, centre
+
+NODES = 41  # qualities 0, 25, … 1000
+COUNT = INDEX_TOP + 1
+LATENT_MAX = 16 * SYMBOL_MAX  # in 1/16 of a step
+ROUNDS = 15  # of k-means, at most
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Static:
+    """Tables, which of them each channel has, and the ladder they were measured with."""
+
+    tables: Tables
+    table: Integers  # [NODES, C], 0 … 63
+    gain: Integers  # [9, C], log₂ in 1/4096
+    inverse_gain: Integers
+
+    def at(self, quality: int) -> Integers:
+        """Tables of the channels at a quality of 0 … 1000.  [C]"""
+        found: Integers = self.table[node(quality, len(self.table))]
+        return found
+
+
+def whole(nodes: torch.Tensor) -> Integers:
+    """A ladder in integers, as a package has it."""
+    logs = np.floor(nodes.detach().double().numpy() * UNIT + 0.5)
+    return np.clip(logs, 1 - LOG_LIMIT, LOG_LIMIT - 1).astype(np.int64)
+
+
+@torch.no_grad()
+def latents_of(model: Autoencoder, pictures: list[Picture]) -> NDArray[np.float32]:
+    """u of every cell of pictures whose sides are multiples of 16.  [cells, C]"""
+    found = [model.encode(centre(p[None]))[0].flatten(1).T.numpy() for p in pictures]
+    return np.concatenate(found)
+
+
+def measure(model: Autoencoder, pictures: list[Picture], bits_per_error: float) -> Static:
+    """Count, merge, and count again with what the merged tables cost.  pictures: sides multiples of 16."""
+    u = latents_of(model, pictures)
+    gain = whole(model.gain)
+    fine = [_fine(u, gain, round(1000 * n / (NODES - 1))) for n in range(NODES)]
+    histograms = np.concatenate([_symbols(f, None, bits_per_error) for f in fine])
+    top = int(np.abs(np.nonzero(histograms.sum(0))[0] - SYMBOL_MAX).max(initial=1))
+    cost = -np.log2((histograms + 0.01) / (histograms + 0.01).sum(1, keepdims=True))
+    table = np.zeros(0, np.int64)
+    tables = Tables(table, table)
+    for _ in range(2):
+        per = cost.reshape(NODES, -1, cost.shape[1])
+        histograms = np.concatenate([_symbols(f, c, bits_per_error) for f, c in zip(fine, per, strict=True)])
+        tables, table = merged(histograms[:, SYMBOL_MAX - top : SYMBOL_MAX + top + 1])
+        cost = _costs(tables)[table]
+    return Static(tables, table.reshape(NODES, -1), gain, whole(model.inverse_gain))
+
+
+def _fine(u: NDArray[np.float32], gain: Integers, quality: int) -> Integers:
+    """Histograms of latents in 1/16 of a step.  [C, 2·m + 1], m the largest"""
+    exact = np.exp2(between(gain, quality) / UNIT).astype(np.float32)
+    y = np.floor(u * (16 * exact) + 0.5).clip(-LATENT_MAX, LATENT_MAX).astype(np.int32)
+    most = int(np.abs(y).max())
+    return np.stack([np.bincount(y[:, c] + most, minlength=2 * most + 1) for c in range(u.shape[1])])
+
+
+def _symbols(fine: Integers, cost: Floats | None, bits_per_error: float) -> Integers:
+    """Histograms of symbols, rounded or (with the cost of each) searched.  [C, 2·SYMBOL_MAX + 1]"""
+    out = np.zeros((len(fine), 2 * SYMBOL_MAX + 1), np.int64)
+    for c, counts in enumerate(fine):
+        where = np.nonzero(counts)[0]
+        off = where - fine.shape[1] // 2
+        symbol = np.clip((off + 8) >> 4, -SYMBOL_MAX, SYMBOL_MAX)
+        if cost is not None:
+            less = symbol - np.sign(symbol)
+            saved = cost[c][symbol + SYMBOL_MAX] - cost[c][less + SYMBOL_MAX]
+            error = ((off - 16 * less) ** 2 - (off - 16 * symbol) ** 2) / 256
+            symbol = np.where((saved > bits_per_error * error) & (symbol != 0), less, symbol)
+        np.add.at(out[c], symbol + SYMBOL_MAX, counts[where])
+    return out
+
+
+def merged(histograms: Integers) -> tuple[Tables, Integers]:
+    """[n, 2·r + 1] histograms → 64 tables, and which one each has [n].
+
+    Every histogram counts by the inverse of its node's bits, so that a per cent is one at every quality.
+    """
+    n = histograms.astype(np.float64)
+    own = n / n.sum(1, keepdims=True)
+    bits = -(n * np.log2(np.maximum(own, 1e-300))).sum(1)
+    weight = 1 / np.maximum(bits.reshape(NODES, -1).sum(1, keepdims=True), 1.0)
+    n *= np.broadcast_to(weight, (NODES, len(n) // NODES)).reshape(-1, 1) * 1e3
+    order = np.argsort(np.argsort(bits / n.sum(1), kind="stable"), kind="stable")
+    chosen = order * COUNT // len(n)
+    best, before = np.zeros(len(n)), chosen - 1
+    for _ in range(ROUNDS):
+        if (chosen == before).all():
+            break
+        shared = (chosen == np.arange(COUNT)[:, None]).astype(np.float64) @ n
+        empty = np.flatnonzero(shared.sum(1) == 0)
+        if empty.size:  # the histograms that pay most for sharing get tables of their own
+            shared[empty] = n[np.argsort(-best)[: empty.size]]
+        mass = shared + 1e-5 * shared.sum(1, keepdims=True) / shared.shape[1]
+        price = -n @ np.log2(mass / mass.sum(1, keepdims=True)).T
+        before, chosen = chosen, price.argmin(1)
+        best = price.min(1) + (n * np.log2(np.maximum(own, 1e-300))).sum(1)
+    shared = (chosen == np.arange(COUNT)[:, None]).astype(np.float64) @ n
+    middle = n.shape[1] // 2
+    radii, frequencies = [], []
+    for row in shared:
+        seen = np.abs(np.nonzero(row)[0] - middle)
+        radius = max(1, int(seen.max(initial=1)))
+        mass = row[middle - radius : middle + radius + 1]
+        mass = mass if mass.sum() else np.ones(2 * radius + 1)
+        radii.append(radius)
+        frequencies.append(integer_frequencies(np.append(mass, mass.sum() / TOTAL)))
+    return Tables(np.array(radii), np.concatenate(frequencies)), chosen
+
+
+def _costs(tables: Tables) -> Floats:
+    """Bits of every symbol under every table.  [64, 2·SYMBOL_MAX + 1]"""
+    symbol = np.arange(-SYMBOL_MAX, SYMBOL_MAX + 1)
+    index = np.arange(COUNT)[:, None]
+    return tables.cost[tables.entries(index, symbol[None])].astype(np.float64)
+
+
+def excess(model: Autoencoder, static: Static, pictures: list[Picture], bits_per_error: float) -> float:
+    """What tables cost beyond each channel's own histogram at qualities half way between nodes, in per cent."""
+    u = latents_of(model, pictures)
+    ratios = []
+    for place in range(0, NODES - 1, 4):
+        quality = round(1000 * (place + 0.5) / (NODES - 1))
+        cost = _costs(static.tables)[static.at(quality)]
+        n = _symbols(_fine(u, static.gain, quality), cost, bits_per_error).astype(np.float64)
+        own = -(n * np.log2(np.maximum(n / n.sum(1, keepdims=True), 1e-300))).sum()
+        ratios.append(100 * ((n * cost).sum() / own - 1))
+    return float(np.mean(ratios))
+
+
+@torch.no_grad()
+def decoded(
+    model: Autoencoder, static: Static, picture: Picture, quality: int, bits_per_error: float
+) -> tuple[float, Picture]:
+    """One picture coded at a quality of 0 … 1000 as the runtime does, the rate by the tables: bpp and pixels."""
+    u = model.encode(centre(picture[None]))[0].permute(1, 2, 0).numpy()
+    gain = np.exp2(between(static.gain, quality) / UNIT).astype(np.float32)
+    off = np.floor(u * (16 * gain) + 0.5).clip(-LATENT_MAX, LATENT_MAX).astype(np.int32)
+    index = np.broadcast_to(static.at(quality).astype(np.uint8), off.shape)
+    symbol = np.clip((off + 8) >> 4, -SYMBOL_MAX, SYMBOL_MAX)
+    which = np.nonzero(symbol)
+    symbol[which] = towards_zero(off[which], symbol[which], index[which], static.tables, bits_per_error)
+    bits = static.tables.bits(index.reshape(-1), symbol.reshape(-1))
+    inverse = np.exp2(between(static.inverse_gain, quality) / UNIT).astype(np.float32)
+    image = model.decode(torch.from_numpy(symbol * inverse).float().permute(2, 0, 1)[None])
+    pixels = (image * 64 + 128.5).floor().clamp(0, 255).byte()[0].permute(1, 2, 0).numpy()
+    return bits / (picture.shape[0] * picture.shape[1]), pixels
