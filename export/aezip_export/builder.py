@@ -81,10 +81,12 @@ class Graph:
         """[C] → [1, C, 1, 1]"""
         return self.node("Reshape", x, self.constant(np.array([1, -1, 1, 1], np.int64)))
 
-    def conv(self, x: str, weight: str, bias: str, *, stride: int = 1, pad: int = 0, dilation: int = 1) -> str:
+    def conv(
+        self, x: str, weight: str, bias: str, *, stride: int = 1, pad: int = 0, dilation: int = 1, group: int = 1
+    ) -> str:
         # dilations have a default, but onnxruntime-web's WebGPU has to be told
-        strides, pads, dilations = [stride] * 2, [pad] * 4, [dilation] * 2
-        return self.node("Conv", x, weight, bias, strides=strides, pads=pads, dilations=dilations)
+        given: dict[str, Any] = {"strides": [stride] * 2, "pads": [pad] * 4, "dilations": [dilation] * 2}
+        return self.node("Conv", x, weight, bias, **given, **({"group": group} if group > 1 else {}))
 
     def pad_edge(self, x: str, width: int) -> str:
         """Repeat the outermost rows and columns of [N, C, H, W]."""

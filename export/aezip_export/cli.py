@@ -50,13 +50,32 @@ def main(run: Path, output: Path, name: str | None, summary: str, licence: str, 
         if state["recipe"]["family"] == "restorer":
             _restorer(state, output, name, facts)
             return
+        if state["recipe"]["family"] in ("vanilla", "conv", "vae"):
+            figures = _autoencoder(state, output, name, facts)
+            _say(output, figures)
+            return
         model, _ = load_model(run)
         figures = export(model, output, name=name, facts=facts)
     except (AezipError, ProofFailed, OSError, ValueError) as error:
         raise click.ClickException(f"{output} not written: {error}") from None
+    _say(output, figures)
+
+
+def _say(output: Path, figures: dict[str, Any]) -> None:
     for quality, m in figures["measured"].items():
         click.echo(f"quality {quality}: {m['bpp']} bpp, {m['psnr_db']} dB on the sample picture", err=True)
     click.echo(f"{output}: {output.stat().st_size:,} bytes", err=True)
+
+
+def _autoencoder(state: dict[str, Any], output: Path, name: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """A run of an autoencoder without a hyperprior."""
+    from aezip_train import fitting
+
+    from . import families
+
+    net, static = fitting.load_model(state)
+    card = CARD.format(name=name, **facts, **facts["training"])
+    return families.export(net, static, output, name=name, facts=facts, card=card)
 
 
 def _restorer(state: dict[str, Any], output: Path, name: str, facts: dict[str, Any]) -> None:

@@ -59,11 +59,15 @@ def members_of(model: Flagship, card: str) -> dict[str, bytes]:
 
 def tables_file(tables: Tables, ladder: Ladder, skip: int) -> bytes:
     """All integers that are not weights, as one .npz."""
-    arrays = {**vars(tables), **vars(ladder)}
+    return arrays_file({**vars(tables), **vars(ladder)}, {"skip": np.int32(skip)})
+
+
+def arrays_file(arrays: dict[str, Any], last: dict[str, Any] | None = None) -> bytes:
+    """Integers as an .npz of stored members, sorted by name, then `last`; the same bytes for the same arrays."""
     small = {name: value.astype(np.int32) for name, value in sorted(arrays.items())}
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, value in (*small.items(), ("skip", np.int32(skip))):
+        for name, value in (*small.items(), *(last or {}).items()):
             member = io.BytesIO()
             np.lib.format.write_array(member, np.asarray(value), (1, 0), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", EPOCH), member.getvalue())

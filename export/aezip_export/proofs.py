@@ -115,7 +115,7 @@ def windows_agree(graphs: Graphs, pixels: codecs.Pixels) -> None:
     The picture has to be larger than the margins; the part is its middle.
     """
     step = rung(graphs.package.ladder, 500)
-    whole = graphs.encoder(codecs.pad(pixels), step)
+    whole = graphs.encoder(codecs.pad(pixels, graphs.package.about.channels), step)
     (a, b), (c, d) = ((n // 2 - 1, n // 2 + 1) for n in whole.shape[:2])
     latent = tiles.transform(graphs, pixels, (slice(a, b), slice(c, d)), step)
     worst = int(np.abs(latent.astype(int) - whole[a:b, c:d]).max())

@@ -1,0 +1,90 @@
+"""Own pictures → run → package → files, for every family without a hyperprior."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from aezip import Codec, images
+from aezip.cli import main as aezip
+from aezip_export import families
+from aezip_export.cli import main as export
+from aezip_export.proofs import ProofFailed
+from aezip_train import fitting, loop
+from aezip_train.cli import main as train
+
+NETWORKS = {
+    "vanilla": {"wide": 24, "latent": 16, "blocks": 1},
+    "conv": {"coarse": 12, "latent": 16, "coarse_blocks": 1, "latent_blocks": 1},
+    "vae": {"coarse": 12, "latent": 16, "coarse_blocks": 1, "latent_blocks": 1, "reach": 1},
+}
+
+
+@pytest.mark.parametrize("family", NETWORKS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_three_commands_from_a_folder_to_a_file(family: str, channels: int, tmp_path: Path, drawn) -> None:
+    (tmp_path / "pictures").mkdir()
+    for n in range(4):
+        picture = drawn(96, 96, n, channels)
+        images.write(str(tmp_path / "pictures" / f"{n}.png"), images.Picture(picture), images.format_of("a.png"))
+    run, package = tmp_path / "run", tmp_path / "mine.aezm"
+    arguments = [family, "--data", str(tmp_path / "pictures"), "-o", str(run), "--max-steps", "3", "--set=crop=64"]
+    arguments += [f"--set=network={json.dumps(NETWORKS[family])}", f"--set=channels={channels}"]
+    for command, given in (
+        (train, arguments), (export, [str(run), "-o", str(package)]),
+        (aezip, ["compress", "-m", str(package), str(tmp_path / "pictures" / "0.png"), "-o", str(tmp_path / "0.lat")]),
+    ):
+        result = CliRunner().invoke(command, given)
+        assert result.exit_code == 0, result.output
+    assert (run / "report.html").exists()
+    pixels, _ = Codec(str(package)).decode((tmp_path / "0.lat").read_bytes())
+    assert pixels.shape == (96, 96, channels)
+    first = package.read_bytes()
+    assert CliRunner().invoke(export, [str(run), "-o", str(package), "-f"]).exit_code == 0
+    assert package.read_bytes() == first
+
+
+def test_a_graph_that_is_not_the_network_is_not_written(tmp_path: Path, drawn, monkeypatch) -> None:
+    plan = fitting.build({"family": "conv", "crop": 64, "network": NETWORKS["conv"]})
+    fit = fitting.Fit(plan, [drawn(96, 96, n) for n in range(3)])
+    fit.finish()
+    net, static = fitting.load_model(fit.state())
+    graph = families.encoder
+
+    def other(net, storage="float16"):
+        with torch.no_grad():
+            net.encoder.down.bias += 0.5
+        return graph(net, storage)
+
+    monkeypatch.setattr(families, "encoder", other)
+    before = net.encoder.down.bias.detach().clone()
+    monkeypatch.setattr(families, "prove", lambda net, path: _prove(net, path, before))
+    with pytest.raises(ProofFailed, match="encoder: torch and onnxruntime differ"):
+        families.export(net, static, tmp_path / "a.aezm", name="a", facts={}, card="")
+    assert not (tmp_path / "a.aezm").exists()
+
+
+_proved = families.prove
+
+
+def _prove(net, path, bias):
+    with torch.no_grad():
+        net.encoder.down.bias.copy_(bias)
+    return _proved(net, path)
+
+
+def test_a_run_without_tables_is_told(tmp_path: Path, drawn) -> None:
+    Image.fromarray(drawn(96, 96)).save(tmp_path / "0.png")
+    plan = fitting.build({"family": "conv", "crop": 64, "network": NETWORKS["conv"]})
+    state = fitting.Fit(plan, [drawn(96, 96)]).state()
+    (tmp_path / "run").mkdir()
+    torch.save(state, tmp_path / "run" / "state.pt")
+    assert "static" not in loop.load_state(tmp_path / "run")
+    result = CliRunner().invoke(export, [str(tmp_path / "run"), "-o", str(tmp_path / "a.aezm")])
+    assert result.exit_code == 1
+    assert "has no tables yet" in result.output
