@@ -65,12 +65,13 @@ def main(name: str) -> None:
         count = per_pixel(package.member(f"{package.about.task}.onnx"))
         print(f"{package.about.task}: {count:,.1f} multiply-accumulates per pixel, {WIDTH}×{HEIGHT} picture")
         return
-    each = {g: per_pixel(package.member(f"{g}.onnx")) for g in GRAPHS}
+    there = [g for g in GRAPHS if f"{g}.onnx" in package.about.members]
+    each = {g: per_pixel(package.member(f"{g}.onnx")) for g in there}
     print(f"multiply-accumulates per pixel, {WIDTH}×{HEIGHT} picture")
     for graph, count in each.items():
         print(f"{graph:<8} {count:10,.1f}")
-    print(f"{'ENCODE':<8} {sum(each[g] for g in ENCODING):10,.1f}")
-    print(f"{'DECODE':<8} {sum(each[g] for g in DECODING):10,.1f}")
+    print(f"{'ENCODE':<8} {sum(each.get(g, 0) for g in ENCODING):10,.1f}")
+    print(f"{'DECODE':<8} {sum(each.get(g, 0) for g in DECODING):10,.1f}")
 
 
 if __name__ == "__main__":

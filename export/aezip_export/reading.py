@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from torch import nn
 
-from aezip.errors import PackageDamaged
+from aezip.errors import ModelUnfit, PackageDamaged
 from aezip.ladder import UNIT
 from aezip.model import Package, find
 from aezip_train.flagship import Config, Flagship, Parameters, Residual
@@ -36,8 +36,10 @@ class Convolution(NamedTuple):
 
 
 def read_model(name: str) -> Flagship:
-    """The module of a package, by name or path.  Raises ModelNotFound, PackageDamaged."""
+    """The module of a package, by name or path.  Raises ModelNotFound, ModelUnfit, PackageDamaged."""
     package = Package(find(name))
+    if package.about.static or package.about.task:
+        raise ModelUnfit(f"the model '{package.about.name}' is no flagship", "one with a hyperprior")
     try:
         return _read(package)
     except (ValueError, IndexError, RuntimeError, StopIteration):

@@ -66,7 +66,8 @@ class Graphs:
         if self.threads == 1:
             return
         with self._lock:
-            missing = [name for name in names if name not in self._sessions and name not in self._opening]
+            there = [name for name in names if f"{name}.onnx" in self.package.about.members]
+            missing = [name for name in there if name not in self._sessions and name not in self._opening]
             if missing:
                 self._opening.update(dict.fromkeys(missing, _Opening(self._open, missing)))
 

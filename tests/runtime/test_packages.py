@@ -99,7 +99,7 @@ def test_an_installed_model_is_found_by_name_and_by_fingerprint(
     assert Codec(None).decode(data)[0].shape == Codec(halves["encoder"]).decode(data)[0].shape == (20, 30, 3)
     assert Codec("tiny").encode(drawn(20, 30)) == Codec("encoder-half").encode(drawn(20, 30)) == data
     names = [line.split()[0] for line in run("models", "list").stdout.splitlines()]
-    assert names == ["NAME", "encoder-half", "tiny", "colorize", "denoise", "inpaint", "photo"]
+    assert names == ["NAME", "encoder-half", "tiny", "colorize", "denoise", "inpaint", "photo", "vae"]
     assert "encodes only" in run("models", "show", "encoder-half").stdout
     assert '"fingerprint"' in run("models", "show", "photo", "--json").stdout
     assert "exists already" in error_of(run("models", "install", tiny))
