@@ -50,7 +50,7 @@ def main(
     recipe: str, data: Path, val: Path | None, folder: Path, init: str | None, device: str,
     settings: tuple[str, ...], **leg: Any,
 ) -> None:
-    """Train RECIPE (a built-in name such as `photo`, or a .toml file).
+    """Train RECIPE (a built-in name such as `photo` or `conv`, or a .toml file).
 
     Under torchrun every process takes its part of each batch; one writes.
 
@@ -58,6 +58,7 @@ def main(
     Examples:
         aezip-train photo --data pictures -o run --minutes 60
         aezip-train photo --data pictures -o run --minutes 60       (goes on)
+        aezip-train conv --data pictures -o run                     (vanilla, vae, sparse, denoising)
         aezip-train photo --init photo --data mine -o fine --set learning_rate=1e-4 --set integer_from=0
         torchrun --nproc-per-node 4 -m aezip_train.cli photo --data pictures -o run --set batch=64
     """
