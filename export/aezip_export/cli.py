@@ -35,7 +35,8 @@ def main(run: Path, output: Path, name: str | None, summary: str, licence: str, 
         aezip-export run -o mine.aezm && aezip compress -m mine.aezm picture.png
     """
     from aezip.errors import AezipError
-    from aezip_train.loop import load_model, load_state
+    from aezip_train.loop import load_model
+    from aezip_train.runs import load_state
 
     from .proofs import ProofFailed
 

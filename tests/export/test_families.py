@@ -15,7 +15,7 @@ from aezip.cli import main as aezip
 from aezip_export import families
 from aezip_export.cli import main as export
 from aezip_export.proofs import ProofFailed
-from aezip_train import fitting, loop
+from aezip_train import fitting, runs
 from aezip_train.cli import main as train
 
 NETWORKS = {
@@ -84,7 +84,7 @@ def test_a_run_without_tables_is_told(tmp_path: Path, drawn) -> None:
     state = fitting.Fit(plan, [drawn(96, 96)]).state()
     (tmp_path / "run").mkdir()
     torch.save(state, tmp_path / "run" / "state.pt")
-    assert "static" not in loop.load_state(tmp_path / "run")
+    assert "static" not in runs.load_state(tmp_path / "run")
     result = CliRunner().invoke(export, [str(tmp_path / "run"), "-o", str(tmp_path / "a.aezm")])
     assert result.exit_code == 1
     assert "has no tables yet" in result.output

@@ -15,7 +15,7 @@ from aezip.onnxfile import OPERATORS
 from aezip.tasks.restoring import Restorer as Running
 from aezip_export import proofs, restorers
 from aezip_export.cli import main
-from aezip_train import restoring
+from aezip_train import restoring, runs
 from aezip_train.data import Crops
 from aezip_train.recipe import build
 from aezip_train.restorer import Config, Restorer
@@ -61,10 +61,10 @@ def test_a_margin_too_small_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_the_command_exports_a_run(tmp_path: Path, drawn) -> None:
     recipe = build({"name": "denoise", "family": "restorer", "task": "denoise", "crop": 64, "batch": 2,
                     "network": SIZES})
-    leg = restoring.Leg(recipe, Crops([drawn(96, 96)], 64, 2))
-    leg.train_step(0.0)
+    fit = restoring.Fit(recipe, Crops([drawn(96, 96)], 64, 2))
+    fit.train_step(0.0)
     (tmp_path / "run").mkdir()
-    restoring.save(leg, tmp_path / "run")
+    runs.save_state(fit.state(), tmp_path / "run")
     result = CliRunner().invoke(main, [str(tmp_path / "run"), "-o", str(tmp_path / "mine.aezm")])
     assert result.exit_code == 0, result.output
     pixels, sigma = Running("denoise", str(tmp_path / "mine.aezm")).denoise(np.asarray(drawn(33, 20)), 20)

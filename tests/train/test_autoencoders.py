@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from aezip import metrics
-from aezip_train import fitting, histograms, loop, objective, vae
+from aezip_train import fitting, histograms, objective, runs, vae
 from aezip_train.autoencoder import Density
 from aezip_train.cli import main
 from aezip_train.corrupt import KINDS, corrupted
@@ -159,16 +159,18 @@ def test_a_run_goes_on_and_starts_another(tmp_path: Path, drawn) -> None:
     for _ in range(2):
         result = CliRunner().invoke(main, ["conv", "-o", str(tmp_path / "run"), *base])
         assert result.exit_code == 0, result.output
-    assert loop.load_state(tmp_path / "run")["step"] == 8
+    assert runs.load_state(tmp_path / "run")["step"] == 8
     sparse = ["sparse", "-o", str(tmp_path / "sparse"), *base[:-2], "--init", str(tmp_path / "run"), "--set=crop=64"]
     assert CliRunner().invoke(main, sparse).exit_code == 0
-    assert loop.load_state(tmp_path / "sparse")["recipe"]["sparsity"] == "l1"
-    result = CliRunner().invoke(main, ["vae", "-o", str(tmp_path / "run"), *base])
-    assert result.exit_code == 1
-    assert "is a run of the family conv; expected one of vae" in result.output
+    assert runs.load_state(tmp_path / "sparse")["recipe"]["sparsity"] == "l1"
+    for other, family in (("vae", "vae"), ("denoise", "restorer"), ("photo", "flagship")):
+        result = CliRunner().invoke(main, [other, "-o", str(tmp_path / "run"), *base])
+        assert result.exit_code == 1
+        assert f"is a run of the family conv; expected one of {family}" in result.output
 
 
 @pytest.mark.parametrize(("settings", "finding"), [
+    (["family=resnet"], "family is 'resnet'; expected flagship or restorer"),
     (["loss=ssim"], "loss is 'ssim'; expected mse or bce or ms-ssim"), (["channels=2"], "channels is '2'"),
     (['corrupt=["rain"]'], "corrupt has 'rain'"), (['network={"depth": 3}'], "depth"),
 ])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from aezip_train import evaluate, loop
+from aezip_train import evaluate, loop, runs
 from aezip_train.data import Crops
 from aezip_train.recipe import Recipe
 
@@ -30,7 +30,7 @@ def test_two_legs_are_one(tmp_path: Path, crops: Crops, optimiser: str, bits_per
     again = [first.train_step()["loss"] for _ in range(3)]
     loop.save(first, tmp_path)
     second = loop.Run(recipe, crops)
-    second.restore(loop.load_state(tmp_path))
+    second.restore(runs.load_state(tmp_path))
     again += [second.train_step()["loss"] for _ in range(3)]
 
     assert again == losses
@@ -84,4 +84,4 @@ def test_the_learning_rate_rises_stays_and_falls(crops: Crops) -> None:
 
 def test_a_missing_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no training run"):
-        loop.load_state(tmp_path)
+        runs.load_state(tmp_path)

@@ -29,7 +29,7 @@ PROCESS = """
 import sys
 from pathlib import Path
 import numpy as np, torch
-from aezip_train import loop
+from aezip_train import loop, runs
 from aezip_train.data import Crops
 from aezip_train.place import place
 from aezip_train.recipe import Recipe, build
@@ -47,7 +47,7 @@ with place("cpu") as here:
     loop.train(run, folder / "leg", minutes=10, max_steps=1)
     here.agree(0)  # wait for the first process's checkpoint
     again = loop.Run(recipe, crops, here)
-    again.restore(loop.load_state(folder / "leg"))
+    again.restore(runs.load_state(folder / "leg"))
     for r in (run, again):
         r.train_step()
     weights = run.model.state_dict(), again.model.state_dict()

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from aezip.model import TASKS
-from aezip_train import loop, restoring
+from aezip_train import restoring, runs
 from aezip_train.cli import main
 from aezip_train.data import Crops, centre
 from aezip_train.lab import ab
@@ -77,7 +77,7 @@ def test_training_learns_and_goes_on(task: str, tmp_path: Path, drawn) -> None:
     arguments += [f"--set={s}" for s in SETTINGS]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
-    state = loop.load_state(tmp_path / "run")
+    state = runs.load_state(tmp_path / "run")
     assert state["step"] == 80
     model = restoring.load_model(state)
     crops = [drawn(64, 64, seed=n) for n in range(3)]
@@ -88,20 +88,20 @@ def test_training_learns_and_goes_on(task: str, tmp_path: Path, drawn) -> None:
         assert figures["psnr_db"] > figures["before_db"] + 0.3
     arguments[arguments.index("80")] = "5"
     assert CliRunner().invoke(main, arguments).exit_code == 0
-    assert loop.load_state(tmp_path / "run")["step"] == 85
+    assert runs.load_state(tmp_path / "run")["step"] == 85
     assert json.loads((tmp_path / "run" / "recipe.json").read_text())["task"] == task
 
 
 def test_the_best_weights_are_kept(drawn) -> None:
     recipe = build({"name": "colorize", "family": "restorer", "task": "colorize", "crop": 64, "batch": 2,
                     "keep_best": True, "network": json.loads(SMALL)})
-    leg = restoring.Leg(recipe, Crops([drawn(96, 96)], 64, 2))
+    fit = restoring.Fit(recipe, Crops([drawn(96, 96)], 64, 2))
     pictures = [drawn(64, 64)]
-    first = leg.check(pictures)
+    first = fit.check(pictures)
     assert first["ab_error"] == pytest.approx(first["grey_error"])
-    leg.averaged["tail.bias"] += 1
-    assert leg.check(pictures)["ab_error"] > first["ab_error"]
-    assert not leg.state()["averaged"]["tail.bias"].any()
+    fit.averaged["tail.bias"] += 1
+    assert fit.check(pictures)["ab_error"] > first["ab_error"]
+    assert not fit.state()["averaged"]["tail.bias"].any()
 
 
 def test_distances_of_colours() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,37 @@ import click
 from aezip.errors import AezipError
 
 from . import recipe as recipes
+from . import runs
 from .journal import duration
 
 if TYPE_CHECKING:
     from .flagship import Flagship
-    from .place import Place
     from .recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command was asked for, beside the recipe."""
+
+    data: Path
+    val: Path | None
+    folder: Path
+    init: str | None
+    device: str
+    minutes: float
+    max_steps: int | None
+    tensorboard: bool | None
+
+    def old(self, family: str) -> dict[str, Any] | None:
+        """The state of the run that goes on, if there is one.  Raises ValueError."""
+        return _state(self.folder, family) if runs.exists(self.folder) else None
+
+
+def _state(run: Path, family: str) -> dict[str, Any]:
+    state = runs.load_state(run)
+    if state["recipe"]["family"] != family:
+        raise ValueError(f"{run} is a run of the family {state['recipe']['family']}; expected one of {family}")
+    return state
 
 
 def _value(text: str) -> tuple[str, Any]:
@@ -46,10 +71,7 @@ def _value(text: str) -> tuple[str, Any]:
 @click.option("--tensorboard/--no-tensorboard", default=None,
               help="Scalars for TensorBoard in RUN.  [default: where it is installed]")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Replace a value of the recipe.")
-def main(
-    recipe: str, data: Path, val: Path | None, folder: Path, init: str | None, device: str,
-    settings: tuple[str, ...], **leg: Any,
-) -> None:
+def main(recipe: str, settings: tuple[str, ...], **asked: Any) -> None:
     """Train RECIPE (a built-in name such as `photo` or `conv`, or a .toml file).
 
     Under torchrun every process takes its part of each batch; one writes.
@@ -62,90 +84,95 @@ def main(
         aezip-train photo --init photo --data mine -o fine --set learning_rate=1e-4 --set integer_from=0
         torchrun --nproc-per-node 4 -m aezip_train.cli photo --data pictures -o run --set batch=64
     """
-    from . import loop
-    from .data import Crops, read_folder
-    from .place import place
-
+    families = {
+        "flagship": _flagship, "restorer": _restorer, "vanilla": _autoencoder, "conv": _autoencoder,
+        "vae": _autoencoder,
+    }
     try:
         plan = recipes.read(recipe, dict(_value(s) for s in settings))
-        if plan.family == "restorer":
-            _restorer(plan, data, val, folder, init, leg["minutes"], leg["max_steps"])
-            return
-        if plan.family in ("vanilla", "conv", "vae"):
-            _autoencoder(plan, data, val, folder, init, leg["minutes"], leg["max_steps"])
-            return
-        weights = None
-        if init and not (folder / "state.pt").exists():
-            start = _start(init)
-            weights, plan = start.state_dict(), replace(plan, network=asdict(start.config))
-        elif (folder / "state.pt").exists():
-            plan = replace(plan, network=loop.load_state(folder)["recipe"]["network"])
-        with place(device) as here:
-            run = loop.Run(plan, Crops(read_folder(data), plan.crop, plan.batch), here)
-            if (folder / "state.pt").exists():
-                run.restore(loop.load_state(folder))
-                _say(here, f"{folder}: going on from step {run.step:,}")
-            elif weights:
-                run.set_weights(weights)
-            pictures = read_folder(val) if val else None
-            if here.leads:
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / "recipe.json").write_text(json.dumps(asdict(plan), indent=1) + "\n", encoding="utf-8")
-            before, seconds = run.step, run.seconds
-            reason = loop.train(run, folder, val=pictures, **leg)
-            _say(here, _farewell(folder, reason, run.step, run.step - before, run.seconds, run.seconds - seconds))
+        families[plan.family](plan, Asked(**asked))
     except (AezipError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
 
-def _restorer(
-    plan: Recipe, data: Path, val: Path | None, folder: Path, init: str | None, minutes: float, max_steps: int | None
-) -> None:
-    """One leg of a network that restores pictures."""
-    from . import loop, restoring
+def _flagship(plan: Recipe, asked: Asked) -> None:
+    """One leg of the codec with a hyperprior, on one process or as one of several."""
+    from . import loop
     from .data import Crops, read_folder
+    from .place import place
 
-    if init:
-        raise ValueError("--init starts codecs only; expected none for a model that restores pictures")
-    pictures = read_folder(data)
-    old = loop.load_state(folder) if (folder / "state.pt").exists() else None
+    old, weights = asked.old(plan.family), None
     if old:
         plan = replace(plan, network=old["recipe"]["network"])
-    leg = restoring.Leg(plan, Crops(pictures, plan.crop, plan.batch, plan.least_part))
+    elif asked.init:
+        start = _start(asked.init)
+        weights, plan = start.state_dict(), replace(plan, network=asdict(start.config))
+    with place(asked.device) as here:
+        run = loop.Run(plan, Crops(read_folder(asked.data), plan.crop, plan.batch), here)
+        if old:
+            run.restore(old)
+        elif weights:
+            run.set_weights(weights)
+        val = read_folder(asked.val) if asked.val else None
+        if here.leads:
+            _begin(plan, asked.folder, run.step)
+        before, seconds = run.step, run.seconds
+        reason = loop.train(
+            run, asked.folder, minutes=asked.minutes, max_steps=asked.max_steps, val=val, tensorboard=asked.tensorboard
+        )
+        if here.leads:
+            steps, spent = f"{run.step - before:,} steps", duration(run.seconds - seconds)
+            in_all = f"step {run.step:,} after {duration(run.seconds)} in all"
+            _end(f"{asked.folder}: {reason}: {steps} in {spent}; {in_all}.", asked.folder)
+
+
+def _restorer(plan: Recipe, asked: Asked) -> None:
+    """One leg of a network that restores pictures."""
+    from . import restoring
+    from .data import Crops, read_folder
+
+    if asked.init:
+        raise ValueError("--init starts codecs only; expected none for a model that restores pictures")
+    old = asked.old(plan.family)
     if old:
-        leg.restore(old)
-        click.echo(f"{folder}: going on from step {leg.step:,}", err=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.json").write_text(json.dumps(asdict(plan), indent=1) + "\n", encoding="utf-8")
-    check = read_folder(val) if val else None
-    click.echo(restoring.train(leg, folder, minutes=minutes, max_steps=max_steps, val=check), err=True)
-    click.echo(f"aezip-export {folder} -o {folder.name}.aezm makes a model of it.", err=True)
-
-
-def _autoencoder(
-    plan: Recipe, data: Path, val: Path | None, folder: Path, init: str | None, minutes: float, max_steps: int | None
-) -> None:
-    """One leg of an autoencoder without a hyperprior."""
-    from . import fitting, loop
-    from .data import read_folder
-
-    old = loop.load_state(folder) if (folder / "state.pt").exists() else None
-    if source := old or (loop.load_state(Path(init)) if init else None):
-        if source["recipe"]["family"] != plan.family:
-            finding = f"{folder if old else init} is a run of the family {source['recipe']['family']}"
-            raise ValueError(f"{finding}; expected one of {plan.family}")
-        network = source["recipe"]["network"] if old else {**source["recipe"]["network"], **plan.network}
-        plan = replace(plan, network=network, channels=source["recipe"]["channels"])
-    pictures = read_folder(data, channels=plan.channels)
-    check = read_folder(val, channels=plan.channels) if val else None
-    fit = fitting.Fit(plan, pictures, check, source["averaged"] if source else None)
+        plan = replace(plan, network=old["recipe"]["network"])
+    fit = restoring.Fit(plan, Crops(read_folder(asked.data), plan.crop, plan.batch, plan.least_part))
     if old:
         fit.go_on(old)
-        click.echo(f"{folder}: going on from step {fit.step:,}", err=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.json").write_text(json.dumps(asdict(plan), indent=1) + "\n", encoding="utf-8")
-    click.echo(fitting.train(fit, folder, minutes=minutes, max_steps=max_steps), err=True)
-    click.echo(f"aezip-export {folder} -o {folder.name}.aezm makes a model of it.", err=True)
+    val = read_folder(asked.val) if asked.val else None
+    _begin(plan, asked.folder, fit.step)
+    said = restoring.train(fit, asked.folder, minutes=asked.minutes, max_steps=asked.max_steps, val=val)
+    _end(said, asked.folder)
+
+
+def _autoencoder(plan: Recipe, asked: Asked) -> None:
+    """One leg of an autoencoder without a hyperprior."""
+    from . import fitting
+    from .data import read_folder
+
+    old = asked.old(plan.family)
+    if source := old or (_state(Path(asked.init), plan.family) if asked.init else None):
+        network = source["recipe"]["network"] if old else {**source["recipe"]["network"], **plan.network}
+        plan = replace(plan, network=network, channels=source["recipe"]["channels"])
+    pictures = read_folder(asked.data, channels=plan.channels)
+    val = read_folder(asked.val, channels=plan.channels) if asked.val else None
+    fit = fitting.Fit(plan, pictures, val, source["averaged"] if source else None)
+    if old:
+        fit.go_on(old)
+    _begin(plan, asked.folder, fit.step)
+    said = fitting.train(fit, asked.folder, minutes=asked.minutes, max_steps=asked.max_steps)
+    _end(said, asked.folder)
+
+
+def _begin(plan: Recipe, folder: Path, step: int) -> None:
+    if runs.exists(folder):
+        click.echo(f"{folder}: going on from step {step:,}", err=True)
+    runs.write_recipe(plan, folder)
+
+
+def _end(said: str, folder: Path) -> None:
+    command = f"aezip-export {folder} -o {folder.name}.aezm"
+    click.echo(f"{said}\nThe same command goes on; {command} makes a model of it.", err=True)
 
 
 def _start(init: str) -> Flagship:
@@ -158,18 +185,6 @@ def _start(init: str) -> Flagship:
     from aezip_export.reading import read_model
 
     return read_model(init)
-
-
-def _say(here: Place, text: str) -> None:
-    if here.leads:
-        click.echo(text, err=True)
-
-
-def _farewell(folder: Path, reason: str, step: int, steps: int, all_s: float, leg_s: float) -> str:
-    return (
-        f"{folder}: {reason}: {steps:,} steps in {duration(leg_s)}; step {step:,} after {duration(all_s)} in all.\n"
-        f"The same command goes on; aezip-export {folder} -o {folder.name}.aezm makes a model of it."
-    )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """Training of the autoencoders `vanilla`, `conv` and `vae`: one leg that ends early when validation says so.
 
-A run is a folder as of `loop`: `recipe.json`, `state.pt`, `log.jsonl` with a line a validation, and `report.html`. The
+A run is a folder as of `runs`: `recipe.json`, `state.pt`, `log.jsonl` with a line a validation, and `report.html`. The
 weights of the best validation are kept, and are what is measured (`histograms`), shown (`page`) and exported. A run
 that exists goes on from them.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from dataclasses import asdict
@@ -21,7 +20,7 @@ from tqdm import tqdm
 
 from aezip.tables import Tables
 
-from . import conv, histograms, ladder, leg, objective, vae, vanilla
+from . import conv, histograms, ladder, leg, objective, runs, vae, vanilla
 from .autoencoder import Autoencoder, Coded, set_dropout
 from .corrupt import corrupted
 from .data import Crops, Picture, centre
@@ -61,9 +60,7 @@ class Fit:
         weights: dict[str, Tensor] | None = None,
     ) -> None:
         self.recipe = recipe
-        torch.manual_seed(recipe.seed)
-        if recipe.threads:
-            torch.set_num_threads(recipe.threads)
+        leg.begin(recipe)
         if val is None and len(pictures) > 1:
             val = pictures[:: min(HELD_OUT, len(pictures))]
             pictures = [p for n, p in enumerate(pictures) if n % min(HELD_OUT, len(pictures))]
@@ -236,7 +233,7 @@ def train(
     from . import page
 
     folder.mkdir(parents=True, exist_ok=True)
-    before, first, checks = fit.seconds, fit.step, 0
+    before, first = fit.seconds, fit.step
     begin, smooth, reason = time.monotonic(), math.nan, "done"
     if fit.best_loss == math.inf:
         fit.validate(math.nan)
@@ -246,12 +243,11 @@ def train(
         return f"step {fit.step:,}, loss {smooth:.4g}{best}"
 
     try:
-        for share in leg.shares(minutes, max_steps, said, progress):
-            if share * fit.recipe.checks >= checks + 1:
-                checks += 1
+        for share, due in leg.moments(minutes, max_steps, fit.recipe.checks, said, progress):
+            if due:
                 stop = fit.validate(smooth)
                 _note(fit, folder)
-                leg.save(fit.state(), folder)
+                runs.save_state(fit.state(), folder)
                 if stop:
                     reason = f"stopped early, {fit.worse} validations without a better one"
                     break
@@ -262,7 +258,7 @@ def train(
     fit.validate(smooth)
     _note(fit, folder)
     fit.finish()
-    leg.save(fit.state(), folder)
+    runs.save_state(fit.state(), folder)
     (folder / "report.html").write_text(page.report(fit, BITS_PER_ERROR), encoding="utf-8")
     steps = fit.step - first
     return (
@@ -273,7 +269,6 @@ def train(
 
 def _note(fit: Fit, folder: Path) -> None:
     line = fit.history[-1]
-    with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
-        log.write(json.dumps(line) + "\n")
+    runs.log(line, folder)
     tqdm.write(f"step {fit.step:,}: {line['val_bpp']:.3f} bpp, {line['val_psnr_db']:.2f} dB, "
                f"{100 * line['val_silent']:.0f} % near 0, loss {line['val_loss']:.4g} on held-out crops")

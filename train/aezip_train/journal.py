@@ -6,7 +6,6 @@ Everything lands in the run's folder; a journal that is not `on` writes nothing.
 from __future__ import annotations
 
 import importlib.util
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ from tqdm import tqdm
 
 from aezip.errors import AezipError
 from aezip.files import atomic_write
+
+from . import runs
 
 EVERY = 20  # steps between TensorBoard's scalars
 
@@ -48,8 +49,7 @@ class Journal:
         """A validation's line and its sheet of pictures; the old sheet stays until the new one is whole."""
         if not self.on:
             return
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
+        runs.log(line, self.folder)
         atomic_write(self.folder / "sheet.png", sheet, force=True)
         bd_rate = "" if line["bd_rate_jpeg"] is None else f", BD-rate {line['bd_rate_jpeg']:+.2f} % against JPEG"
         middle = len(qualities) // 2

@@ -1,13 +1,14 @@
-"""A leg of training: so many minutes or steps, the learning rate falling to zero over its last part."""
+"""A leg of training: so many minutes or steps, the learning rate falling to zero over its last part.
+
+What `fitting` and `restoring` share.
+"""
 
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -34,20 +35,35 @@ def average_(averaged: dict[str, Tensor], model: nn.Module, step: int, ema: floa
     torch._foreach_lerp_(list(averaged.values()), [weights[k] for k in averaged], 1 - keep)
 
 
-def shares(
-    minutes: float, max_steps: int | None, said: Callable[[], str], progress: bool = True
-) -> Iterator[float]:
-    """The share of a leg that is over, before each of its steps; with a bar that shows what is `said`."""
-    begin, steps = time.monotonic(), 0
+class Moment(NamedTuple):
+    """When a step is taken."""
+
+    share: float  # of the leg that is over
+    due: bool  # whether a validation is
+
+
+def begin(recipe: Recipe) -> None:
+    """Seed PyTorch and give it its threads."""
+    torch.manual_seed(recipe.seed)
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+
+
+def moments(
+    minutes: float, max_steps: int | None, checks: int, said: Callable[[], str], progress: bool = True
+) -> Iterator[Moment]:
+    """The moment of each step of a leg with so many checks; with a bar that shows what is `said`."""
+    start, steps, checked = time.monotonic(), 0, 0
     form = "{percentage:3.0f}%|{bar:20}| {postfix}"
     with tqdm(total=1.0, disable=None if progress else True, bar_format=form) as bar:
         while True:
-            spent = time.monotonic() - begin
+            spent = time.monotonic() - start
             share = max(spent / max(60 * minutes, 1e-9), steps / (max_steps or math.inf))
             if share >= 1:
                 return
-            yield share
-            steps += 1
+            due = share * checks >= checked + 1
+            yield Moment(share, due)
+            steps, checked = steps + 1, checked + due
             bar.n = share
             bar.postfix = f"{said()}, {duration(spent / max(share, 1e-3) - spent)} left"
             bar.update(0)
@@ -56,11 +72,3 @@ def shares(
 def smoothed(before: float, value: float) -> float:
     """A running mean that skips what is not finite."""
     return value if math.isnan(before) else before if math.isnan(value) else 0.98 * before + 0.02 * value
-
-
-def save(state: dict[str, Any], folder: Path) -> None:
-    """Write a run's state; an interrupted write leaves the old one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / "state.pt.part"
-    torch.save(state, part)
-    os.replace(part, folder / "state.pt")

@@ -1,6 +1,6 @@
 """The training loop: stoppable anywhere, and resumed bit for bit on the CPU.
 
-A run is a folder: `recipe.json`, `state.pt` (weights, averaged weights, optimiser,
+A run is a folder, see `runs`: `recipe.json`, `state.pt` (weights, averaged weights, optimiser,
 random generators, step), `log.jsonl` (one line a validation), `sheet.png`. A step
 draws its crops and qualities from a generator kept in the state, so n + m steps in
 two legs are n + m steps in one; and so they are on several processes (see `place`),
@@ -10,7 +10,6 @@ where the batch and the step are the same and each process computes its part.
 from __future__ import annotations
 
 import math
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from .integer import set_integer
 from .journal import Journal
 from .place import ALONE, Place
 from .recipe import Recipe, build
+from .runs import load_state, save_state
 from .sheet import sheet
 from .soap import Soap
 
@@ -173,19 +173,7 @@ class Run:
 
 def save(run: Run, folder: Path) -> None:
     """Write the run's state; an interrupted write leaves the old one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / "state.pt.part"
-    torch.save(run.state(), part)
-    os.replace(part, folder / "state.pt")
-
-
-def load_state(path: Path) -> dict[str, Any]:
-    """The state of a run: its folder, or the `state.pt` in it."""
-    file = path / "state.pt" if path.is_dir() else path
-    if not file.exists():
-        raise FileNotFoundError(f"{path}: no training run found; expected a folder with state.pt")
-    state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-    return state
+    save_state(run.state(), folder)
 
 
 def load_model(path: Path) -> tuple[Flagship, dict[str, Any]]:

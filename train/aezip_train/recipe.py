@@ -68,8 +68,8 @@ class Recipe:
         if self.crop <= 0 or self.crop % 64:
             raise ValueError(f"recipe {self.name}: crop is {self.crop}; expected a positive multiple of 64")
         words = {
-            "optimiser": ("adam", "soap"), "channels": (1, 3), "loss": ("mse", "bce", "ms-ssim"),
-            "sparsity": ("", "l1", "kl"),
+            "family": ("flagship", "restorer", "vanilla", "conv", "vae"), "optimiser": ("adam", "soap"),
+            "channels": (1, 3), "loss": ("mse", "bce", "ms-ssim"), "sparsity": ("", "l1", "kl"),
         }
         for key, known in words.items():
             if (value := getattr(self, key)) not in known:

@@ -1,0 +1,49 @@
+"""A run's folder: `recipe.json`, `state.pt` (whole or the one before), and `log.jsonl`, a line a validation."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .recipe import Recipe
+
+
+def exists(folder: Path) -> bool:
+    """Whether a run was saved there."""
+    return (folder / "state.pt").exists()
+
+
+def save_state(state: dict[str, Any], folder: Path) -> None:
+    """Write a run's state; an interrupted write leaves the old one."""
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / "state.pt.part"
+    torch.save(state, part)
+    os.replace(part, folder / "state.pt")
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """The state of a run: its folder, or the `state.pt` in it.  Raises FileNotFoundError."""
+    import torch
+
+    file = path / "state.pt" if path.is_dir() else path
+    if not file.exists():
+        raise FileNotFoundError(f"{path}: no training run found; expected a folder with state.pt")
+    state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    return state
+
+
+def write_recipe(recipe: Recipe, folder: Path) -> None:
+    """What is trained, for people to read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1) + "\n", encoding="utf-8")
+
+
+def log(line: dict[str, Any], folder: Path) -> None:
+    """Add a validation's figures to the log."""
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
