@@ -291,11 +291,7 @@ class Package:
 
         data = self.member("tables.npz")
         try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                if any(i.compress_type != zipfile.ZIP_STORED or i.file_size > len(data) for i in archive.infolist()):
-                    raise ValueError("a compressed member")
-            with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            arrays = arrays_of(data)
             if any(not np.issubdtype(array.dtype, np.integer) for array in arrays.values()):
                 raise ValueError("numbers that are not whole")
             return {name: array.astype(np.int64) for name, array in arrays.items()}
@@ -370,3 +366,14 @@ def _member(package: zipfile.ZipFile, name: str, path: Path) -> bytes:
     if info.file_size > MAX_MEMBER_BYTES or info.compress_type != zipfile.ZIP_STORED:
         raise PackageDamaged(f"{name} is compressed or too large", "a stored member", file=str(path))
     return package.read(info)
+
+
+def arrays_of(data: bytes) -> dict[str, Any]:
+    """The arrays of an .npz file's bytes.  Raises one of UNREADABLE, also for what is compressed: it may be a bomb."""
+    import numpy as np
+
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if any(i.compress_type != zipfile.ZIP_STORED or i.file_size > len(data) for i in archive.infolist()):
+            raise ValueError("a compressed member")
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}

@@ -17,7 +17,7 @@ from ..files import check_output
 from ..images import READ_SUFFIXES, Intake
 from ..tasks.jobs import Scoring
 from .messages import Failures, complain, say, show
-from .options import debug_option, finite, inputs_argument, intake_options, max_pixels_option, run_options
+from .options import finite, inputs_argument, intake_options, latents_options, max_pixels_option, run_options
 from .progress import bar_over, json_of
 from .run import run_over
 
@@ -43,14 +43,7 @@ def anomaly() -> None:
 @click.option("-o", "--output", required=True, metavar="PROFILE", type=click.Path(dir_okay=False),
               help="File to write.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing file.")
-@max_pixels_option
-@intake_options
-@click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
-@click.option("-r", "--recursive", is_flag=True, help="Go into the subfolders of folders.")
-@click.option("--provider", default="cpu", show_default=True, metavar="NAME", help="What runs the model.")
-@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@debug_option
+@latents_options
 def fit(
     inputs: tuple[str, ...], output: str, force: bool, max_pixels: int, model: str, recursive: bool, provider: str,
     threads: int | None, quiet: bool, **intake: Any,

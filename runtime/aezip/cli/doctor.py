@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from .messages import show
-from .options import debug_option
+from .options import debug_option, threads_option
 
 
 @click.command()
 @click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
-@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.")
+@threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @debug_option
 def doctor(model: str, threads: int | None, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from ..errors import ImageError
 from ..files import check_output
 from ..images import READ_SUFFIXES, Intake
 from .messages import Failures, complain, say, show, table
-from .options import debug_option, inputs_argument, intake_options, max_pixels_option
+from .options import inputs_argument, latents_options
 from .progress import bar_over
 
 
@@ -26,14 +26,7 @@ from .progress import bar_over
 @click.option("-k", "--count", type=click.IntRange(min=1), default=5, show_default=True, help="How many of them.")
 @click.option("--json", "as_json", is_flag=True, help="Print these as a JSON list.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing file.")
-@max_pixels_option
-@intake_options
-@click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
-@click.option("-r", "--recursive", is_flag=True, help="Go into the subfolders of folders.")
-@click.option("--provider", default="cpu", show_default=True, metavar="NAME", help="What runs the model.")
-@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@debug_option
+@latents_options
 def features(
     inputs: tuple[str, ...], output: str | None, full: bool, nearest: str | None, count: int, as_json: bool,
     force: bool, max_pixels: int, model: str, recursive: bool, provider: str, threads: int | None, quiet: bool,

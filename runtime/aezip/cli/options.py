@@ -53,10 +53,24 @@ def intake_options(command: F) -> F:
     return command
 
 
+provider_option = click.option(
+    "--provider", default="cpu", show_default=True, metavar="NAME", help="What runs the model."
+)
+threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.")
+_quiet_option = click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+_recursive_option = click.option("-r", "--recursive", is_flag=True, help="Go into the subfolders of folders.")
+
 precision_option = click.option(
     "--precision", type=click.Choice(["float", "int8"]), default="float", show_default=True,
     help="int8 is faster, where the model has it, and a little worse.",
 )
+
+
+def latents_options(command: F) -> F:
+    """Options of a command that works on the latents of pictures, in this process."""
+    for option in _LATENTS:
+        command = option(command)
+    return command
 
 
 def run_options(command: F) -> F:
@@ -78,6 +92,16 @@ _INTAKE = (
     click.option("--to-8bit", is_flag=True, help="Make 16-bit and floating-point samples 8-bit."),
     click.option("--frame", type=click.IntRange(min=1), metavar="N", help="Take the N-th of several frames or pages."),
 )
+_LATENTS = (
+    debug_option,
+    _quiet_option,
+    threads_option,
+    provider_option,
+    _recursive_option,
+    click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file."),
+    intake_options,
+    max_pixels_option,
+)
 _WRITING = (
     click.option("--keep-times", is_flag=True, help="Give output files the modification times of their inputs."),
     click.option("--skip-existing", is_flag=True, help="Leave out what has its output already: resumes a run."),
@@ -89,13 +113,13 @@ _WRITING = (
 _RUNNING = (
     debug_option,
     click.option("--json-lines", is_flag=True, help="Print a JSON object for each file."),
-    click.option("--quiet", is_flag=True, help="Say nothing but errors."),
+    _quiet_option,
     click.option("-v", "--verbose", is_flag=True, help="Say what is in each file."),
     click.option("--scheduler", metavar="URL", help="Work on the Dask cluster there: tcp://HOST:8786."),
     click.option("--threads", type=click.IntRange(min=1), metavar="N",
                  help="Threads of each process.  [default: every core, shared]"),
     click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
                  help="Processes that work at a time."),
-    click.option("--provider", default="cpu", show_default=True, metavar="NAME", help="What runs the model."),
-    click.option("-r", "--recursive", is_flag=True, help="Go into the subfolders of folders."),
+    provider_option,
+    _recursive_option,
 )

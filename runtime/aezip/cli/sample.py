@@ -11,7 +11,7 @@ from .. import images
 from ..errors import ImageError
 from ..files import check_output, finding_of
 from .messages import say
-from .options import debug_option
+from .options import debug_option, provider_option, threads_option
 
 _LARGEST = 2**26  # pixels of all pictures together
 
@@ -35,8 +35,8 @@ def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
               help="Images on the way from one to the other, in place of new ones.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 @click.option("-m", "--model", default="vae", show_default=True, metavar="MODEL", help="Name or .aezm file.")
-@click.option("--provider", default="cpu", show_default=True, metavar="NAME", help="What runs the model.")
-@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.")
+@provider_option
+@threads_option
 @debug_option
 def sample(
     output: str, count: int, size: tuple[int, int], seed: int, spread: float, between: tuple[str, str] | None,

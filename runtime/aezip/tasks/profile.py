@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import zipfile
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import ModelUnfit, ProfileDamaged
 from ..files import finding_of, read_bytes
-from ..model import UNREADABLE
+from ..model import UNREADABLE, arrays_of
 from .anomaly import LOCAL, MEASURES, Profile, Scale
 from .gaussian import Gaussian
 from .vectors import Latents
@@ -51,11 +50,7 @@ def pack(profile: Profile) -> bytes:
 def unpack(data: bytes) -> Profile:
     """The profile of a file's bytes.  Raises ProfileDamaged."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if any(i.compress_type != zipfile.ZIP_STORED or i.file_size > len(data) for i in archive.infolist()):
-                raise ValueError("a compressed member")
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = arrays_of(data)
         about = json.loads(arrays["about"].astype(np.uint8).tobytes())
         version = about["aezip_anomaly_profile"]
         if version == VERSION:
