@@ -117,6 +117,7 @@ enum {
 	AEZIP_STREAM_LONG,         /* words are left over */
 	AEZIP_STREAM_STATES,       /* states do not end where they began */
 	AEZIP_PACKAGE_DAMAGED,     /* a model's members or arrays */
+	AEZIP_MODEL_STATIC,        /* a model without a hyperprior (FORMAT.md, section 6), which is not for this core */
 	AEZIP_TABLES_DAMAGED,      /* its radii or frequencies */
 	AEZIP_INDEX_RANGE,         /* a table index above 63, from the engine or to encode */
 	AEZIP_SYMBOL_RANGE,        /* a symbol beyond 1023, to encode */

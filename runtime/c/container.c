@@ -32,6 +32,7 @@ static const struct {
 	[AEZIP_STREAM_LONG] = {"StreamDamaged", "words of the stream were not used; expected none left"},
 	[AEZIP_STREAM_STATES] = {"StreamDamaged", "the stream's states do not end where they began; expected 65536 in every lane"},
 	[AEZIP_PACKAGE_DAMAGED] = {"PackageDamaged", "the model is damaged; expected a package with all its tables, stored"},
+	[AEZIP_MODEL_STATIC] = {"ModelUnfit", "the model has no hyperprior and is not supported by this core; expected one with prior.onnx"},
 	[AEZIP_TABLES_DAMAGED] = {"PackageDamaged", "the frequency tables are damaged; expected 64, whole and with sums of 65536"},
 	[AEZIP_INDEX_RANGE] = {"PackageDamaged", "a table index is out of range; expected 0 to 63"},
 	[AEZIP_SYMBOL_RANGE] = {"UsageError", "a symbol is out of range; expected at most 1023 either way"},

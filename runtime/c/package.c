@@ -112,7 +112,9 @@ int aezip_open_model(aezip_model *model, aezip_bytes package, uint16_t *last, si
 	if (aezip_find_member(package, "tables.npz", &npz))
 		npz = package;
 	memset(model, 0, sizeof *model);
-	aezip_array radius, frequency, skip;
+	aezip_array radius, frequency, skip, table;
+	if (!find_i32(npz, "table", &table) && find_i32(npz, "skip", &skip))
+		return AEZIP_MODEL_STATIC;
 	if (find_i32(npz, "radius", &radius) || find_i32(npz, "frequency", &frequency) || find_i32(npz, "skip", &skip) ||
 		radius.count != AEZIP_TABLES || skip.count != 1 || u32(skip.data) >= AEZIP_TABLES)
 		return AEZIP_PACKAGE_DAMAGED;

@@ -210,6 +210,18 @@ static void test_errors(void)
 	CHECK(strcmp(aezip_message(-1), aezip_message(AEZIP_ERRORS)) == 0);
 }
 
+/* A model without a hyperprior is told from a damaged one. */
+static void test_static_model(const char *folder)
+{
+	static aezip_model model;
+	static uint16_t last[AEZIP_LAST_MAX];
+	char path[512];
+	snprintf(path, sizeof path, "%s/tiny-static.aezm", folder);
+	aezip_bytes package = replay_read(path);
+	CHECK(package.data && aezip_open_model(&model, package, last, AEZIP_LAST_MAX) == AEZIP_MODEL_STATIC);
+	free((void *)package.data);
+}
+
 int main(int count, char **arguments)
 {
 	static const char *names[] = {"one-pixel", "grey", "odd", "fine", "escapes", "tiles"};
@@ -230,6 +242,7 @@ int main(int count, char **arguments)
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		test_file(&r, arguments[1], names[i]);
 	test_coder(&r.model.tables);
+	test_static_model(arguments[1]);
 	test_errors();
 	replay_close(&r);
 	printf(failures ? "%d failed\n" : "ok\n", failures);

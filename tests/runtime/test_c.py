@@ -83,5 +83,8 @@ def test_usage_and_errors_are_one_line(build, golden, tmp_path) -> None:
     assert "cannot be read" in absent.stderr
     unrecorded = run(golden / "tiny.aezm", golden / "vectors.npz", golden / "metadata.lat")
     assert (unrecorded.returncode, unrecorded.stdout) == (1, "")
+    static = run(golden / "tiny-static.aezm", golden / "vectors.npz", golden / "static.lat")
+    assert (static.returncode, static.stderr.count("\n")) == (1, 1)
+    assert "has no hyperprior and is not supported" in static.stderr
     damaged = run(golden / "odd.lat", golden / "vectors.npz", golden / "odd.lat")
     assert (damaged.returncode, "NotALat" in damaged.stderr) == (1, True)
