@@ -173,6 +173,8 @@ def test_a_run_goes_on_and_starts_another(tmp_path: Path, drawn) -> None:
     (["family=resnet"], "family is 'resnet'; expected flagship or restorer"),
     (["loss=ssim"], "loss is 'ssim'; expected mse or bce or ms-ssim"), (["channels=2"], "channels is '2'"),
     (['corrupt=["rain"]'], "corrupt has 'rain'"), (['network={"depth": 3}'], "depth"),
+    (["dropout=2"], "dropout is 2; expected 0 to 0.95"), (["patience=-1"], "patience is -1; expected 1 to"),
+    (["batch=0"], "batch is 0; expected 1 to"), (["checks=0"], "checks is 0; expected 1 to"),
 ])
 def test_what_cannot_be_trained_is_told(settings: list[str], finding: str, tmp_path: Path, drawn) -> None:
     Image.fromarray(drawn(96, 96)).save(tmp_path / "0.png")

@@ -257,6 +257,7 @@ def train(
         reason = "stopped"
     fit.validate(smooth)
     _note(fit, folder)
+    tqdm.write("measuring the tables and writing the report, a minute or so")
     fit.finish()
     runs.save_state(fit.state(), folder)
     (folder / "report.html").write_text(page.report(fit, BITS_PER_ERROR), encoding="utf-8")

@@ -129,6 +129,9 @@ def _latents(latents: Any) -> Any:
         axes.hist(latents[:, channel], bins=61, range=(-4 * spread, 4 * spread), color="#1f77b4", log=True)
         axes.set_title(f"channel {channel}, σ {spread:.2g}", fontsize=8)
         axes.tick_params(labelsize=7)
+        axes.set_yticks([1, 10, 100, 1000], minor=False)
+        axes.yaxis.set_minor_formatter(lambda *_: "")
+        axes.set_ylim(bottom=0.7)
     return figure
 
 

@@ -75,6 +75,10 @@ class Recipe:
             if (value := getattr(self, key)) not in known:
                 shown = " or ".join(str(word) or "nothing" for word in known)
                 raise ValueError(f"recipe {self.name}: {key} is '{value}'; expected {shown}")
+        ranges = {"batch": (1, 2**16), "checks": (1, 2**16), "patience": (1, 2**16), "dropout": (0, 0.95)}
+        for key, (low, high) in ranges.items():
+            if not low <= (number := getattr(self, key)) <= high:
+                raise ValueError(f"recipe {self.name}: {key} is {number}; expected {low} to {high}")
         if other := [kind for kind in self.corrupt if kind not in ("noise", "blur", "jpeg")]:
             raise ValueError(f"recipe {self.name}: corrupt has '{other[0]}'; expected noise, blur or jpeg")
 
