@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from aezip_train.autoencoder import Density
 from aezip_train.cli import main
 from aezip_train.corrupt import KINDS, corrupted
 from aezip_train.data import centre
-from aezip_train.recipe import build
+from aezip_train.recipe import build, read
 
 NETWORKS = {
     "vanilla": {"wide": 24, "latent": 16, "blocks": 1},
@@ -44,6 +45,13 @@ def test_an_untrained_network_is_a_transform(family: str, channels: int, drawn) 
         assert (out.image - clean).square().mean() < 0.2 * clean.var()
     assert out.bpp.shape == (1,)
     assert out.bpp.item() > 0
+
+
+@pytest.mark.parametrize("family", NETWORKS)
+def test_grey_networks_of_the_recipes_own_size_start(family: str, drawn) -> None:
+    plan = {**asdict(read(family)), "channels": 1, "crop": 64, "batch": 2}
+    run = fitting.Fit(build(plan), [drawn(96, 96, n, 1) for n in range(4)])
+    assert run.check[0].shape[2] == 1
 
 
 def test_the_density_is_one() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ START_SIDE, START_PICTURES = 512, 48  # what the transforms at the start are mea
 CHECK_SIDE, CHECK_PICTURES = 256, 12  # what validation sees
 CHECK_QUALITIES = (150.0, 450.0, 750.0)
 TABLE_SIDE, TABLE_PICTURES = 256, 160  # what histograms are counted on
+GREY_MOST = {"coarse": 64, "wide": 256}  # cells of 8×8 and 16×16 grey pixels have no more coefficients to start from
 HELD_OUT = 20  # every so many-th training picture, where there are no others to validate on
 BETTER = 1e-4  # relative improvement that counts
 BITS_PER_ERROR = 10.0  # what the encoder's search takes a step² of error to be worth, chosen on held-out pictures
@@ -44,7 +45,11 @@ def network_of(recipe: Recipe) -> Autoencoder:
     """The network that a recipe describes.  Raises ValueError."""
     family, config = FAMILIES[recipe.family]
     try:
-        return family(config(channels=recipe.channels, **recipe.network))
+        found = config(channels=recipe.channels, **recipe.network)
+        if recipe.channels == 1:
+            most = {k: min(getattr(found, k), top) for k, top in GREY_MOST.items() if hasattr(found, k)}
+            found = replace(found, **most)
+        return family(found)
     except TypeError as error:
         raise ValueError(f"recipe {recipe.name}: network: {error}") from None
 

@@ -126,12 +126,12 @@ def _latents(latents: Any) -> Any:
     for axes, channel in zip(grid.ravel(), chosen, strict=False):
         axes.axis("on")
         spread = max(float(size[channel]), 1e-6)
-        axes.hist(latents[:, channel], bins=61, range=(-4 * spread, 4 * spread), color="#1f77b4", log=True)
+        counts, *_ = axes.hist(latents[:, channel], bins=61, range=(-4 * spread, 4 * spread), color="#1f77b4", log=True)
         axes.set_title(f"channel {channel}, σ {spread:.2g}", fontsize=8)
         axes.tick_params(labelsize=7)
+        axes.set_ylim(0.7, max(10.0, 2 * float(counts.max())))
         axes.set_yticks([1, 10, 100, 1000], minor=False)
         axes.yaxis.set_minor_formatter(lambda *_: "")
-        axes.set_ylim(bottom=0.7)
     return figure
 
 
