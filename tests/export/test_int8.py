@@ -19,10 +19,22 @@ from aezip_export import int8
 
 
 @pytest.fixture(scope="module")
-def whole8(tmp_path_factory: pytest.TempPathFactory, drawn) -> str:
-    """The model that comes with aezip, with its variants in 8 bits; calibrated on drawn pictures."""
+def plain(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The model that comes with aezip, without its variants in 8 bits."""
+    package = model.find_codec("photo")
+    about = dict(package.about.description)
+    about["digests"] = {name: digest for name, digest in about["digests"].items() if name not in model.INT8}
+    members = {name: package.member(name) for name in about["digests"]}
+    path = tmp_path_factory.mktemp("plain") / "photo.aezm"
+    path.write_bytes(packages.pack({**members, model.DESCRIPTION: packages.description_text(about)}))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def whole8(tmp_path_factory: pytest.TempPathFactory, plain: str, drawn) -> str:
+    """The same with them; calibrated on drawn pictures."""
     path = tmp_path_factory.mktemp("int8") / "photo8.aezm"
-    path.write_bytes(int8.add(model.find_codec("photo"), [drawn(128, 128, seed=n) for n in range(6)]))
+    path.write_bytes(int8.add(model.find_codec(plain), [drawn(128, 128, seed=n) for n in range(6)]))
     return str(path)
 
 
@@ -37,13 +49,14 @@ def test_8_bits_are_near_float_and_read_each_other(whole8: str, drawn) -> None:
     assert not np.array_equal(exact.decode(data)[0], fast.decode(data)[0])
 
 
-def test_the_package_is_the_same_model(whole8: str) -> None:
-    with_both, plain = model.find(whole8), model.find("photo")
-    assert with_both.fingerprint == plain.fingerprint
-    assert set(with_both.members) - set(plain.members) == {"decoder.int8.onnx", "encoder.int8.onnx"}
+def test_the_package_is_the_same_model(whole8: str, plain: str) -> None:
+    with_both, without = model.find(whole8), model.find(plain)
+    assert with_both.fingerprint == without.fingerprint
+    assert set(with_both.members) - set(without.members) == {"decoder.int8.onnx", "encoder.int8.onnx"}
+    assert set(model.INT8) < set(model.find("photo").members)
     packages.check(with_both)
     pixels = np.zeros((20, 30, 3), np.uint8)
-    assert Codec(whole8).encode(pixels) == Codec("photo").encode(pixels)
+    assert Codec(whole8).encode(pixels) == Codec(plain).encode(pixels)
 
 
 def test_graphs_are_of_listed_operators_and_halves_of_the_size(whole8: str) -> None:
@@ -66,11 +79,11 @@ def test_halves_take_their_own(whole8: str, tmp_path: Path, drawn) -> None:
     assert Codec(str(half), precision="int8").encode(pixels) == Codec(whole8, precision="int8").encode(pixels)
 
 
-def test_the_commands(whole8: str, tmp_path: Path, drawn) -> None:
+def test_the_commands(whole8: str, plain: str, tmp_path: Path, drawn) -> None:
     picture, lat, back = tmp_path / "a.png", tmp_path / "a.lat", tmp_path / "back.png"
     Image.fromarray(drawn(40, 50)).save(picture)
     arguments = ["compress", str(picture), "--precision", "int8", "-m"]
-    result = CliRunner().invoke(main, [*arguments, "photo"])
+    result = CliRunner().invoke(main, [*arguments, plain])
     assert result.exit_code == 1
     assert "the model 'photo' has no graphs in 8 bits" in result.stderr
     assert not lat.exists()
