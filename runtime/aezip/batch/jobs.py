@@ -153,9 +153,9 @@ class Decompression:
         return CodecOpener(self.precision)
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
-        Thread(target=images.load, daemon=True).start()
-        pixels, lat = codec.decode(data, self.max_pixels, region=self.region)
         format = images.format_of(target, self.format)
+        Thread(target=images.load, args=(format,), daemon=True).start()
+        pixels, lat = codec.decode(data, self.max_pixels, region=self.region)
         image, lost = images.build(images.picture_of(pixels, lat, self.region), format)
         notes = (f"{format} cannot carry {', '.join(lost)}",) if lost else ()
         return Made(image, lat, len(data), notes=notes)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+from importlib import import_module
+
+from .writing import FORMATS
 
 
-def load() -> None:
-    """Load Pillow and its common formats.  Raises nothing: who needs it meets the same error, and says it."""
+def load(format: str | None = None) -> None:
+    """Load Pillow, and what it needs for a format to write, a key of FORMATS, or for common ones to read.
+
+    Raises nothing: who needs it meets the same error, and says it.
+    """
     with contextlib.suppress(Exception):
         from PIL import Image
 
-        Image.preinit()
+        if format is None:
+            Image.preinit()
+        elif FORMATS[format].plugin:
+            import_module(f"PIL.{FORMATS[format].plugin}")

@@ -36,6 +36,12 @@ class Format:
     carries: tuple[str, ...] = _ALL  # fields of Picture
     alpha: bool = False
 
+    @property
+    def plugin(self) -> str:
+        """The module of Pillow that writes it; none of PPM, which is written without Pillow."""
+        names = {"PNG": "Png", "JPEG": "Jpeg", "WEBP": "WebP", "TIFF": "Tiff", "BMP": "Bmp"}
+        return f"{names[self.pillow]}ImagePlugin" if self.pillow in names else ""
+
 
 _LARGE = 2**26  # samples from which libjpeg does not optimise: for that it holds all coefficients, two bytes each
 # what Pillow raises where it cannot write a picture; the last three where a TIFF should hold damaged Exif
@@ -142,7 +148,9 @@ def _encode(picture: Picture, kind: Format) -> bytes:
         warnings.simplefilter("ignore")  # of damaged Exif
         if kind.pillow == "TIFF":
             _set_tiff_tags(picture, options)
-        image.save(stream, kind.pillow, **options)
+        # by its suffix, of which Pillow loads the one plugin; by its format it would load five
+        stream.name = f"image{kind.suffixes[0]}"
+        image.save(stream, **options)
     data = stream.getvalue()
     patch = {"PNG": _png_resolution, "JPEG": _jfif_resolution}.get(kind.pillow)
     return patch(data, picture) if patch and picture.resolution else data
