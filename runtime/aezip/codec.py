@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -92,11 +93,13 @@ class Codec:
             return container.pack(Lat(header, (*sections, body)))
 
     def decode(
-        self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, *, region: Region | None = None
+        self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, *, region: Region | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> tuple[Pixels, Lat]:
         """A `.lat` file → pixels uint8 [H, W, C], and its header and sections.
 
-        region: x, y, width, height of what is wanted, in pixels; only the tiles that it touches are decoded.
+        region: x, y, width, height of what is wanted, in pixels; only the tiles that it touches are decoded;
+        meanwhile: called in another thread while the first picture of a model is decoded, once its graphs are open.
         Raises FormatError and its kinds, UnknownFingerprint, PackageDamaged, UsageError.
         """
         with trace.stage("container"):
@@ -105,7 +108,7 @@ class Codec:
         region = check_region(region, header)
         graphs = self._for(header.fingerprint)
         graphs.package.require("decoder")
-        graphs.prepare("prior", "context", "decoder")
+        graphs.prepare("prior", "context", "decoder", then=meanwhile)
         pixels = tiles.decode(graphs, lat, rung(graphs.package.ladder, header.quality), region)
         if pixels.size > LARGE * header.channels:
             graphs.close()

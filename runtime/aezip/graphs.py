@@ -57,8 +57,10 @@ class Graphs:
         self._opening: dict[str, _Opening] = {}
         self._lock = Lock()
 
-    def prepare(self, *names: str) -> None:
+    def prepare(self, *names: str, then: Callable[[], object] | None = None) -> None:
         """Begin to open graphs that will be needed, in this order, in a thread of its own; not if one thread is all.
+
+        then: what that thread does when they are open, if any had to be opened.
 
         onnxruntime lets no other thread of Python run while it opens one. But the first can run while others open, and
         what else takes time outside of Python, as decompressing a PNG file does, goes on.
@@ -69,7 +71,7 @@ class Graphs:
             there = [name for name in names if f"{name}.onnx" in self.package.about.members]
             missing = [name for name in there if name not in self._sessions and name not in self._opening]
             if missing:
-                self._opening.update(dict.fromkeys(missing, _Opening(self._open, missing)))
+                self._opening.update(dict.fromkeys(missing, _Opening(self._open, missing, then)))
 
     def encoder(self, image: NDArray[np.uint8], rung: Rung) -> INT16:
         """image [H, W, 3 or 1], sides multiples of 16 → latents in 1/16 of a step [H/16, W/16, C]."""
@@ -150,15 +152,20 @@ class Graphs:
         provider = self.provider if name in ("encoder", "hyper", "decoder") else "cpu"
         if self.precision == "int8" and f"{name}{onnxfile.INT8}.onnx" in self.package.about.members:
             name += onnxfile.INT8
-        return open_session(self.package, name, provider, self.threads, self.optimisation)
+        # onnxruntime's higher levels open the prior later and run it no faster
+        level = "basic" if (name, self.optimisation) == ("prior", "all") else self.optimisation
+        return open_session(self.package, name, provider, self.threads, level)
 
 
 class _Opening(Thread):
     """Sessions that are being opened, one after the other."""
 
-    def __init__(self, opened: Callable[[str], onnxruntime.InferenceSession], names: Sequence[str]) -> None:
+    def __init__(
+        self, opened: Callable[[str], onnxruntime.InferenceSession], names: Sequence[str],
+        then: Callable[[], object] | None = None,
+    ) -> None:
         super().__init__(daemon=True)
-        self._opened = opened
+        self._opened, self._then = opened, then
         self._there = {name: Event() for name in names}
         self._found: dict[str, onnxruntime.InferenceSession | Exception] = {}
         self.start()
@@ -170,6 +177,8 @@ class _Opening(Thread):
             except Exception as error:
                 self._found[name] = error
             there.set()
+        if self._then:
+            self._then()
 
     def session(self, name: str) -> onnxruntime.InferenceSession:
         """One of them, when it is there.  Raises as `open_session`."""

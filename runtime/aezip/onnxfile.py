@@ -160,6 +160,8 @@ def _read(data: bytes | memoryview) -> _Message:
 
 
 def _varint(view: memoryview, position: int) -> tuple[int, int]:
+    if position < len(view) and view[position] < 128:  # nearly all
+        return view[position], position + 1
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(view):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from threading import Thread
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .. import images
@@ -154,8 +154,8 @@ class Decompression:
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
         format = images.format_of(target, self.format)
-        Thread(target=images.load, args=(format,), daemon=True).start()
-        pixels, lat = codec.decode(data, self.max_pixels, region=self.region)
+        load = partial(images.load, format)
+        pixels, lat = codec.decode(data, self.max_pixels, region=self.region, meanwhile=load)
         image, lost = images.build(images.picture_of(pixels, lat, self.region), format)
         notes = (f"{format} cannot carry {', '.join(lost)}",) if lost else ()
         return Made(image, lat, len(data), notes=notes)

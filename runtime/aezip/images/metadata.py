@@ -12,18 +12,19 @@ import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SectionDamaged
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
 
 UNITS = ("aspect", "inch", "centimetre", "metre")  # "aspect": the ratio alone means something
-_PER_METRE = {1: Fraction(5000, 127), 2: Fraction(100), 3: Fraction(1)}
+_PER_METRE = {1: (5000, 127), 2: (100, 1), 3: (1, 1)}  # units to a metre, as fractions
 _WHOLE_PER_METRE = {"PNG": 1 / 0.0254, "BMP": 39.3701}  # by what Pillow divides
 _LAYOUT = struct.Struct("<B4I")
 _PREFIX = b"Exif\0\0"
@@ -53,11 +54,15 @@ class Resolution:
         unit, *numbers = _LAYOUT.unpack(data)
         if unit >= len(UNITS) or 0 in numbers:
             raise SectionDamaged("the resolution has an unknown unit, or a zero", "two fractions above 0")
+        from fractions import Fraction
+
         return cls(Fraction(*numbers[:2]), Fraction(*numbers[2:]), unit)
 
     def per(self, unit: int) -> tuple[Fraction, Fraction]:
         """The numbers for another unit than aspect."""
-        factor = _PER_METRE[unit] ** -1 * _PER_METRE[self.unit] if self.unit != unit else Fraction(1)
+        from fractions import Fraction
+
+        factor = Fraction(*_PER_METRE[self.unit]) / Fraction(*_PER_METRE[unit]) if self.unit != unit else Fraction(1)
         return self.x * factor, self.y * factor
 
     def turned(self) -> Resolution:
@@ -89,6 +94,8 @@ def resolution_of(image: Image.Image) -> Resolution | None:
 
 def fractions_of(pair: Sequence[Any], unit: int) -> Resolution | None:
     """The fractions, if they are some; those that 32 bits do not hold are rounded."""
+    from fractions import Fraction
+
     with contextlib.suppress(TypeError, ValueError, ZeroDivisionError, OverflowError):
         numbers = [Fraction(v.numerator, v.denominator) if hasattr(v, "numerator") else Fraction(v) for v in pair]
         numbers = [v if v.denominator < 2**16 else v.limit_denominator(10**4) for v in numbers]
