@@ -66,7 +66,8 @@ class CodecStub:
         return self.decode(data, max_pixels)[1]
 
     def decode(
-        self, data: bytes, max_pixels: int = 2**28, *, region: tuple[int, int, int, int] | None = None
+        self, data: bytes, max_pixels: int = 2**28, *, region: tuple[int, int, int, int] | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> tuple[NDArray[np.uint8], Lat]:
         if CodecStub.failure is not None:
             raise CodecStub.failure
