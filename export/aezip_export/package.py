@@ -59,7 +59,7 @@ def members_of(model: Flagship, card: str) -> dict[str, bytes]:
 
 def tables_file(tables: Tables, ladder: Ladder, skip: int) -> bytes:
     """All integers that are not weights, as one .npz."""
-    return arrays_file({**vars(tables), **vars(ladder)}, {"skip": np.int32(skip)})
+    return arrays_file({**vars(tables), **ladder._asdict()}, {"skip": np.int32(skip)})
 
 
 def arrays_file(arrays: dict[str, Any], last: dict[str, Any] | None = None) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import (
     HeaderDamaged,
@@ -38,16 +38,14 @@ DEFAULT_MAX_PIXELS = 2**28
 DEFAULT_MAX_SECTIONS = 1024
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """Four letters and bytes.  A small first letter marks a section that may be skipped."""
 
     type: bytes
     data: bytes
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """What is known without a model."""
 
     width: int  # pixels
@@ -59,8 +57,7 @@ class Header:
     version: int = VERSION
 
 
-@dataclass(frozen=True)
-class Lat:
+class Lat(NamedTuple):
     """A whole file."""
 
     header: Header

@@ -8,7 +8,7 @@ below 2¹⁵ is exact in float32, so the prior's graphs round it alike everywher
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,7 @@ Logs = NDArray[np.int64]
 Gain = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Ladder:
+class Ladder(NamedTuple):
     """Log₂ gains at the nodes, in 1/4096 octave, and the hyper-latent's offsets.  [NODES, channels] each."""
 
     gain: Logs  # of the latents
@@ -46,7 +45,7 @@ class Ladder:
 
     def check(self) -> None:
         """Raise PackageDamaged unless shapes and ranges are possible."""
-        for name, value in vars(self).items():
+        for name, value in self._asdict().items():
             like = self.hyper_gain if name.startswith("hyper") else self.gain
             empty = not value.size and not (name.startswith("hyper") and value.shape == (NODES, 0))
             if value.ndim != 2 or empty or value.shape != (NODES, like.shape[-1]):
@@ -55,8 +54,7 @@ class Ladder:
                 raise PackageDamaged(f"the ladder's {name} reaches {np.abs(value).max()}", f"less than {LOG_LIMIT}")
 
 
-@dataclass(frozen=True)
-class Rung:
+class Rung(NamedTuple):
     """What one quality means, per channel.  C latent channels, Z hyper-latent channels."""
 
     quality: int  # 0 … 1000

@@ -314,7 +314,7 @@ class Package:
         if self.about.static:
             ladder: Ladder = self._checked(Ladder.static, "gain", "inverse_gain")
         else:
-            ladder = self._checked(Ladder, *Ladder.__dataclass_fields__)
+            ladder = self._checked(Ladder, *Ladder._fields)
         return ladder
 
     @cached_property

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import io
 import zlib
-from dataclasses import replace
 from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any
 
@@ -128,7 +127,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
                 changes[name] = bytes_of(value.tobytes() if isinstance(value, Image.Exif) else value)
         if "dpi" in options:
             changes["resolution"] = fractions_of(options["dpi"], 1) if options["dpi"] else None
-        picture = replace(picture, **changes)
+        picture = picture._replace(**changes)
         codec = _codec(options.get("model", "photo"), options.get("threads"))
         data = codec.encode(
             picture.pixels, options.get("quality", 60), sections_of(picture), effort=options.get("effort", 1),

@@ -19,7 +19,7 @@ LAT = c.Lat(HEADER, (c.Section(c.ICC, b"profile"), c.Section(b"abCD", b"?"), c.S
 @given(
     st.builds(
         c.Header, st.integers(1, 2**15), st.integers(1, 2**7), st.sampled_from([1, 3]), st.integers(0, 1000),
-        st.binary(min_size=8, max_size=8), st.integers(0, 255),
+        st.binary(min_size=8, max_size=8), st.integers(0, 255), st.just(c.VERSION),
     ),
     st.binary(max_size=50), st.binary(max_size=50),
 )

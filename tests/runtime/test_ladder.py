@@ -50,4 +50,4 @@ def test_impossible_ladders_are_refused() -> None:
     good = sample()
     for name, value in (("gain", good.gain[:8]), ("gain", good.gain * 100), ("hyper_scale", good.hyper_scale[:, :3])):
         with pytest.raises(PackageDamaged):
-            ladder.Ladder(**{**vars(good), name: value}).check()
+            good._replace(**{name: value}).check()

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePath
+from typing import NamedTuple
 
 from ..errors import AezipError, UsageError
 from ..files import finding_of
@@ -21,8 +21,7 @@ _SLASHES = tuple(s for s in (os.sep, os.altsep, "/") if s)
 _WILD = frozenset("*?[")
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What is to be done."""
 
     tasks: list[Task]

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import OutputError, OutputExists
 from ..files import check_output, finding_of
@@ -21,8 +21,7 @@ from .jobs import Job
 SKIPPED, FAILED = "skipped", "failed"
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """One file to do."""
 
     source: str

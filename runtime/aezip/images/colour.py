@@ -9,8 +9,7 @@ says otherwise. CMYK and Lab become sRGB through their profile. Samples of more 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ImageError
 
@@ -25,8 +24,7 @@ _PROFILED = {"CMYK": "CMYK", "LAB": "Lab"}
 _EIGHT_BITS = "8-bit samples, or --to-8bit"
 
 
-@dataclass(frozen=True)
-class Colours:
+class Colours(NamedTuple):
     """What the pixels are."""
 
     pixels: NDArray[np.uint8]  # [H, W, C], C 1 or 3

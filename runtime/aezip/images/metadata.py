@@ -11,8 +11,7 @@ import contextlib
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import SectionDamaged
 
@@ -34,8 +33,7 @@ _DESCRIPTIVE = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 33550, 40091
 _IFDS = (34665, 34853)  # Exif, GPS
 
 
-@dataclass(frozen=True)
-class Resolution:
+class Resolution(NamedTuple):
     """Pixels a unit."""
 
     x: Fraction

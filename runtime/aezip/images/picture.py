@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..container import ALPHA, EXIF, ICC, RESOLUTION, XMP, Lat, Section
 from ..errors import ImageError
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """Pixels and what belongs to them."""
 
     pixels: NDArray[np.uint8]  # [H, W, C], C 1 or 3

@@ -13,9 +13,8 @@ import io
 import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..container import DEFAULT_MAX_PIXELS, MAGIC
 from ..errors import AezipError, ImageError
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-@dataclass(frozen=True)
-class Intake:
+class Intake(NamedTuple):
     """How pictures are taken in."""
 
     frame: int | None = None  # which of several, from 1; None: there must be one alone
@@ -109,7 +107,7 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
         pixels = fill(pixels, alpha)
     notes = (colours.note,) if colours.note else ()
     picture = Picture(pixels, icc, exif, xmp, alpha, resolution, notes)
-    return replace(picture, icc=None, exif=None, xmp=None, resolution=None) if intake.strip else picture
+    return picture._replace(icc=None, exif=None, xmp=None, resolution=None) if intake.strip else picture
 
 
 def _open(data: bytes) -> Image.Image:

@@ -11,9 +11,8 @@ import os
 import struct
 import warnings
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import OutputError, UsageError
 from ..files import atomic_write
@@ -26,8 +25,7 @@ METADATA = {"icc": "ICC", "exif": "EXIF", "xmp": "XMP", "resolution": "resolutio
 _ALL = tuple(METADATA)
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(NamedTuple):
     """A kind of image file that can be written."""
 
     pillow: str  # Pillow's name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import images
@@ -76,7 +76,7 @@ class Restoration:
         elif self.task == "colorize":
             pixels = self._colorized(codec, picture.pixels)
             if picture.icc and picture.icc[16:20] == b"GRAY":
-                picture = replace(picture, icc=None)
+                picture = picture._replace(icc=None)
         else:
             mask = self._mask(target)
             pixels = codec.inpaint(picture.pixels, mask)
@@ -85,7 +85,7 @@ class Restoration:
             if not share:
                 notes.append("the mask is black everywhere: nothing is to be filled")
         format = images.format_of(target, self.format)
-        image, lost = images.build(replace(picture, pixels=pixels), format)
+        image, lost = images.build(picture._replace(pixels=pixels), format)
         if lost:
             notes.append(f"{format} cannot carry {', '.join(lost)}")
         height, width = pixels.shape[:2]
@@ -105,7 +105,7 @@ class Restoration:
         file = self.masks[target]
         data = read_bytes(file, ImageError)
         try:
-            intake = replace(self.intake, frame=None, to_8bit=True)  # of any depth: only light and dark count
+            intake = self.intake._replace(frame=None, to_8bit=True)  # of any depth: only light and dark count
             return mask_of(images.parse(data, self.max_pixels, intake).pixels)
         except ImageError as error:
             error.file = file
