@@ -1,6 +1,6 @@
 """Autoencoders without a hyperprior: two graphs, the static tables, and the proofs before they are written.
 
-Graphs take and give uint8 images [1, H, W, 3 or 1] and latents in 1/16 of a step, as the flagship's; each function
+Graphs take and give uint8 images [N, H, W, 3 or 1] and latents in 1/16 of a step, as the flagship's; each function
 mirrors the module of the same name in `aezip_train`. Weights are stored as float16.
 """
 
@@ -40,10 +40,10 @@ QUALITIES = (0, 200, 605, 900, 1000)
 
 
 def encoder(net: Autoencoder, storage: str = "float16") -> bytes:
-    """image u8 [1, H, W, C], gain [L] → latent i16 [1, H/16, W/16, L]"""
+    """image u8 [N, H, W, C], gain [L] → latent i16 [N, H/16, W/16, L]"""
     c = net.config
     g = Graph("encoder")
-    image = g.input("image", "uint8", [1, "H", "W", c.channels])
+    image = g.input("image", "uint8", ["N", "H", "W", c.channels])
     gain = g.input("gain", "float32", [c.latent])
     x = g.cast(g.to_channels_first(image), "float32")
     if isinstance(net, Vanilla):
@@ -59,15 +59,15 @@ def encoder(net: Autoencoder, storage: str = "float16") -> bytes:
         x = g.node("Mul", g.node("Sign", x), g.node("Clip", size, g.scalar(0), g.scalar(LATENT_MAX)))
     y = g.node("Mul", g.node("Mul", x, g.per_channel(gain)), g.scalar(16))
     latent = g.cast(g.round(y, -LATENT_MAX, LATENT_MAX), "int16")
-    g.output("latent", g.to_channels_last(latent), "int16", [1, "h", "w", c.latent])
+    g.output("latent", g.to_channels_last(latent), "int16", ["N", "h", "w", c.latent])
     return g.build()
 
 
 def decoder(net: Autoencoder, storage: str = "float16") -> bytes:
-    """latent i16 [1, h, w, L], inverse_gain [L] (of latents in 1/16) → image u8 [1, 16h, 16w, C]"""
+    """latent i16 [N, h, w, L], inverse_gain [L] (of latents in 1/16) → image u8 [N, 16h, 16w, C]"""
     c = net.config
     g = Graph("decoder")
-    latent = g.input("latent", "int16", [1, "h", "w", c.latent])
+    latent = g.input("latent", "int16", ["N", "h", "w", c.latent])
     inverse = g.input("inverse_gain", "float32", [c.latent])
     x = g.node("Mul", g.cast(g.to_channels_first(latent), "float32"), g.per_channel(inverse))
     if isinstance(net, Vae):
@@ -82,7 +82,7 @@ def decoder(net: Autoencoder, storage: str = "float16") -> bytes:
     else:
         assert isinstance(net, Conv | Vae)
         image = up(g, x, net.decoder, c.channels, storage)
-    g.output("image", image, "uint8", [1, "H", "W", c.channels])
+    g.output("image", image, "uint8", ["N", "H", "W", c.channels])
     return g.build()
 
 

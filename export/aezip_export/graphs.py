@@ -1,7 +1,7 @@
 """The flagship's five graphs: encoder, hyper-encoder, prior, context, decoder.
 
 Each function mirrors the module of the same name in `aezip_train.flagship`. Images
-are uint8 [1, H, W, 3] and latents int16 [1, h, w, C] in 1/16 of a step; normalising,
+are uint8 [N, H, W, 3] and latents int16 [N, h, w, C] in 1/16 of a step; normalising,
 rounding and clipping are inside. Weights of the transforms are stored as float16,
 those of the prior as int8.
 """
@@ -31,10 +31,10 @@ def array(x: Tensor | None) -> NDArray[np.float32]:
 
 
 def encoder(model: Flagship, storage: str = "float16") -> bytes:
-    """image u8 [1, H, W, 3], gain [C] → latent i16 [1, H/16, W/16, C]"""
+    """image u8 [N, H, W, 3], gain [C] → latent i16 [N, H/16, W/16, C]"""
     c, net = model.config, model.encoder
     g = Graph("encoder")
-    image = g.input("image", "uint8", [1, "H", "W", 3])
+    image = g.input("image", "uint8", ["N", "H", "W", 3])
     gain = g.input("gain", "float32", [c.latent])
 
     x = g.pad_edge(g.cast(g.to_channels_first(image), "float32"), 4)
@@ -47,15 +47,15 @@ def encoder(model: Flagship, storage: str = "float16") -> bytes:
     x = residuals(g, x, net.latent, storage)
     y = g.node("Mul", x, g.per_channel(gain))
     latent = g.round(g.node("Mul", y, g.scalar(16)), -LATENT_MAX, LATENT_MAX)
-    g.output("latent", g.to_channels_last(g.cast(latent, "int16")), "int16", [1, "h", "w", c.latent])
+    g.output("latent", g.to_channels_last(g.cast(latent, "int16")), "int16", ["N", "h", "w", c.latent])
     return g.build()
 
 
 def hyper_encoder(model: Flagship, storage: str = "float16") -> bytes:
-    """latent i16 [1, 4a, 4b, C], hyper_gain [Z] → hyper i16 [1, a, b, Z]"""
+    """latent i16 [N, 4a, 4b, C], hyper_gain [Z] → hyper i16 [N, a, b, Z]"""
     c, net = model.config, model.hyper_encoder
     g = Graph("hyper")
-    latent = g.input("latent", "int16", [1, "h", "w", c.latent])
+    latent = g.input("latent", "int16", ["N", "h", "w", c.latent])
     hyper_gain = g.input("hyper_gain", "float32", [c.hyper])
 
     y = g.node("Mul", g.cast(g.to_channels_first(latent), "float32"), g.scalar(1 / 16))
@@ -67,15 +67,15 @@ def hyper_encoder(model: Flagship, storage: str = "float16") -> bytes:
         if layer is not net.to_quarter:
             x = g.node("LeakyRelu", x, alpha=SLOPE)
     hyper = g.round(g.node("Mul", x, g.per_channel(hyper_gain)), -SYMBOL_MAX, SYMBOL_MAX)
-    g.output("hyper", g.to_channels_last(g.cast(hyper, "int16")), "int16", [1, "a", "b", c.hyper])
+    g.output("hyper", g.to_channels_last(g.cast(hyper, "int16")), "int16", ["N", "a", "b", c.hyper])
     return g.build()
 
 
 def decoder(model: Flagship, storage: str = "float16") -> bytes:
-    """latent i16 [1, h, w, C], inverse_gain [C] (of latents in 1/16) → image u8 [1, 16h, 16w, 3]"""
+    """latent i16 [N, h, w, C], inverse_gain [C] (of latents in 1/16) → image u8 [N, 16h, 16w, 3]"""
     c, net = model.config, model.decoder
     g = Graph("decoder")
-    latent = g.input("latent", "int16", [1, "h", "w", c.latent])
+    latent = g.input("latent", "int16", ["N", "h", "w", c.latent])
     inverse = g.input("inverse_gain", "float32", [c.latent])
 
     x = g.node("Mul", g.cast(g.to_channels_first(latent), "float32"), g.per_channel(inverse))
@@ -93,7 +93,7 @@ def decoder(model: Flagship, storage: str = "float16") -> bytes:
     x = g.node("DepthToSpace", g.cast(g.round(x, 0, 255), "uint8"), blocksize=8, mode="DCR")
     x = g.to_channels_last(x)
     inside = [np.array(v, np.int64) for v in ([4, 4], [-4, -4], [1, 2])]
-    g.output("image", g.node("Slice", x, *(g.constant(v) for v in inside)), "uint8", [1, "H", "W", 3])
+    g.output("image", g.node("Slice", x, *(g.constant(v) for v in inside)), "uint8", ["N", "H", "W", 3])
     return g.build()
 
 

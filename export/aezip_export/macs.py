@@ -31,7 +31,7 @@ def per_pixel(graph: bytes) -> float:
 def macs(graph: bytes, height: int = HEIGHT, width: int = WIDTH) -> int:
     """Of one run on a picture of height × width pixels, multiples of 64."""
     model = onnx.load_from_string(graph)
-    sides = {rows: height // unit for (rows, _), unit in UNITS.items()}
+    sides = {"N": 1} | {rows: height // unit for (rows, _), unit in UNITS.items()}
     sides |= {columns: width // unit for (_, columns), unit in UNITS.items()}
     for value in (*model.graph.input, *model.graph.output):
         for dim in value.type.tensor_type.shape.dim:

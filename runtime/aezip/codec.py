@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ Pixels = NDArray[np.uint8]  # [H, W, C], C 1 or 3
 TILED_FROM = container.MAX_TILE_PIXELS
 LARGE = 2**25  # pixels from which memory, wanted next by an image file's encoder, is worth opening graphs again
 TILE = 16  # in units of 64 pixels
+BATCH = 8  # pictures
 
 
 class Codec:
@@ -39,19 +41,24 @@ class Codec:
 
     model: a name that `aezip models` lists, or the path of a package, None to decode only; provider: where the
     transforms run; threads: of onnxruntime, None for its own choice; precision: float, or int8 for the faster and a
-    little worse variants of encoder and decoder that a package may hold. Any of them reads what any other wrote.
+    little worse variants of encoder and decoder that a package may hold; batch: how many pictures of one size and
+    quality, from as many threads, go through a transform together, at most; None: 1 on the CPU, which gains nothing
+    from more, and else BATCH. Any of them reads what any other wrote; any number of threads may use one.
     Raises ModelNotFound, ModelUnfit, PackageDamaged, ProviderError, UsageError.
     """
 
     def __init__(
-        self, model: str | None = "photo", provider: str = "cpu", threads: int | None = None, precision: str = "float"
+        self, model: str | None = "photo", provider: str = "cpu", threads: int | None = None, precision: str = "float",
+        batch: int | None = None,
     ) -> None:
-        check_settings(provider, threads, precision)
+        check_settings(provider, threads, precision, batch)
         self.provider, self.threads, self.precision = provider, threads, precision
+        self.batch = batch or (1 if provider == "cpu" else BATCH)
         self._graphs: dict[bytes, Graphs] = {}
+        self._lock = Lock()
         self._own = _package(model) if model is not None else None
         if self._own:
-            self._encoding = Graphs(self._own, provider, threads, precision=precision)
+            self._encoding = self._of(self._own)
             if self._own.about.half != "encoder":
                 self._graphs[self._own.fingerprint] = self._encoding
 
@@ -139,11 +146,14 @@ class Codec:
         return images.to_pillow(images.picture_of(*self.decode(data)))
 
     def _for(self, fingerprint: bytes) -> Graphs:
-        if fingerprint not in self._graphs:
-            own = self._own.about if self._own else None
-            package = model.Package(model.find_fingerprint(fingerprint, own))
-            self._graphs[fingerprint] = Graphs(package, self.provider, self.threads, precision=self.precision)
-        return self._graphs[fingerprint]
+        with self._lock:
+            if fingerprint not in self._graphs:
+                own = self._own.about if self._own else None
+                self._graphs[fingerprint] = self._of(model.Package(model.find_fingerprint(fingerprint, own)))
+            return self._graphs[fingerprint]
+
+    def _of(self, package: Package) -> Graphs:
+        return Graphs(package, self.provider, self.threads, precision=self.precision, batch=self.batch)
 
 
 def decode_latents(graphs: Graphs, lat: Lat) -> tuple[NDArray[np.int16], Rung]:

@@ -108,7 +108,7 @@ class _Planned(Graphs):
         rows, columns = (_PIXELS[first] * n for n in inputs[first].shape[1:3])
         key = name, rows, columns
         if key not in self._plans:
-            dimensions = {"H": rows, "W": columns, "h": rows // 16, "w": columns // 16,
+            dimensions = {"N": 1, "H": rows, "W": columns, "h": rows // 16, "w": columns // 16,
                           "p": rows // 32, "q": columns // 32, "a": rows // 64, "b": columns // 64}
             session = open_session(self.package, name, "cpu", self.threads, dimensions=dimensions)
             self._plans[key] = _Plan(session)

@@ -18,6 +18,7 @@ from . import onnxfile, trace
 from .errors import ModelUnfit, PackageDamaged, ProviderError, UsageError
 from .ladder import Rung
 from .model import INT8, Package
+from .together import Together
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -35,18 +36,21 @@ PROVIDERS = {
 PRECISIONS = ("float", "int8")
 INT16 = NDArray[np.int16]
 STRIDE = 16  # pixels to a latent
+TRANSFORMS = "encoder", "hyper", "decoder"  # which run where the caller wants, and of several pictures at once
+BATCH_ELEMENTS = 2**25  # of a transform's input, in one run of several pictures
 _CARRIED = ("features", "raw_mean", "raw_scale")  # from the prior to the context
 
 
 class Graphs:
-    """The five graphs of a package, opened lazily.
+    """The five graphs of a package, opened lazily; several threads may use them at once.
 
-    precision: of PRECISIONS; int8 takes the variants in 8 bits of encoder and decoder.  Raises ModelUnfit.
+    precision: of PRECISIONS; int8 takes the variants in 8 bits of encoder and decoder; batch: how many pictures of one
+    size and quality, from as many threads, go through a transform together, at most.  Raises ModelUnfit.
     """
 
     def __init__(
         self, package: Package, provider: str = "cpu", threads: int | None = None, optimisation: str = "all",
-        precision: str = "float",
+        precision: str = "float", batch: int = 1,
     ) -> None:
         self.package, self.provider, self.threads, self.optimisation = package, provider, threads, optimisation
         self.precision = precision
@@ -55,7 +59,8 @@ class Graphs:
             raise ModelUnfit(finding, "--precision float, or a model to which aezip_export.int8 added them")
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         self._opening: dict[str, _Opening] = {}
-        self._lock = Lock()
+        self._lock, self._wanted = Lock(), Lock()
+        self._together = {name: Together(batch, BATCH_ELEMENTS) for name in TRANSFORMS} if batch > 1 else {}
 
     def prepare(self, *names: str, then: Callable[[], object] | None = None) -> None:
         """Begin to open graphs that will be needed, in this order, in a thread of its own; not if one thread is all.
@@ -75,17 +80,14 @@ class Graphs:
 
     def encoder(self, image: NDArray[np.uint8], rung: Rung) -> INT16:
         """image [H, W, 3 or 1], sides multiples of 16 → latents in 1/16 of a step [H/16, W/16, C]."""
-        inputs: dict[str, Any] = {"image": image[None], "gain": rung.gain}
         h, w = (size // STRIDE for size in image.shape[:2])
-        latent: INT16 = self._run("encoder", inputs, {"latent": (1, h, w, len(rung.gain))})[0][0]
-        return latent
+        return self._transform("encoder", "image", image, {"gain": rung.gain}, "latent", (h, w, len(rung.gain)), rung)
 
     def hyper(self, latent: INT16, rung: Rung) -> INT16:
         """Latents in 1/16 of a step [4a, 4b, C] → hyper-latents [a, b, Z], within ±SYMBOL_MAX."""
-        inputs: dict[str, Any] = {"latent": latent[None], "hyper_gain": rung.hyper_gain}
         a, b = (size // 4 for size in latent.shape[:2])
-        hyper: INT16 = self._run("hyper", inputs, {"hyper": (1, a, b, len(rung.hyper_index))})[0][0]
-        return hyper
+        inputs = {"hyper_gain": rung.hyper_gain}
+        return self._transform("hyper", "latent", latent, inputs, "hyper", (a, b, len(rung.hyper_index)), rung)
 
     def prior(self, hyper: INT16, rung: Rung) -> tuple[INT16, NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
         """hyper [a, b, Z] → of the first half mean in 1/16 and table index [2, 2a, 2b, C], and what the context wants.
@@ -114,15 +116,29 @@ class Graphs:
 
     def decoder(self, latent: INT16, rung: Rung) -> NDArray[np.uint8]:
         """Latents in 1/16 [h, w, C] → image [16h, 16w, 3 or 1]."""
-        inputs: dict[str, Any] = {"latent": latent[None], "inverse_gain": rung.inverse_gain}
         h, w = (STRIDE * size for size in latent.shape[:2])
-        image: NDArray[np.uint8] = self._run("decoder", inputs, {"image": (1, h, w, self.package.about.channels)})[0][0]
-        return image
+        inputs, shape = {"inverse_gain": rung.inverse_gain}, (h, w, self.package.about.channels)
+        return self._transform("decoder", "latent", latent, inputs, "image", shape, rung)
 
     def close(self) -> None:
         """Give all graphs' memory back; they open again when they are needed."""
         self._opening.clear()
         self._sessions.clear()
+
+    def _transform(
+        self, name: str, source: str, array: NDArray[Any], inputs: dict[str, Any], target: str, shape: tuple[int, ...],
+        rung: Rung,
+    ) -> NDArray[Any]:
+        """One picture through a graph that takes several: its input `source` → its output `target`, of this shape."""
+
+        def run(arrays: NDArray[Any]) -> NDArray[Any]:
+            made: NDArray[Any] = self._run(name, {source: arrays, **inputs}, {target: (len(arrays), *shape)})[0]
+            return made
+
+        if name in self._together:
+            return self._together[name]((array.shape, rung.quality), array, run)
+        made: NDArray[Any] = run(array[None])[0]
+        return made
 
     def _run(self, name: str, inputs: dict[str, Any], shapes: Mapping[str, tuple[int | None, ...]]) -> list[Any]:
         """The outputs of those names, each of the shape that is given."""
@@ -142,14 +158,18 @@ class Graphs:
         return list(outputs)
 
     def _session(self, name: str, inputs: dict[str, Any]) -> onnxruntime.InferenceSession:
-        if name not in self._sessions:
-            opening = self._opening.get(name)
-            self._sessions[name] = opening.session(name) if opening else self._open(name)
-            self._opening.pop(name, None)
-        return self._sessions[name]
+        session = self._sessions.get(name)
+        if session is None:
+            with self._wanted:
+                if name not in self._sessions:
+                    opening = self._opening.get(name)
+                    self._sessions[name] = opening.session(name) if opening else self._open(name)
+                    self._opening.pop(name, None)
+                session = self._sessions[name]
+        return session
 
     def _open(self, name: str) -> onnxruntime.InferenceSession:
-        provider = self.provider if name in ("encoder", "hyper", "decoder") else "cpu"
+        provider = self.provider if name in TRANSFORMS else "cpu"
         if self.precision == "int8" and f"{name}{onnxfile.INT8}.onnx" in self.package.about.members:
             name += onnxfile.INT8
         # onnxruntime's higher levels open the prior later and run it no faster
@@ -194,7 +214,9 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def check_settings(provider: str, threads: int | None, precision: str = "float") -> None:
+def check_settings(
+    provider: str, threads: int | None, precision: str = "float", batch: int | None = None
+) -> None:
     """Raise UsageError or ProviderError for settings that no session can be opened with."""
     if precision not in PRECISIONS:
         raise UsageError(f"precision '{precision}'", f"one of {', '.join(PRECISIONS)}")
@@ -202,6 +224,8 @@ def check_settings(provider: str, threads: int | None, precision: str = "float")
         raise UsageError(f"provider '{provider}'", f"one of {', '.join(PROVIDERS)}")
     if threads is not None and threads < 1:
         raise UsageError(f"{threads} threads", "at least 1")
+    if batch is not None and batch < 1:
+        raise UsageError(f"a batch of {batch}", "at least 1")
     if provider != "cpu":
         import onnxruntime as ort
 

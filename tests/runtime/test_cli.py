@@ -38,7 +38,8 @@ class CodecStub:
     padding = 0  # bytes
 
     def __init__(
-        self, model: str | None = "photo", provider: str = "cpu", threads: int | None = None, precision: str = "float"
+        self, model: str | None = "photo", provider: str = "cpu", threads: int | None = None, precision: str = "float",
+        batch: int | None = None,
     ) -> None:
         CodecStub.made = (model, provider, threads)
         if model == "nothing":

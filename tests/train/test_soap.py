@@ -59,3 +59,14 @@ def test_the_order_in_memory_does_not_matter(memory_format: torch.memory_format)
             optimiser.step()
         layers.append(layer)
     torch.testing.assert_close(layers[0].weight, layers[1].weight)
+
+
+def test_gradients_of_any_size_give_numbers() -> None:
+    for size in (1e-18, 1e-7, 1.0, 1e12):
+        weight = torch.nn.Parameter(torch.zeros(48, 64, 1, 1))
+        optimiser = Soap([weight], lr=1e-3)
+        for seed in range(3):
+            drawn = torch.randn(48, 64, 1, 1, generator=torch.Generator().manual_seed(seed))
+            weight.grad = size * drawn * (torch.arange(64) % 3 == 0)[None, :, None, None]
+            optimiser.step()
+        assert weight.isfinite().all()

@@ -17,9 +17,15 @@ def exists(folder: Path) -> bool:
 
 
 def save_state(state: dict[str, Any], folder: Path) -> None:
-    """Write a run's state; an interrupted write leaves the old one."""
+    """Write a run's state; an interrupted write leaves the old one, and so do weights that are no numbers any more.
+
+    Raises ValueError for those.
+    """
     import torch
 
+    if not all(w.isfinite().all() for w in state["model"].values() if w.is_floating_point()):
+        finding = f"the weights are no numbers any more at step {state['step']:,}, and were not saved"
+        raise ValueError(f"{folder}: {finding}; expected finite ones (a lower learning_rate?)")
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / "state.pt.part"
     torch.save(state, part)

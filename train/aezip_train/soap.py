@@ -99,7 +99,9 @@ def _turn(state: dict[str, Any], first: bool) -> None:
     for side in _sides(state):
         basis = state[f"{side} basis"]
         if first:
-            basis = torch.linalg.eigh(state[side])[1].flip(-1)
+            size = state[side].diagonal(dim1=1, dim2=2).mean(1)[:, None, None].clamp_min(1e-30)
+            # in float32, or of numbers as small as a gradient's squares, LAPACK may give no numbers at all
+            basis = torch.linalg.eigh((state[side] / size).double())[1].flip(-1).float()
         else:
             product = state[side] @ basis
             order = (basis * product).sum(1).argsort(-1, descending=True)  # [n, size]

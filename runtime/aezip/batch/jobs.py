@@ -64,9 +64,10 @@ class Opener(Protocol):
 
 @dataclass(frozen=True)
 class CodecOpener:
-    """Opens a Codec of this precision."""
+    """Opens a Codec of this precision and batch."""
 
     precision: str = "float"
+    batch: int | None = None
 
     def __call__(self, model: str | None, provider: str, threads: int | None) -> Codec:
         """Raises as aezip.Codec."""
@@ -74,7 +75,7 @@ class CodecOpener:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from ..codec import Codec
 
-        return Codec(model=model, provider=provider, threads=threads, precision=self.precision)
+        return Codec(model, provider, threads, self.precision, self.batch)
 
 
 open_codec = CodecOpener()
@@ -94,10 +95,11 @@ class Compression:
     max_pixels: int = DEFAULT_MAX_PIXELS
     intake: images.Intake = images.AS_IT_IS  # how the image is taken in
     precision: str = "float"
+    batch: int | None = None
 
     @property
     def needs(self) -> CodecOpener:
-        return CodecOpener(self.precision)
+        return CodecOpener(self.precision, self.batch)
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
         images.load()
@@ -147,10 +149,11 @@ class Decompression:
     region: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels; None: all
     max_pixels: int = DEFAULT_MAX_PIXELS
     precision: str = "float"
+    batch: int | None = None
 
     @property
     def needs(self) -> CodecOpener:
-        return CodecOpener(self.precision)
+        return CodecOpener(self.precision, self.batch)
 
     def run(self, codec: Codec, data: bytes, target: str) -> Made:
         format = images.format_of(target, self.format)

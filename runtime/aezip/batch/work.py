@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -64,13 +65,41 @@ class Work:
         return self.job.needs(self.model, self.provider, self.threads)
 
     def each(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
-        """Do every task, one after the other, in this process.  Raises as `open`."""
+        """Do every task in this process: one after the other, or as many at once as go through the network together.
+
+        Outcomes come as they are ready.  Raises as `open`.
+        """
         network: Any = None
-        for task in tasks:
+        source = iter(tasks)
+        for task in source:
             settled = self.settle(task)
             if settled is None:
                 network = network or self.open()
+                if getattr(network, "batch", 1) > 1:
+                    yield from self._in_threads(chain([task], source), network)
+                    return
             yield settled or self.do(task, network)
+
+    def _in_threads(self, tasks: Iterable[Task], network: Any) -> Iterator[Outcome]:
+        """Twice as many at once as a batch takes: while one is in the network, the next is read, the last written."""
+        from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+
+        most = 2 * network.batch
+        running: set[Future[Outcome]] = set()
+        executor = ThreadPoolExecutor(most)
+        try:
+            for task in tasks:
+                settled = self.settle(task)
+                if settled:
+                    yield settled
+                    continue
+                running.add(executor.submit(self.do, task, network))
+                if len(running) == most:
+                    ready, running = wait(running, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in ready)
+            yield from (future.result() for future in as_completed(running))
+        finally:
+            executor.shutdown(cancel_futures=True)
 
     def settle(self, task: Task) -> Outcome | None:
         """The outcome of a task that needs no work: skipped, or sure to fail."""

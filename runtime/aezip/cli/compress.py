@@ -10,7 +10,15 @@ from click.core import ParameterSource
 from ..batch.jobs import Compression
 from ..batch.plan import plan
 from ..images import READ_SUFFIXES, Intake
-from .options import finite, inputs_argument, intake_options, max_pixels_option, precision_option, write_options
+from .options import (
+    batch_option,
+    finite,
+    inputs_argument,
+    intake_options,
+    max_pixels_option,
+    precision_option,
+    write_options,
+)
 from .run import run_over
 
 if TYPE_CHECKING:
@@ -45,12 +53,14 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 @click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF, XMP and resolution; implies --upright.")
 # With what, and where to.
 @precision_option
+@batch_option
 @click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
 @write_options
 def compress(
     inputs: tuple[str, ...], output: str | None, recursive: bool, quality: float, effort: int, target_size: int | None,
     target_bpp: float | None, target_psnr: float | None, keep_smaller: bool, verify: bool, max_pixels: int,
-    frame: int | None, to_8bit: bool, upright: bool, strip: bool, append_suffix: bool, precision: str, **running: Any,
+    frame: int | None, to_8bit: bool, upright: bool, strip: bool, append_suffix: bool, precision: str,
+    batch: int | None, **running: Any,
 ) -> None:
     """Compress images to .lat files.
 
@@ -70,7 +80,7 @@ def compress(
     job = Compression(
         quality, effort, target=_target(target_size, target_bpp, target_psnr),
         keep_smaller=keep_smaller, verify=verify, max_pixels=max_pixels,
-        intake=Intake(frame, to_8bit, upright, strip), precision=precision,
+        intake=Intake(frame, to_8bit, upright, strip), precision=precision, batch=batch,
     )
     planned = plan(inputs, output, ".lat", taken=READ_SUFFIXES, recursive=recursive, append=append_suffix)
     run_over(planned, job, **running)

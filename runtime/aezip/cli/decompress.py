@@ -11,7 +11,7 @@ from ..batch import places
 from ..batch.jobs import Decompression
 from ..batch.plan import plan
 from ..errors import UsageError
-from .options import inputs_argument, max_pixels_option, precision_option, write_options
+from .options import batch_option, inputs_argument, max_pixels_option, precision_option, write_options
 from .run import run_over
 
 Region = tuple[int, int, int, int]
@@ -36,11 +36,13 @@ def _region(_: click.Context, __: click.Parameter, value: str | None) -> Region 
 @max_pixels_option
 # With what, and where to.
 @precision_option
+@batch_option
 @click.option("-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the installed one that fits]")
 @write_options
 def decompress(
     inputs: tuple[str, ...], output: str | None, recursive: bool, kind: str | None, region: Region | None,
-    max_pixels: int, append_suffix: bool, precision: str, **running: Any,
+    max_pixels: int, append_suffix: bool, precision: str,
+    batch: int | None, **running: Any,
 ) -> None:
     """Decompress .lat files to images.
 
@@ -64,7 +66,8 @@ def decompress(
         images.format_of(task.target, kind)
     if kind and output and not planned.folder and output != places.STANDARD:
         _check_agreement(output, kind)
-    run_over(planned, Decompression(format=kind, region=region, max_pixels=max_pixels, precision=precision), **running)
+    job = Decompression(format=kind, region=region, max_pixels=max_pixels, precision=precision, batch=batch)
+    run_over(planned, job, **running)
 
 
 def _check_agreement(output: str, kind: str) -> None:

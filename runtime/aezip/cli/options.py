@@ -66,6 +66,12 @@ precision_option = click.option(
 )
 
 
+batch_option = click.option(
+    "--batch", type=click.IntRange(min=1), metavar="N",
+    help="Pictures of one size that go through the network together.  [default: 1 on the CPU, else 8]",
+)
+
+
 def latents_options(command: F) -> F:
     """Options of a command that works on the latents of pictures, in this process."""
     for option in _LATENTS:
