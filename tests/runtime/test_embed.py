@@ -69,7 +69,7 @@ def test_a_planned_size_opens_sessions_once(halves, drawn, monkeypatch) -> None:
     for seed in range(3):
         decoder.decode(encoder.encode(drawn(100, 90, seed=seed)))
     assert sorted(name for name, _ in opened) == ["context", "context", "decoder", "encoder", "hyper", "prior", "prior"]
-    assert dict(opened)["encoder"] == {"H": 128, "W": 128, "h": 8, "w": 8, "p": 4, "q": 4, "a": 2, "b": 2}
+    assert dict(opened)["encoder"] == {"N": 1, "H": 128, "W": 128, "h": 8, "w": 8, "p": 4, "q": 4, "a": 2, "b": 2}
 
 
 def test_wrong_input_is_named(tiny, halves, drawn, golden) -> None:

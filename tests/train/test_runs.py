@@ -11,9 +11,9 @@ from aezip_train import runs
 
 
 def test_weights_that_are_no_numbers_do_not_replace_those_that_are(tmp_path: Path) -> None:
-    good = {"model": {"weight": torch.ones(2), "count": torch.ones(1, dtype=torch.int64)}, "step": 10}
+    good = {"averaged": {"weight": torch.ones(2), "count": torch.ones(1, dtype=torch.int64)}, "step": 10}
     runs.save_state(good, tmp_path)
-    bad = {"model": {"weight": torch.tensor([1.0, torch.nan])}, "step": 2000}
+    bad = {"averaged": {"weight": torch.tensor([1.0, torch.nan])}, "step": 2000}
     with pytest.raises(ValueError, match=r"no numbers any more at step 2,000.*; expected"):
         runs.save_state(bad, tmp_path)
     assert runs.load_state(tmp_path)["step"] == 10

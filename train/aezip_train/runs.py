@@ -23,7 +23,7 @@ def save_state(state: dict[str, Any], folder: Path) -> None:
     """
     import torch
 
-    if not all(w.isfinite().all() for w in state["model"].values() if w.is_floating_point()):
+    if not all(w.isfinite().all() for w in state.get("averaged", {}).values() if w.is_floating_point()):
         finding = f"the weights are no numbers any more at step {state['step']:,}, and were not saved"
         raise ValueError(f"{folder}: {finding}; expected finite ones (a lower learning_rate?)")
     folder.mkdir(parents=True, exist_ok=True)
