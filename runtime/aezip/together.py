@@ -84,6 +84,10 @@ def _settle(group: list[_Call]) -> None:
             return
         except Exception:  # too much memory, perhaps: each says for itself what is wrong
             pass
+        except BaseException as error:  # an interrupt is everybody's
+            for call in group:
+                call.error = error
+            return
     for call in group:
         try:
             call.result = run(call.item[None])[0]
