@@ -148,7 +148,11 @@ def _walk(folder: str, below: str, recursive: bool) -> Iterator[tuple[str, str, 
             if recursive:
                 yield from _walk(entry.path, f"{below}{entry.name}/", recursive)
         elif entry.is_file():
-            yield entry.path, below + entry.name, entry.stat().st_size
+            try:
+                size = entry.stat().st_size
+            except OSError:  # removed since the folder was read, or to be told of when it is its turn
+                size = 0
+            yield entry.path, below + entry.name, size
 
 
 def _open(name: str) -> tuple[Any, str]:
