@@ -363,17 +363,24 @@ def _member(package: zipfile.ZipFile, name: str, path: Path) -> bytes:
         info = package.getinfo(name)
     except KeyError:
         raise PackageDamaged(f"{name} is missing", "a whole model package", file=str(path)) from None
+    if package.namelist().count(name) > 1:
+        raise PackageDamaged(f"{name} stands twice", "it once", file=str(path))
     if info.file_size > MAX_MEMBER_BYTES or info.compress_type != zipfile.ZIP_STORED:
         raise PackageDamaged(f"{name} is compressed or too large", "a stored member", file=str(path))
     return package.read(info)
 
 
 def arrays_of(data: bytes) -> dict[str, Any]:
-    """The arrays of an .npz file's bytes.  Raises one of UNREADABLE, also for what is compressed: it may be a bomb."""
+    """The arrays of an .npz file's bytes.  Raises one of UNREADABLE, also for what is compressed: it may be a bomb.
+
+    And for a name that stands twice, of which readers would choose one or the other.
+    """
     import numpy as np
 
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if any(i.compress_type != zipfile.ZIP_STORED or i.file_size > len(data) for i in archive.infolist()):
             raise ValueError("a compressed member")
+        if len(set(archive.namelist())) < len(archive.namelist()):
+            raise ValueError("a member that stands twice")
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}

@@ -24,6 +24,7 @@ int aezip_find_member(aezip_bytes zip, const char *name, aezip_bytes *member)
 		return AEZIP_PACKAGE_DAMAGED;
 	const uint8_t *end = zip.data + zip.size - END;
 	size_t count = u16(end + 10), at = u32(end + 16), length = strlen(name);
+	member->data = NULL;
 	for (; count > 0; count--) {
 		if (at > zip.size || zip.size - at < ENTRY || memcmp(zip.data + at, "PK\1\2", 4) != 0)
 			return AEZIP_PACKAGE_DAMAGED;
@@ -32,18 +33,17 @@ int aezip_find_member(aezip_bytes zip, const char *name, aezip_bytes *member)
 		if (zip.size - at - ENTRY < names)
 			return AEZIP_PACKAGE_DAMAGED;
 		if (names == length && memcmp(entry + ENTRY, name, length) == 0) {
-			if (u16(entry + 10) != 0 || local > zip.size || zip.size - local < LOCAL)
-				return AEZIP_PACKAGE_DAMAGED; /* compressed, or nowhere */
+			if (member->data || u16(entry + 10) != 0 || local > zip.size || zip.size - local < LOCAL)
+				return AEZIP_PACKAGE_DAMAGED; /* there twice, compressed, or nowhere */
 			local += LOCAL + u16(zip.data + local + 26) + u16(zip.data + local + 28);
 			if (local > zip.size || zip.size - local < size)
 				return AEZIP_PACKAGE_DAMAGED;
 			member->data = zip.data + local;
 			member->size = size;
-			return AEZIP_OK;
 		}
 		at += ENTRY + names + u16(entry + 30) + u16(entry + 32);
 	}
-	return AEZIP_PACKAGE_DAMAGED;
+	return member->data ? AEZIP_OK : AEZIP_PACKAGE_DAMAGED;
 }
 
 /* The place after a text in a .npy file's head. */

@@ -222,6 +222,25 @@ static void test_static_model(const char *folder)
 	free((void *)package.data);
 }
 
+/* A member that stands twice is none. */
+static void test_twice(aezip_bytes package)
+{
+	static const char once[] = "encoder.onnx", twice[] = "decoder.onnx";
+	aezip_bytes member, changed = {NULL, package.size};
+	uint8_t *data = malloc(package.size);
+	CHECK(data != NULL);
+	if (!data)
+		return;
+	memcpy(data, package.data, package.size);
+	changed.data = data;
+	CHECK(aezip_find_member(changed, twice, &member) == AEZIP_OK);
+	for (size_t i = 0; i + sizeof once <= package.size; i++)
+		if (memcmp(data + i, once, sizeof once - 1) == 0)
+			memcpy(data + i, twice, sizeof once - 1);
+	CHECK(aezip_find_member(changed, twice, &member) == AEZIP_PACKAGE_DAMAGED);
+	free(data);
+}
+
 int main(int count, char **arguments)
 {
 	static const char *names[] = {"one-pixel", "grey", "odd", "fine", "escapes", "tiles"};
@@ -244,6 +263,7 @@ int main(int count, char **arguments)
 	test_coder(&r.model.tables);
 	test_static_model(arguments[1]);
 	test_errors();
+	test_twice(r.package);
 	replay_close(&r);
 	printf(failures ? "%d failed\n" : "ok\n", failures);
 	return failures != 0;

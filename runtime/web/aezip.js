@@ -76,6 +76,7 @@ export class Model {
     this.name = String(description.name);
     this.tables = tablesOf(arrays);
     this.skip = description.coding ? 0 : (arrays.skip?.values[0] ?? damaged('tables.npz lacks skip', 'a table index'));
+    if (this.skip < 0 || this.skip > 63) damaged(`tables.npz says skip ${this.skip}`, '0 to 63');
     if (description.coding && !arrays.table) damaged('tables.npz lacks table', 'the tables of each channel');
     if (!description.coding) delete arrays.table;
     this.channels = description.coding ? description.channels : 3;

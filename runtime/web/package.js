@@ -72,6 +72,7 @@ function unzip(data) {
     const stored = view.getUint32(at, true) === 0x02014b50 && view.getUint16(at + 10, true) === 0;
     left -= size;
     if (!stored || start + size > data.length || left < 0) damaged(`${name} is compressed or cut`, 'a stored member');
+    if (members.has(name)) damaged(`${name} stands twice`, 'it once');
     members.set(name, data.subarray(start, start + size));
     at += 46 + nameLength + extraLength + commentLength;
   }
@@ -101,7 +102,7 @@ function within(read) {
  */
 export function readArrays(data) {
   /** @type {Arrays} */
-  const arrays = {};
+  const arrays = Object.create(null); // names are a stranger's
   for (const [name, content] of within(() => unzip(plain(data)))) {
     arrays[name.replace(/\.npy$/, '')] = within(() => readArray(name, content));
   }
@@ -137,10 +138,10 @@ function member(members, name) {
 /** @param {Uint8Array} data */
 function parse(data) {
   try {
-    return JSON.parse(text.decode(data));
-  } catch {
-    return damaged('model.json cannot be read', 'JSON');
-  }
+    const found = JSON.parse(text.decode(data));
+    if (found instanceof Object) return found;
+  } catch {} // as what is no object
+  return damaged('model.json cannot be read', 'a JSON object');
 }
 
 /** @param {Uint8Array<ArrayBuffer>} data */

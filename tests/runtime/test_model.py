@@ -64,6 +64,22 @@ def test_damaged_and_missing_members(tiny: str, tmp_path: Path, member: str, mis
     assert raised.value.file == path
 
 
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_member_that_stands_twice(tiny: str, tmp_path: Path, inner: bool) -> None:
+    """Readers would choose one or the other."""
+    if inner:
+        with zipfile.ZipFile(tiny) as package:
+            buffer = io.BytesIO(package.read("tables.npz"))
+        with zipfile.ZipFile(buffer, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("skip.npy", archive.read("skip.npy"))
+        with pytest.raises(ValueError, match="twice"):
+            model.arrays_of(buffer.getvalue())
+        return
+    (tmp_path / "twice.aezm").write_bytes(Path(tiny).read_bytes().replace(b"encoder.onnx", b"decoder.onnx"))
+    with pytest.raises(errors.PackageDamaged, match="twice"):
+        model.Package(model.describe(tmp_path / "twice.aezm")).member("decoder.onnx")
+
+
 def test_a_damaged_zip(tiny: str, tmp_path: Path) -> None:
     data = bytearray(Path(tiny).read_bytes())
     data[len(data) // 2] ^= 1

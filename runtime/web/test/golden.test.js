@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as ort from 'onnxruntime-web';
 import { AezipError, Model, unpack } from '../aezip.js';
-import { readArrays } from '../package.js';
+import { openPackage, readArrays } from '../package.js';
 
 /** @param {string} name */
 const golden = (name) => readFileSync(new URL(`../../../tests/golden/${name}`, import.meta.url));
@@ -72,4 +72,19 @@ test('damaged files are refused by name', async () => {
     await assert.rejects(async () => model.decode(damaged), AezipError, `byte ${at}`);
     await assert.rejects(async () => model.decode(whole.slice(0, at)), AezipError, `${at} bytes`);
   }
+});
+
+test('packages that say one thing twice, or nothing, are refused by name', async () => {
+  const whole = golden('tiny.aezm');
+  /** @param {[from: string, to: string]} change */
+  const refused = ([from, to]) => {
+    const data = Buffer.from(whole.toString('latin1').replaceAll(from, to), 'latin1');
+    return assert.rejects(openPackage(data), { name: 'PackageDamaged' }, to);
+  };
+  await refused(['encoder.onnx', 'decoder.onnx']);
+  const view = new DataView(whole.buffer, whole.byteOffset, whole.byteLength);
+  const head = whole.indexOf('model.json');
+  const start = head + 'model.json'.length + view.getUint16(head - 2, true);
+  const text = whole.subarray(start, start + view.getUint32(head - 12, true)).toString('latin1');
+  await refused([text, 'null'.padEnd(text.length)]);
 });
