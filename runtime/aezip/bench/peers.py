@@ -50,7 +50,7 @@ def classic(names: Sequence[str] | None = None, threads: int | None = None) -> l
         ),
         _pillow("webp", "WebP, method 6", "WEBP", (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98), method=6),
     ]
-    if features.check("avif"):
+    if "avif" in features.modules and features.check("avif"):  # Pillow before 11.3 warns of the question
         for name, chroma in (("avif420", "4:2:0"), ("avif444", "4:4:4")):
             settings = (15, 20, 25, 30, 40, 50, 60, 70, 80, 88, 94)
             what = f"AVIF {chroma}, speed 6"
