@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,14 @@ def _state(run: Path, family: str) -> dict[str, Any]:
     if state["recipe"]["family"] != family:
         raise ValueError(f"{run} is a run of the family {state['recipe']['family']}; expected one of {family}")
     return state
+
+
+def _alone(plan: Recipe, asked: Asked) -> None:
+    """Raises ValueError where a small family is asked onto a GPU or several processes, neither of which it uses."""
+    if asked.device not in ("auto", "cpu"):
+        raise ValueError(f"--device {asked.device}: {plan.name} is trained by the CPU alone; expected cpu or auto")
+    if (world := os.environ.get("WORLD_SIZE", "1")) != "1":
+        raise ValueError(f"{world} processes: {plan.name} is trained by one; expected aezip-train without torchrun")
 
 
 def _value(text: str) -> tuple[str, Any]:
@@ -131,6 +140,7 @@ def _restorer(plan: Recipe, asked: Asked) -> None:
     from . import restoring
     from .data import Crops, read_folder
 
+    _alone(plan, asked)
     if asked.init:
         raise ValueError("--init starts codecs only; expected none for a model that restores pictures")
     old = asked.old(plan.family)
@@ -150,6 +160,7 @@ def _autoencoder(plan: Recipe, asked: Asked) -> None:
     from . import fitting
     from .data import read_folder
 
+    _alone(plan, asked)
     old = asked.old(plan.family)
     if source := old or (_state(Path(asked.init), plan.family) if asked.init else None):
         network = source["recipe"]["network"] if old else {**source["recipe"]["network"], **plan.network}
