@@ -34,15 +34,17 @@ class Asked:
     max_steps: int | None
     tensorboard: bool | None
 
-    def old(self, family: str) -> dict[str, Any] | None:
+    def old(self, plan: Recipe) -> dict[str, Any] | None:
         """The state of the run that goes on, if there is one.  Raises ValueError."""
-        return _state(self.folder, family) if runs.exists(self.folder) else None
+        return _state(self.folder, plan) if runs.exists(self.folder) else None
 
 
-def _state(run: Path, family: str) -> dict[str, Any]:
+def _state(run: Path, plan: Recipe) -> dict[str, Any]:
     state = runs.load_state(run)
-    if state["recipe"]["family"] != family:
-        raise ValueError(f"{run} is a run of the family {state['recipe']['family']}; expected one of {family}")
+    for key in ("family", "task"):
+        found, wanted = state["recipe"].get(key, ""), getattr(plan, key)
+        if found != wanted:
+            raise ValueError(f"{run} is a run of the {key} {found}; expected one of {wanted}")
     return state
 
 
@@ -110,7 +112,7 @@ def _flagship(plan: Recipe, asked: Asked) -> None:
     from .data import Crops, read_folder
     from .place import place
 
-    old, weights = asked.old(plan.family), None
+    old, weights = asked.old(plan), None
     if old:
         plan = replace(plan, network=old["recipe"]["network"])
     elif asked.init:
@@ -143,7 +145,7 @@ def _restorer(plan: Recipe, asked: Asked) -> None:
     _alone(plan, asked)
     if asked.init:
         raise ValueError("--init starts codecs only; expected none for a model that restores pictures")
-    old = asked.old(plan.family)
+    old = asked.old(plan)
     if old:
         plan = replace(plan, network=old["recipe"]["network"])
     fit = restoring.Fit(plan, Crops(read_folder(asked.data), plan.crop, plan.batch, plan.least_part))
@@ -161,8 +163,8 @@ def _autoencoder(plan: Recipe, asked: Asked) -> None:
     from .data import read_folder
 
     _alone(plan, asked)
-    old = asked.old(plan.family)
-    if source := old or (_state(Path(asked.init), plan.family) if asked.init else None):
+    old = asked.old(plan)
+    if source := old or (_state(Path(asked.init), plan) if asked.init else None):
         network = source["recipe"]["network"] if old else {**source["recipe"]["network"], **plan.network}
         plan = replace(plan, network=network, channels=source["recipe"]["channels"])
     pictures = read_folder(asked.data, channels=plan.channels)
