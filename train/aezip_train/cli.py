@@ -116,7 +116,7 @@ def _flagship(plan: Recipe, asked: Asked) -> None:
     if old:
         plan = replace(plan, network=old["recipe"]["network"])
     elif asked.init:
-        start = _start(asked.init)
+        start = _start(asked.init, plan)
         weights, plan = start.state_dict(), replace(plan, network=asdict(start.config))
     with place(asked.device) as here:
         run = loop.Run(plan, Crops(read_folder(asked.data), plan.crop, plan.batch), here)
@@ -164,7 +164,7 @@ def _autoencoder(plan: Recipe, asked: Asked) -> None:
 
     _alone(plan, asked)
     old = asked.old(plan)
-    if source := old or (_state(Path(asked.init), plan) if asked.init else None):
+    if source := old or (_start_run(asked.init, plan) if asked.init else None):
         network = source["recipe"]["network"] if old else {**source["recipe"]["network"], **plan.network}
         plan = replace(plan, network=network, channels=source["recipe"]["channels"])
     pictures = read_folder(asked.data, channels=plan.channels)
@@ -188,11 +188,26 @@ def _end(said: str, folder: Path) -> None:
     click.echo(f"{said}\nThe same command goes on; {command} makes a model of it.", err=True)
 
 
-def _start(init: str) -> Flagship:
-    """The module of a run (a folder or its state.pt) or of a package."""
+def _is_run(init: str) -> bool:
+    return init.endswith(".pt") or runs.exists(Path(init))
+
+
+def _start_run(init: str, plan: Recipe) -> dict[str, Any]:
+    """The state of the run that an autoencoder starts from: its folder, or the state.pt in it.  Raises ValueError."""
+    if not _is_run(init):
+        raise ValueError(
+            f"--init {init}: no run of aezip-train is there; expected one of the family {plan.family} "
+            "(only photo starts from models and packages)"
+        )
+    return _state(Path(init), plan)
+
+
+def _start(init: str, plan: Recipe) -> Flagship:
+    """The module of a run (a folder or its state.pt) or of a package.  Raises ValueError, AezipError."""
     from . import loop
 
-    if Path(init).is_dir() or init.endswith(".pt"):
+    if _is_run(init) or Path(init).is_dir():
+        _state(Path(init), plan)
         return loop.load_model(Path(init))[0]
     # Only `aezip_export` knows how a package stores weights; the command is the edge where both meet.
     from aezip_export.reading import read_model
