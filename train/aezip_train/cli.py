@@ -71,27 +71,35 @@ def _value(text: str) -> tuple[str, Any]:
 @click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True,
               help="Folder of training pictures (searched below, too).")
 @click.option("--val", type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Folder of validation pictures: a line in log.jsonl and a sheet.png of RUN now and then.")
+              help="Folder of validation pictures: now and then figures in log.jsonl of RUN, of photo a sheet.png.  "
+                   "[default: none; of the autoencoders: some of --data, held out]")
 @click.option("-o", "--run", "folder", type=click.Path(path_type=Path, file_okay=False), required=True,
               help="Folder of the run; one that exists is continued.")
-@click.option("--minutes", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Length of this leg.")
-@click.option("--max-steps", type=click.IntRange(min=1), help="Stop this leg after so many steps.")
-@click.option("--init", metavar="MODEL|RUN", help="Start a new run from a model (a name or .aezm file) or another run.")
+@click.option("--minutes", type=click.FloatRange(min=0), default=60.0, show_default=True,
+              help="How long to train, this time.")
+@click.option("--max-steps", type=click.IntRange(min=1),
+              help="Stop after so many steps of this time, if that is sooner.")
+@click.option("--init", metavar="MODEL|RUN",
+              help="Start a new run from another: its folder; photo also from a model (a name or .aezm file).")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
-              help="What computes.")
+              help="What computes, for photo; the others are trained by the CPU.")
 @click.option("--tensorboard/--no-tensorboard", default=None,
-              help="Scalars for TensorBoard in RUN.  [default: where it is installed]")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Replace a value of the recipe.")
+              help="photo: scalars for TensorBoard in RUN.  [default: where it is installed]")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
+              help="Replace a value of the recipe; may be repeated. VALUE is JSON, or plain text.")
 def main(recipe: str, settings: tuple[str, ...], **asked: Any) -> None:
-    """Train RECIPE (a built-in name such as `photo` or `conv`, or a .toml file).
+    """Train RECIPE: a built-in name, or a .toml file.
 
-    Under torchrun every process takes its part of each batch; one writes.
+    Built in are the flagship photo; the autoencoders vanilla, conv, vae, sparse, denoising; and denoise, colorize,
+    inpaint, which restore pictures. Autoencoders end early when validation does not improve. Under torchrun every
+    process takes its part of each batch of photo, and one writes.
 
     \b
     Examples:
         aezip-train photo --data pictures -o run --minutes 60
         aezip-train photo --data pictures -o run --minutes 60       (goes on)
-        aezip-train conv --data pictures -o run                     (vanilla, vae, sparse, denoising)
+        aezip-train conv --data pictures -o small
+        aezip-train sparse --init small --data pictures -o sparse
         aezip-train photo --init photo --data mine -o fine --set learning_rate=1e-4 --set integer_from=0
         torchrun --nproc-per-node 4 -m aezip_train.cli photo --data pictures -o run --set batch=64
     """
