@@ -19,11 +19,12 @@ Trained for {steps} steps, {hours:.1f} hours, with the recipe `{recipe}`.
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("run", type=click.Path(path_type=Path, exists=True))
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="NAME.aezm")
-@click.option("--name", help="The model's name; the output's by default.")
-@click.option("--summary", default="An aezip model.", help="One line for `aezip models`.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="NAME.aezm",
+              help="Package to write.")
+@click.option("--name", help="The model's name.  [default: the output's]")
+@click.option("--summary", default="An aezip model.", show_default=True, help="One line for `aezip models`.")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="Licence of the weights.")
-@click.option("-f", "--force", is_flag=True, help="Replace an output that exists.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite an existing package.")
 def main(run: Path, output: Path, name: str | None, summary: str, licence: str, force: bool) -> None:
     """Export RUN, a folder of aezip-train, as a model package.
 

@@ -258,9 +258,9 @@ def middles(folder: Path) -> list[codecs.Pixels]:
 def main() -> None:
     """The command; writes nothing where 8 bits lose more than LOSS_DB."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="name or path of a package")
-    parser.add_argument("--pictures", type=Path, required=True)
-    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("model", help="name of an installed model, or an .aezm file")
+    parser.add_argument("--pictures", type=Path, required=True, help="folder of photographs")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="package to write: NAME.aezm")
     given = parser.parse_args()
     try:
         pictures = middles(given.pictures)

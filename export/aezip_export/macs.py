@@ -6,6 +6,7 @@ ONNX infers for one picture. Prior and context run once each way.
 
 from __future__ import annotations
 
+import argparse
 import math
 import sys
 from typing import Any
@@ -75,7 +76,9 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", nargs="?", default="photo", help="name of an installed model, or an .aezm file")
     try:
-        main(sys.argv[1] if len(sys.argv) > 1 else "photo")
+        main(parser.parse_args().model)
     except AezipError as error:
         sys.exit(f"aezip: error: {error}")

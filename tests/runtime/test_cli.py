@@ -577,7 +577,7 @@ def test_table() -> None:
     assert table([]) == []
 
 
-@pytest.mark.parametrize("args", [(), ("compress",), ("decompress",), ("info",), ("verify",), ("models",)])
+@pytest.mark.parametrize("args", [(), *((name,) for name in COMMANDS), ("anomaly", "score"), ("models", "split")])
 def test_help(args: tuple[str, ...]) -> None:
     short, long = run(*args, "-h"), run(*args, "--help")
     assert short.exit_code == long.exit_code == 0

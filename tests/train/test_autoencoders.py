@@ -193,6 +193,39 @@ def test_what_cannot_be_trained_is_told(settings: list[str], finding: str, tmp_p
     assert not (tmp_path / "run").exists()
 
 
+def test_what_a_run_cannot_start_from_is_told(tmp_path: Path, drawn) -> None:
+    Image.fromarray(drawn(96, 96)).save(tmp_path / "0.png")
+    package = tmp_path / "mine.aezm"
+    package.write_bytes(b"PK")
+    for init in ("photo", str(package), str(tmp_path)):
+        base = ["--data", str(tmp_path), "-o", str(tmp_path / "run"), "--init", init]
+        result = CliRunner().invoke(main, ["conv", *base])
+        assert result.exit_code == 1
+        assert result.output.startswith(f"Error: --init {init}: no run of aezip-train is there; expected one of the")
+        assert result.output.count("\n") == 1
+    runs.save_state({"recipe": {"family": "conv"}}, tmp_path / "conv")
+    base[-1] = str(tmp_path / "conv")
+    for family, recipe in (("vae", "vae"), ("flagship", "photo")):
+        result = CliRunner().invoke(main, [recipe, *base])
+        assert result.exit_code == 1
+        assert f"{tmp_path / 'conv'} is a run of the family conv; expected one of {family}\n" in result.output
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("recipe", ["conv", "denoise"])
+def test_small_families_are_the_cpus(recipe: str, tmp_path: Path, drawn, monkeypatch) -> None:
+    Image.fromarray(drawn(96, 96)).save(tmp_path / "0.png")
+    base = [recipe, "--data", str(tmp_path), "-o", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, [*base, "--device", "cuda"])
+    assert result.exit_code == 1
+    assert f"--device cuda: {recipe} is trained by the CPU alone; expected cpu or auto\n" in result.output
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = CliRunner().invoke(main, base)
+    assert result.exit_code == 1
+    assert f"2 processes: {recipe} is trained by one; expected" in result.output
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["vanilla", "--data", str(tmp_path), "-o", str(tmp_path / "run")])
     assert result.exit_code == 1

@@ -92,6 +92,19 @@ def test_training_learns_and_goes_on(task: str, tmp_path: Path, drawn) -> None:
     assert json.loads((tmp_path / "run" / "recipe.json").read_text())["task"] == task
 
 
+def test_a_run_keeps_its_task(tmp_path: Path, drawn) -> None:
+    Image.fromarray(drawn(96, 96)).save(tmp_path / "0.png")
+    arguments = ["--data", str(tmp_path), "-o", str(tmp_path / "run"), "--max-steps", "1"]
+    arguments += [f"--set={s}" for s in SETTINGS]
+    assert CliRunner().invoke(main, ["denoise", *arguments]).exit_code == 0
+    recipe = (tmp_path / "run" / "recipe.json").read_text()
+    result = CliRunner().invoke(main, ["inpaint", *arguments])
+    assert result.exit_code == 1
+    assert result.output == f"Error: {tmp_path / 'run'} is a run of the task denoise; expected one of inpaint\n"
+    assert runs.load_state(tmp_path / "run")["step"] == 1
+    assert (tmp_path / "run" / "recipe.json").read_text() == recipe
+
+
 def test_the_best_weights_are_kept(drawn) -> None:
     recipe = build({"name": "colorize", "family": "restorer", "task": "colorize", "crop": 64, "batch": 2,
                     "keep_best": True, "network": json.loads(SMALL)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,16 +34,26 @@ class Asked:
     max_steps: int | None
     tensorboard: bool | None
 
-    def old(self, family: str) -> dict[str, Any] | None:
+    def old(self, plan: Recipe) -> dict[str, Any] | None:
         """The state of the run that goes on, if there is one.  Raises ValueError."""
-        return _state(self.folder, family) if runs.exists(self.folder) else None
+        return _state(self.folder, plan) if runs.exists(self.folder) else None
 
 
-def _state(run: Path, family: str) -> dict[str, Any]:
+def _state(run: Path, plan: Recipe) -> dict[str, Any]:
     state = runs.load_state(run)
-    if state["recipe"]["family"] != family:
-        raise ValueError(f"{run} is a run of the family {state['recipe']['family']}; expected one of {family}")
+    for key in ("family", "task"):
+        found, wanted = state["recipe"].get(key, ""), getattr(plan, key)
+        if found != wanted:
+            raise ValueError(f"{run} is a run of the {key} {found}; expected one of {wanted}")
     return state
+
+
+def _alone(plan: Recipe, asked: Asked) -> None:
+    """Raises ValueError where a small family is asked onto a GPU or several processes, neither of which it uses."""
+    if asked.device not in ("auto", "cpu"):
+        raise ValueError(f"--device {asked.device}: {plan.name} is trained by the CPU alone; expected cpu or auto")
+    if (world := os.environ.get("WORLD_SIZE", "1")) != "1":
+        raise ValueError(f"{world} processes: {plan.name} is trained by one; expected aezip-train without torchrun")
 
 
 def _value(text: str) -> tuple[str, Any]:
@@ -60,27 +71,35 @@ def _value(text: str) -> tuple[str, Any]:
 @click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True,
               help="Folder of training pictures (searched below, too).")
 @click.option("--val", type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Folder of validation pictures: a line in log.jsonl and a sheet.png of RUN now and then.")
+              help="Folder of validation pictures: now and then figures in log.jsonl of RUN, of photo a sheet.png.  "
+                   "[default: none; of the autoencoders: some of --data, held out]")
 @click.option("-o", "--run", "folder", type=click.Path(path_type=Path, file_okay=False), required=True,
               help="Folder of the run; one that exists is continued.")
-@click.option("--minutes", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Length of this leg.")
-@click.option("--max-steps", type=click.IntRange(min=1), help="Stop this leg after so many steps.")
-@click.option("--init", metavar="MODEL|RUN", help="Start a new run from a model (a name or .aezm file) or another run.")
+@click.option("--minutes", type=click.FloatRange(min=0), default=60.0, show_default=True,
+              help="How long to train, this time.")
+@click.option("--max-steps", type=click.IntRange(min=1),
+              help="Stop after so many steps of this time, if that is sooner.")
+@click.option("--init", metavar="MODEL|RUN",
+              help="Start a new run from another: its folder; photo also from a model (a name or .aezm file).")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
-              help="What computes.")
+              help="What computes, for photo; the others are trained by the CPU.")
 @click.option("--tensorboard/--no-tensorboard", default=None,
-              help="Scalars for TensorBoard in RUN.  [default: where it is installed]")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Replace a value of the recipe.")
+              help="photo: scalars for TensorBoard in RUN.  [default: where it is installed]")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
+              help="Replace a value of the recipe; may be repeated. VALUE is JSON, or plain text.")
 def main(recipe: str, settings: tuple[str, ...], **asked: Any) -> None:
-    """Train RECIPE (a built-in name such as `photo` or `conv`, or a .toml file).
+    """Train RECIPE: a built-in name, or a .toml file.
 
-    Under torchrun every process takes its part of each batch; one writes.
+    Built in are the flagship photo; the autoencoders vanilla, conv, vae, sparse, denoising; and denoise, colorize,
+    inpaint, which restore pictures. Autoencoders end early when validation does not improve. Under torchrun every
+    process takes its part of each batch of photo, and one writes.
 
     \b
     Examples:
         aezip-train photo --data pictures -o run --minutes 60
         aezip-train photo --data pictures -o run --minutes 60       (goes on)
-        aezip-train conv --data pictures -o run                     (vanilla, vae, sparse, denoising)
+        aezip-train conv --data pictures -o small
+        aezip-train sparse --init small --data pictures -o sparse
         aezip-train photo --init photo --data mine -o fine --set learning_rate=1e-4 --set integer_from=0
         torchrun --nproc-per-node 4 -m aezip_train.cli photo --data pictures -o run --set batch=64
     """
@@ -101,11 +120,11 @@ def _flagship(plan: Recipe, asked: Asked) -> None:
     from .data import Crops, read_folder
     from .place import place
 
-    old, weights = asked.old(plan.family), None
+    old, weights = asked.old(plan), None
     if old:
         plan = replace(plan, network=old["recipe"]["network"])
     elif asked.init:
-        start = _start(asked.init)
+        start = _start(asked.init, plan)
         weights, plan = start.state_dict(), replace(plan, network=asdict(start.config))
     with place(asked.device) as here:
         run = loop.Run(plan, Crops(read_folder(asked.data), plan.crop, plan.batch), here)
@@ -131,9 +150,10 @@ def _restorer(plan: Recipe, asked: Asked) -> None:
     from . import restoring
     from .data import Crops, read_folder
 
+    _alone(plan, asked)
     if asked.init:
         raise ValueError("--init starts codecs only; expected none for a model that restores pictures")
-    old = asked.old(plan.family)
+    old = asked.old(plan)
     if old:
         plan = replace(plan, network=old["recipe"]["network"])
     fit = restoring.Fit(plan, Crops(read_folder(asked.data), plan.crop, plan.batch, plan.least_part))
@@ -150,8 +170,9 @@ def _autoencoder(plan: Recipe, asked: Asked) -> None:
     from . import fitting
     from .data import read_folder
 
-    old = asked.old(plan.family)
-    if source := old or (_state(Path(asked.init), plan.family) if asked.init else None):
+    _alone(plan, asked)
+    old = asked.old(plan)
+    if source := old or (_start_run(asked.init, plan) if asked.init else None):
         network = source["recipe"]["network"] if old else {**source["recipe"]["network"], **plan.network}
         plan = replace(plan, network=network, channels=source["recipe"]["channels"])
     pictures = read_folder(asked.data, channels=plan.channels)
@@ -175,11 +196,26 @@ def _end(said: str, folder: Path) -> None:
     click.echo(f"{said}\nThe same command goes on; {command} makes a model of it.", err=True)
 
 
-def _start(init: str) -> Flagship:
-    """The module of a run (a folder or its state.pt) or of a package."""
+def _is_run(init: str) -> bool:
+    return init.endswith(".pt") or runs.exists(Path(init))
+
+
+def _start_run(init: str, plan: Recipe) -> dict[str, Any]:
+    """The state of the run that an autoencoder starts from: its folder, or the state.pt in it.  Raises ValueError."""
+    if not _is_run(init):
+        raise ValueError(
+            f"--init {init}: no run of aezip-train is there; expected one of the family {plan.family} "
+            "(only photo starts from models and packages)"
+        )
+    return _state(Path(init), plan)
+
+
+def _start(init: str, plan: Recipe) -> Flagship:
+    """The module of a run (a folder or its state.pt) or of a package.  Raises ValueError, AezipError."""
     from . import loop
 
-    if Path(init).is_dir() or init.endswith(".pt"):
+    if _is_run(init) or Path(init).is_dir():
+        _state(Path(init), plan)
         return loop.load_model(Path(init))[0]
     # Only `aezip_export` knows how a package stores weights; the command is the edge where both meet.
     from aezip_export.reading import read_model

@@ -25,7 +25,7 @@ COMMANDS = {
     "compress": ("compress", "Compress images to .lat files."),
     "decompress": ("decompress", "Decompress .lat files to images."),
     "doctor": ("doctor", "Check this installation: coder, providers, exactness."),
-    "features": ("features", "Vectors of pictures from a model's latents."),
+    "features": ("features", "Make vectors of pictures from a model's latents, or find the nearest."),
     "info": ("info", "Show what is in .lat files."),
     "models": ("models", "List the installed models; install others."),
     "restore": ("restore", "Take noise out of images, give grey ones colours, or fill holes in them."),

@@ -48,10 +48,11 @@ def fit(
     inputs: tuple[str, ...], output: str, force: bool, max_pixels: int, model: str, recursive: bool, provider: str,
     threads: int | None, quiet: bool, **intake: Any,
 ) -> None:
-    """Learn from normal pictures what is normal, at least five of them; thirty are better.
+    """Learn from pictures what is normal.
 
-    The profile holds the statistics of the model's latents over these pictures and their scores; scoring needs the
-    same model. Pictures to be scored should be taken as these were: same scale, same light.
+    At least five normal pictures are needed; thirty are better. The profile holds the statistics of the model's latents
+    over these pictures and their scores; scoring needs the same model. Pictures to be scored should be taken as these
+    were: same scale, same light.
 
     \b
     Examples:
@@ -104,10 +105,11 @@ def score(
     profile: str, inputs: tuple[str, ...], rate: float, output: str | None, recursive: bool, as_json: bool,
     as_csv: bool, max_pixels: int, frame: int | None, to_8bit: bool, upright: bool, **running: Any,
 ) -> None:
-    """Score pictures against a PROFILE: 0 is a usual normal picture, 1 one spread further.
+    """Score pictures against a PROFILE of `fit`.
 
-    Each line says the verdict at the false-positive rate, the score, and the share p of normal pictures that score
-    as high. The heat map's colours are half-way where the verdict turns. Exit code 0 whatever the verdicts.
+    0 is the score of a usual normal picture; 1 is further by as much as normal scores spread. Each line says the
+    verdict at the false-positive rate, the score, and the share p of normal pictures that score as high. The heat map's
+    colours are half-way where the verdict turns. Exit code 0 whatever the verdicts.
 
     \b
     Examples:

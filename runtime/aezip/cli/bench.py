@@ -27,22 +27,22 @@ def _numbers(_: click.Context, __: click.Parameter, value: str) -> tuple[float, 
 @click.option("-m", "--model", "models", multiple=True, default=("photo",), show_default=True, metavar="MODEL",
               help="Name or .aezm file; may be repeated.")
 @click.option("-q", "--qualities", default="0,5,10,15,20,25,30,35,40,45,50,55,60,65,70,75,80,85,90,95,100",
-              callback=_numbers, metavar="Q,Q,…", help="Qualities of the model.  [default: 0 to 100 in fives]")
+              callback=_numbers, metavar="Q,Q,…", help="Qualities of the models.  [default: 0 to 100 in fives]")
 @click.option("-c", "--codecs", default="jpeg,webp,avif420,avif444,jxl", show_default=True, metavar="NAME,…",
-              help="Peers; those that are not installed are left out.")
+              help="Classic codecs; those that are not installed are left out.")
 @click.option("--anchors", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
-              help="Draw the stored curves of this folder's JSON files, too.")
+              help="Compare with stored curves, too: JSON files of {NAME: {\"bpp\": […], \"psnr\": […]}}.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N pictures only.")
 @click.option("--no-similarity", is_flag=True, help="Leave out MS-SSIM, which takes most of the time.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
               help="Threads of the model.  [default of --speed: 1, 2 and 4, as far as there are cores]")
-@click.option("--speed", is_flag=True, help="Measure time instead, by stages and beside the peers; see below.")
+@click.option("--speed", is_flag=True, help="Measure time instead, by stages and beside the classic codecs; see above.")
 @click.option("--seconds", type=click.FloatRange(min=0), default=60, show_default=True, metavar="S",
-              help="--speed: about how long for each picture.")
+              help="--speed: about how long for each picture, in seconds.")
 @click.option("--compare", type=click.Path(path_type=Path), metavar="FILE",
               help="--speed: exit with 1 if a ratio is worse than in the JSON of an earlier run.")
 @click.option("--tolerance", type=click.FloatRange(min=0), default=15, show_default=True, metavar="PERCENT",
-              help="--speed: how much worse is let pass.")
+              help="--speed, --compare: by how much a ratio may be worse.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def bench(
     inputs: tuple[Path, ...], output: Path | None, models: tuple[str, ...], qualities: tuple[float, ...], codecs: str,
@@ -51,11 +51,12 @@ def bench(
 ) -> None:
     """Compare models with classic codecs on the pictures of FOLDER.
 
-    Real files are written and read: rates count every byte, PSNR and MS-SSIM compare 8-bit pictures. BD-rates are
-    against JPEG (4:2:0, optimised, progressive). Needs the extra `bench` for plots: pip install 'aezip[bench]'.
+    FOLDER holds lossless pictures (png, ppm, bmp, tiff, webp), not in subfolders. Real files are written and read:
+    rates count every byte, PSNR and MS-SSIM compare 8-bit pictures. BD-rates are against JPEG (4:2:0, optimised,
+    progressive). --output needs the extra `bench` for plots: pip install 'aezip[bench]'.
 
-    With --speed, FOLDER is any number of pictures; without one, two of 768×512 and 4000×3000 pixels are drawn. Times
-    are medians of warm runs, in one process that alternates between the codecs; memory and the start of the
+    With --speed, picture files stand in place of FOLDER; without any, two of 768×512 and 4000×3000 pixels are drawn.
+    Times are medians of warm runs, in one process that alternates between the codecs; memory and the start of the
     command are measured in processes of their own. All comes with ratios, the smaller the better.
 
     \b

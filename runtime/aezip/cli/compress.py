@@ -45,9 +45,9 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 @click.option("--target-psnr", type=click.FloatRange(0, min_open=True), metavar="DB", callback=finite,
               help="Lowest quality with a PSNR of DB or more.")
 @click.option("--keep-smaller", is_flag=True, help="Write no .lat file that is larger than its input.")
-@click.option("--verify", is_flag=True, help="Decode each file before it gets its name; say its PSNR.")
+@click.option("--verify", is_flag=True, help="Decode each file before it gets its name, and say its PSNR.")
 @click.option("--effort", type=click.IntRange(0, 1), default=1, show_default=True,
-              help="0 rounds; 1 weighs bits against errors.")
+              help="1 weighs each latent's bits against its error; 0 only rounds.")
 @max_pixels_option
 @intake_options
 @click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF, XMP and resolution; implies --upright.")

@@ -20,8 +20,8 @@ def doctor(model: str, threads: int | None, as_json: bool) -> None:
     """Check this installation: coder, providers, exactness.
 
     The digest is of the integers that choose frequency tables; one model has the same on every machine. Each provider
-    that --provider can name here is asked for it, and takes its time for a picture of 768×512. Files are always read
-    with the CPU's, so a provider that is not exact is harmless. Exit code 1 if the CPU's are not exact.
+    that --provider can name here is asked for it, and timed on a picture of 768×512. Files are always read with the
+    CPU's integers, so a provider that is not exact is harmless. Exit code 1 if those are not exact.
 
     \b
     Examples:

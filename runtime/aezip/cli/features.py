@@ -23,8 +23,8 @@ from .progress import bar_over
 @click.option("--full", is_flag=True, help="Write every picture's latents, too: 1/16 of its size, all channels.")
 @click.option("--nearest", metavar="IMAGE", type=click.Path(readable=False),
               help="Print which of the pictures are most like this one.")
-@click.option("-k", "--count", type=click.IntRange(min=1), default=5, show_default=True, help="How many of them.")
-@click.option("--json", "as_json", is_flag=True, help="Print these as a JSON list.")
+@click.option("-k", "--count", type=click.IntRange(min=1), default=5, show_default=True, help="--nearest: how many.")
+@click.option("--json", "as_json", is_flag=True, help="--nearest: print them as a JSON list.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing file.")
 @latents_options
 def features(
@@ -32,7 +32,7 @@ def features(
     force: bool, max_pixels: int, model: str, recursive: bool, provider: str, threads: int | None, quiet: bool,
     **intake: Any,
 ) -> None:
-    """Vectors of pictures from a model's latents.
+    """Make vectors of pictures from a model's latents, or find the nearest.
 
     The .npz holds `files` and, a row for each, `pooled`: mean and log energy of each latent channel. With --full also
     `latents_0`, `latents_1`, … of the pictures, float16, rows × columns × channels.

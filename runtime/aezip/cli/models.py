@@ -13,7 +13,7 @@ from .messages import Failures, say, show, table
 from .options import debug_option
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_force_option = click.option("-f", "--force", is_flag=True, help="Take the place of what has that name.")
+_force_option = click.option("-f", "--force", is_flag=True, help="Replace what has that name.")
 
 
 @click.group(invoke_without_command=True)
@@ -40,7 +40,10 @@ def models(context: click.Context, as_json: bool) -> None:
 @_json_option
 @debug_option
 def list_models(as_json: bool) -> None:
-    """List the installed models, in the order in which they are looked for."""
+    """List the installed models.
+
+    They stand in the order in which they are looked for.
+    """
     _list(as_json)
 
 
@@ -49,7 +52,10 @@ def list_models(as_json: bool) -> None:
 @_json_option
 @debug_option
 def show_model(model: str, as_json: bool) -> None:
-    """Show what a model is: a name, or a path."""
+    """Show what a model is.
+
+    MODEL is the name of an installed one, or an .aezm file.
+    """
     from ..model import find
 
     found = find(model)
@@ -62,7 +68,10 @@ def show_model(model: str, as_json: bool) -> None:
 @_force_option
 @debug_option
 def install(packages: tuple[Path, ...], force: bool) -> None:
-    """Check packages and copy them to where -m NAME and decoding find them; NAME is the file's."""
+    """Check packages and install them by name.
+
+    They are copied to where -m NAME and decoding find them; NAME is the file's, without .aezm.
+    """
     from ..packages import install as install_one
 
     failures = Failures()
@@ -96,9 +105,10 @@ def remove(names: tuple[str, ...]) -> None:
 @_force_option
 @debug_option
 def split(model: str, half: str | None, output: Path, force: bool) -> None:
-    """Write one half of a model, for devices that only encode or only decode.
+    """Write one half of a model.
 
-    Files of a half decode with the whole model, and the other way round.
+    For devices that only encode or only decode. MODEL is a name, or an .aezm file. Files of a half decode with the
+    whole model, and the other way round.
 
     \b
     Examples:

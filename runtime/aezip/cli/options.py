@@ -54,9 +54,13 @@ def intake_options(command: F) -> F:
 
 
 provider_option = click.option(
-    "--provider", default="cpu", show_default=True, metavar="NAME", help="What runs the model."
+    "--provider", default="cpu", show_default=True, metavar="NAME",
+    help="What runs the model: cpu, cuda, …; `aezip doctor` lists what is here.",
 )
-threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.")
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N",
+    help="Threads of the model.  [default: all cores]",
+)
 _quiet_option = click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 _recursive_option = click.option("-r", "--recursive", is_flag=True, help="Go into the subfolders of folders.")
 
@@ -68,7 +72,7 @@ precision_option = click.option(
 
 batch_option = click.option(
     "--batch", type=click.IntRange(min=1), metavar="N",
-    help="Pictures of one size that go through the network together.  [default: 1 on the CPU, else 8]",
+    help="At most so many pictures of one size go through the network together.  [default: 1 on the CPU, else 8]",
 )
 
 
@@ -123,7 +127,7 @@ _RUNNING = (
     click.option("-v", "--verbose", is_flag=True, help="Say what is in each file."),
     click.option("--scheduler", metavar="URL", help="Work on the Dask cluster there: tcp://HOST:8786."),
     click.option("--threads", type=click.IntRange(min=1), metavar="N",
-                 help="Threads of each process.  [default: every core, shared]"),
+                 help="Threads of each process.  [default: all cores, shared by the processes]"),
     click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
                  help="Processes that work at a time."),
     provider_option,

@@ -27,12 +27,14 @@ def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
 @click.option("-o", "--output", required=True, metavar="OUT", type=click.Path(readable=False),
               help="Image for all of them in a grid, or a folder (existing, or ending in /) for one file each.")
 @click.option("-n", "--count", type=click.IntRange(min=1), default=16, show_default=True, help="How many.")
-@click.option("--size", default="256x256", show_default=True, callback=_size, metavar="WxH", help="Pixels of each.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same images.")
+@click.option("--size", default="256x256", show_default=True, callback=_size, metavar="WxH",
+              help="Pixels of each; with --between, IMAGE's.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True,
+              help="Of the random numbers; same seed, same images.")
 @click.option("--spread", type=click.FloatRange(0, 10), default=1.0, show_default=True,
               help="Standard deviation of the latents; less is calmer.")
 @click.option("--between", nargs=2, metavar="IMAGE IMAGE", type=click.Path(readable=False),
-              help="Images on the way from one to the other, in place of new ones.")
+              help="Images on the way from one to the other, both of one size, in place of new ones.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 @click.option("-m", "--model", default="vae", show_default=True, metavar="MODEL", help="Name or .aezm file.")
 @provider_option
