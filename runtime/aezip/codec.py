@@ -90,7 +90,7 @@ class Codec:
         self.prepare()
         h, w, channels = pixels.shape
         package, graphs = self.package, self._encoding
-        tile = TILE if h * w > TILED_FROM else 0
+        tile = TILE if container.padded_pixels(w, h) > TILED_FROM else 0
         streams = tiles.encode(graphs, pixels, rung(package.ladder, level), tile, effort)
         if h * w > LARGE:
             graphs.close()

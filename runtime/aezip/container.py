@@ -140,9 +140,14 @@ def unpack_header(data: bytes) -> Header:
 
 
 def tile_pixels(h: Header) -> int:
-    """Pixels of the largest tile."""
+    """Pixels of the largest tile, whose sides count in whole cells."""
     side = h.tile * CELL or MAX_SIDE
-    return min(side, h.width) * min(side, h.height)
+    return padded_pixels(min(side, h.width), min(side, h.height))
+
+
+def padded_pixels(width: int, height: int) -> int:
+    """Pixels of all cells that a picture touches, which is what the network works on."""
+    return -(-width // CELL) * -(-height // CELL) * CELL**2
 
 
 def _check_header(h: Header, flags: int) -> None:

@@ -60,6 +60,12 @@ static uint32_t smaller(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+/* A side rounded up to a multiple of 64 pixels. */
+static uint32_t whole_cells(uint32_t side)
+{
+	return (side + 63u) / 64u * 64u;
+}
+
 /* CRC-32 as in zlib and PNG, half a byte at a time. */
 static uint32_t crc32(uint32_t crc, const uint8_t *data, size_t size)
 {
@@ -99,7 +105,7 @@ int aezip_read_header(aezip_header *header, aezip_bytes bytes)
 		h.height > MAX_SIDE || h.quality > 1000 || data[19] != 0)
 		return AEZIP_HEADER_DAMAGED;
 	uint32_t side = h.tile ? 64u * h.tile : MAX_SIDE;
-	if ((uint64_t)smaller(side, h.width) * smaller(side, h.height) > MAX_TILE_PIXELS)
+	if ((uint64_t)whole_cells(smaller(side, h.width)) * whole_cells(smaller(side, h.height)) > MAX_TILE_PIXELS)
 		return AEZIP_HEADER_DAMAGED;
 	*header = h;
 	return AEZIP_OK;

@@ -27,6 +27,9 @@ const MAX_SIDE = 2 ** 20;
 const MAX_TILE_PIXELS = 2 ** 22;
 const KNOWN = ['iCCP', 'eXIF', 'xMPx', 'rESO', 'ALPH', 'LATN'];
 
+/** How many times 64 pixels a side begins. @param {number} side */
+const cells = (side) => Math.ceil(side / 64);
+
 /**
  * Read header and sections; every checksum and rule is checked.
  *
@@ -111,7 +114,7 @@ export function unpackHeader(data) {
     [`quality ${header.quality}`, header.quality <= 1000, '0 to 1000'],
     [
       'a larger tile',
-      Math.min(side, header.width) * Math.min(side, header.height) <= MAX_TILE_PIXELS,
+      cells(Math.min(side, header.width)) * cells(Math.min(side, header.height)) * 64 ** 2 <= MAX_TILE_PIXELS,
       `at most ${MAX_TILE_PIXELS} pixels`,
     ],
     [`flags ${data[19]}`, data[19] === 0, '0'],

@@ -183,3 +183,16 @@ def test_an_engine_that_says_nothing(tiny: str, drawn, monkeypatch: pytest.Monke
     monkeypatch.setattr("onnxruntime.InferenceSession", fail)
     with pytest.raises(PackageDamaged, match=r"onnxruntime cannot open \w+\.onnx \(RuntimeError\)"):
         Codec(tiny).encode(drawn(64, 64))
+
+
+def test_a_thin_picture_is_tiled_by_the_cells_that_it_touches(tiny: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (66_000, 1, 3), np.uint8)
+    codec = Codec(tiny)
+    data = codec.encode(pixels)
+    back, lat = codec.decode(data)
+    assert lat.header.tile
+    assert back.shape == pixels.shape
+    whole = container.pack(lat._replace(header=lat.header._replace(tile=16)))
+    assert container.unpack(whole).header.tile == 16
+    with pytest.raises(errors.HeaderDamaged, match="tiles of 4227072 pixels; expected at most 4194304"):
+        container.pack(lat._replace(header=lat.header._replace(tile=0)))

@@ -9,6 +9,7 @@ import sys
 import warnings
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -234,6 +235,17 @@ def test_too_many_pixels(monkeypatch: pytest.MonkeyPatch, limit: int, pillow: in
         else:
             assert parse(data, limit).pixels.shape == (20, 33, 3)
     assert pillow == Image.MAX_IMAGE_PIXELS
+
+
+def test_threads_that_read_leave_pillow_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 12)
+    data, _ = build(Picture(drawn()), "png")
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        shapes = list(pool.map(lambda limit: parse(data, limit).pixels.shape, [660 + n for n in range(64)]))
+    assert shapes == 64 * [(20, 33, 3)]
+    assert Image.MAX_IMAGE_PIXELS == 12
+    assert warnings.filters == before
 
 
 def test_write_refuses(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..container import DEFAULT_MAX_PIXELS, MAGIC
@@ -61,7 +62,7 @@ def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: Intake = AS
         raise ImageError("the file is empty", _KNOWN)
     if data.startswith(MAGIC):
         raise ImageError("is a .lat file already", _KNOWN)
-    with _limit(max_pixels), _pillow_errors():
+    with _pillow_errors(max_pixels):
         image = _open(data)
         if image.width * image.height > max_pixels:
             size = f"{image.width}×{image.height} pixels"
@@ -135,25 +136,47 @@ def _register_plugins() -> int:
     return count
 
 
+class _Pillow:
+    """What Pillow is told while any thread reads: to warn of nothing, and the largest of their limits of pixels.
+
+    Pillow knows one limit and Python one list of warnings for all threads, so the last one out restores both.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._limits = Lock(), list[int]()
+
+    @contextlib.contextmanager
+    def told(self, max_pixels: int) -> Iterator[None]:
+        """Inside, Pillow's own rule against decompression bombs stands at this limit or above; 0: as it stands."""
+        from PIL import Image
+
+        with self._lock:
+            if not self._limits:
+                self._before = Image.MAX_IMAGE_PIXELS
+                self._warnings = warnings.catch_warnings()
+                self._warnings.__enter__()
+                warnings.simplefilter("ignore")
+            self._limits.append(max_pixels)
+            Image.MAX_IMAGE_PIXELS = max(self._limits) or self._before
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._limits.remove(max_pixels)
+                Image.MAX_IMAGE_PIXELS = max(self._limits, default=0) or self._before
+                if not self._limits:
+                    self._warnings.__exit__(None, None, None)
+
+
+_PILLOW = _Pillow()
+
+
 @contextlib.contextmanager
-def _limit(max_pixels: int) -> Iterator[None]:
-    """Inside, Pillow's own rule against decompression bombs stands at this limit."""
-    from PIL import Image
-
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
-
-
-@contextlib.contextmanager
-def _pillow_errors() -> Iterator[None]:
+def _pillow_errors(limit: int = 0) -> Iterator[None]:
     """Inside, whatever Pillow raises becomes an ImageError, and it warns of nothing."""
     from PIL import Image, UnidentifiedImageError
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _PILLOW.told(limit):
         try:
             yield
         except (AezipError, MemoryError):
