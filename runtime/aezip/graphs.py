@@ -274,4 +274,5 @@ def open_session(
         return ort.InferenceSession(data, options, providers=providers, provider_options=settings)
     except Exception as error:  # onnxruntime's own classes are not public
         finding = f"onnxruntime cannot open {name}.onnx ({_first_line(error)})"
-        raise PackageDamaged(finding, "a graph it supports", file=str(package.about.path)) from error
+        expectation = "a graph it supports (onnxruntime 1.22 or later)"
+        raise PackageDamaged(finding, expectation, file=str(package.about.path)) from error
