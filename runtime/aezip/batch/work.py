@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -76,19 +75,22 @@ class Work:
             if settled is None:
                 network = network or self.open()
                 if getattr(network, "batch", 1) > 1:
-                    yield from self._in_threads(chain([task], source), network)
+                    yield from self._in_threads(task, source, network)
                     return
             yield settled or self.do(task, network)
 
-    def _in_threads(self, tasks: Iterable[Task], network: Any) -> Iterator[Outcome]:
-        """Twice as many at once as a batch takes: while one is in the network, the next is read, the last written."""
+    def _in_threads(self, first: Task, others: Iterator[Task], network: Any) -> Iterator[Outcome]:
+        """Do `first`, which is not settled, and the others.
+
+        Twice as many at once as a batch takes: while one is in the network, the next is read, the last written.
+        """
         from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 
         most = 2 * network.batch
-        running: set[Future[Outcome]] = set()
         executor = ThreadPoolExecutor(most)
+        running: set[Future[Outcome]] = {executor.submit(self.do, first, network)}
         try:
-            for task in tasks:
+            for task in others:
                 settled = self.settle(task)
                 if settled:
                     yield settled
