@@ -137,7 +137,7 @@ def _register_plugins() -> int:
 
 
 class _Pillow:
-    """What Pillow is told while any thread reads: to warn of nothing, and the largest of their limits of pixels.
+    """What Pillow is told while any thread reads or writes: to warn of nothing, and the largest of their pixel limits.
 
     Pillow knows one limit and Python one list of warnings for all threads, so the last one out restores both.
     """
@@ -146,7 +146,7 @@ class _Pillow:
         self._lock, self._limits = Lock(), list[int]()
 
     @contextlib.contextmanager
-    def told(self, max_pixels: int) -> Iterator[None]:
+    def told(self, max_pixels: int = 0) -> Iterator[None]:
         """Inside, Pillow's own rule against decompression bombs stands at this limit or above; 0: as it stands."""
         from PIL import Image
 
@@ -168,7 +168,7 @@ class _Pillow:
                     self._warnings.__exit__(None, None, None)
 
 
-_PILLOW = _Pillow()
+PILLOW = _Pillow()
 
 
 @contextlib.contextmanager
@@ -176,7 +176,7 @@ def _pillow_errors(limit: int = 0) -> Iterator[None]:
     """Inside, whatever Pillow raises becomes an ImageError, and it warns of nothing."""
     from PIL import Image, UnidentifiedImageError
 
-    with _PILLOW.told(limit):
+    with PILLOW.told(limit):
         try:
             yield
         except (AezipError, MemoryError):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 import struct
-import warnings
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import OutputError, UsageError
 from ..files import atomic_write
 from .picture import Picture
+from .reading import PILLOW
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -142,8 +142,7 @@ def _encode(picture: Picture, kind: Format) -> bytes:
     if picture.pixels.size > _LARGE:
         options.pop("optimize", None)
     stream = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of damaged Exif
+    with PILLOW.told():  # it would warn of damaged Exif
         if kind.pillow == "TIFF":
             _set_tiff_tags(picture, options)
         # by its suffix, of which Pillow loads the one plugin; by its format it would load five
