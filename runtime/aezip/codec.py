@@ -90,7 +90,7 @@ class Codec:
         self.prepare()
         h, w, channels = pixels.shape
         package, graphs = self.package, self._encoding
-        tile = TILE if container.padded_pixels(w, h) > TILED_FROM else 0
+        tile = tile_of(h, w)
         streams = tiles.encode(graphs, pixels, rung(package.ladder, level), tile, effort)
         if h * w > LARGE:
             graphs.close()
@@ -168,6 +168,11 @@ def decode_latents(graphs: Graphs, lat: Lat) -> tuple[NDArray[np.int16], Rung]:
         part = tiles.decode_tile(graphs, stream, rows.stop - rows.start, columns.stop - columns.start, step)
         out[rows, columns] = part
     return out, step
+
+
+def tile_of(height: int, width: int) -> int:
+    """The side of the tiles that a picture of so many pixels is coded in, as the header has it."""
+    return TILE if container.padded_pixels(width, height) > TILED_FROM else 0
 
 
 def pad(pixels: Pixels, channels: int = 3) -> Pixels:

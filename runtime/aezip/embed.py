@@ -54,7 +54,7 @@ class Encoder:
         if self._size and tuple(self._size) != (h, w):
             raise ImageError(_shown((h, w)), f"{_shown(self._size)}, the size of this encoder")
         package = self._graphs.package
-        tile = codec.TILE if container.padded_pixels(w, h) > codec.TILED_FROM else 0
+        tile = codec.tile_of(h, w)
         streams = tiles.encode(self._graphs, pixels, rung(package.ladder, level), tile, effort=1)
         body = Section(container.LATENTS, latents.pack_streams(streams))
         return container.pack(Lat(Header(w, h, channels, level, package.fingerprint, tile), (body,)))

@@ -59,7 +59,7 @@ class Graphs:
             raise ModelUnfit(finding, "--precision float, or a model to which aezip_export.int8 added them")
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         self._opening: dict[str, _Opening] = {}
-        self._lock, self._wanted = Lock(), Lock()
+        self._lock = Lock()
         self._together = {name: Together(batch, BATCH_ELEMENTS) for name in TRANSFORMS} if batch > 1 else {}
 
     def prepare(self, *names: str, then: Callable[[], object] | None = None) -> None:
@@ -160,7 +160,7 @@ class Graphs:
     def _session(self, name: str, inputs: dict[str, Any]) -> onnxruntime.InferenceSession:
         session = self._sessions.get(name)
         if session is None:
-            with self._wanted:
+            with self._lock:
                 if name not in self._sessions:
                     opening = self._opening.get(name)
                     self._sessions[name] = opening.session(name) if opening else self._open(name)

@@ -47,8 +47,6 @@ class Together:
             finally:
                 with self._changed:
                     self._running = False
-                    for call in group:
-                        call.done = True
                     self._changed.notify_all()
         if mine.error is not None:
             raise mine.error
@@ -60,7 +58,7 @@ class Together:
         most = min(self._most, max(1, self._elements // max(1, first.item.size)))
         alike = [c for c in self._waiting if c.kind == first.kind and c is not first]
         group = [first, *alike[: most - 1]]
-        self._waiting = [c for c in self._waiting if not any(c is g for g in group)]
+        self._waiting = [c for c in self._waiting if c not in group]
         return group
 
 
@@ -71,7 +69,10 @@ class _Call:
         self.kind, self.item, self.run = kind, item, run
         self.result: Array | None = None
         self.error: BaseException | None = None
-        self.done = False
+
+    @property
+    def done(self) -> bool:
+        return self.result is not None or self.error is not None
 
 
 def _settle(group: list[_Call]) -> None:
