@@ -89,7 +89,7 @@ def describe(model: Flagship, name: str, members: dict[str, bytes], facts: dict[
         "latent_channels": c.latent,
         "hyper_channels": c.hyper,
         "qualities": float_ladder.TOP + 1,
-        "lambda": [float_ladder.LAMBDA_MIN, float_ladder.LAMBDA_MAX],
+        "lambda": [float_ladder.LAMBDA_MIN, model.lambda_max],
         "margins": {name: reach.margin(members[f"{name}.onnx"]) for name in TRANSFORMS},
         "macs": {name: round(macs.per_pixel(members[f"{name}.onnx"]), 1) for name in macs.GRAPHS},
         "bits_per_error": model.bits_per_error or BITS_PER_ERROR,

@@ -88,6 +88,7 @@ def _read(package: Package) -> Flagship:
                 layer.weight.copy_(torch.from_numpy(np.array(weight)))
                 assert layer.bias is not None
                 layer.bias.copy_(torch.from_numpy(np.array(bias)))
+    model.lambda_max = float(package.about.description.get("lambda", [0, model.lambda_max])[1])
     for name, nodes in package.ladder._asdict().items():
         getattr(model, name).copy_(torch.from_numpy(nodes / (32 if name == "hyper_offset" else UNIT)))
     return model

@@ -125,9 +125,10 @@ def _flagship(plan: Recipe, asked: Asked) -> None:
         plan = replace(plan, network=old["recipe"]["network"])
     elif asked.init:
         start = _start(asked.init, plan)
+        start.stretch(plan.lambda_max)
         weights, plan = start.state_dict(), replace(plan, network=asdict(start.config))
     with place(asked.device) as here:
-        run = loop.Run(plan, Crops(read_folder(asked.data), plan.crop, plan.batch), here)
+        run = loop.Run(plan, Crops(read_folder(asked.data), plan.crop, plan.batch, drawn=plan.drawn), here)
         if old:
             run.restore(old)
         elif weights:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from . import drawn
+
 Picture = NDArray[np.uint8]  # [H, W, C]
 WHOLE = slice(None)
 LIGHT, GAMMA = (0.75, 1.2), 0.25  # of upright crops: factors of all samples, and the largest log of an exponent
@@ -75,13 +77,14 @@ class Crops:
 
     least_part 0: of any picture or its half-size copy, flipped, turned by right angles. Otherwise upright, flipped, in
     other light, of squares whose side is `least_part` … 1 of a picture's short side, made `crop` large. Without
-    `augment` of the pictures as they are.
+    `augment` of the pictures as they are. `drawn` is the share of crops that code draws instead.
     """
 
     def __init__(
-        self, pictures: list[Picture], crop: int, batch: int, least_part: float = 0.0, *, augment: bool = True
+        self, pictures: list[Picture], crop: int, batch: int, least_part: float = 0.0, *, augment: bool = True,
+        drawn: float = 0.0,
     ) -> None:
-        self.crop, self.batch, self.least_part, self.augment = crop, batch, least_part, augment
+        self.crop, self.batch, self.least_part, self.augment, self.drawn = crop, batch, least_part, augment, drawn
         copies: list[tuple[Picture, ...]] = [(q, halve(q)) if augment else (q,) for q in pictures]
         if least_part:
             copies = [(lessened(q, 3 * crop),) for q in pictures]
@@ -109,7 +112,10 @@ class Crops:
             turns, flip = int(rng.integers(4)), rng.integers(2)
             if not self.augment:
                 turns, flip = 0, rng.integers(1)
+            crop = picture[top : top + self.crop, left : left + self.crop]
+            if self.drawn and rng.random() < self.drawn:
+                crop, turns, flip = drawn.draw(rng, self.crop, crop), 0, rng.integers(1)
             if n in mine:
-                crop = np.rot90(picture[top : top + self.crop, left : left + self.crop], turns)
+                crop = np.rot90(crop, turns)
                 out[n - mine.start] = crop[:, ::-1] if flip else crop
         return centre(out)

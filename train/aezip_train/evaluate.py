@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aezip.bench.measure import curves, measure
 from aezip.bench.peers import classic
-from aezip.metrics import bd_rate, psnr_db
+from aezip.metrics import bd_rate, bits_per_pixel, psnr_db
 
+from . import ssimulacra2
 from .data import Picture, centre
 from .flagship import Flagship
 
@@ -27,6 +27,7 @@ class Curve(NamedTuple):
 
     bpp: NDArray[np.float64]
     psnr_db: NDArray[np.float64]
+    score: NDArray[np.float64]  # SSIMULACRA2
     hyper_bpp: NDArray[np.float64]
 
 
@@ -51,6 +52,7 @@ class Decoded(NamedTuple):
 
     bpp: float
     psnr_db: float
+    score: float
     hyper_bpp: float
     pixels: Picture
 
@@ -61,22 +63,38 @@ def decoded(model: Flagship, picture: Picture, quality: int) -> Decoded:
     device = model.gain.device
     out = model(centre(picture[None]).to(device), torch.tensor([float(quality)], device=device), noise=False)
     pixels = to_bytes(out.image)[0]
-    return Decoded(out.bpp.item(), psnr_db(picture, pixels), out.hyper_bpp.item(), pixels)
+    return Decoded(
+        out.bpp.item(), psnr_db(picture, pixels), score_of(picture, pixels), out.hyper_bpp.item(), pixels
+    )
+
+
+@torch.no_grad()
+def score_of(picture: Picture, other: Picture) -> float:
+    """SSIMULACRA2 of a picture against the original."""
+    return ssimulacra2.score(ssimulacra2.error(centre(other[None]), centre(picture[None]))).item()
 
 
 def curve(model: Flagship, pictures: list[Picture], qualities: tuple[int, ...] = QUALITIES) -> Curve:
     """Estimated rate–distortion curve over equally sized pictures (sides multiples of 64)."""
-    rows = [np.mean([decoded(model, picture, quality)[:3] for picture in pictures], 0) for quality in qualities]
+    rows = [np.mean([decoded(model, picture, quality)[:4] for picture in pictures], 0) for quality in qualities]
     return Curve(*np.array(rows).T)
 
 
-def jpeg_curve(pictures: list[Picture]) -> Curve:
-    """Pillow's JPEG (4:2:0, optimised, progressive) on the same pictures, real bytes, as `aezip bench` has it."""
-    named = {str(n): picture for n, picture in enumerate(pictures)}
-    (jpeg,) = curves(list(measure(classic(["jpeg"])[0], named, similarity=False)))
-    return Curve(np.array(jpeg.bpp), np.array(jpeg.psnr_db), np.zeros(len(jpeg.bpp)))
+def peer_curve(name: str, pictures: list[Picture]) -> Curve | None:
+    """A classic codec of `aezip bench` on the same pictures, real bytes; None where it is not installed."""
+    for peer in classic([name]):
+        rows = []
+        for setting in peer.settings:
+            files = [peer.encode(picture, setting) for picture in pictures]
+            out = [peer.decode(file) for file in files]
+            rows.append(np.mean([
+                (bits_per_pixel(len(f), p), psnr_db(p, o), score_of(p, o), 0)
+                for f, p, o in zip(files, pictures, out, strict=True)
+            ], 0))
+        return Curve(*np.array(rows).T)
+    return None
 
 
-def against(reference: Curve, ours: Curve) -> float:
-    """BD-rate in percent; negative: ours needs fewer bits."""
-    return bd_rate(reference.bpp, reference.psnr_db, ours.bpp, ours.psnr_db)
+def against(reference: Curve, ours: Curve, by: str = "psnr_db") -> float:
+    """BD-rate in percent at equal PSNR, or `by` another field; negative: ours needs fewer bits."""
+    return bd_rate(reference.bpp, getattr(reference, by), ours.bpp, getattr(ours, by))

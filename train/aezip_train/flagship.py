@@ -28,6 +28,7 @@ from . import classic, ladder
 from .integer import IntegerConv2d, round_through, through
 
 SLOPE = 0.1  # of the leaky rectifiers
+LADDERS = ("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset")
 CELL = 64  # one hyper-latent stands for 64×64 pixels
 
 
@@ -191,6 +192,7 @@ class Flagship(nn.Module):
     """Encoder, prior and decoder with their ladders of gains."""
 
     family = "flagship"
+    lambda_max = ladder.LAMBDA_MAX  # at the top of the ladder
     bits_per_error = 0.0  # of the encoder-side search that quantises latents; 0: plain rounding
 
     def __init__(self, config: Config | None = None) -> None:
@@ -224,10 +226,18 @@ class Flagship(nn.Module):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         node = torch.linspace(0, ladder.TOP, ladder.NODES)
         # the uniform quantiser's high-rate optimum, in units of 64 grey levels
-        step = 64 / 5.1 * ladder.lambda_of(node).sqrt()
+        step = 64 / 5.1 * ladder.lambda_of(node, self.lambda_max).sqrt()
         gain = torch.log2(step[:, None] * std16[None])
         self.gain.copy_(gain)
         self.inverse_gain.copy_(-gain)
+
+    @torch.no_grad()
+    def stretch(self, lambda_max: float) -> None:
+        """Move the ladder's top: each λ keeps its gains, and those beyond the old top go on in straight lines."""
+        for name in LADDERS:
+            nodes: nn.Parameter = getattr(self, name)
+            nodes.copy_(ladder.stretched(nodes, self.lambda_max, lambda_max))
+        self.lambda_max = lambda_max
 
     def forward(self, image: Tensor, quality: Tensor, noise: bool = True) -> Rate:
         """Code and decode.  image: [N, 3, H, W], H and W multiples of 64; quality: [N] in 0 … 1000.

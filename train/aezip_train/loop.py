@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import evaluate, ladder
+from . import evaluate, ladder, ssimulacra2
 from .data import Crops, Picture
 from .flagship import Config, Flagship, set_bfloat16
 from .integer import set_integer
@@ -49,7 +49,7 @@ class Run:
         if recipe.threads:
             torch.set_num_threads(recipe.threads)
         self.model = Flagship(Config(**recipe.network))
-        self.model.bits_per_error = recipe.bits_per_error
+        self.model.bits_per_error, self.model.lambda_max = recipe.bits_per_error, recipe.lambda_max
         self.step = 0
         self.skipped = 0  # steps thrown away because loss or gradient was not finite
         self.seconds = 0.0
@@ -92,7 +92,7 @@ class Run:
         return rate
 
     def train_step(self) -> dict[str, float]:
-        """One step on `bpp + λ·MSE₂₅₅`, one quality an image.  Returns scalars for the log."""
+        """One step on rate and distortion, one quality an image.  Returns scalars for the log."""
         r, model, device = self.recipe, self.model, self.place.device
         if not self.place.repeats:
             torch.manual_seed(int(np.random.SeedSequence((r.seed, self.step, self.place.rank)).generate_state(1)[0]))
@@ -103,11 +103,15 @@ class Run:
         # stratified: each of the batch's images has its own part of the ladder
         draw = (self.rng.permutation(r.batch) + self.rng.random(r.batch)) / r.batch
         quality = torch.from_numpy(draw[self.part] * ladder.TOP).float().to(device)
-        lam = ladder.lambda_of(quality)
+        lam = ladder.lambda_of(quality, r.lambda_max)
 
         out = model(x, quality)
         mse = (out.image - x).square().mean((1, 2, 3)) * 64**2
-        losses = (out.bpp + lam * mse) * (lam / ladder.LAMBDA_MIN) ** -r.rate_weight
+        distortion = lam * mse
+        if r.ssimulacra2:
+            error = ssimulacra2.error(out.image, x, fade=False)
+            distortion = (1 - r.ssimulacra2) * distortion + r.ssimulacra2 * ssimulacra2.weight_of(lam) * error
+        losses = (out.bpp + distortion) * (lam / ladder.LAMBDA_MIN) ** -r.rate_weight
         loss = losses.mean()
         model.zero_grad(set_to_none=True)
         loss.backward()
@@ -181,7 +185,7 @@ def load_model(path: Path) -> tuple[Flagship, dict[str, Any]]:
     state = load_state(path)
     recipe = build(state["recipe"])
     model = Flagship(Config(**recipe.network))
-    model.bits_per_error = recipe.bits_per_error
+    model.bits_per_error, model.lambda_max = recipe.bits_per_error, recipe.lambda_max
     model.load_state_dict(state["averaged"])
     return model.eval(), state
 
@@ -195,7 +199,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder, run.step, on=leads, tensorboard=tensorboard, progress=progress)
     check = evaluate.crops_of(val) if val and leads else []
-    jpeg = evaluate.jpeg_curve(check) if check else None
+    peers = [evaluate.peer_curve(name, check) for name in ("jpeg", "avif444")] if check else []
     first, end = run.step, min(n for n in (run.recipe.steps or math.inf, run.step + (max_steps or math.inf)))
     begin = last_save = last_check = time.monotonic()
     before = run.seconds
@@ -219,7 +223,7 @@ def train(
                 save(run, folder)
             if check and (reason or now - last_check > run.recipe.validate_minutes * 60):
                 last_check = now
-                _validate(run, journal, check, jpeg, smooth)
+                _validate(run, journal, check, peers, smooth)
     finally:
         journal.close()
         for number, handler in handlers.items():
@@ -230,7 +234,7 @@ def train(
 
 
 def _validate(
-    run: Run, journal: Journal, pictures: list[Picture], jpeg: evaluate.Curve | None, smooth: dict[str, float]
+    run: Run, journal: Journal, pictures: list[Picture], peers: list[evaluate.Curve | None], smooth: dict[str, float]
 ) -> None:
     with run.averaged_model() as model:
         ours = evaluate.curve(model, pictures)
@@ -240,9 +244,12 @@ def _validate(
         "hours": round(run.seconds / 3600, 3),
         "learning_rate": run.learning_rate(),
         "skipped": run.skipped,
-        "bd_rate_jpeg": round(evaluate.against(jpeg, ours), 2) if jpeg else None,
+        "bd_rate_jpeg": round(evaluate.against(peers[0], ours), 2) if peers[0] else None,
+        "bd_rate_avif": round(evaluate.against(peers[1], ours), 2) if peers[1] else None,
+        "bd_rate_avif_ssimulacra2": round(evaluate.against(peers[1], ours, by="score"), 2) if peers[1] else None,
         "bpp": [round(v, 4) for v in ours.bpp],
         "psnr_db": [round(v, 3) for v in ours.psnr_db],
+        "ssimulacra2": [round(v, 2) for v in ours.score],
         "hyper_bpp": [round(v, 4) for v in ours.hyper_bpp],
         **{f"train_{k}": round(v, 5) for k, v in smooth.items()},
     }

@@ -19,7 +19,7 @@ from aezip.metrics import psnr_db
 
 from . import histograms, objective
 from .data import Picture
-from .evaluate import Curve, jpeg_curve
+from .evaluate import Curve, peer_curve
 
 if TYPE_CHECKING:
     from .fitting import Fit
@@ -114,7 +114,9 @@ def _curves(fit: Fit, rows: list[tuple[int, float, float]]) -> Any:
 
 def jpeg_of(pictures: list[Picture]) -> Curve:
     """JPEG of these, grey ones as RGB."""
-    return jpeg_curve([p if p.shape[2] == 3 else p.repeat(3, 2) for p in pictures])
+    curve = peer_curve("jpeg", [p if p.shape[2] == 3 else p.repeat(3, 2) for p in pictures])
+    assert curve is not None  # Pillow has JPEG always
+    return curve
 
 
 def _latents(latents: Any) -> Any:
