@@ -6,7 +6,7 @@ from setuptools import Extension, setup
 
 CORE = "runtime/c"
 coder = Extension(
-    "aezip._coder",
+    "aezip.entropy._coder",
     [f"{CORE}/python.c", f"{CORE}/rans.c", f"{CORE}/container.c"],
     include_dirs=[CORE],
     depends=[f"{CORE}/aezip.h"],

@@ -17,7 +17,7 @@ BUILD = "import sys; from setuptools.build_meta import build_wheel; print(build_
 WHOLE = 20_000_000  # bytes; the README says how many
 MODELS = 15_000_000
 CODE = 400_000  # of Python and recipes, compressed
-LARGE = ("aezip/models/", "aezip/web/", "aezip/samples/")
+LARGE = ("aezip/weights/", "aezip/viewer/web/", "aezip/samples/")
 ALONE = """
 import sys
 for name in ("torch", "onnx", "aezip_train", "aezip_export"):
@@ -57,7 +57,7 @@ def test_the_wheel_has_what_is_needed_and_no_more(wheel: Path) -> None:
     assert {name.split("/")[0] for name in sizes} == {"aezip", "aezip_train", "aezip_export", about.split("/")[0]}
     assert not [name for name in sizes if "test" in name or name.endswith((".c", ".h", ".lat", ".pt"))]
     assert sum(sizes.values()) < WHOLE
-    assert sum(size for name, size in sizes.items() if name.startswith("aezip/models/")) < MODELS
+    assert sum(size for name, size in sizes.items() if name.startswith("aezip/weights/")) < MODELS
     assert sum(size for name, size in sizes.items() if not name.startswith(LARGE)) < CODE
     needs = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
     assert sorted(line.split(">")[0] for line in needs) == ["click", "numpy", "onnxruntime", "pillow", "tqdm"]

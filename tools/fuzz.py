@@ -65,7 +65,8 @@ class Targets:
     """What is done with an input of each target; `stage` says how far it came."""
 
     def __init__(self, corpus: mutations.Corpus) -> None:
-        from aezip import Codec, coder
+        from aezip import Codec
+        from aezip.entropy import coder
 
         self.corpus, self.stage = corpus, ""
         self.codec = Codec(str(corpus.package), threads=1)
@@ -90,7 +91,7 @@ class Targets:
         getattr(self, f"_{target}")(data, rng)
 
     def _bytes(self, data: bytes, rng: random.Random) -> None:
-        from aezip import container
+        from aezip.format import container
 
         self.stage = "unpack"
         container.unpack(data)
@@ -102,7 +103,8 @@ class Targets:
     def _sections(self, data: bytes, rng: random.Random) -> None:
         import numpy as np
 
-        from aezip import container, images
+        from aezip import images
+        from aezip.format import container
 
         self.stage = "unpack"
         lat = container.unpack(data, MAX_PIXELS)
@@ -124,8 +126,8 @@ class Targets:
 
     def _latents(self, data: bytes, rng: random.Random) -> None:
         """Every symbol; now and then by the other coder, too, who has to say the same."""
-        from aezip import container
         from aezip.errors import AezipError
+        from aezip.format import container
 
         self.stage = "unpack"
         lat = container.unpack(data, MAX_PIXELS)
@@ -154,8 +156,9 @@ class Targets:
         """A sound stream of symbols that no picture has."""
         import numpy as np
 
-        from aezip import container, latents
-        from aezip.ladder import rung
+        from aezip.coding import hyperprior
+        from aezip.format import container
+        from aezip.model.ladder import rung
 
         graphs, level = self.codec._encoding, rng.randrange(1001)
         step = rung(graphs.package.ladder, level)
@@ -164,21 +167,22 @@ class Targets:
         reach, wide = rng.choice((0, 1, 30, 1023)), rng.choice((1, 100, 32767))
         hyper = numbers.integers(-reach, reach + 1, (-(-h // 4), -(-w // 4), len(step.hyper_gain)), np.int16)
         latent = numbers.integers(-wide, wide + 1, (h, w, len(step.gain)), np.int16)
-        stream = latents.encode(graphs, latent, hyper, step, rng.randrange(2))
+        stream = hyperprior.encode(graphs, latent, hyper, step, rng.randrange(2))
         header = container.Header(16 * w - rng.randrange(16), 16 * h - rng.randrange(16), rng.choice((1, 3)), level,
                                   graphs.package.fingerprint)
         return container.pack(container.Lat(header, (container.Section(container.LATENTS, stream),)))
 
     def _package(self, data: bytes, rng: random.Random) -> None:
-        from aezip import Codec, codec, model, packages
-        from aezip.ladder import rung
+        from aezip import Codec, codec
+        from aezip.model import packages, writing
+        from aezip.model.ladder import rung
 
         self._path.write_bytes(data)
         self.stage = "describe"
-        about = model.describe(self._path)
+        about = packages.describe(self._path)
         self.stage = "check"
-        packages.check(about)
-        rung(model.Package(about).ladder, rng.randrange(1001))
+        writing.check(about)
+        rung(packages.Package(about).ladder, rng.randrange(1001))
         if rng.random() < 0.5:
             self.stage = "run"
             codec._read.cache_clear()  # another package under the same name
@@ -386,10 +390,10 @@ def guided(target: str, options: list[str]) -> None:
     except ImportError:
         sys.exit("atheris is not installed: pip install atheris")
     with atheris.instrument_imports(include=["aezip"]):
-        import aezip.alpha
         import aezip.codec
+        import aezip.format.alpha
         import aezip.images
-        import aezip.packages  # noqa: F401
+        import aezip.model.writing  # noqa: F401
     watch_time()
     targets = Targets(mutations.Corpus())
 

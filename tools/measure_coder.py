@@ -13,8 +13,8 @@ from time import perf_counter
 
 import numpy as np
 
-from aezip import coder
-from aezip.tables import SYMBOL_MAX, gaussian_tables
+from aezip.entropy import coder
+from aezip.entropy.tables import SYMBOL_MAX, gaussian_tables
 
 
 def main(millions: float) -> None:

@@ -30,7 +30,10 @@ from typing import Any
 
 import numpy as np
 
-from aezip import codec, container, model, viewer
+from aezip import codec
+from aezip.format import container
+from aezip.model import store
+from aezip.viewer import server
 
 ROOT = Path(__file__).parents[1]
 RUNTIME = ROOT / "runtime"
@@ -89,11 +92,11 @@ def native(coder: codec.Codec, files: list[Path], repeat: int, found: dict[str, 
 
 def latents_of(file: Path, found: dict[str, Any]) -> bytes:
     """Of all tiles put together, as aezip-dump writes them."""
-    from aezip import latents
+    from aezip.coding import hyperprior
 
     header = container.unpack(file.read_bytes()).header
     h, w = -(-header.height // 16), -(-header.width // 16)
-    tiles = latents.split(h, w, header.tile)
+    tiles = hyperprior.split(h, w, header.tile)
     whole = np.empty((h, w, found[f"{file.stem}.0.latent"].shape[2]), "<i2")
     for number, (rows, columns) in enumerate(tiles):
         whole[rows, columns] = found[f"{file.stem}.{number}.latent"]
@@ -116,14 +119,14 @@ def core(package: str, files: list[Path], found: dict[str, Any], folder: Path) -
 @contextmanager
 def page(package: str) -> Iterator[str]:
     """The address of the viewer page."""
-    server = viewer.Server(viewer.Shown(model=package))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    running = server.Server(server.Shown(model=package))
+    thread = threading.Thread(target=running.serve_forever, daemon=True)
     thread.start()
     try:
-        yield server.address
+        yield running.address
     finally:
-        server.shutdown()
-        server.server_close()
+        running.shutdown()
+        running.server_close()
 
 
 def javascript(package: str, files: list[Path], repeat: int) -> Iterator[Result]:
@@ -171,7 +174,7 @@ def main() -> None:
     parser.add_argument("--model", default="photo")
     options = parser.parse_args()
     coder = codec.Codec(options.model, threads=1)
-    package = os.path.abspath(model.find(options.model).path)
+    package = os.path.abspath(store.find(options.model).path)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = files_of(options.files, options.crop, options.quality, options.model, folder)

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aezip import codec as codecs
-from aezip import images, tiles
-from aezip.graphs import Graphs
-from aezip.ladder import rung
-from aezip.metrics import bits_per_pixel, psnr_db
+from aezip import images
+from aezip.coding import windows
+from aezip.engine.graphs import Graphs
+from aezip.model.ladder import rung
+from aezip.quality.metrics import bits_per_pixel, psnr_db
 
 NEAR = 0.05
 QUALITIES = (25, 50, 100)
@@ -29,7 +30,7 @@ def activations(codec: codecs.Codec, pictures: list[NDArray[np.uint8]]) -> NDArr
     found = []
     for pixels in pictures:
         h, w = (size // 16 for size in pixels.shape[:2])
-        latent = tiles.transform(graphs, pixels, (slice(0, h), slice(0, w)), step)
+        latent = windows.transform(graphs, pixels, (slice(0, h), slice(0, w)), step)
         found.append(latent.reshape(-1, latent.shape[2]))
     return np.concatenate(found).astype(np.float64)
 

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from aezip.container import MAX_SIDE, unpack
+from aezip.format.container import MAX_SIDE, unpack
 
 SIDE = 512
 

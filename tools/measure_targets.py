@@ -17,8 +17,8 @@ import numpy as np
 from aezip import Codec, images
 from aezip.codec import Pixels
 from aezip.errors import TargetMissed
-from aezip.targets import PSNR, SIZE, Target, reach
-from aezip.verify import verify
+from aezip.quality.targets import PSNR, SIZE, Target, reach
+from aezip.quality.verify import verify
 
 
 def middle(pixels: Pixels, side: int | None) -> Pixels:

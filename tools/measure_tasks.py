@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from aezip import images
-from aezip.metrics import psnr_db
-from aezip.tasks import anomaly, sampling
-from aezip.tasks.restoring import Restorer, grey_of
-from aezip.tasks.vectors import Latents, nearest, pooled
+from aezip.quality.metrics import psnr_db
+from aezip.tasks import sampling
+from aezip.tasks.anomaly import measures
+from aezip.tasks.features.vectors import Latents, nearest, pooled
+from aezip.tasks.restore.restorer import Restorer, grey_of
 
 Pixels = NDArray[np.uint8]
 SIDE, SIGMAS, HOLES, HOLE = 384, (15, 25, 50), 8, 32
@@ -150,13 +151,13 @@ def textures(model: str | None, seed: int) -> Iterator[str]:
     every = []
     for number, kind in enumerate(KINDS):
         rng = np.random.default_rng(number + 100 * seed)
-        fit = anomaly.Fit(latents)
+        fit = measures.Fit(latents)
         for _ in range(FITTED):
             fit.add(lambda kind=kind, rng=rng: drawn(kind, rng))  # type: ignore[misc]
         profile = fit.profile()
 
-        def scored(pixels: Pixels, profile: anomaly.Profile = profile) -> float:
-            return anomaly.score(profile, anomaly.seen(latents, pixels)).value
+        def scored(pixels: Pixels, profile: measures.Profile = profile) -> float:
+            return measures.score(profile, measures.seen(latents, pixels)).value
 
         normal = [scored(drawn(kind, rng)) for _ in range(NORMAL)]
         found = [scored(broken(drawn(kind, rng), DEFECTS[n % len(DEFECTS)], rng)) for n in range(BROKEN)]
@@ -173,7 +174,7 @@ def domain(pictures: Path, normal: Path, model: str | None) -> Iterator[str]:
     import skimage
 
     latents, rng = Latents(model or "photo"), np.random.default_rng(1)
-    fit = anomaly.Fit(latents)
+    fit = measures.Fit(latents)
     for file in sorted(normal.iterdir()):
         p = _rgb(images.read(file).pixels)
         if min(p.shape[:2]) >= CROP:
@@ -181,7 +182,7 @@ def domain(pictures: Path, normal: Path, model: str | None) -> Iterator[str]:
     profile = fit.profile()
 
     def scored(p: Pixels) -> list[float]:
-        return [anomaly.score(profile, anomaly.seen(latents, _crop(p, rng))).value for _ in range(2)]
+        return [measures.score(profile, measures.seen(latents, _crop(p, rng))).value for _ in range(2)]
 
     usual = [s for file in sorted(pictures.iterdir()) for s in scored(_rgb(images.read(file).pixels))]
     yield f"profile of {profile.pictures} crops; {len(usual)} normal ones; AUROC"

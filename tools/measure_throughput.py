@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from aezip.doctor import cores
+from aezip.bench.doctor import cores
 from aezip.images import READ_SUFFIXES
 
 ONE = ("--jobs", "1", "--threads", "1")

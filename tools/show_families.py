@@ -17,9 +17,9 @@ from aezip import images
 from aezip.bench import peers
 from aezip.bench.equal import at_rate, liveliest
 from aezip.errors import ModelUnfit
-from aezip.metrics import bits_per_pixel, psnr_db
+from aezip.quality.metrics import bits_per_pixel, psnr_db
 from aezip.tasks import sampling
-from aezip.tasks.vectors import Latents
+from aezip.tasks.features.vectors import Latents
 
 Pixels = NDArray[np.uint8]
 SIDE, ACROSS, LABEL, GAP = 320, 3, 22, 6

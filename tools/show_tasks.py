@@ -18,9 +18,9 @@ from textures import broken, drawn
 
 import aezip
 from aezip import images
-from aezip.tasks import anomaly, heat
-from aezip.tasks.restoring import Restorer, grey_of
-from aezip.tasks.vectors import Latents, halved
+from aezip.tasks.anomaly import heat, measures
+from aezip.tasks.features.vectors import Latents, halved
+from aezip.tasks.restore.restorer import Restorer, grey_of
 
 Pixels = NDArray[np.uint8]  # [H, W, 3]
 Row = list[tuple[str, Pixels]]
@@ -54,13 +54,13 @@ def rows(sample: Pixels, rng: np.random.Generator) -> list[Row]:
 def defect(rng: np.random.Generator) -> Row:
     """A texture with a defect, where it is found, and the texture without."""
     latents = Latents()
-    fit = anomaly.Fit(latents)
+    fit = measures.Fit(latents)
     for _ in range(NORMAL):
         fit.add(partial(drawn, KIND, rng))
     profile = fit.profile()
     whole = np.ascontiguousarray(drawn(KIND, rng, WIDTH)[:HEIGHT])
     flawed = broken(whole, DEFECT, rng)
-    found = anomaly.score(profile, anomaly.seen(latents, flawed))
+    found = measures.score(profile, measures.seen(latents, flawed))
     return [(f"a texture with a {DEFECT}", flawed),
             ("anomaly", heat.drawn(flawed, found.map, profile.threshold(RATE))), ("without it", whole)]
 

@@ -13,7 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from aezip.onnxfile import OPERATORS, OPSET
+from aezip.model.onnx_check import OPERATORS, OPSET
 
 IR_VERSION = 7  # 2020, as opset 13: web and embedded runtimes know them
 TYPES = {

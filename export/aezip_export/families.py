@@ -16,11 +16,12 @@ import torch
 from torch import nn
 
 from aezip import codec as codecs
-from aezip import metrics, model
-from aezip.container import QUALITY_TOP
-from aezip.graphs import Graphs
-from aezip.ladder import rung
-from aezip.onnxfile import OPSET
+from aezip.engine.graphs import Graphs
+from aezip.format.container import QUALITY_TOP
+from aezip.model import packages
+from aezip.model.ladder import rung
+from aezip.model.onnx_check import OPSET
+from aezip.quality import metrics
 from aezip_train.autoencoder import Autoencoder
 from aezip_train.conv import Conv, Decoder, Encoder
 from aezip_train.data import centre
@@ -156,10 +157,11 @@ def export(
     }
     digests = {member: hashlib.sha256(data).hexdigest() for member, data in members.items()}
     description = {
-        "name": name, "family": net.family, "coding": model.STATIC, "version": model.PACKAGE_VERSION,
-        "fingerprint": model.fingerprint_of(digests, model.STATIC_DECODING).hex(), "channels": net.config.channels,
-        "stride": 16, "latent_channels": net.config.latent, "qualities": QUALITY_TOP + 1,
-        "margins": {part: reach.margin(members[f"{part}.onnx"]) for part in model.TRANSFORMS},
+        "name": name, "family": net.family, "coding": packages.STATIC, "version": packages.PACKAGE_VERSION,
+        "fingerprint": packages.fingerprint_of(digests, packages.STATIC_DECODING).hex(),
+        "channels": net.config.channels, "stride": 16, "latent_channels": net.config.latent,
+        "qualities": QUALITY_TOP + 1,
+        "margins": {part: reach.margin(members[f"{part}.onnx"]) for part in packages.TRANSFORMS},
         "bits_per_error": BITS_PER_ERROR, "opset": OPSET, "digests": digests, **facts,
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -183,7 +185,7 @@ def prove(net: Autoencoder, path: Path) -> dict[str, Any]:
     apart = float(np.abs(found - u).max() - 0.5) / float(np.abs(u).max())
     if apart > TOLERANCE:
         raise ProofFailed(f"encoder: torch and onnxruntime differ by {apart:.2g}; the limit is {TOLERANCE}")
-    margin = max(codec.package.margin(part) for part in model.TRANSFORMS)
+    margin = max(codec.package.margin(part) for part in packages.TRANSFORMS)
     times = [1 + 2 * 16 * (margin + 2) // side for side in pixels.shape[:2]]
     windows_agree(graphs, np.tile(pixels, (*times, 1)))
     measured = {}

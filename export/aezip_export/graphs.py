@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aezip.tables import INDEX_TOP, SYMBOL_MAX
+from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX
 from aezip_train.flagship import SLOPE, Context, Flagship, Parameters, Prior, Residual
 from aezip_train.integer import IntegerConv2d
 

@@ -29,9 +29,13 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from aezip import codec as codecs
-from aezip import container, images, metrics, packages
+from aezip import images
 from aezip.errors import AezipError
-from aezip.model import DESCRIPTION, Package, find_codec
+from aezip.format import container
+from aezip.model import writing
+from aezip.model.packages import DESCRIPTION, Package
+from aezip.model.store import find_codec
+from aezip.quality import metrics
 
 QUALITIES = (20, 60, 90)
 COUNT, SIDE = 32, 256  # of the pictures' middles that calibrate
@@ -228,8 +232,8 @@ def add(package: Package, pictures: list[codecs.Pixels]) -> bytes:
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in made.items()}
     about = package.about.description
     members = {name: package.member(name) for name in package.about.members if name not in made}
-    text = packages.description_text({**about, "digests": {**about["digests"], **digests}})
-    return packages.pack({**members, **made, DESCRIPTION: text})
+    text = writing.description_text({**about, "digests": {**about["digests"], **digests}})
+    return writing.pack({**members, **made, DESCRIPTION: text})
 
 
 def loss_db(path: Path, pictures: list[codecs.Pixels], quality: int = 60) -> tuple[float, float]:

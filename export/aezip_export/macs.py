@@ -15,7 +15,8 @@ import onnx
 from onnx import helper, shape_inference
 
 from aezip.errors import AezipError
-from aezip.model import Package, find
+from aezip.model.packages import Package
+from aezip.model.store import find
 
 HEIGHT, WIDTH = 512, 768
 UNITS = {("H", "W"): 1, ("h", "w"): 16, ("p", "q"): 32, ("a", "b"): 64}  # pixels to one step of the graphs' dimensions

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from aezip.ladder import LOG_LIMIT, UNIT, Ladder
-from aezip.model import BITS_PER_ERROR, DESCRIPTION, PACKAGE_VERSION, TRANSFORMS, fingerprint_of
-from aezip.onnxfile import OPSET
-from aezip.packages import EPOCH, pack
-from aezip.tables import Tables, gaussian_tables
+from aezip.entropy.tables import Tables, gaussian_tables
+from aezip.model.ladder import LOG_LIMIT, UNIT, Ladder
+from aezip.model.onnx_check import OPSET
+from aezip.model.packages import BITS_PER_ERROR, DESCRIPTION, PACKAGE_VERSION, TRANSFORMS, fingerprint_of
+from aezip.model.writing import EPOCH, pack
 from aezip_train import ladder as float_ladder
 from aezip_train.flagship import Flagship
 

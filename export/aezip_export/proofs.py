@@ -17,11 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from aezip import codec as codecs
-from aezip import metrics, tiles
-from aezip import model as packages
-from aezip.graphs import Graphs
-from aezip.ladder import Rung, rung
-from aezip.tables import INDEX_TOP, SYMBOL_MAX
+from aezip.coding import windows
+from aezip.engine.graphs import Graphs
+from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX
+from aezip.model import packages as packages
+from aezip.model.ladder import Rung, rung
+from aezip.quality import metrics
 from aezip_train.data import centre
 from aezip_train.evaluate import to_bytes
 from aezip_train.flagship import Flagship, halves
@@ -117,13 +118,13 @@ def windows_agree(graphs: Graphs, pixels: codecs.Pixels) -> None:
     step = rung(graphs.package.ladder, 500)
     whole = graphs.encoder(codecs.pad(pixels, graphs.package.about.channels), step)
     (a, b), (c, d) = ((n // 2 - 1, n // 2 + 1) for n in whole.shape[:2])
-    latent = tiles.transform(graphs, pixels, (slice(a, b), slice(c, d)), step)
+    latent = windows.transform(graphs, pixels, (slice(a, b), slice(c, d)), step)
     worst = int(np.abs(latent.astype(int) - whole[a:b, c:d]).max())
     if worst > 1:
         raise ProofFailed(f"encoder: latents through a window are {worst}/16 apart; the limit is 1/16")
     margin = graphs.package.margin("decoder")
     rows, columns = (
-        tiles.grown(slice(*part), margin, n) for part, n in zip(((a, b), (c, d)), whole.shape, strict=False)
+        windows.grown(slice(*part), margin, n) for part, n in zip(((a, b), (c, d)), whole.shape, strict=False)
     )
     image = graphs.decoder(whole, step)[16 * a : 16 * b, 16 * c : 16 * d].astype(int)
     part = graphs.decoder(whole[rows, columns], step)[16 * (a - rows.start) :, 16 * (c - columns.start) :]

@@ -18,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from aezip import metrics
-from aezip.model import PACKAGE_VERSION, fingerprint_of
-from aezip.onnxfile import OPSET
-from aezip.tasks.restoring import Restorer as Running
+from aezip.model.onnx_check import OPSET
+from aezip.model.packages import PACKAGE_VERSION, fingerprint_of
+from aezip.quality import metrics
+from aezip.tasks.restore.restorer import Restorer as Running
 from aezip_train.data import centre
 from aezip_train.restorer import CHROMA, HOLE, INPUTS, SLOPE, STRIDE, UNIT, Block, Far, Restorer, Spoilt, holes
 

@@ -18,15 +18,15 @@ from .errors import AezipError
 
 if TYPE_CHECKING:
     from .codec import Codec
-    from .container import Header, Lat, Section, unpack
-    from .model import installed
+    from .format.container import Header, Lat, Section, unpack
+    from .model.store import installed
 
 __version__ = "0.1.0"
 __all__ = ["AezipError", "Codec", "Header", "Lat", "Section", "__version__", "installed", "unpack"]
 
 _LAZY = {
-    "Codec": "codec", "Header": "container", "Lat": "container", "Section": "container", "unpack": "container",
-    "installed": "model",
+    "Codec": "codec", "Header": "format.container", "Lat": "format.container", "Section": "format.container",
+    "unpack": "format.container", "installed": "model.store",
 }
 
 

@@ -18,13 +18,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import alpha, container, latents, model, tiles, trace
-from .container import CELL, DEFAULT_MAX_PIXELS, Header, Lat, Section
+from .coding import hyperprior, windows
+from .coding.windows import Region
+from .engine import timing
+from .engine.graphs import STRIDE, Graphs, check_settings
 from .errors import ImageError, LimitExceeded, UsageError
-from .graphs import STRIDE, Graphs, check_settings
-from .ladder import Rung, rung
-from .model import Package
-from .tiles import Region
+from .format import alpha, container
+from .format.container import CELL, DEFAULT_MAX_PIXELS, Header, Lat, Section
+from .model import packages, store
+from .model.ladder import Rung, rung
+from .model.packages import Package
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -91,12 +94,12 @@ class Codec:
         h, w, channels = pixels.shape
         package, graphs = self.package, self._encoding
         tile = tile_of(h, w)
-        streams = tiles.encode(graphs, pixels, rung(package.ladder, level), tile, effort)
+        streams = windows.encode(graphs, pixels, rung(package.ladder, level), tile, effort)
         if h * w > LARGE:
             graphs.close()
         header = Header(w, h, channels, level, package.fingerprint, tile)
-        with trace.stage("container"):
-            body = Section(container.LATENTS, latents.pack_streams(streams))
+        with timing.stage("container"):
+            body = Section(container.LATENTS, hyperprior.pack_streams(streams))
             return container.pack(Lat(header, (*sections, body)))
 
     def decode(
@@ -109,14 +112,14 @@ class Codec:
         meanwhile: called in another thread while the first picture of a model is decoded, once its graphs are open.
         Raises FormatError and its kinds, UnknownFingerprint, PackageDamaged, UsageError.
         """
-        with trace.stage("container"):
+        with timing.stage("container"):
             lat = container.unpack(data, max_pixels)
         header = lat.header
         region = check_region(region, header)
         graphs = self._for(header.fingerprint)
         graphs.package.require("decoder")
         graphs.prepare("prior", "context", "decoder", then=meanwhile)
-        pixels = tiles.decode(graphs, lat, rung(graphs.package.ladder, header.quality), region)
+        pixels = windows.decode(graphs, lat, rung(graphs.package.ladder, header.quality), region)
         if pixels.size > LARGE * header.channels:
             graphs.close()
         return pixels, lat
@@ -149,7 +152,7 @@ class Codec:
         with self._lock:
             if fingerprint not in self._graphs:
                 own = self._own.about if self._own else None
-                self._graphs[fingerprint] = self._of(model.Package(model.find_fingerprint(fingerprint, own)))
+                self._graphs[fingerprint] = self._of(packages.Package(store.find_fingerprint(fingerprint, own)))
             return self._graphs[fingerprint]
 
     def _of(self, package: Package) -> Graphs:
@@ -161,11 +164,11 @@ def decode_latents(graphs: Graphs, lat: Lat) -> tuple[NDArray[np.int16], Rung]:
     header = lat.header
     step = rung(graphs.package.ladder, header.quality)
     h, w = -(-header.height // 16), -(-header.width // 16)
-    areas = latents.split(h, w, header.tile)
-    streams = latents.unpack_streams(lat.latents, len(areas))
+    areas = hyperprior.split(h, w, header.tile)
+    streams = hyperprior.unpack_streams(lat.latents, len(areas))
     out = np.empty((h, w, len(step.gain)), np.int16)
     for (rows, columns), stream in zip(areas, streams, strict=True):
-        part = tiles.decode_tile(graphs, stream, rows.stop - rows.start, columns.stop - columns.start, step)
+        part = windows.decode_tile(graphs, stream, rows.stop - rows.start, columns.stop - columns.start, step)
         out[rows, columns] = part
     return out, step
 
@@ -178,7 +181,7 @@ def tile_of(height: int, width: int) -> int:
 def pad(pixels: Pixels, channels: int = 3) -> Pixels:
     """To multiples of 64 by repeating the last row and column, and to so many channels.  [H, W, C] → [H', W', 3]"""
     rows, columns = (slice(0, -(-size // CELL) * CELL // STRIDE) for size in pixels.shape[:2])
-    return tiles.window_of(pixels, rows, columns, channels)
+    return windows.window_of(pixels, rows, columns, channels)
 
 
 def check_pixels(pixels: Any, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
@@ -215,12 +218,12 @@ def check_quality(quality: float) -> int:
     return round(quality * 10)
 
 
-def _package(name: str) -> model.Package:
-    path = model.find(name).path
+def _package(name: str) -> packages.Package:
+    path = store.find(name).path
     seen = os.stat(path)
     return _read(os.fspath(path), seen.st_mtime_ns, seen.st_size)
 
 
 @lru_cache(maxsize=8)
-def _read(path: str, mtime_ns: int, size: int) -> model.Package:  # a file that was replaced is read again
-    return model.find_codec(path)
+def _read(path: str, mtime_ns: int, size: int) -> packages.Package:  # a file that was replaced is read again
+    return store.find_codec(path)

@@ -20,12 +20,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import codec, container, latents, model, tiles
-from .container import DEFAULT_MAX_PIXELS, Header, Lat, Section
+from . import codec
+from .coding import hyperprior, windows
+from .engine.graphs import INT16, Graphs, check_settings, open_session
 from .errors import ImageError, LimitExceeded, UnknownFingerprint, UsageError
-from .graphs import INT16, Graphs, check_settings, open_session
-from .ladder import Rung, rung
-from .model import Package
+from .format import container
+from .format.container import DEFAULT_MAX_PIXELS, Header, Lat, Section
+from .model import store
+from .model.ladder import Rung, rung
+from .model.packages import Package
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -55,8 +58,8 @@ class Encoder:
             raise ImageError(_shown((h, w)), f"{_shown(self._size)}, the size of this encoder")
         package = self._graphs.package
         tile = codec.tile_of(h, w)
-        streams = tiles.encode(self._graphs, pixels, rung(package.ladder, level), tile, effort=1)
-        body = Section(container.LATENTS, latents.pack_streams(streams))
+        streams = windows.encode(self._graphs, pixels, rung(package.ladder, level), tile, effort=1)
+        body = Section(container.LATENTS, hyperprior.pack_streams(streams))
         return container.pack(Lat(Header(w, h, channels, level, package.fingerprint, tile), (body,)))
 
 
@@ -83,7 +86,7 @@ class Decoder:
             found = _shown((header.height, header.width))
             raise LimitExceeded(found, f"{_shown(self._size)}, the size of this decoder")
         whole = 0, 0, header.width, header.height
-        pixels = tiles.decode(self._graphs, lat, rung(package.ladder, header.quality), whole)
+        pixels = windows.decode(self._graphs, lat, rung(package.ladder, header.quality), whole)
         return pixels if header.channels == 3 else pixels[:, :, 0]
 
 
@@ -145,7 +148,7 @@ def _open(name: str, half: str, size: Size | None, threads: int | None) -> Graph
     check_settings("cpu", threads)
     if size is not None and (len(size) != 2 or min(size) < 1):
         raise UsageError(f"size {size}", "rows and columns, 1 or more")
-    package = model.find_codec(name)
+    package = store.find_codec(name)
     package.require(half)
     package.tables.check()
     package.ladder.check()

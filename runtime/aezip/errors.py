@@ -33,6 +33,23 @@ name sets `file`, so that the whole is one line.
 
 from __future__ import annotations
 
+import errno
+import os
+
+DEBUG_HINT = " (--debug shows where)"  # ends the line of an error that nobody expected
+_FINDINGS = {
+    errno.ENOENT: "no such file or folder",
+    errno.ENOTDIR: "part of the path is not a folder",
+    errno.EISDIR: "is a folder",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOSPC: "no space left on the device",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ELOOP: "the symbolic links go in a circle",
+}
+
 
 class AezipError(Exception):
     """Base of all errors.  `str()` is one line: file, finding, expectation."""
@@ -72,6 +89,8 @@ class ProviderError(AezipError):
 
 class ViewerMissing(AezipError):
     """The viewer's page is not in this installation."""
+
+
 class ProfileDamaged(AezipError):
     """An anomaly profile is not as it was written."""
 
@@ -142,3 +161,22 @@ class LimitExceeded(FormatError):
 
 class StreamDamaged(FormatError):
     """The entropy-coded stream does not end as it must."""
+
+
+def line_of(error: BaseException, file: str | None = None) -> str:
+    """An exception in one line, with the file it is about."""
+    if isinstance(error, AezipError):
+        line, file = str(error), None if error.file else file
+    elif isinstance(error, MemoryError):
+        line = "not enough memory"
+    elif isinstance(error, OSError) and error.strerror:
+        line = finding_of(error) + (f" ('{os.fsdecode(error.filename)}')" if error.filename else "")
+    else:
+        line = f"{type(error).__name__}: {error}".rstrip(": ") + DEBUG_HINT
+    return " ".join((f"{file}: {line}" if file else line).split())
+
+
+def finding_of(error: Exception) -> str:
+    """What an OSError found, in words without the path."""
+    number = error.errno if isinstance(error, OSError) else None
+    return _FINDINGS.get(number or 0) or str(getattr(error, "strerror", None) or error)

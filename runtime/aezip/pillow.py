@@ -20,8 +20,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile
 
-from . import container
 from .errors import AezipError, SectionDamaged, Truncated
+from .format import container
 from .images import Intake, Picture, Resolution, picture_of, sections_of, to_pillow
 from .images.metadata import bytes_of, fractions_of
 from .images.reading import of_frame

@@ -1,4 +1,4 @@
-/* The entropy coder as a module of Python, aezip._coder, in the limited API: bytes in, bytes out. runtime/aezip/coder.py is its
+/* The entropy coder as a module of Python, aezip.entropy._coder, in the limited API: bytes in, bytes out. runtime/aezip/entropy/coder.py is its
    only user, checks what goes in, and turns the errors that come out (AEZIP_..., as int) into exceptions. */
 
 #define PY_SSIZE_T_CLEAN
@@ -204,7 +204,7 @@ static PyMethodDef functions[] = {
 };
 
 static struct PyModuleDef module = {
-	PyModuleDef_HEAD_INIT, "aezip._coder", "The compiled entropy coder.", 0, functions, NULL, NULL, NULL, NULL,
+	PyModuleDef_HEAD_INIT, "aezip.entropy._coder", "The compiled entropy coder.", 0, functions, NULL, NULL, NULL, NULL,
 };
 
 PyMODINIT_FUNC PyInit__coder(void)

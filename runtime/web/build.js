@@ -1,5 +1,5 @@
 /**
- * Builds what the Python package ships (`runtime/aezip/web/`, or the folder named): the decoder as one minified module
+ * Builds what the Python package ships (`runtime/aezip/viewer/web/`, or the folder named): the decoder as one minified module
  * with its types, the viewer page, and the smallest build of onnxruntime-web that runs them.
  *
  *     npm ci && npm run build
@@ -10,7 +10,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-const out = process.argv[2] ?? `${here}../aezip/web`;
+const out = process.argv[2] ?? `${here}../aezip/viewer/web`;
 const ort = `${here}node_modules/onnxruntime-web`;
 
 /** The page loads the module and onnxruntime-web as files of their own, as any other page would. */

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 import aezip
-from aezip.metrics import psnr_db
-from aezip.onnxfile import OPERATORS
+from aezip.model.onnx_check import OPERATORS
+from aezip.quality.metrics import psnr_db
 from aezip_export import graphs, proofs
 from aezip_export.builder import Graph
 from aezip_export.cli import export

@@ -12,21 +12,23 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from aezip import errors, metrics, model, onnxfile, packages
+from aezip import errors
 from aezip.cli import main
 from aezip.codec import Codec
+from aezip.model import onnx_check, packages, store, writing
+from aezip.quality import metrics
 from aezip_export import int8
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The model that comes with aezip, without its variants in 8 bits."""
-    package = model.find_codec("photo")
+    package = store.find_codec("photo")
     about = dict(package.about.description)
-    about["digests"] = {name: digest for name, digest in about["digests"].items() if name not in model.INT8}
+    about["digests"] = {name: digest for name, digest in about["digests"].items() if name not in packages.INT8}
     members = {name: package.member(name) for name in about["digests"]}
     path = tmp_path_factory.mktemp("plain") / "photo.aezm"
-    path.write_bytes(packages.pack({**members, model.DESCRIPTION: packages.description_text(about)}))
+    path.write_bytes(writing.pack({**members, packages.DESCRIPTION: writing.description_text(about)}))
     return str(path)
 
 
@@ -34,7 +36,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> str:
 def whole8(tmp_path_factory: pytest.TempPathFactory, plain: str, drawn) -> str:
     """The same with them; calibrated on drawn pictures."""
     path = tmp_path_factory.mktemp("int8") / "photo8.aezm"
-    path.write_bytes(int8.add(model.find_codec(plain), [drawn(128, 128, seed=n) for n in range(6)]))
+    path.write_bytes(int8.add(store.find_codec(plain), [drawn(128, 128, seed=n) for n in range(6)]))
     return str(path)
 
 
@@ -50,31 +52,31 @@ def test_8_bits_are_near_float_and_read_each_other(whole8: str, drawn) -> None:
 
 
 def test_the_package_is_the_same_model(whole8: str, plain: str) -> None:
-    with_both, without = model.find(whole8), model.find(plain)
+    with_both, without = store.find(whole8), store.find(plain)
     assert with_both.fingerprint == without.fingerprint
     assert set(with_both.members) - set(without.members) == {"decoder.int8.onnx", "encoder.int8.onnx"}
-    assert set(model.INT8) < set(model.find("photo").members)
-    packages.check(with_both)
+    assert set(packages.INT8) < set(store.find("photo").members)
+    writing.check(with_both)
     pixels = np.zeros((20, 30, 3), np.uint8)
     assert Codec(whole8).encode(pixels) == Codec(plain).encode(pixels)
 
 
 def test_graphs_are_of_listed_operators_and_halves_of_the_size(whole8: str) -> None:
-    package = model.find_codec(whole8)
+    package = store.find_codec(whole8)
     for name in ("encoder", "decoder"):
         data = package.member(f"{name}.int8.onnx")
         found = {node.op_type for node in onnx.load_from_string(data).graph.node}
-        assert found <= onnxfile.OPERATORS | onnxfile.INT8_OPERATORS
-        assert found >= onnxfile.INT8_OPERATORS
+        assert found <= onnx_check.OPERATORS | onnx_check.INT8_OPERATORS
+        assert found >= onnx_check.INT8_OPERATORS
         assert len(data) < 0.85 * len(package.member(f"{name}.onnx"))
         with pytest.raises(errors.PackageDamaged, match="uses the operator 'QuantizeLinear'"):
-            onnxfile.check(name, data)
+            onnx_check.check(name, data)
 
 
 def test_halves_take_their_own(whole8: str, tmp_path: Path, drawn) -> None:
     half = tmp_path / "half.aezm"
-    half.write_bytes(packages.split(model.find_codec(whole8), "encoder"))
-    assert "decoder.int8.onnx" not in model.find(str(half)).members
+    half.write_bytes(writing.split(store.find_codec(whole8), "encoder"))
+    assert "decoder.int8.onnx" not in store.find(str(half)).members
     pixels = drawn(40, 50)
     assert Codec(str(half), precision="int8").encode(pixels) == Codec(whole8, precision="int8").encode(pixels)
 
@@ -100,7 +102,7 @@ def test_an_unknown_precision_is_refused(tiny: str) -> None:
 
 
 def test_a_graph_without_branches_is_refused(tiny: str) -> None:
-    package = model.find_codec(tiny)
+    package = store.find_codec(tiny)
     with pytest.raises(ValueError, match="no residual branches"):
         int8.quantised(package.member("hyper.onnx"), [])
 
@@ -108,9 +110,9 @@ def test_a_graph_without_branches_is_refused(tiny: str) -> None:
 def test_a_damaged_digest_of_the_description_is_refused(whole8: str, tmp_path: Path) -> None:
     with zipfile.ZipFile(whole8) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    about = json.loads(members[model.DESCRIPTION])
+    about = json.loads(members[packages.DESCRIPTION])
     about["digests"]["encoder.int8.onnx"] = "no digest"
     path = tmp_path / "damaged.aezm"
-    path.write_bytes(packages.pack({**members, model.DESCRIPTION: packages.description_text(about)}))
+    path.write_bytes(writing.pack({**members, packages.DESCRIPTION: writing.description_text(about)}))
     with pytest.raises(errors.PackageDamaged):
-        model.find(str(path))
+        store.find(str(path))

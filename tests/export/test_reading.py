@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from aezip.model import Package, find
+from aezip.model.packages import Package
+from aezip.model.store import find
 from aezip_export import macs, package
 from aezip_export.reading import read_model
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from aezip.model import TASKS, describe
-from aezip.onnxfile import OPERATORS
-from aezip.tasks.restoring import Restorer as Running
+from aezip.model.onnx_check import OPERATORS
+from aezip.model.packages import TASKS, describe
+from aezip.tasks.restore.restorer import Restorer as Running
 from aezip_export import proofs, restorers
 from aezip_export.cli import main
 from aezip_train import restoring, runs

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from aezip import codec as codecs
-from aezip.graphs import Graphs
+from aezip.engine.graphs import Graphs
 from aezip_export import families
 from aezip_train import fitting
 from aezip_train.recipe import build

@@ -15,9 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aezip import container, latents, model, rans
-from aezip.graphs import Graphs
-from aezip.ladder import Rung, rung
+from aezip.coding import hyperprior
+from aezip.engine.graphs import Graphs
+from aezip.entropy import rans
+from aezip.format import container
+from aezip.model import packages, store
+from aezip.model.ladder import Rung, rung
 
 HERE = Path(__file__).parent
 FILES = ("one-pixel", "grey", "odd", "fine", "escapes", "tiles")
@@ -29,7 +32,7 @@ Vectors = dict[str, NDArray[Any]]
 class Recorder(Graphs):
     """Graphs that remember what they were asked and what they said."""
 
-    def __init__(self, package: model.Package, **settings: Any) -> None:
+    def __init__(self, package: packages.Package, **settings: Any) -> None:
         super().__init__(package, **settings)
         self.inputs: list[dict[str, Any]] = []
         self.outputs: list[Any] = []
@@ -41,14 +44,14 @@ class Recorder(Graphs):
         return out
 
 
-def vectors(package: model.Package, name: str, data: bytes, **settings: Any) -> Vectors:
+def vectors(package: packages.Package, name: str, data: bytes, **settings: Any) -> Vectors:
     """What README.md lists for one file, but for pixels and layers."""
     lat = container.unpack(data)
     step = rung(package.ladder, lat.header.quality)
     found: Vectors = {f"{name}.{field}": getattr(step, field) for field in EXACT}
     h, w = -(-lat.header.height // 16), -(-lat.header.width // 16)
-    tiles = latents.split(h, w, lat.header.tile)
-    streams = latents.unpack_streams(lat.latents, len(tiles))
+    tiles = hyperprior.split(h, w, lat.header.tile)
+    streams = hyperprior.unpack_streams(lat.latents, len(tiles))
     for number, ((rows, columns), stream) in enumerate(zip(tiles, streams, strict=True)):
         size = rows.stop - rows.start, columns.stop - columns.start
         for key, value in _tile(package, stream, *size, step, settings).items():
@@ -56,9 +59,9 @@ def vectors(package: model.Package, name: str, data: bytes, **settings: Any) -> 
     return found
 
 
-def _tile(package: model.Package, stream: bytes, h: int, w: int, step: Rung, settings: dict[str, Any]) -> Vectors:
+def _tile(package: packages.Package, stream: bytes, h: int, w: int, step: Rung, settings: dict[str, Any]) -> Vectors:
     graphs = Recorder(package, **settings)
-    latent = latents.decode(graphs, stream, h, w, step)
+    latent = hyperprior.decode(graphs, stream, h, w, step)
     (prior_in, context_in), ((mean, index, *_), (more_mean, more_index)) = graphs.inputs, graphs.outputs
     found = {
         "hyper": prior_in["hyper"][0], "prior.mean": mean, "prior.index": index,
@@ -66,8 +69,8 @@ def _tile(package: model.Package, stream: bytes, h: int, w: int, step: Rung, set
         "latent": latent,
     }
     # the same symbols as the entropy coder alone sees them
-    tables = [latents.hyper_index(prior_in["hyper"].shape[1:], step)]
-    for where, table in zip(latents.inside(h, w), (index, more_index), strict=True):
+    tables = [hyperprior.hyper_index(prior_in["hyper"].shape[1:], step)]
+    for where, table in zip(hyperprior.inside(h, w), (index, more_index), strict=True):
         coded = table.swapaxes(0, 1)[where]
         tables.append(coded[coded > package.skip])
     source = rans.Decoder(stream, package.tables)
@@ -78,7 +81,7 @@ def _tile(package: model.Package, stream: bytes, h: int, w: int, step: Rung, set
     return found
 
 
-def layers(package: model.Package, name: str, data: bytes) -> Vectors:
+def layers(package: packages.Package, name: str, data: bytes) -> Vectors:
     """The output of every rounding inside prior and context, in the order of their nodes."""
     import onnx
     import onnxruntime as ort
@@ -86,7 +89,7 @@ def layers(package: model.Package, name: str, data: bytes) -> Vectors:
     lat = container.unpack(data)
     graphs = Recorder(package)
     size = -(-lat.header.height // 16), -(-lat.header.width // 16)
-    latents.decode(graphs, lat.latents, *size, rung(package.ladder, lat.header.quality))
+    hyperprior.decode(graphs, lat.latents, *size, rung(package.ladder, lat.header.quality))
     found: Vectors = {}
     for graph, inputs in zip(("prior", "context"), graphs.inputs, strict=True):
         network = onnx.load_from_string(package.member(f"{graph}.onnx"))
@@ -104,7 +107,7 @@ def layers(package: model.Package, name: str, data: bytes) -> Vectors:
 
 
 def main(path: str) -> None:
-    package = model.Package(model.find(path))
+    package = packages.Package(store.find(path))
     pixels = np.load(HERE / "pixels.npz")
     found: Vectors = {}
     for name in FILES:

@@ -18,9 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from aezip import codec as codecs
-from aezip import container, images, latents
-from aezip.graphs import Graphs
-from aezip.ladder import rung
+from aezip import images
+from aezip.coding import hyperprior
+from aezip.engine.graphs import Graphs
+from aezip.format import container
+from aezip.model.ladder import rung
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import draw
@@ -36,7 +38,7 @@ def escaping(codec: codecs.Codec) -> bytes:
     latent[rng.random(latent.shape) < 0.02] = 16 * 900
     hyper = rng.integers(-1, 2, (2, 2, len(step.hyper_gain))).astype(np.int16)
     hyper[0, 0, :3] = 1023, -1023, 77
-    body = latents.encode(Graphs(codec.package), latent, hyper, step)
+    body = hyperprior.encode(Graphs(codec.package), latent, hyper, step)
     header = container.Header(80, 96, 3, 1000, codec.package.fingerprint)
     return container.pack(container.Lat(header, (container.Section(container.LATENTS, body),)))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from aezip import container
 from aezip.errors import AezipError
+from aezip.format import container
 
 CORE = Path(__file__).parents[2] / "runtime" / "c"
 NAMED = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles"]  # files that have vectors

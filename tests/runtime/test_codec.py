@@ -9,12 +9,14 @@ import pytest
 from PIL import Image
 
 from aezip import codec as codecs
-from aezip import container, errors, latents
+from aezip import errors
 from aezip.codec import Codec
+from aezip.coding import hyperprior
+from aezip.engine.graphs import Graphs
 from aezip.errors import PackageDamaged
-from aezip.graphs import Graphs
-from aezip.ladder import rung
-from aezip.metrics import psnr_db
+from aezip.format import container
+from aezip.model.ladder import rung
+from aezip.quality.metrics import psnr_db
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def test_size_is_what_the_tables_predict(codec, drawn) -> None:
         graphs = Graphs(codec.package)
         latent = graphs.encoder(codecs.pad(pixels), step)
         hyper = graphs.hyper(latent, step)
-        phases = latents.symbols(graphs, latent, hyper, step)
+        phases = hyperprior.symbols(graphs, latent, hyper, step)
         bits = sum(codec.package.tables.bits(*phase) for phase in phases)
         assert 8 * (len(codec.encode(pixels, quality)) - 44) == pytest.approx(bits, rel=0.02, abs=8 * 24)
 
@@ -74,9 +76,9 @@ def test_latents_are_the_same_everywhere(codec, drawn, threads, optimisation) ->
         step = rung(codec.package.ladder, quality)
         latent = other.encoder(codecs.pad(pixels), step)
         hyper = other.hyper(latent, step)
-        stream = latents.encode(other, latent, hyper, step)
-        want = latents.decode(ours, stream, *latent.shape[:2], step)
-        np.testing.assert_array_equal(latents.decode(other, stream, *latent.shape[:2], step), want)
+        stream = hyperprior.encode(other, latent, hyper, step)
+        want = hyperprior.decode(ours, stream, *latent.shape[:2], step)
+        np.testing.assert_array_equal(hyperprior.decode(other, stream, *latent.shape[:2], step), want)
 
 
 def test_tiles_hold_the_same_picture(codec, drawn, monkeypatch) -> None:
@@ -93,11 +95,11 @@ def test_tiles_hold_the_same_picture(codec, drawn, monkeypatch) -> None:
 
 def test_streams_of_tiles_are_measured() -> None:
     streams = [b"abc", b"", b"de"]
-    packed = latents.pack_streams(streams)
-    assert latents.unpack_streams(packed, 3) == streams
+    packed = hyperprior.pack_streams(streams)
+    assert hyperprior.unpack_streams(packed, 3) == streams
     for broken, count in ((packed[:-1], 3), (packed + b"x", 3), (b"12", 2)):
         with pytest.raises(errors.StreamDamaged):
-            latents.unpack_streams(broken, count)
+            hyperprior.unpack_streams(broken, count)
 
 
 def test_a_damaged_stream_is_noticed(codec, drawn) -> None:

@@ -12,16 +12,20 @@ import numpy as np
 import pytest
 
 from aezip import codec as codecs
-from aezip import container, embed, errors, graphs, model, packages, tiles
+from aezip import embed, errors
 from aezip.codec import Codec
+from aezip.coding import windows
+from aezip.engine import graphs
+from aezip.format import container
+from aezip.model import packages, store, writing
 
 
 @pytest.fixture(scope="module")
 def halves(tiny: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("halves")
-    whole = model.Package(model.find(tiny))
+    whole = packages.Package(store.find(tiny))
     for half in ("encoder", "decoder"):
-        (folder / f"{half}.aezm").write_bytes(packages.split(whole, half))
+        (folder / f"{half}.aezm").write_bytes(writing.split(whole, half))
     return {half: str(folder / f"{half}.aezm") for half in ("encoder", "decoder")}
 
 
@@ -44,7 +48,7 @@ def test_a_half_does_what_the_codec_does(tiny, halves, drawn, shape, planned) ->
 def test_windows_and_tiles_of_a_planned_size(tiny, halves, drawn, monkeypatch, threads) -> None:
     monkeypatch.setattr(codecs, "TILED_FROM", 0)
     monkeypatch.setattr(codecs, "TILE", 1)
-    monkeypatch.setattr(tiles, "WINDOW", 8)
+    monkeypatch.setattr(windows, "WINDOW", 8)
     encoder = embed.Encoder(halves["encoder"], size=(333, 410), threads=threads)
     decoder = embed.Decoder(halves["decoder"], size=(333, 410), threads=threads)
     codec = Codec(tiny, threads=threads)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from aezip import container
 from aezip.errors import LimitExceeded
+from aezip.format import container
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import fuzz

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from aezip import codec as codecs
-from aezip import container, images, model
-from aezip.graphs import Graphs
+from aezip import images
+from aezip.engine.graphs import Graphs
+from aezip.format import container
+from aezip.model import packages, store
 
 NAMES = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles", "alpha", "grey-alpha", "opaque", "metadata", "aspect"]
 
@@ -41,7 +43,7 @@ def test_golden_files_decode(name, golden, tiny) -> None:
 def test_golden_vectors_are_what_this_engine_says(golden, tiny, optimisation) -> None:
     vectors = runpy.run_path(str(golden / "vectors.py"))["vectors"]
     want = np.load(golden / "vectors.npz")
-    package = model.Package(model.find(tiny))
+    package = packages.Package(store.find(tiny))
     for name in sorted({key.split(".")[0] for key in want.files}):
         data = (golden / f"{name}.lat").read_bytes()
         for key, value in vectors(package, name, data, optimisation=optimisation).items():

@@ -21,8 +21,8 @@ def loaded(statement: str) -> set[str]:
         ("import aezip.codec", {"onnxruntime", "PIL", "click", "torch", "onnx"}),
         ("import aezip.embed", {"onnxruntime", "PIL", "click", "tqdm", "torch", "onnx"}),
         ("import aezip.images", {"onnxruntime", "click", "torch"}),
-        ("import aezip.cli", {"numpy", "onnxruntime", "PIL", "torch", "aezip.images", "aezip.batch"}),
-        ("import aezip.cli.info", {"numpy", "onnxruntime", "PIL", "aezip.images", "aezip.batch", "multiprocessing"}),
+        ("import aezip.cli", {"numpy", "onnxruntime", "PIL", "torch", "aezip.images", "aezip.bulk"}),
+        ("import aezip.cli.info", {"numpy", "onnxruntime", "PIL", "aezip.images", "aezip.bulk", "multiprocessing"}),
     ],
 )
 def test_imports_stay_light(statement: str, absent: set[str]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 import aezip.pillow as plugin
-from aezip.container import unpack
+from aezip.format.container import unpack
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ import aezip.pillow
 image = Image.open(sys.argv[1])
 print(image.size, image.mode, sorted(image.info))
 image.verify()
-print({"onnxruntime", "aezip.codec", "aezip.model"} & set(sys.modules))
+print({"onnxruntime", "aezip.codec", "aezip.model.store"} & set(sys.modules))
 """
     out = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.lat")], capture_output=True, text=True)
     assert out.stdout.splitlines() == ["(40, 30) RGBA ['dpi', 'exif', 'icc_profile', 'xmp']", "set()"], out.stderr

@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from aezip import metrics
+from aezip.quality import metrics
 from aezip_train import fitting, histograms, objective, runs, vae
 from aezip_train.autoencoder import Density
 from aezip_train.cli import main

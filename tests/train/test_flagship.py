@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from aezip import latents
-from aezip.tables import gaussian_tables
+from aezip.coding import hyperprior
+from aezip.entropy.tables import gaussian_tables
 from aezip_train import flagship
 
 
@@ -15,7 +15,7 @@ def test_the_search_is_the_runtimes() -> None:
     symbol = (off + 8) >> 4
     off, symbol = off[symbol != 0], symbol[symbol != 0]
     index = rng.integers(20, 64, len(symbol)).astype(np.uint8)
-    theirs = latents.towards_zero(off, symbol, index, gaussian_tables(), 12.0)
+    theirs = hyperprior.towards_zero(off, symbol, index, gaussian_tables(), 12.0)
     ours = flagship.towards_zero(*(torch.tensor(a, dtype=torch.float32) for a in (off / 16, symbol, index)), 12.0)
     assert (theirs != symbol).mean() > 0.02
     assert (ours.numpy() == theirs).mean() > 0.98
@@ -54,7 +54,7 @@ def test_halves_are_the_runtimes() -> None:
     x = torch.tensor(latent.astype(np.float32)).permute(2, 0, 1)[None]
     first, second = flagship.halves(x)
     assert torch.equal(flagship.whole(first, second), x)
-    for ours, theirs in zip((first, second), latents.halves(latent), strict=True):
+    for ours, theirs in zip((first, second), hyperprior.halves(latent), strict=True):
         np.testing.assert_array_equal(ours.permute(0, 2, 3, 1).numpy(), theirs)
     around = torch.nn.functional.pad(x, (1, 1, 1, 1))
     four = torch.cat([around[..., :-2, 1:-1], around[..., 2:, 1:-1], around[..., 1:-1, :-2], around[..., 1:-1, 2:]], 1)

@@ -49,7 +49,7 @@ def halve(picture: Picture) -> Picture:
 
 def centre(pictures: NDArray[np.uint8]) -> Tensor:
     """[N, H, W, C] uint8 → [N, C, H, W] float, in units of 64 grey levels around 128."""
-    x = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
+    x = torch.from_numpy(np.array(pictures, order="C")).permute(0, 3, 1, 2)
     return (x.float() - 128) / 64
 
 

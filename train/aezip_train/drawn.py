@@ -20,23 +20,25 @@ Picture = NDArray[np.uint8]  # [H, W, 3]
 Rng = np.random.Generator
 Colour = tuple[int, int, int]
 
-FONT_FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path("/Library/Fonts"), Path("C:/Windows/Fonts"))
+FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "C:/Windows/Fonts")
 LETTERS = string.ascii_lowercase * 3 + string.ascii_uppercase + string.digits
 MARKS = ".,:;!?-()/&%+=#@"
-WORDS = ("the of and to in is you that it he was for on are as with his they at be this have from or one had by word "
-         "but not what all were we when your can said there use an each which she do how their if will up other about "
-         "out many then them these so some her would make like him into time has look two more write go see number no "
-         "way could people my than first water been call who oil its now find long down day did get come made may part "
-         "File Edit View Help Save Cancel Open Settings Home Search Total Price Date Name Page Chapter Figure").split()
+PROSE = """
+the of and to in is you that it he was for on are as with his they at be this have from or one had by word but not
+what all were we when your can said there use an each which she do how their if will up other about out many then
+them these so some her would make like him into time has look two more write go see number no way could people my
+than first water been call who oil its now find long down day did get come made may part File Edit View Help Save
+Cancel Open Settings Home Search Total Price Date Name Page Chapter Figure
+"""
+WORDS = PROSE.split()
 
 
 def draw(rng: Rng, side: int, ground: Picture | None = None) -> Picture:
     """A picture of a random kind.  ground: a photograph of that size, for lettering.  [side, side, 3]"""
-    kinds = [*KINDS] + ([lettering] * 3 if ground is not None else [])
-    kind = kinds[rng.integers(len(kinds))]
-    if kind is lettering and ground is not None:
+    kind = int(rng.integers(len(KINDS) + (3 if ground is not None else 0)))
+    if kind >= len(KINDS) and ground is not None:
         return lettering(rng, side, ground)
-    picture = kind(rng, side)
+    picture = KINDS[kind](rng, side)
     if rng.random() < 0.1:  # a part of another kind laid over it
         other = KINDS[rng.integers(len(KINDS))](rng, side)
         top, left = (int(v) for v in rng.integers(0, side, 2))
@@ -70,7 +72,7 @@ def lettering(rng: Rng, side: int, ground: Picture) -> Picture:
     for _ in range(int(rng.integers(1, 5))):
         size = int(np.exp(rng.uniform(np.log(9), np.log(90))))
         ink = colour(rng) if rng.random() < 0.5 else ((255,) * 3 if rng.random() < 0.6 else (0,) * 3)
-        place = tuple(int(v) for v in rng.integers(-10, side - 10, 2))
+        place = int(rng.integers(-10, side - 10)), int(rng.integers(-10, side - 10))
         alpha = 255 if rng.random() < 0.7 else int(rng.integers(80, 255))
         label, face = words(rng, int(rng.integers(1, 5))), font(rng, size)
         if rng.random() < 0.25:
@@ -91,7 +93,8 @@ def screen(rng: Rng, side: int) -> Picture:
         left, top = (int(v) for v in rng.integers(-20, side, 2))
         right, bottom = left + int(rng.integers(20, side)), top + int(rng.integers(12, side // 2))
         fill = colour(rng) if rng.random() < 0.35 else grey(20, 90) if dark else grey(200, 256)
-        pen.rounded_rectangle((left, top, right, bottom), int(rng.integers(0, 10)), fill, ink if rng.random() < 0.4 else None)
+        edge = ink if rng.random() < 0.4 else None
+        pen.rounded_rectangle((left, top, right, bottom), int(rng.integers(0, 10)), fill, edge)
         face, y = font(rng, int(rng.integers(9, 18))), top + 4
         while y < min(bottom - 8, side):
             if rng.random() < 0.8:
@@ -146,7 +149,7 @@ def lines(rng: Rng, side: int) -> Picture:
         x, y = rng.uniform(0, side * more, 2)
         if rng.random() < 0.5:
             turn = np.cumsum(rng.normal(0, 0.4, 30)) + rng.uniform(0, 6.3)
-            path = np.cumsum(np.stack([np.cos(turn), np.sin(turn)], 1) * side * more / 40, 0) + (x, y)
+            path = np.cumsum(np.stack([np.cos(turn), np.sin(turn)], 1) * side * more / 40, 0) + np.array([x, y])
             pen.line([(float(a), float(b)) for a, b in path], pick, width, joint="curve")
         else:
             r = rng.uniform(3, side / 2) * more
@@ -182,7 +185,7 @@ def shapes(rng: Rng, side: int) -> Picture:
         x, y, r = *rng.uniform(0, side * more, 2), rng.uniform(4, side * 0.6) * more
         way = rng.integers(3)
         if way == 0:
-            points = rng.uniform(-r, r, (int(rng.integers(3, 7)), 2)) + (x, y)
+            points = rng.uniform(-r, r, (int(rng.integers(3, 7)), 2)) + np.array([x, y])
             pen.polygon([(float(a), float(b)) for a, b in points], saturated(rng))
         elif way == 1:
             pen.ellipse((x - r, y - r, x + r, y + r), saturated(rng))
@@ -226,7 +229,9 @@ def pattern(rng: Rng, side: int) -> Picture:
     return np.clip(np.rint(low * (1 - mix) + high * mix), 0, 255).astype(np.uint8)
 
 
-KINDS: tuple[Callable[[Rng, int], Picture], ...] = (text, text, screen, screen, chart, lines, gradient, shapes, dither, pattern)
+KINDS: tuple[Callable[[Rng, int], Picture], ...] = (
+    text, text, screen, screen, chart, lines, gradient, shapes, dither, pattern,
+)
 
 
 # ---------------------------------------------------------------- parts
@@ -272,7 +277,7 @@ def pair(rng: Rng) -> tuple[Colour, Colour]:
 
 @lru_cache(maxsize=1)
 def _faces() -> tuple[str, ...]:
-    found = sorted(str(f) for folder in FONT_FOLDERS if folder.is_dir() for f in folder.rglob("*.[to]tf"))
+    found = sorted(str(f) for folder in map(Path, FONT_FOLDERS) if folder.is_dir() for f in folder.rglob("*.[to]tf"))
     return tuple(name for name in found if _latin(name))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aezip.bench.peers import classic
-from aezip.metrics import bd_rate, bits_per_pixel, psnr_db
+from aezip.quality.metrics import bd_rate, bits_per_pixel, psnr_db
 
 from . import ssimulacra2
 from .data import Picture, centre

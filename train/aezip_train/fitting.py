@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from aezip.tables import Tables
+from aezip.entropy.tables import Tables
 
 from . import conv, histograms, ladder, leg, objective, runs, vae, vanilla
 from .autoencoder import Autoencoder, Coded, set_dropout

@@ -7,7 +7,7 @@
     decoder        û = ŷ / g'[q] → image
 
 Every latent is Gaussian given the prior; its scale comes on a log₂ grid of tables
-(`aezip.tables`). Ideas: hyperprior (Ballé et al. 2018), mean and scale (Minnen et
+(`aezip.entropy.tables`). Ideas: hyperprior (Ballé et al. 2018), mean and scale (Minnen et
 al. 2018), checkerboard context (He et al. 2021), gains (Cui et al. 2021).
 """
 
@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aezip.tables import INDEX_ONE, INDEX_TOP, OCTAVE
+from aezip.entropy.tables import INDEX_ONE, INDEX_TOP, OCTAVE
 
 from . import classic, ladder
 from .integer import IntegerConv2d, round_through, through
@@ -312,7 +312,7 @@ def set_bfloat16(module: nn.Module, on: bool) -> None:
 
 @torch.no_grad()
 def towards_zero(off: Tensor, symbol: Tensor, index: Tensor, bits_per_error: float) -> Tensor:
-    """Rate–distortion optimised quantisation, as `aezip.latents.towards_zero`: each symbol or its neighbour
+    """Rate–distortion optimised quantisation, as `aezip.coding.hyperprior.towards_zero`: each symbol or its neighbour
     towards 0, where a step² of error is worth `bits_per_error` bits.  All [N, C, h, w]
     """
     symbol = symbol.round()

@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from aezip.errors import AezipError
-from aezip.files import atomic_write
+from aezip.storage.files import atomic_write
 
 from . import runs
 

@@ -1,9 +1,9 @@
 """The quality ladder: λ, and vectors that are linear in the quality between nodes.
 
 `quality` is 0 … 1000 (the command's 0 … 100 with one decimal). λ of the loss
-`bpp + λ·MSE₂₅₅` is log-spaced over it, from LAMBDA_MIN to the recipe's `lambda_max`, and so are the gains: a parameter holds
-log₂ gains at `NODES` evenly spaced qualities, and every other quality is
-interpolated linearly (gained VAE, Cui et al. 2021, with the λ of each node).
+`bpp + λ·MSE₂₅₅` is log-spaced over it, from LAMBDA_MIN to the recipe's `lambda_max`, and so
+are the gains: a parameter holds log₂ gains at `NODES` evenly spaced qualities, and every
+other quality is interpolated linearly (gained VAE, Cui et al. 2021, with the λ of each node).
 """
 
 from __future__ import annotations

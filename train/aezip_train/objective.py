@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aezip.metrics import SCALE_WEIGHTS
+from aezip.quality.metrics import SCALE_WEIGHTS
 
 LOSSES = ("mse", "bce", "ms-ssim")
 SPARSITIES = ("", "l1", "kl")
@@ -36,7 +36,7 @@ def distortion(kind: str, image: Tensor, wanted: Tensor) -> Tensor:
 
 
 def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
-    """As `aezip.metrics.ms_ssim`.  [N, C, H, W] in grey levels, sides of at least 11 → [N]"""
+    """As `aezip.quality.metrics.ms_ssim`.  [N, C, H, W] in grey levels, sides of at least 11 → [N]"""
     scales = sum(min(x.shape[2:]) >> s >= 11 for s in range(len(SCALE_WEIGHTS)))
     weights = [w / sum(SCALE_WEIGHTS[:scales]) for w in SCALE_WEIGHTS[:scales]]
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2

@@ -15,7 +15,7 @@ import numpy as np
 
 from aezip.bench.report import STYLE, _data_url, _pyplot
 from aezip.errors import AezipError
-from aezip.metrics import psnr_db
+from aezip.quality.metrics import psnr_db
 
 from . import histograms, objective
 from .data import Picture

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .ladder import LAMBDA_MIN
+
 SCALES = 6
 SIGMA, RADIUS = 1.5, 5  # of the window
 C2 = 0.0009
@@ -51,10 +53,10 @@ def error(image: Tensor, wanted: Tensor, fade: bool = True) -> Tensor:
     total = torch.zeros(len(x), device=x.device)
     weights = torch.tensor(WEIGHTS, device=x.device)  # [3, SCALES, 6]
     for scale in range(SCALES):
-        if min(x.shape[2:]) < 8:
-            break
         if scale:
             x, y = F.avg_pool2d(x, 2, ceil_mode=True), F.avg_pool2d(y, 2, ceil_mode=True)
+        if min(x.shape[2:]) < 8:
+            break
         maps = _maps(xyb(x), xyb(y), fade)  # [N, 3, 3, H, W]
         fourth = maps.square().square().mean((3, 4)).add(FLOOR).sqrt().sqrt()
         norms = torch.cat([maps.mean((3, 4)), fourth], 2)  # [N, 3, 6]
@@ -63,8 +65,8 @@ def error(image: Tensor, wanted: Tensor, fade: bool = True) -> Tensor:
 
 
 def weight_of(lam: Tensor) -> Tensor:
-    """What an error of 1 weighs in bits a pixel where MSE₂₅₅ weighs λ: both then ask for about the same rate.  [N] → [N]"""
-    return WEIGHT * (lam / 0.0005) ** GROWTH
+    """Bits a pixel for an error of 1 where MSE₂₅₅ weighs λ, so that both ask for about the same rate.  [N] → [N]"""
+    return WEIGHT * (lam / LAMBDA_MIN) ** GROWTH
 
 
 def score(e: Tensor) -> Tensor:
@@ -99,7 +101,7 @@ def _maps(x: Tensor, y: Tensor, fade: bool) -> Tensor:
 
 
 def _window(x: Tensor, fade: bool) -> Tensor:
-    """A Gaussian over the last two axes: products with banded matrices, which processors do faster than small filters."""
+    """A Gaussian over the last two axes, as products with banded matrices: faster than small filters on processors."""
     return _band(x.shape[-2], False, x.device) @ x @ _band(x.shape[-1], fade, x.device).mT
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrics import bits_per_pixel, psnr_db
+from ..quality.metrics import bits_per_pixel, psnr_db
 from .peers import Peer, Pixels
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..metrics import bd_rate, bits_per_pixel, ms_ssim, psnr_db
+from ..quality.metrics import bd_rate, bits_per_pixel, ms_ssim, psnr_db
 from .peers import Peer, Pixels
 
 

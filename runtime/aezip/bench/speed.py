@@ -25,9 +25,10 @@ from typing import Any
 
 from PIL import Image
 
-from .. import images, trace
+from .. import images
 from ..codec import Codec
-from ..graphs import open_session
+from ..engine import timing
+from ..engine.graphs import open_session
 from . import limits, peers, start
 from .equal import at_rate
 from .measure import peak_memory
@@ -76,11 +77,11 @@ class Warm:
         into.size = len(data)
 
     def _way(self, way: str, run: Callable[[], Any], into: Turns) -> Any:
-        with trace.listening() as spans:
+        with timing.listening() as spans:
             begin = perf_counter()
             out = run()
             total = perf_counter() - begin
-        stages = trace.totals(spans)
+        stages = timing.totals(spans)
         stages["rest"] = max(0.0, total - sum(stages.values()))
         bare: dict[str, float] = {}
         for span in spans:

@@ -13,10 +13,10 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from ..batch.jobs import Compression, Decompression, Job
-from ..batch.work import Task, Work
+from ..bulk.jobs import Compression, Decompression, Job
+from ..bulk.work import Task, Work
 from ..codec import Codec
-from ..model import is_path
+from ..model.store import is_path
 
 IMPORTS = "import numpy, onnxruntime, PIL.Image"
 ROUNDS = 9

@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from ..batch import places
-from ..batch.plan import plan
-from ..batch.work import FAILED, Outcome
+from ..bulk.plan import plan
+from ..bulk.work import FAILED, Outcome
 from ..errors import ImageError
-from ..files import check_output
 from ..images import READ_SUFFIXES, Intake
+from ..storage import places
+from ..storage.files import check_output
 from ..tasks.jobs import Scoring
 from .messages import Failures, complain, say, show
 from .options import finite, inputs_argument, intake_options, latents_options, max_pixels_option, run_options
@@ -59,10 +59,10 @@ def fit(
       aezip anomaly fit good-parts/ -o parts.profile
     """
     from .. import images
-    from ..files import atomic_write
-    from ..tasks.anomaly import Fit
-    from ..tasks.profile import pack
-    from ..tasks.vectors import Latents
+    from ..storage.files import atomic_write
+    from ..tasks.anomaly.measures import Fit
+    from ..tasks.anomaly.profile_file import pack
+    from ..tasks.features.vectors import Latents
 
     planned = plan(inputs, None, None, taken=READ_SUFFIXES, recursive=recursive)
     check_output(output, force=force)
@@ -116,7 +116,7 @@ def score(
       aezip anomaly score parts.profile today/*.png
       aezip anomaly score parts.profile today/ --heat maps/ --rate 0.001 --csv > today.csv
     """
-    from ..tasks.profile import read
+    from ..tasks.anomaly.profile_file import read
 
     if as_json + as_csv + running["json_lines"] > 1:
         raise click.UsageError("expected one of --json, --csv and --json-lines")

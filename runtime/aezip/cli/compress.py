@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from ..batch.jobs import Compression
-from ..batch.plan import plan
+from ..bulk.jobs import Compression
+from ..bulk.plan import plan
 from ..images import READ_SUFFIXES, Intake
 from .options import (
     batch_option,
@@ -22,13 +22,13 @@ from .options import (
 from .run import run_over
 
 if TYPE_CHECKING:
-    from ..targets import Target
+    from ..quality.targets import Target
 
 
 def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
     if value is None:
         return None
-    from ..targets import parse_size
+    from ..quality.targets import parse_size
 
     return parse_size(value)
 
@@ -90,7 +90,7 @@ def _target(size: int | None, bpp: float | None, psnr: float | None) -> Target |
     """The one target that was asked for, if any."""
     if size is bpp is psnr is None:
         return None
-    from ..targets import BPP, PSNR, SIZE, Target
+    from ..quality.targets import BPP, PSNR, SIZE, Target
 
     wanted = {SIZE: size, BPP: bpp, PSNR: psnr}
     targets = [Target(kind, value) for kind, value in wanted.items() if value is not None]

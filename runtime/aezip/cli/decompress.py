@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from .. import images
-from ..batch import places
-from ..batch.jobs import Decompression
-from ..batch.plan import plan
+from ..bulk.jobs import Decompression
+from ..bulk.plan import plan
 from ..errors import UsageError
+from ..storage import places
 from .options import batch_option, inputs_argument, max_pixels_option, precision_option, write_options
 from .run import run_over
 

@@ -28,7 +28,7 @@ def doctor(model: str, threads: int | None, as_json: bool) -> None:
       aezip doctor
       aezip doctor --json -m mine.aezm
     """
-    from ..doctor import examine
+    from ..bench.doctor import examine
 
     facts = examine(model, threads)
     show(json.dumps(facts, indent=2) if as_json else "\n".join(_lines(facts)))

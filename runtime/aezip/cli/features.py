@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from ..batch import places
-from ..batch.plan import plan
+from ..bulk.plan import plan
 from ..errors import ImageError
-from ..files import check_output
 from ..images import READ_SUFFIXES, Intake
+from ..storage import places
+from ..storage.files import check_output
 from .messages import Failures, complain, say, show, table
 from .options import inputs_argument, latents_options
 from .progress import bar_over
@@ -45,15 +45,15 @@ def features(
       aezip features pictures/ --nearest sunset.jpg
       aezip features vectors.npz --nearest sunset.jpg -k 10
     """
-    from ..tasks import vectorfile
-    from ..tasks.vectors import Latents, pooled
-    from ..tasks.vectors import nearest as found_nearest
+    from ..tasks.features import vector_file
+    from ..tasks.features.vectors import Latents, pooled
+    from ..tasks.features.vectors import nearest as found_nearest
 
     if not output and not nearest:
         raise click.UsageError("expected --output, --nearest, or both")
-    if output and not output.endswith(vectorfile.SUFFIX):
-        raise click.UsageError(f"--output is '{output}'; expected a name that ends in {vectorfile.SUFFIX}")
-    stored = [name for name in inputs if name.endswith(vectorfile.SUFFIX)]
+    if output and not output.endswith(vector_file.SUFFIX):
+        raise click.UsageError(f"--output is '{output}'; expected a name that ends in {vector_file.SUFFIX}")
+    stored = [name for name in inputs if name.endswith(vector_file.SUFFIX)]
     if stored and (len(inputs) > 1 or output):
         raise click.UsageError(f"'{stored[0]}' stands beside others or --output; expected it alone, with --nearest")
     if output:
@@ -73,14 +73,14 @@ def features(
         if query is None:
             failures.leave()
     if stored:
-        vectors = vectorfile.read(stored[0])
-        vectorfile.check_model(vectors, latents, stored[0])
+        vectors = vector_file.read(stored[0])
+        vector_file.check_model(vectors, latents, stored[0])
     else:
         planned = plan(inputs, None, None, taken=READ_SUFFIXES, recursive=recursive)
         for problem in planned.problems:
             failures.count += 1
             complain(problem)
-        making = vectorfile.Making(latents, full=full)
+        making = vector_file.Making(latents, full=full)
         for task in bar_over(planned.tasks, "features", quiet=quiet):
             with failures.caught(task.source):
                 making.add(task.source, read(task.source))
@@ -88,7 +88,7 @@ def features(
             failures.leave()
         vectors = making.vectors()
         if output:
-            size = vectorfile.write(output, vectors, force=force)
+            size = vector_file.write(output, vectors, force=force)
             if not quiet:
                 say(f"{output}  {len(vectors.files)} pictures, {vectors.pooled.shape[1]} numbers each, {size:,} B")
     if query is not None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from ..container import MAX_SIDE, unpack
 from ..errors import FormatError
-from ..files import read_bytes
-from ..listing import facts_of, installed_names, lines_of
+from ..format.container import MAX_SIDE, unpack
+from ..format.facts import facts_of, lines_of
+from ..storage.files import read_bytes
 from .messages import Failures, show
 from .options import debug_option, inputs_argument
 
@@ -27,6 +27,8 @@ def info(inputs: tuple[str, ...], as_json: bool) -> None:
       aezip info holiday.lat
       aezip info --json *.lat
     """
+    from ..model.store import installed_names
+
     failures, found, names = Failures(), [], installed_names()
     for name in inputs:
         with failures.caught(name):

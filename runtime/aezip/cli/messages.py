@@ -9,7 +9,7 @@ from typing import TextIO
 
 import click
 
-from ..wording import DEBUG_HINT, line_of
+from ..errors import DEBUG_HINT, line_of
 
 _PLAIN = {"→": "->", "×": "x", "…": "...", "–": "-", "−": "-", "≤": "<=", "≥": ">="}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from ..files import atomic_write
-from ..listing import model_facts, model_lines
+from ..model.facts import model_facts, model_lines
+from ..storage.files import atomic_write
 from .messages import Failures, say, show, table
 from .options import debug_option
 
@@ -56,7 +56,7 @@ def show_model(model: str, as_json: bool) -> None:
 
     MODEL is the name of an installed one, or an .aezm file.
     """
-    from ..model import find
+    from ..model.store import find
 
     found = find(model)
     show(json.dumps({**model_facts(found), "description": found.description}, indent=2) if as_json
@@ -72,7 +72,7 @@ def install(packages: tuple[Path, ...], force: bool) -> None:
 
     They are copied to where -m NAME and decoding find them; NAME is the file's, without .aezm.
     """
-    from ..packages import install as install_one
+    from ..model.writing import install as install_one
 
     failures = Failures()
     for path in packages:
@@ -87,7 +87,7 @@ def install(packages: tuple[Path, ...], force: bool) -> None:
 @debug_option
 def remove(names: tuple[str, ...]) -> None:
     """Remove models that were installed."""
-    from ..packages import remove as remove_one
+    from ..model.writing import remove as remove_one
 
     failures = Failures()
     for name in names:
@@ -115,8 +115,9 @@ def split(model: str, half: str | None, output: Path, force: bool) -> None:
       aezip models split photo --encoder-only -o camera.aezm
       aezip models split mine.aezm --decoder-only -o screen.aezm
     """
-    from ..model import SUFFIX, find_codec
-    from ..packages import split as half_of
+    from ..model.packages import SUFFIX
+    from ..model.store import find_codec
+    from ..model.writing import split as half_of
 
     if half is None:
         raise click.UsageError("expected --encoder-only or --decoder-only")
@@ -129,7 +130,7 @@ def split(model: str, half: str | None, output: Path, force: bool) -> None:
 
 
 def _list(as_json: bool) -> None:
-    from ..model import installed
+    from ..model.store import installed
 
     found = [model_facts(model) for model in installed()]
     if as_json:

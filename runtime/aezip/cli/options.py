@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ..container import DEFAULT_MAX_PIXELS
+from ..format.container import DEFAULT_MAX_PIXELS
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 
 import click
 
-from ..batch.jobs import DONE, KEPT
-from ..batch.work import FAILED, SKIPPED, Outcome
-from ..listing import lines_of
+from ..bulk.jobs import DONE, KEPT
+from ..bulk.work import FAILED, SKIPPED, Outcome
+from ..format.facts import lines_of
 from .messages import complain_of, say, show
 
 T = TypeVar("T")

@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from .. import images
-from ..batch import places
-from ..batch.plan import Plan, plan
+from ..bulk.plan import Plan, plan
 from ..errors import ImageError
 from ..images import READ_SUFFIXES, Intake
-from ..model import TASKS
+from ..model.packages import TASKS
+from ..storage import places
 from ..tasks.jobs import Restoration
 from .options import finite, inputs_argument, intake_options, max_pixels_option, write_options
 from .run import run_over

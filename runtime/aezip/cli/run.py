@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from ..batch import places
-from ..batch.jobs import Job
-from ..batch.plan import Plan
-from ..batch.work import FAILED, Outcome, Task, Work, failed
-from ..files import sweep
-from ..listing import installed_names
+from ..bulk.jobs import Job
+from ..bulk.plan import Plan
+from ..bulk.work import FAILED, Outcome, Task, Work, failed
+from ..model.store import installed_names
+from ..storage import places
+from ..storage.files import sweep
 from .messages import say
 from .progress import Progress
 
@@ -55,11 +55,11 @@ def run_over(
     for problem in plan.problems:
         progress.tell(failed(Task(problem.file or "", ""), problem))
     if scheduler:
-        from ..batch import cluster
+        from ..bulk import cluster
 
         source: Any = cluster.outcomes(work, plan.tasks, scheduler)
     elif min(jobs, len(plan.tasks)) > 1:
-        from ..batch import pool
+        from ..bulk import pool
 
         source = pool.outcomes(work, plan.tasks, min(jobs, len(plan.tasks)))
     else:

@@ -8,8 +8,8 @@ from itertools import islice
 import click
 
 from .. import images
-from ..errors import ImageError
-from ..files import check_output, finding_of
+from ..errors import ImageError, finding_of
+from ..storage.files import check_output
 from .messages import say
 from .options import debug_option, provider_option, threads_option
 
@@ -55,7 +55,7 @@ def sample(
       aezip sample -m photo --between dawn.jpg dusk.jpg --count 8 -o walk.png
     """
     from ..tasks import sampling
-    from ..tasks.vectors import Latents
+    from ..tasks.features.vectors import Latents
 
     folder = output.endswith(("/", os.sep)) or os.path.isdir(output)
     names = [os.path.join(output, f"{n:04d}.png") for n in range(count)] if folder else [output]

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ..errors import UsageError
-from ..files import read_bytes
+from ..storage.files import read_bytes
 from .messages import say, show, table
 
 

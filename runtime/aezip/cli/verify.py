@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from ..batch.jobs import Verification
-from ..batch.plan import plan
+from ..bulk.jobs import Verification
+from ..bulk.plan import plan
 from ..images import Intake
 from .options import inputs_argument, intake_options, max_pixels_option, run_options
 from .run import run_over

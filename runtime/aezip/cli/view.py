@@ -31,7 +31,7 @@ def view(file: str | None, original: str | None, model: str | None, port: int, n
       aezip view holiday.lat --original holiday.png
       aezip view --no-browser --port 8000
     """
-    from ..viewer import Server, Shown
+    from ..viewer.server import Server, Shown
 
     if original is not None and file is None:
         raise click.UsageError("--original without a .lat file; expected both")

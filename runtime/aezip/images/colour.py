@@ -35,7 +35,7 @@ class Colours(NamedTuple):
 
 def separate(image: Image.Image, to_8bit: bool) -> Colours:
     """Colours and alpha of a Pillow image of any mode.  Raises ImageError."""
-    from ..strips import array_of
+    from .arrays import array_of
 
     deep = _depth(image)
     if deep and not to_8bit:
@@ -94,7 +94,7 @@ def _from_profiled(image: Image.Image) -> Colours:
     """CMYK through the profile that comes with it, Lab through its definition (D50), to sRGB."""
     from PIL import ImageCms
 
-    from ..strips import array_of
+    from .arrays import array_of
 
     name, icc = _PROFILED[image.mode], image.info.get("icc_profile")
     source: Any

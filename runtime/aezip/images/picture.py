@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..container import ALPHA, EXIF, ICC, RESOLUTION, XMP, Lat, Section
 from ..errors import ImageError
+from ..format.container import ALPHA, EXIF, ICC, RESOLUTION, XMP, Lat, Section
 from .metadata import Resolution
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def sections_of(picture: Picture) -> tuple[Section, ...]:
     if picture.resolution:
         pairs.append((RESOLUTION, picture.resolution.pack()))
     if picture.alpha is not None:
-        from .. import alpha
+        from ..format import alpha
 
         pairs.append((ALPHA, alpha.encode(picture.alpha)))
     return tuple(Section(kind, data) for kind, data in pairs if data)
@@ -47,7 +47,7 @@ def picture_of(
     opacity = lat.section(ALPHA)
     plane = None
     if opacity is not None:
-        from .. import alpha
+        from ..format import alpha
 
         plane = alpha.decode(opacity, lat.header.height, lat.header.width, region)
     packed = lat.section(RESOLUTION)

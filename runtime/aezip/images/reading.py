@@ -17,9 +17,9 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..container import DEFAULT_MAX_PIXELS, MAGIC
 from ..errors import AezipError, ImageError
-from ..files import read_bytes
+from ..format.container import DEFAULT_MAX_PIXELS, MAGIC
+from ..storage.files import read_bytes
 from . import colour, metadata
 from .picture import Picture
 
@@ -103,7 +103,7 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
         exif, xmp = metadata.reset_orientation(exif, xmp)
         resolution = resolution.turned() if resolution and lies >= 5 else resolution
     if alpha is not None:
-        from ..alpha import fill
+        from ..format.alpha import fill
 
         pixels = fill(pixels, alpha)
     notes = (colours.note,) if colours.note else ()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import OutputError, UsageError
-from ..files import atomic_write
+from ..storage.files import atomic_write
 from .picture import Picture
 from .reading import PILLOW
 
@@ -122,7 +122,7 @@ def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
 def _encode(picture: Picture, kind: Format) -> bytes:
     """The bytes of an image file."""
     if kind.pillow == "PPM":
-        from ..strips import netpbm
+        from .arrays import netpbm
 
         return netpbm(picture.pixels)
     image, options = to_pillow(picture), dict(kind.options)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import images
-from ..batch.jobs import Made
-from ..container import DEFAULT_MAX_PIXELS
+from ..bulk.jobs import Made
 from ..errors import AezipError, ImageError
-from ..files import read_bytes
+from ..format.container import DEFAULT_MAX_PIXELS
+from ..storage.files import read_bytes
 
 if TYPE_CHECKING:
-    from .restoring import Restorer
-    from .vectors import Latents
+    from .features.vectors import Latents
+    from .restore.restorer import Restorer
 
 CLEAN = 1.0  # grey levels of noise under which there is little to remove
 
@@ -26,7 +26,7 @@ class OpenRestorer:
     task: str
 
     def __call__(self, model: str | None, provider: str, threads: int | None) -> Restorer:
-        from .restoring import Restorer
+        from .restore.restorer import Restorer
 
         return Restorer(self.task, model, provider, threads)
 
@@ -38,8 +38,8 @@ class OpenLatents:
     profile: str
 
     def __call__(self, model: str | None, provider: str, threads: int | None) -> Latents:
-        from .profile import check_model, read
-        from .vectors import Latents
+        from .anomaly.profile_file import check_model, read
+        from .features.vectors import Latents
 
         profile = read(self.profile)
         latents = Latents(model or profile.model, provider, threads)
@@ -94,13 +94,13 @@ class Restoration:
 
     def _colorized(self, codec: Restorer, pixels: Any) -> Any:
         if self.grey:
-            from .restoring import grey_of
+            from .restore.restorer import grey_of
 
             pixels = grey_of(pixels)
         return codec.colorize(pixels)
 
     def _mask(self, target: str) -> Any:
-        from .restoring import mask_of
+        from .restore.restorer import mask_of
 
         file = self.masks[target]
         data = read_bytes(file, ImageError)
@@ -128,13 +128,13 @@ class Scoring:
         return OpenLatents(self.profile)
 
     def run(self, codec: Latents, data: bytes, target: str) -> Made:
-        from . import anomaly, heat
-        from .profile import read
+        from .anomaly import heat, measures
+        from .anomaly.profile_file import read
 
         profile = read(self.profile)
         threshold = profile.threshold(self.rate)
         picture = images.parse(data, self.max_pixels, self.intake)
-        found = anomaly.score(profile, anomaly.seen(codec, picture.pixels))
+        found = measures.score(profile, measures.seen(codec, picture.pixels))
         anomalous = found.value > threshold
         figures = {
             "score": round(found.value, 4), "p_value": found.p_value, "threshold": round(threshold, 4),

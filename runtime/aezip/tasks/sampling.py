@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import tiles
+from ..coding import windows
+from ..engine.graphs import STRIDE
 from ..errors import ImageError, ModelUnfit
-from ..graphs import STRIDE
-from .vectors import Latents
+from .features.vectors import Latents
 
 Pixels = NDArray[np.uint8]  # [H, W, C]
 WITH_PRIOR = ("vae",)  # families whose latents are normal
@@ -34,7 +34,7 @@ def drawn(latents: Latents, height: int, width: int, seed: int, spread: float = 
         raise ModelUnfit(f"the model '{about.name}' has no prior to draw from", f"one of the family {WITH_PRIOR[0]}")
     rng = np.random.default_rng(seed)
     margin = latents.graphs.package.margin("decoder")
-    h, w = (size + 2 * margin for size in tiles.grid(height, width))
+    h, w = (size + 2 * margin for size in windows.grid(height, width))
     top = STRIDE * margin
     while True:
         latent = spread * rng.standard_normal((h, w, len(latents.rung.gain)), np.float32)

@@ -1,0 +1,117 @@
+"""What this installation is and whether it is exact: the facts behind `aezip doctor`.
+
+The prior chooses frequency tables, so its integers have to be the same everywhere. `digest` hashes what it says of
+latents that are made by arithmetic alone: one model gives one digest on every machine. `examine` holds what each
+provider says against the same graphs without optimisation on one thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..engine.graphs import INT16, PROVIDERS, Graphs, open_session
+from ..entropy import coder
+from ..errors import AezipError
+from ..model.ladder import rung
+from ..model.packages import Package
+from ..model.store import find
+
+LEVELS = (0, 300, 600, 1000)  # qualities that go into the digest
+SIDE = 6  # of the hyper-latents that go into it
+TIMED = (512, 768)  # pixels, rows and columns
+
+
+class Everywhere(Graphs):
+    """Graphs whose prior and context run on the provider, too."""
+
+    def _session(self, name: str, inputs: dict[str, Any]) -> Any:
+        if name not in self._sessions:
+            self._sessions[name] = open_session(self.package, name, self.provider, self.threads, self.optimisation)
+        return self._sessions[name]
+
+
+def examine(model: str = "photo", threads: int | None = None) -> dict[str, Any]:
+    """All facts, ready for JSON.  Raises ModelNotFound, PackageDamaged, UsageError."""
+    import onnxruntime as ort
+
+    package = Package(find(model))
+    name, why = coder.chosen()
+    want = digest(Graphs(package, threads=1, optimisation="disabled"))
+    there = ort.get_available_providers()
+    return {
+        "version": __version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "numpy": np.__version__,
+        "onnxruntime": ort.__version__,
+        "threads": threads or cores(),
+        "cores": cores(),
+        "coder": name,
+        "coder_why": why,
+        "model": package.about.name,
+        "fingerprint": package.fingerprint.hex(),
+        "digest": want,
+        "providers": [_provider(package, p, threads, want) for p, known in PROVIDERS.items() if known in there],
+        "absent": [p for p, known in PROVIDERS.items() if known not in there],
+    }
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def digest(graphs: Graphs) -> str:
+    """SHA-256 (hex, 16 digits) of the prior's and the context's integers.  Raises PackageDamaged."""
+    seen = hashlib.sha256()
+    for level in LEVELS:
+        step = rung(graphs.package.ladder, level)
+        mean, index, carried = graphs.prior(_mixed((SIDE, SIDE, len(step.hyper_index)), 6), step)
+        for array in (mean, index, *graphs.context(carried, mean + 16 * _mixed(mean.shape, 3), step)):
+            seen.update(array.astype("<i2").tobytes())
+    return seen.hexdigest()[:16]
+
+
+def _mixed(shape: tuple[int, ...], reach: int) -> INT16:
+    """Whole numbers within ±reach, well mixed, from nothing but their places (Knuth's multiplicative hash)."""
+    hashed = np.arange(np.prod(shape), dtype=np.uint64) * np.uint64(2654435761) >> np.uint64(8)
+    return np.asarray((hashed % np.uint64(2 * reach + 1)).astype(np.int16).reshape(shape) - np.int16(reach), np.int16)
+
+
+def _provider(package: Package, name: str, threads: int | None, want: str) -> dict[str, Any]:
+    """Digest on one provider, and how long its transforms take."""
+    facts: dict[str, Any] = {"name": name, "onnxruntime": PROVIDERS[name]}
+    graphs = Everywhere(package, name, threads)
+    step = rung(package.ladder, 600)
+    rows, columns = TIMED
+    image = (_mixed((rows, columns, 3), 100) + 128).astype(np.uint8)
+    latent = np.zeros((rows // 16, columns // 16, len(step.gain)), np.int16)
+    try:
+        facts["digest"] = digest(graphs)
+        if graphs._session("prior", {}).get_providers()[0] != PROVIDERS[name]:
+            return {**facts, "digest": None, "error": "onnxruntime cannot start it, and takes the CPU instead"}
+        facts["encode_ms"] = _time_ms(lambda: graphs.encoder(image, step))
+        facts["decode_ms"] = _time_ms(lambda: graphs.decoder(latent, step))
+    except AezipError as error:
+        return {**facts, "digest": None, "error": str(error)}
+    facts["exact"] = facts["digest"] == want
+    return facts
+
+
+def _time_ms(what: Callable[[], object], times: int = 3) -> float:
+    """Shortest of some runs after a first one."""
+    what()
+    found = []
+    for _ in range(times):
+        start = perf_counter()
+        what()
+        found.append(1000 * (perf_counter() - start))
+    return round(min(found), 1)

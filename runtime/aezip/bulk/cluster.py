@@ -1,0 +1,136 @@
+"""The cluster: tasks → outcomes on a Dask scheduler's workers, each with the model loaded once.
+
+Workers need aezip, the same model, and reach the same places: object stores, or a shared file system. Those that
+are there are asked for the model before any work is done; one that joins later is asked when it gets its first task.
+A worker that dies loses nothing: the scheduler gives its tasks to another, and what is written is written whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from ..errors import AezipError, ModelDiffers, UsageError
+from ..model import store
+from ..storage import places
+from ..storage.files import sweep
+from .work import Outcome, Task, Work, failed
+
+_opening = threading.Lock()
+
+
+def outcomes(work: Work, tasks: Iterable[Task], scheduler: str) -> Iterator[Outcome]:
+    """Do every task on the cluster at `scheduler` (tcp://…); outcomes come as they are ready.
+
+    Raises UsageError, ModelNotFound, PackageDamaged, and ModelDiffers if a worker has another model.
+    """
+    try:
+        from distributed import Client
+    except ImportError as e:
+        raise UsageError("--scheduler needs Dask", "pip install 'aezip[cluster]'") from e
+    try:
+        client = Client(scheduler, timeout="15s", set_as_default=False)
+    except (OSError, ValueError) as e:
+        finding = f"no Dask scheduler answers at {scheduler}"
+        raise UsageError(finding, "the address that `dask scheduler` prints") from e
+    logging.getLogger("distributed.client").setLevel(logging.ERROR)  # that a worker died is no news to the user
+    if work.model and store.is_path(work.model):
+        work = replace(work, model=os.path.abspath(work.model))
+    with contextlib.closing(client):
+        digest = _same_model(client, work.model)
+        yield from _outcomes(client, work, digest, tasks)
+
+
+def _outcomes(client: Any, work: Work, digest: str, tasks: Iterable[Task]) -> Iterator[Outcome]:
+    from distributed import as_completed
+
+    # outputs were found free, or may be replaced: a task that is done again writes the same bytes again
+    again = replace(work, force=True, existing=None)
+    folders: set[str] = set()  # with files of workers that may die
+    source, ready = iter(tasks), as_completed(loop=client.loop)
+    running: dict[Any, Task] = {}
+    try:
+        while True:
+            room = max(8, 3 * sum(client.nthreads().values()))
+            for task in source:
+                settled = work.settle(task)
+                if settled:
+                    yield settled
+                    continue
+                if task.target and not places.is_url(task.target):
+                    folders.add(os.path.dirname(task.target))
+                future = client.submit(_do, again, digest, _absolute(task), pure=False)
+                running[future.key] = task
+                ready.add(future)
+                if len(running) >= room:
+                    break
+            if not running:
+                return
+            future = next(ready)
+            task = running.pop(future.key)
+            error = future.exception()
+            yield _failed(task, error) if error else future.result()
+            future.release()
+    finally:
+        client.close()
+        for folder in folders:
+            sweep(folder)
+
+
+def _same_model(client: Any, name: str | None) -> str:
+    """The digest of the model, which every worker has, too; "" if files say which one they need.  Raises as above."""
+    if name is None:
+        return ""
+    own = store.find(name).digest
+    answers = client.run(_digest, name, on_error="return")
+    wrong = [(worker, answer) for worker, answer in sorted(answers.items()) if answer != own]
+    if wrong:
+        worker, answer = wrong[0]
+        raise _differs(worker, name, answer, f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else "")
+    return own
+
+
+def _differs(worker: str, name: str, answer: object, more: str = "") -> ModelDiffers:
+    if isinstance(answer, str):
+        what = f"has another model '{name}'"
+    elif isinstance(answer, ImportError):
+        what = f"has no aezip of this version ({answer})"
+    else:
+        what = f"has no such model ({answer.finding if isinstance(answer, AezipError) else answer})"
+    return ModelDiffers(f"the worker {worker}{more} {what}", "the model of this machine on every worker")
+
+
+def _digest(name: str) -> str:
+    return store.find(name).digest
+
+
+def _absolute(task: Task) -> Task:
+    """Workers have folders of their own to start from."""
+    source, target = (n if not n or places.is_url(n) else os.path.abspath(n) for n in (task.source, task.target))
+    return Task(source, target, task.size)
+
+
+def _failed(task: Task, error: BaseException) -> Outcome:
+    if type(error).__name__ == "KilledWorker":
+        error = AezipError("every worker that took it died (out of memory?)", "workers with more memory")
+    return failed(task, error)
+
+
+def _do(work: Work, digest: str, task: Task) -> Outcome:
+    with _opening:
+        codec = _opened(work.job.needs, work.model, work.provider, work.threads, digest)
+    return work.do(task, codec)
+
+
+@lru_cache(maxsize=4)
+def _opened(needs: Any, name: str | None, provider: str, threads: int | None, digest: str) -> Any:
+    if name is not None and _digest(name) != digest:
+        raise _differs(socket.gethostname(), name, "")
+    return needs(name, provider, threads)

@@ -1,0 +1,146 @@
+"""Alpha: a plane of opacities ↔ bytes of the section `ALPH`, without loss; and the colours nobody sees.
+
+In and out: uint8 [H, W], 0 transparent, 255 opaque. A constant plane takes two bytes.
+Any other is cut into bands of rows, each deflated on its own, so that a region needs
+only the bands it touches, after one of four predictions that are undone by running
+sums: none, the left neighbour, the upper one, left + upper − upper left (two of PNG's
+filters, their sum, and none; chosen for a whole band). Nothing is allocated but the
+rows that were asked for, and a band inflates to its size or is damaged.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SectionDamaged
+
+Plane = NDArray[np.uint8]  # [H, W]
+
+BAND = 256  # rows
+CONSTANT, BANDS = 0, 1
+NONE, LEFT, UP, BOTH = range(4)  # bit 0: summed along a row; bit 1: down the columns
+_CELL = 4  # hidden colours are uniform in squares of this side
+
+
+def encode(plane: Plane) -> bytes:
+    """uint8 [H, W] → the section's bytes."""
+    first = plane.flat[0]
+    if (plane == first).all():
+        return bytes((CONSTANT, first))
+    bands = [_pack_band(plane[top : top + BAND]) for top in range(0, plane.shape[0], BAND)]
+    return bytes((BANDS,)) + struct.pack(f"<{len(bands)}I", *map(len, bands)) + b"".join(bands)
+
+
+def decode(data: bytes, height: int, width: int, region: tuple[int, int, int, int] | None = None) -> Plane:
+    """The section's bytes, of a picture of this size → uint8 [H, W], or the region (x, y, w, h) of it.
+
+    Raises SectionDamaged. Allocates no more than the region's rows, and a band.
+    """
+    x, y, w, h = region or (0, 0, width, height)
+    if len(data) == 2 and data[0] == CONSTANT:
+        return np.full((h, w), data[1], np.uint8)
+    count = -(-height // BAND)
+    start = 1 + 4 * count
+    if len(data) < start or data[0] != BANDS:
+        raise SectionDamaged("the alpha section is of no known kind", "one value, or bands of rows")
+    lengths = struct.unpack_from(f"<{count}I", data, 1)
+    if start + sum(lengths) != len(data):
+        raise SectionDamaged("the alpha section's bands do not fill it", f"{len(data) - start} bytes")
+    out = np.empty((h, w), np.uint8)
+    for band, length in enumerate(lengths):
+        top, bottom = BAND * band, min(BAND * (band + 1), height)
+        if top < y + h and bottom > y:
+            rows = _unpack_band(data[start : start + length], bottom - top, width)
+            first, last = max(top, y), min(bottom, y + h)
+            out[first - y : last - y] = rows[first - top : last - top, x : x + w]
+        start += length
+    return out
+
+
+def fill(pixels: NDArray[np.uint8], plane: Plane) -> NDArray[np.uint8]:
+    """The picture [H, W, C] with smooth colours where it is wholly transparent, which cost few bits.
+
+    Visible pixels are averaged into ever coarser cells (a pyramid, as in Gortler et al., The Lumigraph, 1996: pull,
+    push); a hidden pixel takes the colour of the finest cell around it that sees any.
+    """
+    hidden = plane == 0
+    if not hidden.any():
+        return pixels
+    if hidden.all():
+        return np.full_like(pixels, 128)
+    cells, seen = _cells(pixels, ~hidden)
+    colours = np.clip(_push(cells, seen) + 0.5, 0, 255).astype(np.uint8)
+    out = pixels.copy()
+    for top in range(0, len(out), BAND):
+        rows, where = out[top : top + BAND], hidden[top : top + BAND]
+        wide = colours[top // _CELL : -(-(top + len(rows)) // _CELL)]
+        wide = wide.repeat(_CELL, axis=0)[: len(rows)].repeat(_CELL, axis=1)[:, : rows.shape[1]]
+        rows[where] = wide[where]
+    return np.asarray(out)
+
+
+def _pack_band(rows: Plane) -> bytes:
+    """One band: the prediction, then the deflated differences; the shortest of four."""
+    left = np.diff(rows, axis=1, prepend=np.uint8(0))
+    choices = (rows, left, np.diff(rows, axis=0, prepend=np.uint8(0)), np.diff(left, axis=0, prepend=np.uint8(0)))
+    sizes = [len(zlib.compress(choice.tobytes(), 1)) for choice in choices]
+    best = sizes.index(min(sizes))
+    return bytes((best,)) + zlib.compress(choices[best].tobytes(), 9)
+
+
+def _unpack_band(data: bytes, height: int, width: int) -> Plane:
+    size, inflate = height * width, zlib.decompressobj()
+    try:
+        body = inflate.decompress(data[1:], size + 1)
+    except zlib.error as e:
+        raise SectionDamaged(f"a band of the alpha section does not inflate ({e})", "zlib data") from e
+    if len(body) != size or not inflate.eof or inflate.unused_data or data[0] > BOTH:
+        raise SectionDamaged("a band of the alpha section is damaged", f"{size} bytes after one of four predictions")
+    rows: Plane = np.frombuffer(body, np.uint8).reshape(height, width)
+    if data[0] & LEFT:
+        rows = rows.cumsum(axis=1, dtype=np.uint8)
+    if data[0] & UP:
+        rows = rows.cumsum(axis=0, dtype=np.uint8)
+    return np.asarray(rows)
+
+
+def _cells(pixels: NDArray[np.uint8], seen: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean colours of the visible pixels in squares of 4 [⌈H/4⌉, ⌈W/4⌉, C], and how many there are, by bands."""
+    means: list[NDArray[np.float32]] = []
+    counts: list[NDArray[np.float32]] = []
+    for top in range(0, len(pixels), BAND):
+        weight = seen[top : top + BAND, :, None].astype(np.float32)
+        total, count = _summed(pixels[top : top + BAND] * weight, _CELL), _summed(weight, _CELL)
+        means.append(np.asarray(total / np.maximum(count, 1), np.float32))
+        counts.append(count)
+    return np.concatenate(means), np.concatenate(counts)
+
+
+def _push(cells: NDArray[np.float32], seen: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cells [h, w, C] with colours where `seen` [h, w, 1] is 0, from coarser cells, between which it is linear."""
+    if seen.all():
+        return cells
+    count = _summed(seen, 2)
+    coarse = _push(np.asarray(_summed(cells * seen, 2) / np.maximum(count, 1), np.float32), count)
+    for axis in (0, 1):
+        coarse = _twice(coarse, axis)
+    return np.where(seen > 0, cells, coarse[: cells.shape[0], : cells.shape[1]])
+
+
+def _twice(a: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """Twice as long along an axis, linear between the cells' centres."""
+    a = np.moveaxis(a, axis, 0)
+    before, after = np.concatenate((a[:1], a[:-1])), np.concatenate((a[1:], a[-1:]))
+    pairs = np.stack((0.75 * a + 0.25 * before, 0.75 * a + 0.25 * after), axis=1)
+    return np.moveaxis(pairs.reshape(-1, *a.shape[1:]), 0, axis)
+
+
+def _summed(a: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Sums over squares [h, w, C] → [⌈h/side⌉, ⌈w/side⌉, C]."""
+    h, w, c = a.shape
+    a = np.pad(a, ((0, -h % side), (0, -w % side), (0, 0)))
+    return np.asarray(a.reshape(a.shape[0] // side, side, -1, side, c).sum(axis=(1, 3)))

@@ -1,0 +1,176 @@
+"""The container: bytes of a `.lat` file ↔ header and sections.
+
+In: bytes. Out: `Lat`. `pack` and `unpack` are inverse, byte for byte. Layout and
+rules stand in FORMAT.md; each rule broken raises its own error. A file can be
+measured and listed without the model that wrote it.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import NamedTuple
+
+from ..errors import (
+    HeaderDamaged,
+    LimitExceeded,
+    NotALat,
+    SectionDamaged,
+    SectionOrder,
+    SectionUnknown,
+    Truncated,
+    UnsupportedVersion,
+)
+
+MAGIC = b"\xaeLAT\r\n"  # no ASCII in front, a line end inside: text-mode transfers are caught
+VERSION = 1
+HEADER = struct.Struct("<6sBBIIHBB8sI")  # magic version channels width height quality tile flags fingerprint crc
+SECTION = struct.Struct("<4sII")  # type length crc
+LATENTS = b"LATN"
+ICC, EXIF, XMP = b"iCCP", b"eXIF", b"xMPx"
+ALPHA, RESOLUTION = b"ALPH", b"rESO"
+KNOWN = {LATENTS, ICC, EXIF, XMP, ALPHA, RESOLUTION}
+QUALITY_TOP = 1000
+CELL = 64  # pixels that share a hyper-latent; the unit of tiles
+MAX_SIDE = 2**20
+MAX_TILE_PIXELS = 2**22
+DEFAULT_MAX_PIXELS = 2**28
+DEFAULT_MAX_SECTIONS = 1024
+
+
+class Section(NamedTuple):
+    """Four letters and bytes.  A small first letter marks a section that may be skipped."""
+
+    type: bytes
+    data: bytes
+
+
+class Header(NamedTuple):
+    """What is known without a model."""
+
+    width: int  # pixels
+    height: int
+    channels: int  # 1 or 3
+    quality: int  # 0 … 1000
+    fingerprint: bytes  # 8 bytes of the model
+    tile: int = 0  # side of a tile in units of 64 pixels; 0: the whole picture is one
+    version: int = VERSION
+
+
+class Lat(NamedTuple):
+    """A whole file."""
+
+    header: Header
+    sections: tuple[Section, ...]
+
+    def section(self, kind: bytes) -> bytes | None:
+        """The bytes of the section of this type, if there is one."""
+        return next((s.data for s in self.sections if s.type == kind), None)
+
+    @property
+    def latents(self) -> bytes:
+        """The bytes of the latents' section, which every file has."""
+        return self.sections[-1].data
+
+
+def pack(lat: Lat) -> bytes:
+    """Write header and sections.  The latents' section has to be the last."""
+    h = lat.header
+    fields = (MAGIC, h.version, h.channels, h.width, h.height, h.quality, h.tile, 0, h.fingerprint)
+    _check_header(h, 0)
+    _check_order([s.type for s in lat.sections])
+    head = HEADER.pack(*fields, 0)[:-4]
+    parts = [head, struct.pack("<I", zlib.crc32(head))]
+    for s in lat.sections:
+        parts += [SECTION.pack(s.type, len(s.data), zlib.crc32(s.data, zlib.crc32(s.type))), s.data]
+    return b"".join(parts)
+
+
+def unpack(
+    data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, max_sections: int = DEFAULT_MAX_SECTIONS
+) -> Lat:
+    """Read header and sections; every checksum and rule is checked, and the limits on pixels and sections.
+
+    Raises: NotALat, UnsupportedVersion, Truncated, HeaderDamaged, LimitExceeded, SectionDamaged,
+    SectionUnknown, SectionOrder.
+    """
+    header = unpack_header(data)
+    if header.width * header.height > max_pixels:
+        raise LimitExceeded(f"{header.width}×{header.height} pixels", f"at most {max_pixels}, or a higher --max-pixels")
+    sections: list[Section] = []
+    position = HEADER.size
+    while position < len(data):
+        if len(sections) == max_sections:
+            raise LimitExceeded(f"more than {max_sections} sections", f"at most {max_sections}")
+        name = f"section {len(sections) + 1}"
+        if len(data) - position < SECTION.size:
+            raise Truncated(f"the file ends inside the head of {name}", f"{SECTION.size} bytes")
+        kind, length, crc = SECTION.unpack_from(data, position)
+        position += SECTION.size
+        if length > len(data) - position:
+            raise Truncated(f"the file ends {len(data) - position} bytes into {name}", f"{length} bytes")
+        body = bytes(data[position : position + length])
+        if zlib.crc32(body, zlib.crc32(kind)) != crc:
+            raise SectionDamaged(f"{name} does not match its checksum", f"CRC-32 {crc:08x}")
+        if not (kind.isalpha() and kind.isascii()):
+            raise SectionDamaged(f"{name} is of type {kind!r}", "four letters")
+        if kind not in KNOWN and kind[:1].isupper():
+            raise SectionUnknown(f"{name} is of the unknown type '{kind.decode()}'", "a newer aezip to read it")
+        sections.append(Section(kind, body))
+        position += length
+    _check_order([s.type for s in sections])
+    return Lat(header, tuple(sections))
+
+
+def unpack_header(data: bytes) -> Header:
+    """Read the first 32 bytes.  Raises NotALat, UnsupportedVersion, Truncated, HeaderDamaged."""
+    if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
+        raise NotALat("not a .lat file" if data else "the file is empty", "a file written by aezip")
+    if len(data) < HEADER.size:
+        raise Truncated(f"the file ends after {len(data)} bytes", f"a header of {HEADER.size} bytes")
+    _, version, channels, width, height, quality, tile, flags, fingerprint, crc = HEADER.unpack_from(data)
+    intact = zlib.crc32(data[: HEADER.size - 4]) == crc
+    if version > VERSION and intact:
+        raise UnsupportedVersion(f"version {version} of the format", f"at most {VERSION}; update aezip")
+    if not intact:
+        raise HeaderDamaged("the header does not match its checksum", f"CRC-32 {crc:08x}")
+    header = Header(width, height, channels, quality, fingerprint, tile, version)
+    _check_header(header, flags)
+    return header
+
+
+def tile_pixels(h: Header) -> int:
+    """Pixels of the largest tile, whose sides count in whole cells."""
+    side = h.tile * CELL or MAX_SIDE
+    return padded_pixels(min(side, h.width), min(side, h.height))
+
+
+def padded_pixels(width: int, height: int) -> int:
+    """Pixels of all cells that a picture touches, which is what the network works on."""
+    return -(-width // CELL) * -(-height // CELL) * CELL**2
+
+
+def _check_header(h: Header, flags: int) -> None:
+    for found, good, expectation in (
+        (f"version {h.version}", 1 <= h.version <= VERSION, f"1 to {VERSION}"),
+        (f"width {h.width}", 1 <= h.width <= MAX_SIDE, f"1 to {MAX_SIDE} pixels"),
+        (f"height {h.height}", 1 <= h.height <= MAX_SIDE, f"1 to {MAX_SIDE} pixels"),
+        (f"{h.channels} channels", h.channels in (1, 3), "1 or 3"),
+        (f"quality {h.quality}", 0 <= h.quality <= QUALITY_TOP, f"0 to {QUALITY_TOP}"),
+        (f"tile {h.tile}", 0 <= h.tile <= 255, "0 to 255"),
+        (f"tiles of {tile_pixels(h)} pixels", tile_pixels(h) <= MAX_TILE_PIXELS, f"at most {MAX_TILE_PIXELS}"),
+        (f"flags {flags:#x}", flags == 0, "0"),
+        (f"a fingerprint of {len(h.fingerprint)} bytes", len(h.fingerprint) == 8, "8"),
+    ):
+        if not good:
+            raise HeaderDamaged(f"the header says {found}", expectation)
+
+
+def _check_order(kinds: list[bytes]) -> None:
+    if kinds[-1:] != [LATENTS]:
+        where = "is not the last" if LATENTS in kinds else "is missing"
+        error = SectionOrder if LATENTS in kinds else Truncated
+        raise error(f"the section 'LATN' {where}", "it at the file's end")
+    for kind in KNOWN:
+        if kinds.count(kind) > 1:
+            raise SectionOrder(f"the section '{kind.decode()}' stands {kinds.count(kind)} times", "it once")

@@ -1,0 +1,65 @@
+"""What is known of a `.lat` file, for people and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .container import ALPHA, CELL, EXIF, ICC, LATENTS, QUALITY_TOP, RESOLUTION, XMP, Lat
+
+_NAMES = {
+    ICC: "ICC profile", EXIF: "EXIF", XMP: "XMP", RESOLUTION: "resolution", ALPHA: "alpha", LATENTS: "latents",
+}
+
+
+def facts_of(file: str, lat: Lat, size: int, models: dict[bytes, str]) -> dict[str, Any]:
+    """All fields of a file of `size` bytes, ready for JSON."""
+    h = lat.header
+    return {
+        "file": file,
+        "bytes": size,
+        "bpp": bpp_of(lat, size),
+        "version": h.version,
+        "width": h.width,
+        "height": h.height,
+        "channels": h.channels,
+        "alpha": lat.section(ALPHA) is not None,
+        "resolution": _resolution(lat),
+        "quality": h.quality * 100 / QUALITY_TOP,
+        "tile": h.tile * CELL,
+        "fingerprint": h.fingerprint.hex(),
+        "model": models.get(h.fingerprint),
+        "sections": [{"type": s.type.decode(), "bytes": len(s.data)} for s in lat.sections],
+    }
+
+
+def _resolution(lat: Lat) -> str | None:
+    """In words."""
+    data = lat.section(RESOLUTION)
+    if data is None:
+        return None
+    from ..images import Resolution
+
+    return str(Resolution.unpack(data))
+
+
+def bpp_of(lat: Lat, size: int) -> float:
+    """Bits of the whole file for each pixel."""
+    return 8 * size / (lat.header.width * lat.header.height)
+
+
+def lines_of(facts: dict[str, Any]) -> list[str]:
+    """The facts as lines to read."""
+    sections = [(_NAMES.get(s["type"].encode(), s["type"]), s["type"], s["bytes"]) for s in facts["sections"]]
+    kind = ("grey" if facts["channels"] == 1 else "RGB") + (" and alpha" if facts["alpha"] else "")
+    rows = [
+        ("picture", f"{facts['width']} × {facts['height']} pixels, {kind}"),
+        ("size", f"{facts['bytes']:,} B, {facts['bpp']:.3f} bpp"),
+        ("quality", f"{facts['quality']:.1f}"),
+        ("model", f"{facts['fingerprint']} ({facts['model'] or 'not installed'})"),
+        ("tiles", f"of {facts['tile']} pixels" if facts["tile"] else "none"),
+        ("version", str(facts["version"])),
+        ("sections", ", ".join(f"{kind} {size:,} B ({name})" for name, kind, size in sections)),
+    ]
+    if facts["resolution"]:
+        rows.insert(1, ("resolution", facts["resolution"]))
+    return [facts["file"], *(f"  {name:<10} {value}" for name, value in rows)]

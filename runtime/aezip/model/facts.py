@@ -1,0 +1,39 @@
+"""What is known of the installed models, for people and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .packages import Installed
+
+
+def model_facts(model: Installed) -> dict[str, Any]:
+    """One installed model, ready for JSON."""
+    return {
+        "name": model.path.stem,
+        "fingerprint": model.fingerprint.hex(),
+        "half": model.half,
+        "qualities": model.qualities,
+        "bytes": model.size,
+        "path": str(model.path),
+        "summary": model.summary,
+    }
+
+
+def model_lines(model: Installed) -> list[str]:
+    """The same and more as lines to read."""
+    about = model.description
+    training = about.get("training")
+    does = {"encoder": "encodes only", "decoder": "decodes only", "denoise": "takes noise out of pictures",
+            "colorize": "gives grey pictures colours", "inpaint": "fills holes in pictures"}
+    rows = [
+        ("summary", model.summary),
+        ("path", str(model.path)),
+        ("size", f"{model.size:,} B"),
+        ("fingerprint", model.fingerprint.hex()),
+        ("does", does.get(model.task or model.half or "", "encodes and decodes")),
+        ("family", about.get("family")),
+        ("training", ", ".join(f"{k} {v}" for k, v in training.items()) if isinstance(training, dict) else None),
+        ("licence", about.get("licence")),
+    ]
+    return [model.path.stem, *(f"  {name:<11} {value}" for name, value in rows if value)]

@@ -1,0 +1,299 @@
+"""The model package `.aezm`: a zip of graphs, tables and a description.
+
+In: a path. Out: `Package`, whose members are read and checked against their digests when they are first needed.
+`describe` looks at the description only; `store` finds packages by name and by fingerprint.
+
+The fingerprint names what a decoder needs (DECODING members): an encoder can be
+trained further, or be left out of a package, and old files still decode.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import HalfPackage, ModelNotFound, ModelUnfit, PackageDamaged
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..entropy.tables import Tables
+    from .ladder import Ladder
+
+SUFFIX = ".aezm"
+PACKAGE_VERSION = 1
+DESCRIPTION = "model.json"
+DECODING = ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz")
+MEMBERS = (*DECODING, "encoder.onnx", "hyper.onnx", "CARD.md")
+STATIC = "static"  # `coding` of a package without a hyperprior, whose tables the quality alone chooses
+STATIC_DECODING = ("decoder.onnx", "tables.npz")
+STATIC_MEMBERS = (*STATIC_DECODING, "encoder.onnx", "CARD.md")
+TRANSFORMS = ("encoder", "decoder")
+INT8 = ("decoder.int8.onnx", "encoder.int8.onnx")  # what a package may hold besides
+# What one direction alone needs.
+HALVES = {
+    "encoder": ("encoder.int8.onnx", "encoder.onnx", "hyper.onnx"), "decoder": ("decoder.int8.onnx", "decoder.onnx"),
+}
+TASKS = ("denoise", "colorize", "inpaint")  # of a package that restores pictures: its one graph has the task's name
+MAX_MARGIN = 64  # latents
+PIXELS = {"hole": 1024, "side": 8192}  # limits of what a package that restores may say: half a hole, a short side
+MAX_MEMBER_BYTES = 2**28
+# What a step² of error is worth, in bits, to an encoder that searches, unless the package says. A uniform quantiser's
+# slope at high rate is 6 / ln 2 = 8.7; photographs at all rates, with a context that feeds on what is kept, ask for
+# more of a model that was trained without the search. Chosen on validation pictures.
+BITS_PER_ERROR = 25.0
+# What zipfile, json and numpy raise on bytes that nobody wrote on purpose.
+UNREADABLE = (
+    zipfile.BadZipFile, ValueError, KeyError, TypeError, OverflowError, RecursionError, NotImplementedError,
+    RuntimeError, EOFError, MemoryError,
+)
+_OTHER = {"encoder": "decoder", "decoder": "encoder"}
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A package as its description tells it."""
+
+    name: str
+    path: Path
+    fingerprint: bytes  # 8 bytes
+    size: int  # bytes of the package
+    description: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the digests of all members: what makes the same files, not only reads them."""
+        digests = self.description["digests"]
+        return hashlib.sha256("".join(f"{name} {digests[name]}\n" for name in sorted(digests)).encode()).hexdigest()
+
+    @property
+    def half(self) -> str | None:
+        """`encoder` or `decoder` of a package that lacks what only the other direction needs; None of a whole one."""
+        return self.description.get("half")
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of what it holds besides its description."""
+        if self.task:
+            return f"{self.task}.onnx", "CARD.md"
+        names = STATIC_MEMBERS if self.static else (*MEMBERS, *(m for m in INT8 if m in self.description["digests"]))
+        return tuple(m for m in names if self.half is None or m not in HALVES[_OTHER[self.half]])
+
+    @property
+    def static(self) -> bool:
+        """Whether it codes without a hyperprior."""
+        return self.description.get("coding") == STATIC
+
+    @property
+    def channels(self) -> int:
+        """Of the pictures that its graphs take: 3, or 1 of a model for grey pictures."""
+        return int(self.description.get("channels", 3)) if self.static else 3
+
+    @property
+    def summary(self) -> str:
+        return str(self.description.get("summary", ""))
+
+    @property
+    def task(self) -> str | None:
+        """What a model that restores pictures does, None for one that codes them."""
+        task = self.description.get("task")
+        return task if task in TASKS else None
+
+    @property
+    def qualities(self) -> str:
+        """The range of --quality, which every model that codes pictures has whole."""
+        return "–" if self.task else "0…100"
+
+
+def fingerprint_of(digests: dict[str, str], members: tuple[str, ...] = DECODING) -> bytes:
+    """First 8 bytes of the SHA-256 over `name digest` lines of the members that decoding (or the task) needs."""
+    lines = "".join(f"{name} {digests[name]}\n" for name in members)
+    return hashlib.sha256(lines.encode()).digest()[:8]
+
+
+def describe(path: Path) -> Installed:
+    """Read a package's description.  Raises ModelNotFound, PackageDamaged."""
+    try:
+        with zipfile.ZipFile(path) as package:
+            text = _member(package, DESCRIPTION, path)
+        description = json.loads(text)
+        digests = description["digests"]
+        name, version = str(description["name"]), int(description["version"])
+        task = description.get("task")
+        static = description.get("coding") == STATIC
+        members = (f"{task}.onnx",) if task in TASKS else STATIC_DECODING if static else DECODING
+        whole = STATIC_MEMBERS if static else (*MEMBERS, *(m for m in INT8 if m in digests))
+        for member in (*members, "CARD.md") if task in TASKS else whole:
+            bytes.fromhex(digests[member])
+        fingerprint = fingerprint_of(digests, members)
+    except FileNotFoundError:
+        raise ModelNotFound("no such model package", "a file written by aezip-export", file=str(path)) from None
+    except OSError as error:
+        raise PackageDamaged(f"cannot be read ({error.strerror})", "a readable file", file=str(path)) from None
+    except UNREADABLE:
+        raise PackageDamaged("not a whole model package", "a file written by aezip-export", file=str(path)) from None
+    half = description.get("half")
+    if half is not None and (not isinstance(half, str) or half not in _OTHER or task in TASKS):
+        raise PackageDamaged(f"{DESCRIPTION} says half '{half}'", "encoder or decoder", file=str(path))
+    if description.get("coding", STATIC) != STATIC or (static and description.get("channels") not in (1, 3)):
+        finding = f"{DESCRIPTION} says coding {description['coding']}, channels {description.get('channels')}"
+        raise PackageDamaged(finding, f"{STATIC} or none, 1 or 3", file=str(path))
+    margins = description.get("margins")
+    for transform in (task,) if task in TASKS else TRANSFORMS:
+        margin = margins.get(transform) if isinstance(margins, dict) else None
+        if type(margin) is not int or not 0 <= margin <= MAX_MARGIN:
+            finding = f"{DESCRIPTION} says a margin of {margin} for the {transform}"
+            raise PackageDamaged(finding, f"0 to {MAX_MARGIN} latents", file=str(path))
+    for key, limit in PIXELS.items() if task in TASKS else ():
+        pixels = description.get(key, 2)
+        if type(pixels) is not int or not 2 <= pixels <= limit:
+            raise PackageDamaged(f"{DESCRIPTION} says a {key} of {pixels}", f"2 to {limit} pixels", file=str(path))
+    worth = description.get("bits_per_error", BITS_PER_ERROR)
+    if type(worth) not in (int, float) or not 0 < worth < 1e6:
+        raise PackageDamaged(f"{DESCRIPTION} says bits_per_error {worth}", "a number above 0", file=str(path))
+    if version != PACKAGE_VERSION:
+        raise PackageDamaged(f"package version {version}", f"{PACKAGE_VERSION}; update aezip", file=str(path))
+    return Installed(name, path, fingerprint, path.stat().st_size, description)
+
+
+class Package:
+    """A package's members, read once and checked against their digests."""
+
+    def __init__(self, about: Installed) -> None:
+        self.about = about
+        self.fingerprint = about.fingerprint
+
+    def member(self, name: str) -> bytes:
+        """A member's bytes.  Raises PackageDamaged when it is missing or not as it was written, HalfPackage."""
+        path = self.about.path
+        for half, names in HALVES.items():
+            if name in names:
+                self.require(half)
+        try:
+            with zipfile.ZipFile(path) as package:
+                data = _member(package, name, path)
+        except (OSError, *UNREADABLE):
+            raise PackageDamaged(f"cannot read {name}", "a whole model package", file=str(path)) from None
+        if hashlib.sha256(data).hexdigest() != self.about.description["digests"][name]:
+            raise PackageDamaged(f"{name} does not match its digest", "the bytes it was exported with", file=str(path))
+        return data
+
+    def require(self, half: str) -> None:
+        """Raise HalfPackage unless the package can encode (`encoder`) or decode (`decoder`)."""
+        if self.about.half not in (None, half):
+            finding = f"this package is the {self.about.half} half of a model and cannot {half[:-1]}"
+            raise HalfPackage(finding, f"the whole model, or its {half} half", file=str(self.about.path))
+
+    def fit(self, channels: int) -> None:
+        """Raise ModelUnfit for a picture with more channels than the graphs know."""
+        if channels > self.about.channels:
+            finding = f"the model '{self.about.name}' codes grey pictures, and this one has {channels} channels"
+            raise ModelUnfit(finding, "a grey picture, or a model for RGB")
+
+    def margin(self, transform: str) -> int:
+        """Latents (of 16 pixels) that a transform must see around a part to make it as in the whole picture."""
+        return int(self.about.description["margins"][transform])
+
+    @property
+    def bits_per_error(self) -> float:
+        """What a step² of a latent's error is worth to the encoder's search, in bits."""
+        return float(self.about.description.get("bits_per_error", BITS_PER_ERROR))
+
+    @cached_property
+    def _arrays(self) -> dict[str, Any]:
+        import numpy as np
+
+        data = self.member("tables.npz")
+        try:
+            arrays = arrays_of(data)
+            if any(not np.issubdtype(array.dtype, np.integer) for array in arrays.values()):
+                raise ValueError("numbers that are not whole")
+            return {name: array.astype(np.int64) for name, array in arrays.items()}
+        except (OSError, *UNREADABLE):
+            raise PackageDamaged("tables.npz cannot be read", "integer arrays", file=str(self.about.path)) from None
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The frequency tables, checked."""
+        from ..entropy.tables import Tables
+
+        tables: Tables = self._checked(Tables, "radius", "frequency")
+        return tables
+
+    @cached_property
+    def ladder(self) -> Ladder:
+        """The quality ladder, checked."""
+        from .ladder import Ladder
+
+        if self.about.static:
+            ladder: Ladder = self._checked(Ladder.static, "gain", "inverse_gain")
+        else:
+            ladder = self._checked(Ladder, *Ladder._fields)
+        return ladder
+
+    @cached_property
+    def table(self) -> NDArray[np.int64]:
+        """Which table each channel has at evenly spaced qualities, of a static package.  [N, C]"""
+        found: NDArray[np.int64] | None = self._arrays.get("table")
+        channels = self.ladder.gain.shape[1]
+        if found is None or found.ndim != 2 or len(found) < 2 or found.shape[1] != channels:
+            shape = "none" if found is None else found.shape
+            raise PackageDamaged(f"tables.npz says table {shape}", f"[N, {channels}]", file=str(self.about.path))
+        if found.min() < 0 or found.max() > 63:
+            finding = f"tables.npz says tables from {found.min()} to {found.max()}"
+            raise PackageDamaged(finding, "0 to 63", file=str(self.about.path))
+        return found
+
+    @property
+    def skip(self) -> int:
+        """Latents under tables up to this index are not coded."""
+        skip = self._arrays.get("skip")
+        if skip is None or skip.ndim or not 0 <= skip < 64:
+            raise PackageDamaged(f"tables.npz says skip {skip}", "0 to 63", file=str(self.about.path))
+        return int(skip)
+
+    def _checked(self, kind: Any, *names: str) -> Any:
+        try:
+            value = kind(*(self._arrays[name] for name in names))
+            value.check()
+        except KeyError as error:
+            raise PackageDamaged(f"tables.npz lacks {error}", "all tables", file=str(self.about.path)) from None
+        except PackageDamaged as error:
+            error.file = str(self.about.path)
+            raise
+        return value
+
+
+def _member(package: zipfile.ZipFile, name: str, path: Path) -> bytes:
+    try:
+        info = package.getinfo(name)
+    except KeyError:
+        raise PackageDamaged(f"{name} is missing", "a whole model package", file=str(path)) from None
+    if package.namelist().count(name) > 1:
+        raise PackageDamaged(f"{name} stands twice", "it once", file=str(path))
+    if info.file_size > MAX_MEMBER_BYTES or info.compress_type != zipfile.ZIP_STORED:
+        raise PackageDamaged(f"{name} is compressed or too large", "a stored member", file=str(path))
+    return package.read(info)
+
+
+def arrays_of(data: bytes) -> dict[str, Any]:
+    """The arrays of an .npz file's bytes.  Raises one of UNREADABLE, also for what is compressed: it may be a bomb.
+
+    And for a name that stands twice, of which readers would choose one or the other.
+    """
+    import numpy as np
+
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if any(i.compress_type != zipfile.ZIP_STORED or i.file_size > len(data) for i in archive.infolist()):
+            raise ValueError("a compressed member")
+        if len(set(archive.namelist())) < len(archive.namelist()):
+            raise ValueError("a member that stands twice")
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}

@@ -1,0 +1,102 @@
+"""Packages as files: halves cut from a whole one, and the user's folder of models.
+
+A half is a package without what only the other direction needs (`model.HALVES`). Its description says which
+half it is and keeps the digests of all members, so that its fingerprint is the whole one's: files that it wrote
+decode with the whole, and the other way round.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from ..errors import AezipError, ModelNotFound, OutputError, OutputExists, PackageDamaged, finding_of
+from ..storage import files
+from . import onnx_check
+from .packages import DESCRIPTION, HALVES, SUFFIX, Installed, Package, describe
+from .store import INCLUDED, folders, user_folder
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def split(package: Package, half: str) -> bytes:
+    """The bytes of one half, `encoder` or `decoder`, of a package.  Raises HalfPackage, PackageDamaged."""
+    package.require(half)
+    (other,) = set(HALVES) - {half}
+    members = {name: package.member(name) for name in package.about.members if name not in HALVES[other]}
+    description = {**package.about.description, "half": half}
+    return pack({**members, DESCRIPTION: description_text(description)})
+
+
+def description_text(description: dict[str, Any]) -> bytes:
+    """The member that describes a package."""
+    return json.dumps(description, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def pack(members: dict[str, bytes]) -> bytes:
+    """A package's bytes: stored, sorted, without times."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in sorted(members.items()):
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), data)
+    return file.getvalue()
+
+
+def install(path: Path, *, force: bool = False) -> Installed:
+    """Check a package whole and copy it to the user's folder, where it is known by its file's name without suffix.
+
+    force: put it in the place, or in front, of one of the same name. Raises ModelError and its kinds, OutputError.
+    """
+    check(describe(path))
+    target = _user_folder() / f"{path.stem}{SUFFIX}"
+    if not force and (INCLUDED / target.name).exists():
+        raise OutputExists(f"'{path.stem}' is a model inside aezip", "another name, or --force", file=str(path))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise OutputError(finding_of(e), "a folder that can be made", file=str(target.parent)) from e
+    files.atomic_write(target, files.read_bytes(path, ModelNotFound), force=force)
+    return describe(target)
+
+
+def remove(name: str) -> Path:
+    """Remove a model that `install` put into the user's folder; where it was.  Raises ModelNotFound, OutputError."""
+    folder = _user_folder()
+    path = folder / f"{name}{SUFFIX}"
+    if not path.is_file() or path.parent != folder:
+        other = next((f for f in folders() if (f / f"{name}{SUFFIX}").exists()), None)
+        finding = f"'{name}' is in {other}, not among the models you installed" if other else f"no model named '{name}'"
+        raise ModelNotFound(finding, f"the name of one in {folder}")
+    try:
+        path.unlink()
+    except OSError as e:
+        raise OutputError(finding_of(e), "a file that can be removed", file=str(path)) from e
+    return path
+
+
+def check(about: Installed) -> None:
+    """Read every member; graphs and tables have to be of their kind.  Raises PackageDamaged."""
+    package = Package(about)
+    try:
+        for name in about.members:
+            data = package.member(name)
+            if name.endswith(".onnx"):
+                onnx_check.check(name.removesuffix(".onnx"), data)
+        if about.task:
+            return
+        package.tables.check()
+        package.ladder.check()
+        package.table if about.static else package.skip  # noqa: B018  # properties that check
+    except PackageDamaged as error:
+        error.file = str(about.path)
+        raise
+
+
+def _user_folder() -> Path:
+    folder = user_folder()
+    if folder is None:
+        raise AezipError("there is no home folder", "one, or XDG_DATA_HOME set")
+    return folder

@@ -1,0 +1,6 @@
+"""How good: measuring pictures against their originals, and reaching what was asked for.
+
+    metrics    PSNR, MS-SSIM, BD-rate
+    verify     a file against its original
+    targets    the quality that meets a size, a rate or a PSNR
+"""

@@ -1,0 +1,136 @@
+"""Targets: the quality whose file has a wanted size, or whose picture has a wanted PSNR.
+
+In: a target, and functions that encode at a quality and measure. Out: the file itself. Size and PSNR rise
+with the quality, log(size) and PSNR nearly straight, so the search goes along the line through the two
+nearest tries, from a typical photograph's to begin with, and ends at two neighbouring levels of the ladder
+with the target between them. About five encodings.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import TargetMissed, UsageError
+from ..format.container import QUALITY_TOP
+
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+SIZE, BPP, PSNR = "size", "bpp", "psnr"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A typical photograph: value at level 500, and its rise for each level; of log(bpp), or of PSNR in dB."""
+
+    middle: float
+    slope: float
+
+
+RATE_CURVE = Curve(math.log(0.27), 0.0032)
+PSNR_CURVE = Curve(34.0, 0.015)
+
+
+@dataclass(frozen=True)
+class Target:
+    """SIZE: at most `value` bytes; BPP: at most `value` bits per pixel; PSNR: at least `value` dB."""
+
+    kind: str
+    value: float
+
+    def __str__(self) -> str:
+        return _worded(self.kind, self.value)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A file that meets its target."""
+
+    data: bytes
+    quality: float  # 0 … 100
+    value: float  # what it reached, in the target's unit
+    tries: int  # encodings
+
+
+def parse_size(text: str) -> int:
+    """'200KB' → 200000 bytes.  KB, MB, GB are powers of 1000, KiB, MiB, GiB of 1024.  Raises UsageError."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)\s*", text, re.IGNORECASE)
+    unit = UNITS.get(match[2].upper()) if match else None
+    size = int(float(match[1]) * unit) if match and unit else 0
+    if size < 1:
+        raise UsageError(f"size '{text}'", "a number with B, KB, MB, KiB or MiB")
+    return size
+
+
+def reach(
+    target: Target, pixels: int, encode: Callable[[float], bytes], psnr_db: Callable[[bytes], float]
+) -> Hit:
+    """The largest quality within a size or rate, or the lowest with a PSNR, of a picture with so many pixels.
+
+    encode: quality → file; psnr_db: file → its PSNR. Raises TargetMissed, with the range that there is.
+    """
+    fine = target.kind == PSNR
+    files: dict[int, bytes] = {}  # the best on each side
+    values: dict[int, float] = {}
+
+    def measure(level: int) -> float:
+        data = encode(level * 100 / QUALITY_TOP)
+        scale = 8 / pixels if target.kind == BPP else 1
+        values[level] = psnr_db(data) if fine else len(data) * scale
+        met = values[level] >= target.value if fine else values[level] <= target.value
+        if met and (not files or (level < min(files)) == fine):
+            files.clear()
+            files[level] = data
+        return values[level]
+
+    def straight(value: float) -> float:
+        return min(value, 999.0) if fine else math.log(value)
+
+    scale = math.log(8 / pixels) if target.kind == SIZE else 0.0  # log(bytes) − log(bpp)
+    curve = PSNR_CURVE if fine else Curve(RATE_CURVE.middle - scale, RATE_CURVE.slope)
+    crossing(lambda level: straight(measure(level)), straight(target.value), curve, strict=fine)
+    if not files:
+        ends = [values[level] if level in values else measure(level) for level in (0, QUALITY_TOP)]
+        low, high = (_worded(target.kind, end) for end in ends)
+        raise TargetMissed(f"qualities 0 to 100 give {low} to {high}, not {target}", "a target within that range")
+    ((level, data),) = files.items()
+    return Hit(data, level * 100 / QUALITY_TOP, values[level], len(values))
+
+
+def crossing(value: Callable[[int], float], limit: float, curve: Curve, *, strict: bool) -> int:
+    """The last level whose value is at most `limit` (below it, if strict); −1 if none is.
+
+    value: a function of 0 … QUALITY_TOP that rises, nearly straight; it is asked once for a level.
+    """
+    points: dict[int, float] = {}
+    low, high = -1, QUALITY_TOP + 1
+    guess = 500 + (limit - curve.middle) / curve.slope
+    while high - low > 1:
+        width = high - low
+        level = min(max(math.floor(guess), low + 1), high - 1)
+        points[level] = value(level)
+        if points[level] < limit or (points[level] == limit and not strict):
+            low = level
+        else:
+            high = level
+        guess = _between(points, low, high, limit, curve)
+        if len(points) > 4 and high - low > width / 2:  # the curve is no line here
+            guess = (low + high) / 2
+    return low
+
+
+def _between(points: dict[int, float], low: int, high: int, limit: float, curve: Curve) -> float:
+    """Where the line through the nearest tries meets the limit."""
+    near = low if low in points else high
+    other = high if low in points and high in points else None
+    if other is None and len(points) > 1:  # all on one side
+        other = sorted(points, key=lambda level: abs(level - near))[1]
+    slope = curve.slope
+    if other is not None:
+        slope = max((points[other] - points[near]) / (other - near), curve.slope / 8)
+    return near + (limit - points[near]) / slope
+
+
+def _worded(kind: str, value: float) -> str:
+    return {SIZE: f"{value:,.0f} B", BPP: f"{value:.4g} bpp", PSNR: f"{value:.2f} dB"}[kind]

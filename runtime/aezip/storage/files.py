@@ -1,0 +1,151 @@
+"""Files: whole or not at all.
+
+In: a path and bytes. Out: a file that holds all of them, or an error of one line
+and no file. The bytes go to a temporary name beside the target, which then takes
+the target's name; nothing is overwritten unless `force` says so. A file's bytes are on the disk (fsync) before it
+gets its name, so that a name never leads to half a file, not even after a power cut; the folder is not synced, so
+a cut may undo the last names. A killed process leaves its temporary file behind, unlocked: `sweep` removes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be removed
+    fcntl = None  # type: ignore[assignment]
+
+from ..errors import AezipError, OutputError, OutputExists, finding_of
+
+_PREFIX, _PART = ".aezip-", ".part"
+
+
+def read_bytes(path: str | os.PathLike[str], error: type[AezipError] = AezipError) -> bytes:
+    """The file's bytes.  Raises `error`, one line, if they cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as e:
+        raise error(finding_of(e), "a file that can be read", file=os.fspath(path)) from e
+
+
+def check_output(path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Find out, before any work, what would keep `path` from being written.  Raises OutputError, OutputExists."""
+    name = os.fspath(path)
+    try:
+        folder, kind = _beside(path).parent, _kind(path)
+        if kind == stat.S_IFDIR:
+            raise OutputError("is a folder", "the name of a file", file=name)
+        if not kind and not folder.exists():
+            raise OutputError(f"no folder '{folder}'", "an existing folder", file=name)
+        if not kind and not folder.is_dir():
+            raise OutputError(f"'{folder}' is not a folder", "an existing folder", file=name)
+    except (OSError, ValueError) as e:
+        raise OutputError(finding_of(e), "a file that can be written", file=name) from e
+    if kind == stat.S_IFREG and not force:
+        raise OutputExists("exists already", "a new name, or --force", file=name)
+    if kind in (0, stat.S_IFREG) and not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"no permission to write in '{folder}'", "a writable folder", file=name)
+
+
+def atomic_write(
+    path: str | os.PathLike[str], data: bytes, *, force: bool = False, times: tuple[int, int] | None = None
+) -> None:
+    """Write a whole file or none.  A device or pipe is written directly.
+
+    times: of access and modification, in ns.
+
+    Raises OutputExists if the file is there and `force` is not set, and OutputError for all else.
+    """
+    check_output(path, force=force)
+    target = _beside(path)
+    temporary = target.parent / temporary_name()
+    try:
+        if _kind(path) not in (0, stat.S_IFREG):
+            Path(path).write_bytes(data)
+            return
+        try:
+            with open(temporary, "xb") as f:
+                _lock(f)
+                f.write(data)
+                f.flush()
+                os.fsync(f.fileno())
+            if times:
+                os.utime(temporary, ns=times)
+            if force:
+                os.replace(temporary, target)
+            else:
+                _place_new(temporary, target)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+    except FileExistsError as e:
+        raise OutputExists("exists already", "a new name, or --force", file=os.fspath(path)) from e
+    except BrokenPipeError:
+        raise
+    except OSError as e:
+        raise OutputError(finding_of(e), "a file that can be written", file=os.fspath(path)) from e
+
+
+def temporary_name() -> str:
+    """A name that no other writer has."""
+    return f"{_PREFIX}{os.urandom(6).hex()}{_PART}"
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file's name is one that `atomic_write` gives before the last."""
+    return name.startswith(_PREFIX) and name.endswith(_PART)
+
+
+def sweep(folder: str | os.PathLike[str]) -> None:
+    """Remove the temporary files in `folder` that no process is writing any more."""
+    try:
+        with os.scandir(folder or ".") as entries:
+            left = [entry.path for entry in entries if is_temporary(entry.name)]
+    except OSError:
+        return
+    for path in left:
+        with contextlib.suppress(OSError):
+            if fcntl is None and time.time() - os.stat(path).st_mtime < 60:
+                continue
+            with open(path, "rb") as f:
+                _lock(f)
+            os.unlink(path)
+
+
+def _lock(file: BinaryIO) -> None:
+    """Mark a file as being written, as long as it is open.  Raises BlockingIOError if another process does."""
+    if fcntl:
+        with contextlib.suppress(OSError) if file.writable() else contextlib.nullcontext():  # NFS may have no locks
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _beside(path: str | os.PathLike[str]) -> Path:
+    """The target itself, behind symbolic links."""
+    return Path(os.path.realpath(path))
+
+
+def _kind(path: str | os.PathLike[str]) -> int:
+    """Type bits of what is at `path`; 0: nothing."""
+    try:
+        return stat.S_IFMT(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
+def _place_new(temporary: Path, target: Path) -> None:
+    """Give the target's name to a file, if the name is free."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, "exists", str(target)) from None
+        os.replace(temporary, target)

@@ -1,0 +1,184 @@
+"""Places: local paths, `-`, and fsspec URLs (s3://, gs://, http://, memory://, …) behind the same few functions.
+
+What is written becomes visible only whole: a local file by renaming, an object of a store by one put of all its
+bytes, and on other file systems by a temporary name and a move. URLs need fsspec, and its package for their kind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import AezipError, OutputError, OutputExists, UsageError, finding_of
+from .files import atomic_write, is_temporary, read_bytes, temporary_name
+
+STANDARD = "-"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)")
+_WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "memory"}  # a put shows all or nothing
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is a URL rather than a path."""
+    return bool(_URL.match(name))
+
+
+def local(name: str) -> str:
+    """file:///a/b → /a/b; everything else as it is."""
+    return re.sub(r"^(file|local)://", "", name)
+
+
+def read(name: str, error: type[AezipError]) -> bytes:
+    """All bytes.  Raises `error`, one line."""
+    if name == STANDARD:
+        return sys.stdin.buffer.read()
+    if not is_url(name):
+        return read_bytes(name, error)
+    with _said(name, error):
+        fs, path = _open(name)
+        return bytes(fs.cat_file(path))
+
+
+def write(name: str, data: bytes, *, force: bool = False, times: tuple[int, int] | None = None) -> None:
+    """All bytes or none; times: of access and modification in ns.  Raises OutputError, OutputExists."""
+    if name == STANDARD:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    if not is_url(name):
+        atomic_write(name, data, force=force, times=times)
+        return
+    with _said(name, OutputError):
+        fs, path = _open(name)
+        if not force and fs.exists(path):
+            raise OutputExists("exists already", "a new name, or --force", file=name)
+        kinds = {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
+        if kinds & _WHOLE:
+            fs.pipe_file(path, data)
+            return
+        folder = path.rpartition("/")[0]
+        temporary = f"{folder}/{temporary_name()}"
+        fs.makedirs(folder, exist_ok=True)
+        fs.pipe_file(temporary, data)
+        fs.mv(temporary, path)
+
+
+def times(name: str) -> tuple[int, int] | None:
+    """Of access and modification in ns; None if the place does not tell."""
+    if name == STANDARD:
+        return None
+    if not is_url(name):
+        facts = os.stat(name)
+        return facts.st_atime_ns, facts.st_mtime_ns
+    with contextlib.suppress(Exception):  # each file system has classes of its own
+        fs, path = _open(name)
+        try:
+            when = fs.modified(path)
+        except NotImplementedError:  # of the web
+            from email.utils import parsedate_to_datetime
+
+            when = parsedate_to_datetime(fs.info(path)["Last-Modified"])
+        ns = int(when.timestamp() * 10**6) * 1000
+        return ns, ns
+    return None
+
+
+def exists(name: str) -> bool:
+    """Whether there is something of this name."""
+    if not is_url(name):
+        return os.path.lexists(name)
+    with _said(name):
+        fs, path = _open(name)
+        return bool(fs.exists(path))
+
+
+def is_folder(name: str) -> bool:
+    """Whether there is a folder of this name."""
+    if not is_url(name):
+        return os.path.isdir(name)
+    with _said(name):
+        fs, path = _open(name)
+        return bool(name.endswith("/") or fs.isdir(path))
+
+
+def files_in(folder: str, *, recursive: bool) -> Iterator[tuple[str, str, int]]:
+    """Name, path below `folder`, and size of each file in it, sorted; those that begin with a dot are left out."""
+    if is_url(folder):
+        with _said(folder):
+            fs, path = _open(folder)
+            found = fs.find(path, maxdepth=None if recursive else 1, detail=True)
+        root = path.rstrip("/")
+        for name, facts in sorted(found.items()):
+            below = name[len(root) :].lstrip("/")
+            if not any(part.startswith(".") for part in below.split("/")):
+                yield fs.unstrip_protocol(name), below, int(facts.get("size") or 0)
+        return
+    yield from _walk(folder, "", recursive)
+
+
+def matching(pattern: str) -> list[str]:
+    """The names that a pattern with *, ? or [ ] stands for, sorted; ** goes into subfolders."""
+    if is_url(pattern):
+        with _said(pattern):
+            fs, path = _open(pattern)
+            return sorted(str(fs.unstrip_protocol(name)) for name in fs.glob(path))
+    from glob import glob
+
+    return sorted(glob(pattern, recursive=True))
+
+
+def join(folder: str, below: str) -> str:
+    """A name in a folder."""
+    return folder.rstrip("/") + "/" + below if is_url(folder) else os.path.join(folder, *below.split("/"))
+
+
+def _walk(folder: str, below: str, recursive: bool) -> Iterator[tuple[str, str, int]]:
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError as e:
+        raise AezipError(finding_of(e), "a folder that can be read", file=folder) from e
+    for entry in found:
+        if entry.name.startswith(".") or is_temporary(entry.name):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if recursive:
+                yield from _walk(entry.path, f"{below}{entry.name}/", recursive)
+        elif entry.is_file():
+            try:
+                size = entry.stat().st_size
+            except OSError:  # removed since the folder was read, or to be told of when it is its turn
+                size = 0
+            yield entry.path, below + entry.name, size
+
+
+def _open(name: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path in it."""
+    try:
+        from fsspec.core import url_to_fs
+    except ImportError as e:
+        raise UsageError("URLs need fsspec", "pip install 'aezip[url]'", file=name) from e
+    try:
+        fs, path = url_to_fs(name)
+    except (ImportError, ValueError) as e:  # the package for this kind of URL, or a kind that nobody knows
+        raise UsageError(" ".join(str(e).split()), "a URL that fsspec can open", file=name) from e
+    return fs, str(path)
+
+
+@contextlib.contextmanager
+def _said(name: str, kind: type[AezipError] = AezipError) -> Iterator[None]:
+    """Inside, whatever a file system raises becomes one line; each has classes of its own."""
+    try:
+        yield
+    except AezipError:
+        raise
+    except NotImplementedError as e:
+        raise kind("this kind of place cannot do that", "another place", file=name) from e
+    except FileNotFoundError as e:
+        raise kind("no such file or folder", "a place that is there", file=name) from e
+    except Exception as e:
+        known = isinstance(e, OSError) and e.errno
+        raise kind(finding_of(e) if known else f"{type(e).__name__}: {e}", "a place within reach", file=name) from e

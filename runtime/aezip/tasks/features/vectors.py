@@ -1,0 +1,92 @@
+"""What a model's encoder sees in a picture: latents, one vector for each 16×16 pixels, and one for all of them.
+
+In: pixels. Out: float32 arrays. Pooled vectors of pictures can be compared: `nearest` finds those most alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...coding import windows
+from ...engine.graphs import Graphs, check_settings
+from ...errors import ImageError, ModelUnfit
+from ...model.ladder import rung
+from ...model.packages import Package
+from ...model.store import find
+
+Array = NDArray[np.float32]
+Pixels = NDArray[np.uint8]  # [H, W, C], C 1 or 3
+FINE = 800  # the quality at which latents are taken: their steps of 1/16 are small against noise in photographs
+SMALLEST = 16  # pixels a side
+FLOOR = 0.03  # added to a square before its logarithm: below it there is nothing but rounding
+
+
+class Latents:
+    """Latents by one model.
+
+    model: a name or path; provider, threads: as of Codec.
+    Raises ModelNotFound, ModelUnfit, PackageDamaged, ProviderError, UsageError.
+    """
+
+    def __init__(self, model: str = "photo", provider: str = "cpu", threads: int | None = None) -> None:
+        check_settings(provider, threads)
+        about = find(model)
+        if about.task:
+            finding = f"the model '{about.name}' has no latents; it can {about.task}"
+            raise ModelUnfit(finding, "a model that codes pictures")
+        self.graphs = Graphs(Package(about), provider, threads)
+        self.rung = rung(self.graphs.package.ladder, FINE)
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        return self.graphs.package.about.name
+
+    @property
+    def digest(self) -> str:
+        """Of the encoder, in hexadecimal: latents of two packages can be compared if it is the same."""
+        return str(self.graphs.package.about.description["digests"]["encoder.onnx"])
+
+    def of(self, pixels: Pixels) -> Array:
+        """[H, W, C] → [H // 16, W // 16, channels]; what does not fill a cell is left out.  Raises ImageError."""
+        height, width = pixels.shape[:2]
+        if min(height, width) < SMALLEST:
+            raise ImageError(f"{width}×{height} pixels", f"at least {SMALLEST} a side")
+        h, w = windows.grid(height, width)
+        out = np.empty((h, w, len(self.rung.gain)), np.float32)
+        for area in windows.windows(slice(0, h), slice(0, w), 4):
+            out[area] = windows.transform(self.graphs, pixels, area, self.rung)
+        return out[: height // 16, : width // 16] / (16 * self.rung.gain.astype(np.float32))
+
+
+def pooled(latents: Array) -> Array:
+    """One vector for a picture: mean of each channel, and log of its mean square.  [h, w, C] → [2·C]"""
+    return np.concatenate((latents.reshape(-1, latents.shape[-1]).mean(0), energies(latents)))
+
+
+def energies(latents: Array) -> Array:
+    """Log of each channel's mean square.  [h, w, C] → [C]"""
+    energy: Array = np.log(np.square(latents.reshape(-1, latents.shape[-1])).mean(0) + FLOOR)
+    return energy
+
+
+def nearest(query: Array, among: Array, count: int) -> list[tuple[int, float]]:
+    """The vectors most like a query: their indices in `among` [N, D] and distances, nearest first.
+
+    Coordinates count by how far they spread in `among`; the distance is the root mean square over them.
+    """
+    spread = among.std(0) if len(among) > 1 else np.ones(among.shape[1], np.float32)
+    scale = np.maximum(spread, max(1e-3 * float(spread.max()), 1e-6))
+    distance = np.sqrt(np.square((among - query) / scale).mean(1))
+    order = np.argsort(distance, kind="stable")[:count]
+    return [(int(i), float(distance[i])) for i in order]
+
+
+def halved(pixels: Pixels) -> Pixels:
+    """Half the size by averaging 2×2 pixels; an odd last row or column is left out."""
+    h, w = (n // 2 * 2 for n in pixels.shape[:2])
+    parts: Sequence[NDArray[np.uint16]] = [pixels[i:h:2, j:w:2].astype(np.uint16) for i in (0, 1) for j in (0, 1)]
+    return ((sum(parts[1:], parts[0]) + 2) // 4).astype(np.uint8)

@@ -1,0 +1,52 @@
+"""The command `aezip doctor`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from aezip.bench import doctor
+from aezip.cli import main
+from aezip.entropy import coder
+
+DIGEST = "42a84103e59855ec"  # of the golden model, on every machine
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(main, ["doctor", *arguments])
+
+
+def test_facts_as_json(tiny: str) -> None:
+    done = run("-m", tiny, "--json", "--threads", "1")
+    facts = json.loads(done.output)
+    assert (done.exit_code, facts["digest"], facts["threads"]) == (0, DIGEST, 1)
+    assert facts["coder"] == coder.chosen()[0]
+    (cpu,) = (p for p in facts["providers"] if p["name"] == "cpu")
+    assert (cpu["digest"], cpu["exact"]) == (DIGEST, True)
+    assert cpu["decode_ms"] > 0
+    assert {"cpu", "cuda", "tensorrt"} <= {p["name"] for p in facts["providers"]} | set(facts["absent"])
+
+
+def test_the_table_says_which_coder_works(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(coder.VARIABLE, raising=False)
+    monkeypatch.setattr(coder, "_absence", "aezip was installed without a C compiler")
+    done = run("-m", tiny)
+    assert done.exit_code == 0
+    assert "coder      numpy (aezip was installed without a C compiler)" in done.output
+    assert f"digest     {DIGEST}" in done.output
+
+
+def test_a_machine_that_is_not_exact_fails(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = iter(["0", "1"])
+    monkeypatch.setattr(doctor, "digest", lambda _: next(said))
+    done = run("-m", tiny)
+    assert (done.exit_code, "NOT exact (digest 1)" in done.output) == (1, True)
+
+
+def test_errors_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run("-m", "absent.aezm")
+    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    monkeypatch.setenv(coder.VARIABLE, "rust")
+    assert run().exit_code == 2

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aezip import codec as codecs
+from aezip.codec import Codec
+from aezip.coding import hyperprior
+from aezip.entropy.tables import gaussian_tables
+
+TABLES = gaussian_tables()
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=50, deadline=None)
+def test_symbols_fall_towards_zero_only_where_it_pays(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    off = rng.integers(-16 * 60, 16 * 60, 400).astype(np.int32)
+    symbol = (off + 8) >> 4
+    off, symbol = off[symbol != 0], symbol[symbol != 0]
+    index = rng.integers(6, 64, len(symbol)).astype(np.uint8)
+    less = hyperprior.towards_zero(off, symbol, index, TABLES, 25.0)
+    assert set((np.abs(symbol) - np.abs(less)).tolist()) <= {0, 1}
+    assert (less * symbol >= 0).all()
+
+    def cost(value: np.ndarray) -> np.ndarray:
+        bits = TABLES.cost[TABLES.entries(index, value)]
+        return bits + 25.0 * (off - 16 * value) ** 2 / 256
+
+    assert (cost(less) <= cost(symbol) + 1e-3).all()
+
+
+def test_effort_saves_bytes_and_both_decode(tiny, drawn) -> None:
+    codec = Codec(tiny)
+    pixels = drawn(256, 256)
+    rounded, weighed = (codec.encode(pixels, 50, effort=effort) for effort in (0, 1))
+    assert len(weighed) < len(rounded)
+    assert codec.decode(weighed)[0].shape == codec.decode(rounded)[0].shape
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 4), (5, 7), (12, 3)])
+def test_halves_and_whole(size: tuple[int, int]) -> None:
+    h, w = size
+    rows, columns = (-(-n // 4) * 4 for n in size)
+    latent = np.arange(rows * columns * 3, dtype=np.int16).reshape(rows, columns, 3)
+    first, second = hyperprior.halves(latent)
+    np.testing.assert_array_equal(hyperprior.whole(first, second), latent)
+    for parity, (half, where) in enumerate(zip((first, second), hyperprior.inside(h, w), strict=True)):
+        wanted = [latent[y, x] for y in range(h) for x in range(w) if (y + x) % 2 == parity]
+        np.testing.assert_array_equal(half.swapaxes(0, 1)[where], np.reshape(wanted, (-1, 3)))
+
+
+def test_split_covers_the_grid_once() -> None:
+    for h, w, tile in ((1, 1, 0), (13, 70, 0), (13, 70, 1), (64, 65, 4)):
+        seen = np.zeros((h, w), int)
+        for rows, columns in hyperprior.split(h, w, tile):
+            assert rows.start % 4 == columns.start % 4 == 0
+            seen[rows, columns] += 1
+        assert (seen == 1).all()
+    assert codecs.TILE * 64 == 1024

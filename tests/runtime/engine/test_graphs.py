@@ -1,0 +1,94 @@
+"""Sessions: opened once, when they are needed or ahead of that."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from aezip import errors
+from aezip.codec import Codec
+from aezip.engine import graphs
+from aezip.model import store, writing
+
+
+@pytest.fixture
+def opened(monkeypatch) -> list[str]:
+    """Names of the graphs that were opened, in their order."""
+    names: list[str] = []
+    real = graphs.open_session
+    monkeypatch.setattr(graphs, "open_session", lambda p, name, *a, **k: names.append(name) or real(p, name, *a, **k))
+    return names
+
+
+def test_what_was_opened_ahead_is_not_opened_again(tiny, drawn, opened) -> None:
+    codec = Codec(tiny)
+    codec.prepare()
+    codec.prepare()
+    data = codec.encode(drawn(40, 50))
+    codec.decode(data)
+    codec.encode(drawn(40, 50))
+    assert sorted(opened) == ["context", "decoder", "encoder", "hyper", "prior"]
+
+
+def test_a_codec_of_one_thread_opens_what_it_needs_when_it_needs_it(tiny, drawn, opened) -> None:
+    codec = Codec(tiny, threads=1)
+    codec.prepare()
+    assert opened == []
+    data = codec.encode(drawn(40, 50))
+    assert opened == ["encoder", "hyper", "prior", "context"]
+    Codec(tiny, threads=1).decode(data)
+    assert opened[4:] == ["prior", "context", "decoder"]
+
+
+def test_bytes_do_not_depend_on_what_is_opened_ahead(tiny, drawn) -> None:
+    picture = drawn(40, 50)
+    assert Codec(tiny).encode(picture) == Codec(tiny, threads=1).encode(picture)
+
+
+def test_checking_opens_no_transform(tiny, drawn, opened) -> None:
+    data = Codec(tiny, threads=1).encode(drawn(40, 50))
+    opened.clear()
+    Codec(tiny).check(data)
+    assert sorted(opened) == ["context", "prior"]
+
+
+def test_a_damaged_graph_opened_ahead_is_said_where_it_is_needed(tiny, drawn, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.aezm"
+    shutil.copy(store.find(tiny).path, path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["context.onnx"] = members["context.onnx"][:-1] + b"?"
+    path.write_bytes(writing.pack(members))
+    codec = Codec(str(path))
+    codec.prepare()
+    with pytest.raises(errors.PackageDamaged, match=r"context\.onnx does not match its digest"):
+        codec.encode(drawn(40, 50))
+
+
+def test_closed_graphs_open_again(tiny, drawn, opened) -> None:
+    codec = Codec(tiny)
+    data = codec.encode(drawn(40, 50))
+    codec._encoding.close()
+    assert codec.encode(drawn(40, 50)) == data
+    assert len(opened) == 8
+
+
+def test_openvino_is_told_its_threads(tiny, monkeypatch) -> None:
+    import onnxruntime
+
+    asked: list[tuple[list[str], list[dict[str, str]]]] = []
+
+    def session(*_: object, providers: list[str], provider_options: list[dict[str, str]]) -> None:
+        asked.append((providers, provider_options))
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    package = store.find_codec(tiny)
+    graphs.open_session(package, "encoder", "openvino", 3)
+    graphs.open_session(package, "encoder", "cpu", 3)
+    assert asked == [
+        (["OpenVINOExecutionProvider", "CPUExecutionProvider"], [{"num_of_threads": "3"}, {}]),
+        (["CPUExecutionProvider"], [{}]),
+    ]
