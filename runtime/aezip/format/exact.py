@@ -1,0 +1,235 @@
+"""Exact pixels: uint8 [H, W, C] ↔ bytes, without loss; the body of the sections `PIXL` and `PTCH`.
+
+What few colours make (scans, icons, charts, palettes) is stored as samples of 1, 2 or 4 bits, or as places in a palette;
+anything else as bytes, red and blue as their differences from green where that is shorter. Each row is one of four
+predictions' differences (none, left, up, left + up − upper left: what running sums undo), then bands of rows are
+deflated, each for itself, so that a region needs only the bands it touches.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SectionDamaged
+
+Pixels = NDArray[np.uint8]  # [H, W, C]
+
+BAND_BYTES = 2**22  # of a band's rows, before they are deflated
+PALETTE, GREEN = 1, 2  # flags
+LEFT, UP = 1, 2  # bits of a row's prediction
+LEVEL = 9
+_TRIED_BYTES = 2**18  # of the rows that choose how the rest is written
+
+
+class _Layout(NamedTuple):
+    """How samples lie in a row."""
+
+    bits: int  # of a sample
+    samples: int  # of a pixel
+    width: int  # pixels
+
+    @property
+    def row(self) -> int:
+        """Bytes of a row."""
+        return -(-self.width * self.samples * self.bits // 8)
+
+    @property
+    def rows(self) -> int:
+        """Rows of a band."""
+        return max(1, BAND_BYTES // self.row)
+
+
+def encode(pixels: Pixels) -> bytes:
+    """Pixels, C 1 or 3 → bytes."""
+    height, width, channels = pixels.shape
+    colours, places = _colours(pixels)
+    grey = _grey_bits(colours) if channels == 1 and colours is not None else 8
+    if grey < 8:
+        body = (pixels[..., 0] >> (8 - grey)).astype(np.uint8)
+        return _written(_packed(body, grey), _Layout(grey, 1, width), b"")
+    found = []
+    if colours is not None and places is not None and (channels == 3 or len(colours) <= 16):
+        bits = next(b for b in (1, 2, 4, 8) if len(colours) <= 2**b)
+        palette = bytes((len(colours) - 1,)) + colours.tobytes()
+        found.append(_written(_packed(places, bits), _Layout(bits, 1, width), palette))
+    if not found or channels == 3:
+        found.append(_written(pixels.reshape(height, -1), _Layout(8, channels, width), b""))
+    return min(found, key=len)
+
+
+def decode(
+    data: bytes, height: int, width: int, channels: int, region: tuple[int, int, int, int] | None = None
+) -> Pixels:
+    """Bytes → the pixels of a picture of this size, or of the region (x, y, w, h) of it.
+
+    Raises SectionDamaged. Allocates no more than the region and a band.
+    """
+    x, y, w, h = region or (0, 0, width, height)
+    layout, flags, colours, start = _head(data, width, channels)
+    count = -(-height // layout.rows)
+    if len(data) < start + 4 * count:
+        raise SectionDamaged(f"exact pixels end in the lengths of their {count} bands", f"{start + 4 * count} bytes")
+    lengths = struct.unpack_from(f"<{count}I", data, start)
+    start += 4 * count
+    if start + sum(lengths) != len(data):
+        raise SectionDamaged("the bands of exact pixels do not fill their section", f"{len(data) - start} bytes")
+    out = np.empty((h, w, channels), np.uint8)
+    for band, length in enumerate(lengths):
+        top, bottom = layout.rows * band, min(layout.rows * (band + 1), height)
+        if top < y + h and bottom > y:
+            rows = _unpredicted(_inflated(data[start : start + length], bottom - top, layout.row), layout)
+            first, last = max(top, y), min(bottom, y + h)
+            part = _pixels(rows[first - top : last - top], layout, flags, colours)
+            out[first - y : last - y] = part[:, x : x + w]
+        start += length
+    return out
+
+
+# ---------------------------------------------------------------- writing
+
+
+def _colours(pixels: Pixels) -> tuple[Pixels | None, NDArray[np.uint8] | None]:
+    """Up to 256 colours, by brightness [n, C], and each pixel's place among them [H, W]; None where there are more."""
+    channels = pixels.shape[2]
+    packed = pixels[..., 0].astype(np.uint32)
+    for c in range(1, channels):
+        packed = packed << 8 | pixels[..., c]
+    some = np.unique(packed[:: max(1, len(packed) // 64)])
+    if len(some) > 256:
+        return None, None
+    found, places = np.unique(packed, return_inverse=True)
+    if len(found) > 256:
+        return None, None
+    colours = np.stack([(found >> (8 * (channels - 1 - c))) & 255 for c in range(channels)], 1).astype(np.uint8)
+    order = np.argsort(colours.astype(int).sum(1), kind="stable")
+    rank = np.empty(len(order), np.uint8)
+    rank[order] = np.arange(len(order))
+    return colours[order], rank[places.reshape(packed.shape)]
+
+
+def _grey_bits(colours: Pixels) -> int:
+    """The fewest bits that evenly spaced greys from black to white with these among them take."""
+    return next(bits for bits in (1, 2, 4, 8) if not (colours % (255 // (2**bits - 1))).any())
+
+
+def _packed(samples: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
+    """Samples [H, W] → bytes [H, row], the leftmost in the highest bits."""
+    if bits == 8:
+        return samples
+    each = 8 // bits
+    padded = np.pad(samples, ((0, 0), (0, -samples.shape[1] % each))).reshape(len(samples), -1, each)
+    shifts = np.arange(8 - bits, -1, -bits, dtype=np.uint8)
+    return np.bitwise_or.reduce(padded << shifts, axis=2).astype(np.uint8)
+
+
+def _written(rows: NDArray[np.uint8], layout: _Layout, palette: bytes) -> bytes:
+    """Head and bands of bytes [H, row], the shorter of several ways."""
+    ways = [(way, green) for way in ("none", "least") for green in ((False, True) if layout.samples == 3 else (False,))]
+    if len(ways) > 1:
+        some = rows[: max(1, _TRIED_BYTES // layout.row)]
+        ways.sort(key=lambda way: len(zlib.compress(_predicted(some, layout, *way).tobytes(), 6)))
+    way, green = ways[0]
+    bands = [
+        zlib.compress(_predicted(rows[top : top + layout.rows], layout, way, green).tobytes(), LEVEL)
+        for top in range(0, len(rows), layout.rows)
+    ]
+    flags = (PALETTE if palette else 0) | (GREEN if green else 0)
+    return bytes((layout.bits, flags)) + palette + struct.pack(f"<{len(bands)}I", *map(len, bands)) + b"".join(bands)
+
+
+def _predicted(rows: NDArray[np.uint8], layout: _Layout, way: str, green: bool) -> NDArray[np.uint8]:
+    """Rows [n, row] → prediction and differences [n, 1 + row]."""
+    if green:
+        rgb = rows.reshape(len(rows), -1, 3)
+        rows = np.stack([rgb[..., 0] - rgb[..., 1], rgb[..., 1], rgb[..., 2] - rgb[..., 1]], 2).reshape(rows.shape)
+    out = np.empty((len(rows), 1 + layout.row), np.uint8)
+    if way == "none":
+        out[:, 0], out[:, 1:] = 0, rows
+        return out
+    step = layout.samples
+    left = rows.copy()
+    left[:, step:] -= rows[:, :-step]
+    above = np.concatenate([np.zeros((1, layout.row), np.uint8), rows[:-1]])
+    above_left = above.copy()
+    above_left[:, step:] -= above[:, :-step]
+    choices = (rows, left, rows - above, left - above_left)
+    size = np.stack([np.minimum(c, -c).sum(1, dtype=np.int64) for c in choices])  # of bytes as signed numbers
+    out[:, 0] = size.argmin(0)
+    for prediction, choice in enumerate(choices):
+        mine = out[:, 0] == prediction
+        out[mine, 1:] = choice[mine]
+    return out
+
+
+# ---------------------------------------------------------------- reading
+
+
+def _head(data: bytes, width: int, channels: int) -> tuple[_Layout, int, Pixels | None, int]:
+    """Layout, flags, palette [n, C], and where the lengths of the bands begin."""
+    if len(data) < 2:
+        raise SectionDamaged(f"exact pixels of {len(data)} bytes", "a head")
+    bits, flags = data[0], data[1]
+    single = bool(flags & PALETTE) or channels == 1
+    if bits not in (1, 2, 4, 8) or flags > 3 or (bits < 8 and not single) or (flags & GREEN and single):
+        raise SectionDamaged(f"exact pixels of {bits} bits with the flags {flags}", "samples that pictures have")
+    layout = _Layout(bits, 1 if single else channels, width)
+    if not flags & PALETTE:
+        return layout, flags, None, 2
+    count = data[2] + 1 if len(data) > 2 else 0
+    end = 3 + count * channels
+    if not count or count > 2**bits or len(data) < end:
+        raise SectionDamaged(f"a palette of {count} colours for {bits} bits", f"up to {2**bits}, all of them there")
+    return layout, flags, np.frombuffer(data[3:end], np.uint8).reshape(count, channels), end
+
+
+def _inflated(data: bytes, rows: int, row: int) -> NDArray[np.uint8]:
+    """A band's bytes [rows, 1 + row].  Raises SectionDamaged."""
+    size, inflate = rows * (1 + row), zlib.decompressobj()
+    try:
+        body = inflate.decompress(data, size + 1)
+    except zlib.error as e:
+        raise SectionDamaged(f"a band of exact pixels does not inflate ({e})", "zlib data") from e
+    if len(body) != size or not inflate.eof or inflate.unused_data:
+        raise SectionDamaged("a band of exact pixels has another size", f"{size} bytes")
+    return np.frombuffer(body, np.uint8).reshape(rows, 1 + row)
+
+
+def _unpredicted(band: NDArray[np.uint8], layout: _Layout) -> NDArray[np.uint8]:
+    """Prediction and differences [n, 1 + row] → rows [n, row].  Raises SectionDamaged."""
+    kinds = band[:, 0]
+    if kinds.max(initial=0) > LEFT | UP:
+        raise SectionDamaged(f"a row has the prediction {kinds.max()}", "0 to 3")
+    rows = band[:, 1:].copy()
+    lefts = np.flatnonzero(kinds & LEFT)
+    if len(lefts):
+        cells = rows[lefts].reshape(len(lefts), -1, layout.samples)
+        rows[lefts] = cells.cumsum(axis=1, dtype=np.uint8).reshape(len(lefts), -1)
+    for n in np.flatnonzero(kinds & UP):
+        if n:
+            rows[n] += rows[n - 1]
+    return rows
+
+
+def _pixels(rows: NDArray[np.uint8], layout: _Layout, flags: int, colours: Pixels | None) -> Pixels:
+    """Rows [n, row] → [n, W, C].  Raises SectionDamaged."""
+    samples = rows
+    if layout.bits < 8:
+        shifts = np.arange(8 - layout.bits, -1, -layout.bits, dtype=np.uint8)
+        samples = (rows[:, :, None] >> shifts & (2**layout.bits - 1)).reshape(len(rows), -1)[:, : layout.width]
+    if colours is not None:
+        if samples.max(initial=0) >= len(colours):
+            raise SectionDamaged(f"a place {samples.max()} in a palette of {len(colours)} colours", "one of them")
+        return colours[samples]
+    if layout.bits < 8:
+        return (samples * np.uint8(255 // (2**layout.bits - 1)))[:, :, None]
+    pixels = samples.reshape(len(rows), layout.width, layout.samples)
+    if flags & GREEN:
+        pixels = pixels.copy()
+        pixels[..., 0] += pixels[..., 1]
+        pixels[..., 2] += pixels[..., 1]
+    return pixels

@@ -1,0 +1,70 @@
+"""Patches: cells of exact pixels, laid over the decoded picture; the section `PTCH`.
+
+A cell is 16 × 16 pixels, at the picture's right and lower end what remains of it. The section says which cells, as a
+deflated bitmap, and holds their pixels below each other as one narrow picture (`exact`).
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SectionDamaged
+from . import exact
+from .exact import Pixels
+
+CELL = 16  # pixels
+Cells = NDArray[np.bool_]  # [⌈H/16⌉, ⌈W/16⌉]
+
+
+def encode(pixels: Pixels, cells: Cells) -> bytes:
+    """The picture's cells that are marked → the section's bytes.  At least one is."""
+    strip = np.zeros((CELL * int(cells.sum()), CELL, pixels.shape[2]), np.uint8)
+    for n, (row, column) in enumerate(np.argwhere(cells)):
+        cell = pixels[CELL * row : CELL * (row + 1), CELL * column : CELL * (column + 1)]
+        beyond = [(0, CELL - side) for side in cell.shape[:2]]
+        strip[CELL * n : CELL * (n + 1)] = np.pad(cell, (*beyond, (0, 0)), mode="edge")
+    which = zlib.compress(np.packbits(cells).tobytes(), 9)
+    return struct.pack("<I", len(which)) + which + exact.encode(strip)
+
+
+def which(data: bytes, height: int, width: int) -> Cells:
+    """The cells of a picture of this size that have patches.  Raises SectionDamaged."""
+    return _parts(data, height, width)[0]
+
+
+def lay(pixels: Pixels, data: bytes, height: int, width: int, region: tuple[int, int, int, int]) -> None:
+    """Lay patches over `pixels`, the region (x, y, w, h) of a picture of this size.  Raises SectionDamaged."""
+    cells, body = _parts(data, height, width)
+    x, y, w, h = region
+    strip = exact.decode(body, CELL * int(cells.sum()), CELL, pixels.shape[2])
+    for n, (row, column) in enumerate(np.argwhere(cells)):
+        top, left = CELL * row - y, CELL * column - x
+        bottom, right = min(top + CELL, h), min(left + CELL, w)
+        if bottom > max(top, 0) and right > max(left, 0):
+            from_top, from_left = max(-top, 0), max(-left, 0)
+            part = strip[CELL * n + from_top : CELL * n + bottom - top, from_left : right - left]
+            pixels[max(top, 0) : bottom, max(left, 0) : right] = part
+
+
+def _parts(data: bytes, height: int, width: int) -> tuple[Cells, bytes]:
+    shape = -(-height // CELL), -(-width // CELL)
+    size = -(-shape[0] * shape[1] // 8)
+    length = struct.unpack_from("<I", data)[0] if len(data) >= 4 else 0
+    if not length or length > len(data) - 4:
+        raise SectionDamaged("patches that do not say which cells they are", "a bitmap")
+    inflate = zlib.decompressobj()
+    try:
+        bitmap = inflate.decompress(data[4 : 4 + length], size + 1)
+    except zlib.error as e:
+        raise SectionDamaged(f"the patches' bitmap does not inflate ({e})", "zlib data") from e
+    if len(bitmap) != size or not inflate.eof or inflate.unused_data:
+        raise SectionDamaged("the patches' bitmap has another size", f"{size} bytes")
+    bits = np.unpackbits(np.frombuffer(bitmap, np.uint8))
+    count = shape[0] * shape[1]
+    if bits[count:].any() or not bits[:count].any():
+        raise SectionDamaged("the patches' bitmap marks no cell of the picture, or others", "at least one of them")
+    return bits[:count].reshape(shape).astype(bool), data[4 + length :]
