@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX
-from aezip_train.flagship import SLOPE, Context, Flagship, Parameters, Prior, Residual
+from aezip_train import conv as plain
+from aezip_train.flagship import SLOPE, Context, Decoder, Encoder, Flagship, Parameters, Prior, Residual
 from aezip_train.integer import IntegerConv2d
 
 from .builder import Graph
 
 LATENT_MAX = 16 * 2047  # of an encoder's output, in 1/16 of a step
 MEAN_MAX = 16 * 1024 - 1
-HALVES = (0, 3, 1, 2)  # of 2×2 positions, row by row: those of the first half, then those of the second
+CHECKERBOARD = (0, 3, 1, 2)  # of 2×2 positions, row by row: those of the first half, then those of the second
+HALVES = CHECKERBOARD  # as `reading` knows it
 TO_END = 2**31 - 1  # of a slice
 
 
@@ -37,14 +39,7 @@ def encoder(model: Flagship, storage: str = "float16") -> bytes:
     image = g.input("image", "uint8", ["N", "H", "W", 3])
     gain = g.input("gain", "float32", [c.latent])
 
-    x = g.pad_edge(g.cast(g.to_channels_first(image), "float32"), 4)
-    # (x − 128) / 64 is folded into the stem: powers of two, so the stored weights stay exact
-    weight = (array(net.stem.weight) / 64).astype(storage).astype(np.float32)
-    bias = array(net.stem.bias) - 128 * weight.sum((1, 2, 3), dtype=np.float64).astype(np.float32)
-    x = g.conv(x, g.stored(weight, storage), g.constant(bias), stride=8)
-    x = residuals(g, x, net.coarse, storage)
-    x = g.conv(x, g.stored(array(net.down.weight), storage), g.constant(array(net.down.bias)), stride=2)
-    x = residuals(g, x, net.latent, storage)
+    x = down(g, g.cast(g.to_channels_first(image), "float32"), net, storage)
     y = g.node("Mul", x, g.per_channel(gain))
     latent = g.round(g.node("Mul", y, g.scalar(16)), -LATENT_MAX, LATENT_MAX)
     g.output("latent", g.to_channels_last(g.cast(latent, "int16")), "int16", ["N", "h", "w", c.latent])
@@ -62,8 +57,8 @@ def hyper_encoder(model: Flagship, storage: str = "float16") -> bytes:
     magnitude = g.node("Log", g.node("Add", g.node("Abs", y), g.scalar(1)))
     signed = g.node("Mul", magnitude, g.node("Sign", y))
     x = g.node("Concat", magnitude, signed, axis=1)
-    for layer, stride, pad in ((net.mix, 1, 0), (net.to_half, 2, 1), (net.to_quarter, 2, 1)):
-        x = g.conv(x, g.stored(array(layer.weight), storage), g.constant(array(layer.bias)), stride=stride, pad=pad)
+    for layer in (net.mix, net.to_half, net.to_quarter):
+        x = conv(g, x, layer, storage)
         if layer is not net.to_quarter:
             x = g.node("LeakyRelu", x, alpha=SLOPE)
     hyper = g.round(g.node("Mul", x, g.per_channel(hyper_gain)), -SYMBOL_MAX, SYMBOL_MAX)
@@ -79,22 +74,50 @@ def decoder(model: Flagship, storage: str = "float16") -> bytes:
     inverse = g.input("inverse_gain", "float32", [c.latent])
 
     x = g.node("Mul", g.cast(g.to_channels_first(latent), "float32"), g.per_channel(inverse))
-    x = residuals(g, x, net.latent, storage)
-    # a transposed 2×2 convolution of stride 2 is a 1×1 convolution and a shuffle
-    up = array(net.up.weight).transpose(2, 3, 1, 0).reshape(4 * c.coarse, c.latent, 1, 1)
-    x = g.conv(x, g.stored(up, storage), g.constant(np.tile(array(net.up.bias), 4)))
-    x = g.node("DepthToSpace", x, blocksize=2, mode="DCR")
-    x = residuals(g, x, net.coarse, storage)
-    # and the transposed 16×16 of stride 8 a 2×2 one to the 192 values of a cell, shifted by half a cell
-    stem = array(net.stem.weight).reshape(c.coarse, 3, 2, 8, 2, 8)[:, :, ::-1, :, ::-1]
-    stem = stem.transpose(3, 5, 1, 0, 2, 4).reshape(192, c.coarse, 2, 2) * 64
-    bias = np.tile(array(net.stem.bias), 64) * 64 + 128
-    x = g.conv(g.pad_edge(x, 1), g.stored(stem, storage), g.constant(bias.astype(np.float32)))
-    x = g.node("DepthToSpace", g.cast(g.round(x, 0, 255), "uint8"), blocksize=8, mode="DCR")
-    x = g.to_channels_last(x)
-    inside = [np.array(v, np.int64) for v in ([4, 4], [-4, -4], [1, 2])]
-    g.output("image", g.node("Slice", x, *(g.constant(v) for v in inside)), "uint8", ["N", "H", "W", 3])
+    g.output("image", up(g, x, net, storage), "uint8", ["N", "H", "W", 3])
     return g.build()
+
+
+def conv(g: Graph, x: str, layer: nn.Conv2d, storage: str) -> str:
+    """A layer as it is."""
+    weight, bias = g.stored(array(layer.weight), storage), g.constant(array(layer.bias))
+    return g.conv(x, weight, bias, stride=layer.stride[0], pad=int(layer.padding[0]), dilation=layer.dilation[0],
+                  group=layer.groups)
+
+
+def first(g: Graph, x: str, layer: nn.Conv2d, storage: str) -> str:
+    """The layer that sees pixels: (x − 128) / 64 is folded into it; powers of two keep stored weights exact."""
+    weight = (array(layer.weight) / 64).astype(storage).astype(np.float32)
+    bias = array(layer.bias) - 128 * weight.sum((1, 2, 3), dtype=np.float64).astype(np.float32)
+    return g.conv(x, g.stored(weight, storage), g.constant(bias), stride=layer.stride[0])
+
+
+def levels(layer: nn.ConvTranspose2d, times: int) -> NDArray[np.float32]:
+    """The bias of the layer that makes pixels, in grey levels, of each of so many places."""
+    return np.asarray(np.tile(array(layer.bias), times) * 64 + 128, np.float32)
+
+
+def down(g: Graph, x: str, net: Encoder | plain.Encoder, storage: str) -> str:
+    """An encoder on pixels in float32.  [N, C, 16h, 16w] → [N, L, h, w]"""
+    x = residuals(g, first(g, g.pad_edge(x, 4), net.stem, storage), net.coarse, storage)
+    return residuals(g, conv(g, x, net.down, storage), net.latent, storage)
+
+
+def up(g: Graph, x: str, net: Decoder | plain.Decoder, storage: str) -> str:
+    """A decoder, to pixels in uint8.  [N, L, h, w] → [N, 16h, 16w, C]"""
+    x = residuals(g, x, net.latent, storage)
+    coarse, channels = net.stem.in_channels, net.stem.out_channels
+    # a transposed 2×2 convolution of stride 2 is a 1×1 convolution and a shuffle
+    weight = array(net.up.weight).transpose(2, 3, 1, 0).reshape(4 * coarse, net.up.in_channels, 1, 1)
+    x = g.conv(x, g.stored(weight, storage), g.constant(np.tile(array(net.up.bias), 4)))
+    x = residuals(g, g.node("DepthToSpace", x, blocksize=2, mode="DCR"), net.coarse, storage)
+    # and the transposed 16×16 of stride 8 a 2×2 one to the 64 · C values of a cell, shifted by half a cell
+    stem = array(net.stem.weight).reshape(coarse, channels, 2, 8, 2, 8)[:, :, ::-1, :, ::-1]
+    stem = stem.transpose(3, 5, 1, 0, 2, 4).reshape(64 * channels, coarse, 2, 2) * 64
+    x = g.conv(g.pad_edge(x, 1), g.stored(stem, storage), g.constant(levels(net.stem, 64)))
+    x = g.to_channels_last(g.node("DepthToSpace", g.cast(g.round(x, 0, 255), "uint8"), blocksize=8, mode="DCR"))
+    inside = [np.array(v, np.int64) for v in ([4, 4], [-4, -4], [1, 2])]
+    return g.node("Slice", x, *(g.constant(v) for v in inside))
 
 
 def residuals(g: Graph, x: str, blocks: nn.Sequential, storage: str) -> str:
@@ -102,8 +125,8 @@ def residuals(g: Graph, x: str, blocks: nn.Sequential, storage: str) -> str:
     for block in blocks:
         assert isinstance(block, Residual)
         inner = x
-        for layer, pad in ((block.reduce, 0), (block.spatial, 1), (block.expand, 0)):
-            inner = g.conv(inner, g.stored(array(layer.weight), storage), g.constant(array(layer.bias)), pad=pad)
+        for layer in (block.reduce, block.spatial, block.expand):
+            inner = conv(g, inner, layer, storage)
             if layer is not block.expand:
                 inner = g.node("LeakyRelu", inner, alpha=SLOPE)
         x = g.node("Add", x, inner)
@@ -132,7 +155,7 @@ def prior(model: Flagship) -> bytes:
     x = g.node("DepthToSpace", x, blocksize=2, mode="CRD")
     # The last shuffle is left out: four outputs for each feature are the four positions of 2×2, which are those of the
     # checkerboard's halves. Put in the halves' order, they are four pictures of one size.
-    order = np.arange(4 * c.feature).reshape(c.feature, 4)[:, HALVES].T.ravel()
+    order = np.arange(4 * c.feature).reshape(c.feature, 4)[:, CHECKERBOARD].T.ravel()
     x = integer_conv(g, integer_conv(g, x, net.look_half), net.to_full, order)
     x = g.node("Reshape", x, g.constant(np.array([4, c.feature, 0, 0], np.int64)))
     mean, scale = parameters(g, x, net.first)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
+import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ import numpy as np
 import torch
 
 from aezip.entropy.tables import Tables, gaussian_tables
+from aezip.model import packages
 from aezip.model.ladder import LOG_LIMIT, UNIT, Ladder
 from aezip.model.onnx_check import OPSET
-from aezip.model.packages import BITS_PER_ERROR, DESCRIPTION, PACKAGE_VERSION, TRANSFORMS, fingerprint_of
-from aezip.model.writing import EPOCH, pack
+from aezip.model.writing import EPOCH, description_text, pack
 from aezip_train import ladder as float_ladder
 from aezip_train.flagship import Flagship
 
@@ -77,22 +78,35 @@ def arrays_file(arrays: dict[str, Any], last: dict[str, Any] | None = None) -> b
 def describe(model: Flagship, name: str, members: dict[str, bytes], facts: dict[str, Any]) -> dict[str, Any]:
     """The package's description: what it is, how it was trained, and what its members are."""
     c = model.config
-    digests = {member: hashlib.sha256(data).hexdigest() for member, data in members.items()}
-    return {
+    return description(members, {
         "name": name,
         "family": model.family,
-        "version": PACKAGE_VERSION,
-        "fingerprint": fingerprint_of(digests).hex(),
         "channels": 3,
-        "stride": 16,
         "hyper_stride": 64,
         "latent_channels": c.latent,
         "hyper_channels": c.hyper,
         "qualities": float_ladder.TOP + 1,
         "lambda": [float_ladder.LAMBDA_MIN, model.lambda_max],
-        "margins": {name: reach.margin(members[f"{name}.onnx"]) for name in TRANSFORMS},
         "macs": {name: round(macs.per_pixel(members[f"{name}.onnx"]), 1) for name in macs.GRAPHS},
-        "bits_per_error": model.bits_per_error or BITS_PER_ERROR,
+        "bits_per_error": model.bits_per_error or packages.BITS_PER_ERROR,
+        **facts,
+    })
+
+
+def description(
+    members: dict[str, bytes], facts: dict[str, Any], decoding: tuple[str, ...] = packages.DECODING
+) -> dict[str, Any]:
+    """What every package says of its members, and its own `facts`.
+
+    members: all but the description.  decoding: names of those that the fingerprint is of.
+    """
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+    transforms = [name for name in (*packages.TRANSFORMS, *packages.TASKS) if f"{name}.onnx" in members]
+    return {
+        "version": packages.PACKAGE_VERSION,
+        "fingerprint": packages.fingerprint_of(digests, decoding).hex(),
+        "stride": reach.STRIDE,
+        "margins": {name: reach.margin(members[f"{name}.onnx"]) for name in transforms},
         "opset": OPSET,
         "digests": digests,
         **facts,
@@ -101,10 +115,24 @@ def describe(model: Flagship, name: str, members: dict[str, bytes], facts: dict[
 
 def write(path: Path, members: dict[str, bytes], description: dict[str, Any]) -> None:
     """Write the zip: stored, sorted, without times.  An interrupted write leaves nothing."""
-    text = json.dumps(description, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(pack({**members, DESCRIPTION: text}))
+        part.write_bytes(pack({**members, packages.DESCRIPTION: description_text(description)}))
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_proved(
+    path: Path, members: dict[str, bytes], description: dict[str, Any], prove: Callable[[Path], dict[str, Any]]
+) -> dict[str, Any]:
+    """Write a package to try, `prove` it, then write it with the figures that this returns.  Returns the figures.
+
+    prove: takes the path of the package to try, and raises where a proof fails; then nothing is written.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / path.name
+        write(trial, members, description)
+        figures = prove(trial)
+    write(path, members, {**description, **figures})
+    return figures

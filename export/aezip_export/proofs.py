@@ -10,7 +10,7 @@ the package passes the runtime's own checks.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -32,19 +32,19 @@ from .graphs import MEAN_MAX
 
 QUALITIES = (0, 137, 500, 863, 1000)
 TOLERANCE = 2e-3  # of a transform's output, relative to its largest value
+Model = TypeVar("Model", bound=nn.Module)
 
 
 class ProofFailed(Exception):
     """A package that may not be written."""
 
 
-def stored_weights(model: Flagship) -> Flagship:
-    """The model as its package stores it: weights of the transforms rounded to float16."""
-    with torch.no_grad():
-        for part in (model.encoder, model.decoder, model.hyper_encoder):
-            for layer in part.modules():
-                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-                    layer.weight.copy_(layer.weight.half().float())
+@torch.no_grad()
+def stored_weights(model: Model) -> Model:
+    """The model as its package stores it: weights rounded to float16, but for those of the prior, in integers."""
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and not isinstance(layer, IntegerConv2d):
+            layer.weight.copy_(layer.weight.half().float())
     return model
 
 

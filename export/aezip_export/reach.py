@@ -22,16 +22,14 @@ Rows = tuple[int, int]  # first and last
 
 
 def margin(graph: bytes) -> int:
-    """Latents that a part needs around it on every side to come out as in the whole picture.
+    """Latents, or cells of 16 pixels, that a part needs around it on every side to come out as in the whole picture.
 
-    graph: an encoder (image → latent) or a decoder (latent → image). Raises ValueError for what cannot be told.
+    graph: from and to one of image, latent, restored. Raises ValueError for what cannot be told.
     """
     model = onnx.load_from_string(graph)
-    if model.graph.output[0].name == "latent":
-        first, last = needed(model, (0, 0))
-        return math.ceil(max(0, -first, last - (STRIDE - 1)) / STRIDE)
-    first, last = needed(model, (0, STRIDE - 1))
-    return max(0, -first, last)
+    given, made = (1 if value[0].name == "latent" else STRIDE for value in (model.graph.input, model.graph.output))
+    first, last = needed(model, (0, made - 1))
+    return math.ceil(max(0, -first, last - (given - 1)) / given)
 
 
 def needed(model: onnx.ModelProto, rows: Rows) -> Rows:
