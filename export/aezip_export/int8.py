@@ -79,7 +79,7 @@ def quantised(data: bytes, rows: Rows, *, deep: bool = False) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
+class _Reader(CalibrationDataReader):
     """Inputs, one row after the other."""
 
     def __init__(self, rows: Rows) -> None:
@@ -142,7 +142,7 @@ def _tops(model: onnx.ModelProto, names: list[str], rows: Rows) -> dict[str, Arr
     tapped.CopyFrom(model)
     tapped.graph.output.extend(helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in names)
     session = ort.InferenceSession(tapped.SerializeToString(), providers=["CPUExecutionProvider"])
-    found = {name: np.full(1, 1e-6, np.float32) for name in names}
+    found: dict[str, Array] = {name: np.full(1, 1e-6, np.float32) for name in names}
     for row in rows:
         for name, value in zip(names, session.run(names, row), strict=True):
             found[name] = np.maximum(found[name], np.abs(value).max((0, 2, 3)))
@@ -155,7 +155,7 @@ def _scale(graph: onnx.GraphProto, branch: Branch, weights: dict[str, Any], tops
     source, result = head.input[0], tail.output[0]
     entry, leave = tops[source], tops[result]
 
-    def constant(name: str, value: Array) -> str:
+    def constant(name: str, value: NDArray[Any]) -> str:
         graph.initializer.append(numpy_helper.from_array(value.astype(np.float32), f"{result}_{name}"))
         return f"{result}_{name}"
 

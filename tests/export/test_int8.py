@@ -69,7 +69,7 @@ def test_graphs_are_of_listed_operators_and_halves_of_the_size(whole8: str) -> N
         assert found <= onnx_check.OPERATORS | onnx_check.INT8_OPERATORS
         assert found >= onnx_check.INT8_OPERATORS
         assert len(data) < 0.85 * len(package.member(f"{name}.onnx"))
-        with pytest.raises(errors.PackageDamaged, match="uses the operator '(Deq|Q)uantizeLinear'"):
+        with pytest.raises(errors.PackageDamaged, match=r"uses the operator '(Deq|Q)uantizeLinear'"):
             onnx_check.check(name, data)
 
 
