@@ -9,7 +9,6 @@ missing, partial or differs.
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -17,15 +16,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from common import aezip, parser
 from kill_campaign import draw
 
 
 def start(*args: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", *args], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def aezip(*args: str) -> list[str]:
-    return [sys.executable, "-m", "aezip", *args]
 
 
 def serve_s3(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
@@ -51,12 +47,7 @@ def serve_s3(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=int, default=300)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--s3", action="store_true")
-    parser.add_argument("--model", default="photo")
-    options = parser.parse_args()
+    options = parser(__doc__, files=300, workers=2, s3=False, model="photo").parse_args()
     processes = []
     with tempfile.TemporaryDirectory() as work:
         root, place = Path(work), work

@@ -11,7 +11,6 @@ of the kills met a run at work.
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import signal
@@ -22,6 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from common import aezip, parser
 from PIL import Image
 
 
@@ -34,21 +34,15 @@ def draw(folder: Path, count: int) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=int, default=500)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--model", default="photo")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    options = parser(__doc__, files=500, kills=20, jobs=2, model="photo", seed=0).parse_args()
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as work:
         root = Path(work)
         draw(root / "in", options.files)
 
         def command(out: str) -> list[str]:
-            return [sys.executable, "-m", "aezip", "compress", str(root / "in"), "-o", str(root / out), "--quiet",
-                    "--skip-existing", "-j", str(options.jobs), "-m", options.model]
+            return aezip("compress", root / "in", "-o", root / out, "--quiet", "--skip-existing",
+                         "-j", str(options.jobs), "-m", options.model)
 
         start = time.perf_counter()
         whole = subprocess.Popen(command("whole"))

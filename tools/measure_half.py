@@ -9,14 +9,13 @@ Memory is planned for the size of the first picture unless --any-size is given; 
 
 from __future__ import annotations
 
-import argparse
 import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from common import parser, read
 
 import aezip
 from aezip import embed
@@ -32,25 +31,15 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
-def pixels_of(path: str) -> Any:
-    """uint8 [H, W, 3] of an image file."""
-    from PIL import Image
-
-    return np.asarray(Image.open(path).convert("RGB"))
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("half", choices=("encoder", "decoder"))
-    parser.add_argument("package")
-    parser.add_argument("files", nargs="+")
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--any-size", action="store_true")
-    parser.add_argument("--rounds", type=int, default=4)
-    options = parser.parse_args()
+    given = parser(__doc__, threads=int, any_size=False, rounds=4)
+    given.add_argument("half", choices=("encoder", "decoder"))
+    given.add_argument("package")
+    given.add_argument("files", nargs="+")
+    options = given.parse_args()
     work: Callable[[Any], Any]
     if options.half == "encoder":
-        inputs = [pixels_of(file) for file in options.files]
+        inputs = [read(file, rgb=True) for file in options.files]
         size = inputs[0].shape[:2]
     else:
         inputs = [Path(file).read_bytes() for file in options.files]

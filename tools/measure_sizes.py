@@ -3,17 +3,19 @@
     python tools/measure_sizes.py small.png large.png large.jpg --kinds png,jpg,ppm
 
 Each picture is compressed and decompressed by `aezip` processes of their own, then a 512×512 region of its
-middle. Printed: seconds, nanoseconds a pixel, and peak resident memory (the kernel's count, of Linux).
+middle. --kinds: formats to decompress to. Printed: seconds, nanoseconds a pixel, and peak resident memory (the kernel's
+count, of Linux).
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from common import aezip, parser
 
 from aezip.format.container import MAX_SIDE, unpack
 
@@ -21,12 +23,7 @@ SIDE = 512
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pictures", nargs="+")
-    parser.add_argument("--kinds", default="png", help="formats to decompress to, with commas between")
-    parser.add_argument("--quality", default="60")
-    parser.add_argument("--threads", default="2")
-    arguments = parser.parse_args()
+    arguments = parser(__doc__, "pictures+", kinds="png", quality="60", threads="2").parse_args()
     common = ["--threads", arguments.threads]
     with tempfile.TemporaryDirectory() as folder:
         coded = f"{folder}/x.lat"
@@ -48,7 +45,7 @@ def main() -> None:
 def measure(arguments: list[str]) -> tuple[float, float]:
     """Seconds and peak megabytes of an `aezip` process.  Exits if it fails."""
     start = time.perf_counter()
-    child = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-m", "aezip", *arguments])
+    child = os.spawnv(os.P_NOWAIT, sys.executable, aezip(*arguments))
     _, status, usage = os.wait4(child, 0)
     if status:
         sys.exit(f"aezip {' '.join(arguments)} failed")

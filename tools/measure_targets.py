@@ -9,38 +9,23 @@ Prints the worst and mean of size / target (1 at most), of PSNR − target (0 dB
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
+from common import middle, parser, pictures, read
 
-import numpy as np
-
-from aezip import Codec, images
-from aezip.codec import Pixels
+from aezip import Codec
 from aezip.errors import TargetMissed
 from aezip.quality.targets import PSNR, SIZE, Target, reach
 from aezip.quality.verify import verify
 
 
-def middle(pixels: Pixels, side: int | None) -> Pixels:
-    """The middle of a picture, or all of it."""
-    top, left = (max(0, size - side) // 2 if side else 0 for size in pixels.shape[:2])
-    return np.ascontiguousarray(pixels[top:, left:][:side, :side])
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--limit", type=int)
-    parser.add_argument("--crop", type=int)
-    parser.add_argument("--bpp", default="0.15,0.4,0.9")
-    parser.add_argument("--psnr", default="30,34,38")
-    options = parser.parse_args()
+    options = parser(
+        __doc__, "folder", first=0, limit=int, crop=int, bpp="0.15,0.4,0.9", psnr="30,34,38"
+    ).parse_args()
     codec = Codec()
     found: dict[str, list[tuple[float, int]]] = {SIZE: [], PSNR: []}
     missed = 0
-    for file in sorted(options.folder.iterdir())[options.first :][: options.limit]:
-        pixels = middle(images.read(file).pixels, options.crop)
+    for file in pictures(options.folder, options.limit, options.first):
+        pixels = middle(read(file), options.crop)
         area = pixels.shape[0] * pixels.shape[1]
         targets = [Target(SIZE, float(rate) * area // 8) for rate in options.bpp.split(",")]
         targets += [Target(PSNR, float(psnr)) for psnr in options.psnr.split(",")]

@@ -5,13 +5,13 @@
     python tools/measure_tasks.py domain --pictures VAL --normal TRAIN
     python tools/measure_tasks.py features sample --pictures VAL [--model sample=FILE.aezm]
 
-Pictures are seen through middle crops of 384² pixels. Peers need opencv-python-headless (non-local means, Telea);
+Pictures are seen through middle crops of 384² pixels; --limit: so many only. --normal: what the profile is fitted on;
+--seed: of textures. Peers need opencv-python-headless (non-local means, Telea);
 the second domain is what scikit-image ships: microscopes, an eye's retina, stars, the moon, printed pages, grounds.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -19,18 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common import Mask, Pixels, holes, middle, noisy, parser, pictures, read
 from numpy.typing import NDArray
-from PIL import Image
 
-from aezip import images
 from aezip.quality.metrics import psnr_db
 from aezip.tasks import sampling
 from aezip.tasks.anomaly import measures
 from aezip.tasks.features.vectors import Latents, nearest, pooled
 from aezip.tasks.restore.restorer import Restorer, grey_of
 
-Pixels = NDArray[np.uint8]
-SIDE, SIGMAS, HOLES, HOLE = 384, (15, 25, 50), 8, 32
+SIDE, SIGMAS = 384, (15, 25, 50)
 NLM_SHARES = (0.4, 0.6, 0.8)
 FITTED, NORMAL, BROKEN = 30, 20, 40  # textures of a kind
 CROP = 256
@@ -39,18 +37,12 @@ FOREIGN = ("ihc.png", "retina.jpg", "hubble_deep_field.jpg", "moon.png", "page.p
            "grass.png", "gravel.png", "coins.png", "cell.png")
 
 
-def crops(folder: Path, side: int = SIDE) -> list[Pixels]:
-    """The middle of each picture."""
-    out = []
-    for file in sorted(folder.iterdir()):
-        p = images.read(file).pixels
-        if p.shape[2] == 3 and min(p.shape[:2]) >= side:
-            top, left = (p.shape[0] - side) // 2, (p.shape[1] - side) // 2
-            out.append(np.ascontiguousarray(p[top : top + side, left : left + side]))
-    return out
+def crops(folder: str, side: int = SIDE) -> list[Pixels]:
+    """The middle of each picture in colour that is large enough."""
+    return [middle(p, side) for p in map(read, pictures(folder)) if p.shape[2] == 3 and min(p.shape[:2]) >= side]
 
 
-def denoise(pictures: list[Pixels], model: str | None) -> Iterator[str]:
+def denoise(seen: list[Pixels], model: str | None) -> Iterator[str]:
     """PSNR of noisy pictures, and of what each method makes of them."""
     import cv2
 
@@ -63,9 +55,9 @@ def denoise(pictures: list[Pixels], model: str | None) -> Iterator[str]:
         "aezip, σ estimated": lambda p, _: restorer.denoise(p)[0],
     }
     yield "PSNR in dB            " + "".join(f"{'σ ' + str(s):>9}" for s in SIGMAS)
-    noisy = {s: [spoilt(p, s, n) for n, p in enumerate(pictures)] for s in SIGMAS}
+    spoilt = {s: [noisy(p, s, np.random.default_rng((n, s))) for n, p in enumerate(seen)] for s in SIGMAS}
     for name, method in methods.items():
-        means = [np.mean([psnr_db(p, method(q, s)) for p, q in zip(pictures, noisy[s], strict=True)]) for s in SIGMAS]
+        means = [np.mean([psnr_db(p, method(q, s)) for p, q in zip(seen, spoilt[s], strict=True)]) for s in SIGMAS]
         yield f"{name:<22}" + "".join(f"{m:9.2f}" for m in means)
 
 
@@ -76,16 +68,10 @@ def _nlm(share: float, pixels: Pixels, sigma: float) -> Pixels:
     return np.asarray(cv2.fastNlMeansDenoisingColored(pixels, None, share * sigma, share * sigma), np.uint8)
 
 
-def spoilt(pixels: Pixels, sigma: float, seed: int) -> Pixels:
-    """With white noise, as 8-bit samples."""
-    noise = np.random.default_rng((seed, int(sigma))).normal(0, sigma, pixels.shape)
-    return np.asarray(np.clip(np.rint(pixels + noise), 0, 255), np.uint8)
-
-
-def colorize(pictures: list[Pixels], model: str | None) -> Iterator[str]:
+def colorize(seen: list[Pixels], model: str | None) -> Iterator[str]:
     """Mean distance in the a/b plane of CIELAB, and its root mean square."""
     restorer = Restorer("colorize", model)
-    wanted = [lab(p)[:, :, 1:] for p in pictures]
+    wanted = [lab(p)[:, :, 1:] for p in seen]
     mean = np.mean([w.mean((0, 1)) for w in wanted], 0)
     methods: dict[str, Callable[[Pixels, NDArray[np.float64]], NDArray[np.float64]]] = {
         "grey copy": lambda _, w: np.zeros_like(w),
@@ -95,7 +81,7 @@ def colorize(pictures: list[Pixels], model: str | None) -> Iterator[str]:
     yield "error in a, b       mean      rms   saturation"
     for name, method in methods.items():
         rows = []
-        for p, w in zip(pictures, wanted, strict=True):
+        for p, w in zip(seen, wanted, strict=True):
             made = method(p, w)
             d = np.hypot(*np.moveaxis(made - w, 2, 0))
             rows.append((d.mean(), np.sqrt((d**2).mean()), np.hypot(*np.moveaxis(made, 2, 0)).mean()))
@@ -116,29 +102,24 @@ def lab(pixels: Pixels) -> NDArray[np.float64]:
     return np.stack((116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])), 2)
 
 
-def inpaint(pictures: list[Pixels], model: str | None) -> Iterator[str]:
+def inpaint(seen: list[Pixels], model: str | None) -> Iterator[str]:
     """PSNR within random holes of 32² pixels."""
     import cv2
 
     restorer = Restorer("inpaint", model)
-    methods: dict[str, Callable[[Pixels, NDArray[np.bool_]], Pixels]] = {
+    methods: dict[str, Callable[[Pixels, Mask], Pixels]] = {
         "mean colour": lambda p, m: np.where(m[..., None], p[~m].mean(0).astype(np.uint8), p),
         "Telea": lambda p, m: np.asarray(cv2.inpaint(p, m.astype(np.uint8), 3, cv2.INPAINT_TELEA), np.uint8),
         "aezip": restorer.inpaint,
     }
-    holes = []
-    for n in range(len(pictures)):
-        mask = np.zeros((SIDE, SIDE), bool)
-        for top, left in np.random.default_rng(n).integers(0, SIDE - HOLE, (HOLES, 2)):
-            mask[top : top + HOLE, left : left + HOLE] = True
-        holes.append(mask)
+    masks = [holes(SIDE, SIDE, np.random.default_rng(n)) for n in range(len(seen))]
     yield "PSNR in the holes, dB"
     for name, method in methods.items():
-        shown = [np.where(m[..., None], np.uint8(0), p) for p, m in zip(pictures, holes, strict=True)]
-        made = [method(s, m) for s, m in zip(shown, holes, strict=True)]
+        shown = [np.where(m[..., None], np.uint8(0), p) for p, m in zip(seen, masks, strict=True)]
+        made = [method(s, m) for s, m in zip(shown, masks, strict=True)]
         if name == "aezip":
-            assert all((a[~m] == p[~m]).all() for a, m, p in zip(made, holes, pictures, strict=True))
-        found = [psnr_db(p[m], a[m]) for p, a, m in zip(pictures, made, holes, strict=True)]
+            assert all((a[~m] == p[~m]).all() for a, m, p in zip(made, masks, seen, strict=True))
+        found = [psnr_db(p[m], a[m]) for p, a, m in zip(seen, made, masks, strict=True)]
         yield f"{name:<15}{np.mean(found):9.2f}"
 
 
@@ -169,14 +150,14 @@ def textures(model: str | None, seed: int) -> Iterator[str]:
     yield f"{'mean':<8}{np.mean(every):8.3f}"
 
 
-def domain(pictures: Path, normal: Path, model: str | None) -> Iterator[str]:
+def domain(folder: str, normal: str, model: str | None) -> Iterator[str]:
     """AUROC of pictures of other kinds, by a profile of photographs."""
     import skimage
 
     latents, rng = Latents(model or "photo"), np.random.default_rng(1)
     fit = measures.Fit(latents)
-    for file in sorted(normal.iterdir()):
-        p = _rgb(images.read(file).pixels)
+    for file in pictures(normal):
+        p = read(file, rgb=True)
         if min(p.shape[:2]) >= CROP:
             fit.add(lambda p=p: _crop(p, rng))  # type: ignore[misc]
     profile = fit.profile()
@@ -184,19 +165,15 @@ def domain(pictures: Path, normal: Path, model: str | None) -> Iterator[str]:
     def scored(p: Pixels) -> list[float]:
         return [measures.score(profile, measures.seen(latents, _crop(p, rng))).value for _ in range(2)]
 
-    usual = [s for file in sorted(pictures.iterdir()) for s in scored(_rgb(images.read(file).pixels))]
+    usual = [s for file in pictures(folder) for s in scored(read(file, rgb=True))]
     yield f"profile of {profile.pictures} crops; {len(usual)} normal ones; AUROC"
     foreign = []
     for name in FOREIGN:
-        with Image.open(Path(skimage.__path__[0]) / "data" / name) as image:
-            found = [s for _ in range(3) for s in scored(np.asarray(image.convert("RGB")))]
+        foreigner = read(Path(skimage.__path__[0]) / "data" / name, rgb=True)
+        found = [s for _ in range(3) for s in scored(foreigner)]
         foreign += found
         yield f"{name:<24}{auroc(usual, found):7.3f}"
     yield f"{'all':<24}{auroc(usual, foreign):7.3f}"
-
-
-def _rgb(p: Pixels) -> Pixels:
-    return p if p.shape[2] == 3 else p.repeat(3, 2)
 
 
 def _crop(p: Pixels, rng: np.random.Generator, side: int = CROP) -> Pixels:
@@ -205,10 +182,10 @@ def _crop(p: Pixels, rng: np.random.Generator, side: int = CROP) -> Pixels:
     return np.ascontiguousarray(p[top : top + h, left : left + w])
 
 
-def features(pictures: Path, model: str | None) -> Iterator[str]:
+def features(folder: str, model: str | None) -> Iterator[str]:
     """How often the nearest of all other halves of pictures is the same picture's other half."""
     latents, halves = Latents(model or "photo"), []
-    for p in crops(pictures, CROP):
+    for p in crops(folder, CROP):
         halves += [pooled(latents.of(p[:, : CROP // 2])), pooled(latents.of(p[:, CROP // 2 :]))]
     table = np.stack(halves)
     hits = sum(nearest(table[i], table, 2)[1][0] == i ^ 1 for i in range(len(table)))
@@ -216,11 +193,11 @@ def features(pictures: Path, model: str | None) -> Iterator[str]:
     yield "nearest of {} is the other half: {}, by chance {}".format(len(table) - 1, *shares)
 
 
-def sample(pictures: Path, model: str | None) -> Iterator[str]:
+def sample(folder: str, model: str | None) -> Iterator[str]:
     """Statistics of SAMPLES pictures from the prior, and of as many crops of photographs of the same size."""
     made = list(islice(sampling.drawn(Latents(model or "vae"), SAMPLE, SAMPLE, 1), SAMPLES))
     rng = np.random.default_rng(1)
-    files = [_rgb(images.read(file).pixels) for file in sorted(pictures.iterdir())]
+    files = [read(file, rgb=True) for file in pictures(folder)]
     seen = [_crop(files[n % len(files)], rng, SAMPLE) for n in range(SAMPLES)]
     yield "             mean R, G, B           variance R, G, B          slope   distances: 5 %, half, 95 %"
     for name, group in (("samples", made), ("photographs", seen)):
@@ -253,19 +230,15 @@ def auroc(normal: list[float], other: list[float]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="+",
-                        choices=("denoise", "colorize", "inpaint", "textures", "domain", "features", "sample"))
-    parser.add_argument("--pictures", type=Path)
-    parser.add_argument("--normal", type=Path, help="of domain: what the profile is fitted on")
-    parser.add_argument("--limit", type=int, help="so many pictures only")
-    parser.add_argument("--seed", type=int, default=0, help="of textures")
-    parser.add_argument("--model", action="append", default=[], metavar="WHAT=MODEL")
-    given = parser.parse_args()
+    options = parser(__doc__, pictures=str, normal=str, limit=int, seed=0)
+    options.add_argument("what", nargs="+",
+                         choices=("denoise", "colorize", "inpaint", "textures", "domain", "features", "sample"))
+    options.add_argument("--model", action="append", default=[], metavar="WHAT=MODEL")
+    given = options.parse_args()
     models: dict[str, Any] = dict(m.split("=", 1) for m in given.model)
     restoring = {"denoise": denoise, "colorize": colorize, "inpaint": inpaint}
     if given.pictures is None and given.what != ["textures"]:
-        parser.error("expected --pictures FOLDER")
+        options.error("expected --pictures FOLDER")
     for what in given.what:
         print(f"== {what}", flush=True)
         model = models.get(what)
@@ -274,7 +247,7 @@ def main() -> None:
         elif what == "textures":
             lines = textures(model, given.seed)
         elif what == "domain":
-            lines = domain(given.pictures, given.normal or parser.error("expected --normal FOLDER"), model)
+            lines = domain(given.pictures, given.normal or options.error("expected --normal FOLDER"), model)
         elif what == "sample":
             lines = sample(given.pictures, model)
         else:

@@ -9,55 +9,48 @@ with their start. Printed are medians, and the efficiency: throughput of all cor
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+from common import aezip, parser, pictures
+
 from aezip.bench.doctor import cores
-from aezip.images import READ_SUFFIXES
 
 ONE = ("--jobs", "1", "--threads", "1")
 
 
-def main(folder: Path, count: int, rounds: int, jobs: int) -> None:
-    pictures = sorted(f for f in folder.iterdir() if f.suffix.lower() in READ_SUFFIXES)[:count]
+def main(folder: str, count: int, rounds: int, jobs: int) -> None:
+    files = pictures(folder, count)
     ways = {"one": ONE, "all": ("--jobs", str(jobs))}
     times: dict[tuple[str, str], list[float]] = {}
     with tempfile.TemporaryDirectory() as place:
         inputs, middle, out = (Path(place) / name for name in ("in", "lat", "out"))
         inputs.mkdir()
-        for file in pictures:
+        for file in files:
             shutil.copy(file, inputs)
         for _ in range(rounds + 1):  # the first one is not counted
             for name, options in ways.items():
                 found = times.setdefault(("compress", name), []), times.setdefault(("decompress", name), [])
                 found[0].append(_run("compress", inputs, "-o", middle, *options))
                 found[1].append(_run("decompress", middle, "-o", out, "--format", "jpg", *options))
-    print(f"{len(pictures)} pictures, {jobs} jobs, {rounds} rounds")
+    print(f"{len(files)} pictures, {jobs} jobs, {rounds} rounds")
     for command in ("compress", "decompress"):
         one, every = (times[command, name][1:] for name in ways)
         used = median(a / b for a, b in zip(one, every, strict=True)) / jobs
-        rates = (f"{len(pictures) / median(found):5.2f} pictures/s" for found in (one, every))
+        rates = (f"{len(files) / median(found):5.2f} pictures/s" for found in (one, every))
         print(f"{command:<10}  one core {next(rates)}   all {next(rates)}   efficiency {100 * used:.0f} %")
 
 
 def _run(command: str, *arguments: str | Path) -> float:
     """Seconds of one command."""
     start = perf_counter()
-    subprocess.run([sys.executable, "-m", "aezip", command, "-f", "--quiet", *map(str, arguments)], check=True)
+    subprocess.run(aezip(command, "-f", "--quiet", *arguments), check=True)
     return perf_counter() - start
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pictures", type=Path)
-    parser.add_argument("--count", type=int, default=40)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=cores())
-    given = parser.parse_args()
-    main(given.pictures, given.count, given.rounds, given.jobs)
+    main(**vars(parser(__doc__, "folder", count=40, rounds=3, jobs=cores()).parse_args()))

@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-import argparse
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from common import Pixels, parser, read, sheet
 
-from aezip import images
 from aezip.bench import peers
 from aezip.bench.equal import at_rate, liveliest
 from aezip.errors import ModelUnfit
@@ -21,9 +18,7 @@ from aezip.quality.metrics import bits_per_pixel, psnr_db
 from aezip.tasks import sampling
 from aezip.tasks.features.vectors import Latents
 
-Pixels = NDArray[np.uint8]
-SIDE, ACROSS, LABEL, GAP = 320, 3, 22, 6
-PAPER, INK = (255, 255, 255), (20, 20, 20)
+SIDE, ACROSS = 320, 3
 
 
 def cells(pixels: Pixels, models: list[str], bpp: float) -> list[tuple[str, Pixels]]:
@@ -51,28 +46,13 @@ def samples(models: list[str]) -> list[tuple[str, Pixels]]:
     return found
 
 
-def sheet(found: list[tuple[str, Pixels]]) -> Image.Image:
-    """Labelled cells in rows."""
-    wide, high = SIDE + GAP, SIDE + LABEL + GAP
-    paper = Image.new("RGB", (wide * ACROSS + GAP, high * -(-len(found) // ACROSS) + GAP), PAPER)
-    ink, font = ImageDraw.Draw(paper), ImageFont.load_default(15)
-    for n, (label, picture) in enumerate(found):
-        left, top = GAP + n % ACROSS * wide, GAP + n // ACROSS * high
-        ink.text((left, top + LABEL // 2), label, INK, font, anchor="lm")
-        paper.paste(Image.fromarray(picture), (left, top + LABEL))
-    return paper
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("models", nargs="+")
-    parser.add_argument("--picture", type=Path, required=True)
-    parser.add_argument("--bpp", type=float, default=0.25)
-    given = parser.parse_args()
-    found = cells(images.read(given.picture).pixels, given.models, given.bpp)
+    given = parser(__doc__, "output", "models+", picture=str, bpp=0.25).parse_args()
+    found = cells(read(given.picture), given.models, given.bpp)
     found += [("", np.full((SIDE, SIDE, 3), 255, np.uint8))] * (-len(found) % ACROSS)
-    sheet(found + samples(given.models)).save(given.output, quality=80)
+    found += samples(given.models)
+    rows = [found[n : n + ACROSS] for n in range(0, len(found), ACROSS)]
+    sheet(rows, gap=6, line=22, letters=15).save(given.output, quality=80)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,94 @@
+"""What the tools share: options, pictures of a folder, the command `aezip`, what is done to pictures, sheets."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from aezip import images
+from aezip.codec import Codec
+from aezip.quality.metrics import bits_per_pixel, psnr_db
+
+Pixels = NDArray[np.uint8]  # [H, W, C]
+Mask = NDArray[np.bool_]  # [H, W]
+Pane = tuple[str, Pixels]  # a caption and a picture
+HOLES, HOLE = 8, 32  # of `holes`
+
+
+def parser(doc: str, *positional: str, **options: Any) -> argparse.ArgumentParser:
+    """A tool's options.  positional: names, with a + where several may stand; options: defaults, or types without."""
+    made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in positional:
+        made.add_argument(name.rstrip("+"), nargs="+" if name.endswith("+") else None)
+    for name, default in options.items():
+        flag = f"--{name.replace('_', '-')}"
+        if isinstance(default, bool):
+            made.add_argument(flag, action="store_true")
+        elif isinstance(default, type):
+            made.add_argument(flag, type=default)
+        else:
+            made.add_argument(flag, type=type(default), default=default)
+    return made
+
+
+def aezip(*arguments: str | Path) -> list[str]:
+    """The command line of `aezip` with this Python."""
+    return [sys.executable, "-m", "aezip", *map(str, arguments)]
+
+
+def pictures(folder: str | Path, limit: int | None = None, first: int = 0) -> list[Path]:
+    """Image files of a folder, by name."""
+    return sorted(f for f in Path(folder).iterdir() if f.suffix.lower() in images.READ_SUFFIXES)[first:][:limit]
+
+
+def read(file: str | Path, *, rgb: bool = False) -> Pixels:
+    """A picture's pixels.  rgb: grey ones with three channels, too"""
+    found = images.read(file).pixels
+    return found.repeat(3, 2) if rgb and found.shape[2] == 1 else found
+
+
+def middle(pixels: Pixels, height: int | None, width: int | None = None) -> Pixels:
+    """The middle of a picture, square if no width is given; all of it where it is smaller."""
+    wanted = height or pixels.shape[0], width or height or pixels.shape[1]
+    top, left = (max(0, have - want) // 2 for have, want in zip(pixels.shape[:2], wanted, strict=True))
+    return np.ascontiguousarray(pixels[top:, left:][: wanted[0], : wanted[1]])
+
+
+def rate_and_psnr(codec: Codec, pixels: Pixels, quality: float) -> tuple[float, float]:
+    """Bits per pixel and dB of a file at one quality."""
+    data = codec.encode(pixels, quality)
+    return bits_per_pixel(len(data), pixels), psnr_db(pixels, codec.decode(data)[0])
+
+
+def noisy(pixels: Pixels, sigma: float, rng: np.random.Generator) -> Pixels:
+    """With white noise, as 8-bit samples."""
+    return np.asarray(np.clip(np.rint(pixels + rng.normal(0, sigma, pixels.shape)), 0, 255), np.uint8)
+
+
+def holes(height: int, width: int, rng: np.random.Generator) -> Mask:
+    """Squares that are missing."""
+    mask = np.zeros((height, width), bool)
+    for top, left in rng.integers(0, (height - HOLE, width - HOLE), (HOLES, 2)):
+        mask[top : top + HOLE, left : left + HOLE] = True
+    return mask
+
+
+def sheet(rows: Sequence[Sequence[Pane]], gap: int = 10, line: int = 26, letters: int = 17) -> Image.Image:
+    """Rows of panes of one size, a caption above each."""
+    height, width = rows[0][0][1].shape[:2]
+    across = max(map(len, rows))
+    out = Image.new("RGB", (gap + across * (width + gap), len(rows) * (line + height + gap)), "white")
+    pen, font = ImageDraw.Draw(out), ImageFont.load_default(letters)
+    for n, row in enumerate(rows):
+        for m, (caption, pane) in enumerate(row):
+            left, top = gap + m * (width + gap), n * (line + height + gap)
+            pen.text((left, top + line // 2), caption, "black", font, anchor="lm")
+            out.paste(Image.fromarray(pane), (left, top + line))
+    return out
