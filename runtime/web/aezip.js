@@ -2,9 +2,12 @@
  * aezip: decodes `.lat` files, in a browser or in Node.
  *
  *     import * as ort from 'onnxruntime-web/wasm';                // or 'onnxruntime-web', which has WebGPU, too
- *     import { Model } from './aezip.js';
+ *     import { Model, decodeExact } from './aezip.js';
  *     const model = await Model.open(packageBytes, ort);       // a `.aezm` package
  *     const picture = await model.decode(latBytes);            // { width, height, pixels: RGBA, … }
+ *     const lossless = await decodeExact(latBytes);            // of a file without loss, which needs no model
+ *
+ * Bytes may be a Uint8Array or an ArrayBuffer.
  *
  * onnxruntime-web is handed in, so that whoever embeds this chooses its build and version. The decoder
  * graph runs where `provider` says ('wasm', 'webgpu'; on WASM too where there is no WebGPU); the prior on WASM
@@ -18,21 +21,57 @@
  * @property {import('./container.js').Section[]} sections
  * @property {{ latents: number, decoder: number }} milliseconds spent on entropy coding with its prior, and on pixels
  *
+ * @typedef {Uint8Array | ArrayBuffer} Bytes
+ *
  * @typedef {{ data: Int16Array | Uint8Array | Float32Array, dims: readonly number[] }} Values
  */
 import { decodeAlpha } from './alpha.js';
 import { MAX_PIXELS, unpack } from './container.js';
 import { colourSpaceOf, orientationOf, profileName, upright } from './display.js';
 import { AezipError } from './errors.js';
+import { eachRow, openExact, put } from './exact.js';
 import { rungOf } from './ladder.js';
 import { decodeTile, tilesOf } from './latents.js';
 import { damaged, openPackage } from './package.js';
+import { layPatches, openPatches } from './patches.js';
 import { tablesOf } from './rans.js';
 import { SIDE, toRgba, windowOf, windows } from './windows.js';
 
 export { AezipError, colourSpaceOf, orientationOf, profileName, unpack, upright };
 
 const MAX_MARGIN = 64; // latents
+
+/**
+ * A `.lat` file that was stored without loss → its picture, without a model.
+ *
+ * @param {Bytes} data
+ * @param {object} [options]
+ * @param {number} [options.maxPixels] larger pictures are refused
+ * @param {(done: number) => void} [options.progress] called after each band of rows, with 0 … 1
+ * @returns {Promise<Picture>}
+ */
+export async function decodeExact(data, { maxPixels = MAX_PIXELS, progress } = {}) {
+  const lat = unpack(data, maxPixels);
+  const { fingerprint } = lat.header;
+  if (!isExact(lat)) throw new AezipError('UnknownFingerprint', `written by the model ${fingerprint}`, 'that model');
+  return exactPicture(lat, progress);
+}
+
+/**
+ * Whether a file was stored without loss.
+ *
+ * @param {import('./container.js').Lat} lat
+ */
+export const isExact = ({ sections }) => sections.at(-1)?.type === 'PIXL';
+
+/**
+ * How many cells of 16 × 16 pixels of a file are without loss, where others are not.
+ *
+ * @param {import('./container.js').Lat} lat
+ */
+export async function countPatches(lat) {
+  return (await patchesOf(lat))?.cells.length ?? 0;
+}
 
 /** A model package, opened to decode with. */
 export class Model {
@@ -41,7 +80,7 @@ export class Model {
   #arrays;
 
   /**
-   * @param {Uint8Array} data of a `.aezm` package
+   * @param {Bytes} data of a `.aezm` package
    * @param {typeof import('onnxruntime-web')} ort
    * @param {'wasm' | 'webgpu'} provider of the decoder graph; 'webgpu' needs the whole onnxruntime-web: its builds /webgpu
    *   and /jspi cannot cast int16, which all graphs have to
@@ -90,7 +129,7 @@ export class Model {
   /**
    * A `.lat` file → its picture.
    *
-   * @param {Uint8Array} data
+   * @param {Bytes} data
    * @param {object} [options]
    * @param {number} [options.maxPixels] larger pictures are refused
    * @param {number} [options.side] of the windows that the decoder graph works in, in units of 16 pixels
@@ -99,13 +138,14 @@ export class Model {
    */
   async decode(data, { maxPixels = MAX_PIXELS, side = SIDE, progress = () => {} } = {}) {
     const lat = unpack(data, maxPixels);
+    if (isExact(lat)) return exactPicture(lat, progress);
     const { width, height, channels } = lat.header;
     if (channels > this.channels) damaged(`it knows ${this.channels} channel`, `${channels}`);
     const began = performance.now();
+    const patches = await patchesOf(lat);
     const { latent, rung } = await this.latents(lat, (done) => progress(done / 2));
     const between = performance.now();
-    const section = lat.sections.find((s) => s.type === 'ALPH')?.data;
-    const alpha = section && (await decodeAlpha(section, width, height));
+    const alpha = await alphaOf(lat);
     const pixels = new Uint8ClampedArray(4 * width * height);
     const [rows, columns, depth] = [Math.ceil(height / 16), Math.ceil(width / 16), rung.shift.length];
     const areas = windows(rows, columns, this.margin, side);
@@ -116,6 +156,7 @@ export class Model {
       toRgba(image, area, { width, height, pixels }, channels, alpha);
       progress((1 + (number + 1) / areas.length) / 2);
     }
+    if (patches) await layPatches(patches, { width, height, pixels });
     const milliseconds = { latents: between - began, decoder: performance.now() - between };
     return { width, height, pixels, ...lat, milliseconds };
   }
@@ -207,6 +248,34 @@ export class Model {
     }
     return /** @type {any} */ (outputs);
   }
+}
+
+/**
+ * @param {import('./container.js').Lat} lat of a file that was stored without loss
+ * @param {(done: number) => void} [progress]
+ * @returns {Promise<Picture>}
+ */
+async function exactPicture(lat, progress) {
+  const { width, height, channels } = lat.header;
+  const began = performance.now();
+  const exact = openExact(lat.sections[lat.sections.length - 1].data, width, height, channels);
+  const alpha = await alphaOf(lat);
+  const pixels = new Uint8ClampedArray(4 * width * height);
+  for (let at = 0; at < width * height; at++) pixels[4 * at + 3] = alpha ? alpha[at] : 255;
+  await eachRow(exact, (y, row) => put(row, width, channels, pixels, y * width), progress);
+  return { width, height, pixels, ...lat, milliseconds: { latents: 0, decoder: performance.now() - began } };
+}
+
+/** @param {import('./container.js').Lat} lat */
+async function alphaOf({ header, sections }) {
+  const section = sections.find((s) => s.type === 'ALPH')?.data;
+  return section && decodeAlpha(section, header.width, header.height);
+}
+
+/** @param {import('./container.js').Lat} lat */
+async function patchesOf({ header, sections }) {
+  const section = sections.find((s) => s.type === 'PTCH')?.data;
+  return section && openPatches(section, header);
 }
 
 const SETTINGS = /** @type {const} */ ({ logSeverityLevel: 3 });

@@ -1,6 +1,7 @@
 /** The section ALPH (FORMAT.md §8): bytes → one opacity a pixel. */
 import { viewOf } from './container.js';
 import { AezipError } from './errors.js';
+import { inflate } from './inflate.js';
 
 const BAND = 256; // rows
 
@@ -20,7 +21,7 @@ export async function decodeAlpha(data, width, height) {
     const end = start + viewOf(data).getUint32(1 + 4 * band, true);
     if (end > data.length) damaged('a band that is cut', `${end - start} bytes`);
     const rows = plane.subarray(BAND * band * width, Math.min(BAND * (band + 1), height) * width);
-    await decodeBand(data.slice(start, end), rows, width);
+    await decodeBand(data.subarray(start, end), rows, width);
     start = end;
   }
   if (start !== data.length) damaged('bands that do not fill it', `${data.length} bytes`);
@@ -28,58 +29,18 @@ export async function decodeAlpha(data, width, height) {
 }
 
 /**
- * @param {Uint8Array<ArrayBuffer>} band
+ * @param {Uint8Array} band
  * @param {Uint8Array} rows [rows · width], filled
  * @param {number} width
  */
 async function decodeBand(band, rows, width) {
   const prediction = band[0];
   if (!(prediction <= 3)) damaged(`the prediction ${prediction}`, '0 to 3');
-  await inflate(band.subarray(1), rows);
+  await inflate(band.subarray(1), rows, 'a band of alpha');
   if (prediction & 1) {
     for (let at = 0; at < rows.length; at++) if (at % width) rows[at] += rows[at - 1];
   }
   if (prediction & 2) for (let at = width; at < rows.length; at++) rows[at] += rows[at - width];
-}
-
-/**
- * A zlib stream, which has to fill `out`.
- *
- * @param {Uint8Array<ArrayBuffer>} data
- * @param {Uint8Array} out
- */
-async function inflate(data, out) {
-  let at = 0;
-  try {
-    const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream('deflate')).getReader();
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      if (at + value.length > out.length) {
-        await reader.cancel();
-        at = Infinity;
-        break;
-      }
-      out.set(value, at);
-      at += value.length;
-    }
-  } catch {
-    damaged('a band that does not inflate', 'zlib data');
-  }
-  // some engines stop at the stream's end and leave what stands behind it unseen; its checksum is its end
-  const end = data.length >= 4 ? viewOf(data).getUint32(data.length - 4) : -1;
-  if (at !== out.length || end !== adler32(out)) damaged('a band of another size', `${out.length} bytes`);
-}
-
-/** @param {Uint8Array} data */
-function adler32(data) {
-  let [a, b] = [1, 0];
-  for (let at = 0; at < data.length; ) {
-    for (const end = Math.min(at + 3800, data.length); at < end; at++) b += a += data[at]; // no sum passes 2³²
-    a %= 65521;
-    b %= 65521;
-  }
-  return ((b << 16) | a) >>> 0;
 }
 
 /**

@@ -7,7 +7,8 @@
  * @property {number} channels 3: RGB, 1: grey
  * @property {number} quality 0 … 1000
  * @property {number} tile side of a tile in units of 64 pixels; 0: the picture is one tile
- * @property {string} fingerprint of the model, 16 hexadecimal digits
+ * @property {boolean} whole no latent is skipped
+ * @property {string} fingerprint of the model, 16 hexadecimal digits; zeros of a file that needs none
  *
  * @typedef {object} Section
  * @property {string} type four letters
@@ -15,7 +16,7 @@
  *
  * @typedef {object} Lat
  * @property {Header} header
- * @property {Section[]} sections the last holds the latents
+ * @property {Section[]} sections the last holds the latents, `LATN`, or all pixels, `PIXL`
  */
 import { AezipError } from './errors.js';
 
@@ -25,7 +26,10 @@ const MAGIC = [0xae, 0x4c, 0x41, 0x54, 0x0d, 0x0a];
 const HEADER_BYTES = 32;
 const MAX_SIDE = 2 ** 20;
 const MAX_TILE_PIXELS = 2 ** 22;
-const KNOWN = ['iCCP', 'eXIF', 'xMPx', 'rESO', 'ALPH', 'LATN'];
+const KNOWN = ['iCCP', 'eXIF', 'xMPx', 'rESO', 'ALPH', 'PTCH', 'LATN', 'PIXL'];
+const BODIES = ['LATN', 'PIXL'];
+const WHOLE = 1; // a flag
+const NO_MODEL = '0'.repeat(16);
 
 /** How many times 64 pixels a side begins. @param {number} side */
 const cells = (side) => Math.ceil(side / 64);
@@ -33,12 +37,12 @@ const cells = (side) => Math.ceil(side / 64);
 /**
  * Read header and sections; every checksum and rule is checked.
  *
- * @param {Uint8Array} data
+ * @param {Uint8Array | ArrayBuffer} bytes
  * @param {number} maxPixels larger pictures are refused
  * @returns {Lat}
  */
-export function unpack(data, maxPixels = MAX_PIXELS) {
-  data = plain(data);
+export function unpack(bytes, maxPixels = MAX_PIXELS) {
+  const data = plain(bytes);
   const header = unpackHeader(data);
   const pixels = header.width * header.height;
   if (pixels > maxPixels) throw new AezipError('LimitExceeded', `${pixels} pixels`, `at most ${maxPixels}`);
@@ -69,21 +73,41 @@ export function unpack(data, maxPixels = MAX_PIXELS) {
     sections.push({ type, data: content });
     at = end;
   }
-  const latents = sections.findIndex((s) => s.type === 'LATN');
-  if (latents < 0) throw new AezipError('Truncated', "the section 'LATN' is missing", "it at the file's end");
-  if (latents !== sections.length - 1) {
-    throw new AezipError('SectionOrder', "the section 'LATN' is not the last", "it at the file's end");
-  }
+  checkBody(header, sections.map((section) => section.type));
   return { header, sections };
+}
+
+/**
+ * What the last section is, and what that means for the rest.
+ *
+ * @param {Header} header
+ * @param {string[]} types
+ */
+function checkBody(header, types) {
+  const [body, more] = types.filter((type) => BODIES.includes(type));
+  if (!body) throw new AezipError('Truncated', "the section 'LATN' or 'PIXL' is missing", "it at the file's end");
+  if (more) throw new AezipError('SectionOrder', "the sections 'LATN' and 'PIXL' are both there", 'one of them');
+  if (types.at(-1) !== body) {
+    throw new AezipError('SectionOrder', `the section '${body}' is not the last`, "it at the file's end");
+  }
+  if (body === 'LATN') return checkHeader([tileRule(header)]);
+  checkHeader([
+    [`the model ${header.fingerprint}`, header.fingerprint === NO_MODEL, "none beside 'PIXL'"],
+    [`tile ${header.tile}`, header.tile === 0, "0 beside 'PIXL'"],
+    ['that no latent is skipped', !header.whole, "no flags beside 'PIXL'"],
+    [`quality ${header.quality}`, header.quality === 1000, "1000 beside 'PIXL'"],
+  ]);
+  if (types.includes('PTCH')) throw new AezipError('SectionOrder', "the section 'PTCH' is there", "none beside 'PIXL'");
 }
 
 /**
  * Read the first 32 bytes.
  *
- * @param {Uint8Array} data
+ * @param {Uint8Array | ArrayBuffer} bytes
  * @returns {Header}
  */
-export function unpackHeader(data) {
+export function unpackHeader(bytes) {
+  const data = plain(bytes);
   if (!data.length || MAGIC.some((byte, i) => i < data.length && data[i] !== byte)) {
     throw new AezipError('NotALat', 'not a .lat file', 'a file written by aezip');
   }
@@ -102,38 +126,51 @@ export function unpackHeader(data) {
     channels: data[7],
     quality: view.getUint16(16, true),
     tile: data[18],
+    whole: Boolean(data[19] & WHOLE),
     fingerprint: hex(data.subarray(20, 28)),
   };
-  const side = header.tile * 64 || MAX_SIDE;
-  /** @type {[string, boolean, string][]} */
-  const rules = [
+  checkHeader([
     [`version ${version}`, version === 1, '1'],
     [`width ${header.width}`, header.width >= 1 && header.width <= MAX_SIDE, `1 to ${MAX_SIDE} pixels`],
     [`height ${header.height}`, header.height >= 1 && header.height <= MAX_SIDE, `1 to ${MAX_SIDE} pixels`],
     [`${header.channels} channels`, header.channels === 1 || header.channels === 3, '1 or 3'],
     [`quality ${header.quality}`, header.quality <= 1000, '0 to 1000'],
-    [
-      'a larger tile',
-      cells(Math.min(side, header.width)) * cells(Math.min(side, header.height)) * 64 ** 2 <= MAX_TILE_PIXELS,
-      `at most ${MAX_TILE_PIXELS} pixels`,
-    ],
-    [`flags ${data[19]}`, data[19] === 0, '0'],
-  ];
+    [`flags ${data[19]}`, data[19] <= WHOLE, `0 or ${WHOLE}`],
+    ...(header.fingerprint === NO_MODEL ? [] : [tileRule(header)]), // exact pixels are not tiled
+  ]);
+  return header;
+}
+
+/** @typedef {[finding: string, good: boolean, expectation: string]} Rule */
+
+/** @param {Rule[]} rules */
+function checkHeader(rules) {
   for (const [finding, good, expectation] of rules) {
     if (!good) throw new AezipError('HeaderDamaged', `the header says ${finding}`, expectation);
   }
-  return header;
+}
+
+/**
+ * @param {Header} header
+ * @returns {Rule}
+ */
+function tileRule({ width, height, tile }) {
+  const side = tile * 64 || MAX_SIDE;
+  const pixels = cells(Math.min(side, width)) * cells(Math.min(side, height)) * 64 ** 2;
+  return [`tiles of ${pixels} pixels`, pixels <= MAX_TILE_PIXELS, `at most ${MAX_TILE_PIXELS}`];
 }
 
 /** @param {Uint8Array} data */
 export const viewOf = (data) => new DataView(data.buffer, data.byteOffset, data.byteLength);
 
 /**
- * The same bytes without what Node's Buffer overrides.
+ * The same bytes, without what Node's Buffer overrides.
  *
- * @param {Uint8Array} data
+ * @param {Uint8Array | ArrayBuffer} data
  */
-export const plain = (data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+export const plain = (data) => {
+  return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
+};
 
 /** @param {Uint8Array} data */
 export const hex = (data) => Array.from(data, (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -2,7 +2,7 @@
  * What a file says about showing its pixels: how the picture lies, and which colours its numbers mean.
  * The format keeps both as they were and applies neither (FORMAT.md §1).
  */
-import { viewOf } from './container.js';
+import { plain, viewOf } from './container.js';
 
 const text = new TextDecoder('latin1');
 const UPRIGHT = 1;
@@ -45,11 +45,12 @@ export function upright({ width, height, pixels }, orientation) {
 /**
  * The canvas colour space that a profile is, or undefined if it is neither.
  *
- * @param {Uint8Array | undefined} icc sRGB if there is none
+ * @param {Uint8Array | ArrayBuffer | undefined} profile sRGB if there is none
  * @returns {'srgb' | 'display-p3' | undefined}
  */
-export function colourSpaceOf(icc) {
-  if (!icc) return 'srgb';
+export function colourSpaceOf(profile) {
+  if (!profile) return 'srgb';
+  const icc = plain(profile);
   try {
     const grey = tag(icc, 'kTRC');
     if (grey) return isSrgbCurve(grey) ? 'srgb' : undefined;
@@ -70,9 +71,10 @@ export function colourSpaceOf(icc) {
 /**
  * What a profile calls itself, for people.
  *
- * @param {Uint8Array} icc
+ * @param {Uint8Array | ArrayBuffer} profile
  */
-export function profileName(icc) {
+export function profileName(profile) {
+  const icc = plain(profile);
   try {
     const found = tag(icc, 'desc') ?? icc.subarray(0, 0);
     const view = viewOf(found);

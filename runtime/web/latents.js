@@ -9,6 +9,7 @@
  * @property {number} height
  * @property {number} width
  * @property {Uint8Array} stream
+ * @property {boolean} whole no latent is skipped
  */
 import { viewOf } from './container.js';
 import { AezipError } from './errors.js';
@@ -42,6 +43,7 @@ export function tilesOf({ header, sections }) {
         height: Math.min(side, height - top),
         width: Math.min(side, width - left),
         stream: data.subarray(start, end),
+        whole: header.whole,
       });
       start = end;
     }
@@ -60,7 +62,7 @@ export function tilesOf({ header, sections }) {
  * @param {import('./ladder.js').Rung} rung
  * @returns {Promise<{ latent: Int16Array, phases: Phase[] }>}
  */
-export async function decodeTile(model, { height, width, stream }, rung) {
+export async function decodeTile(model, { height, width, stream, whole }, rung) {
   const [a, b] = [Math.ceil(height / 4), Math.ceil(width / 4)];
   const channels = rung.shift.length;
   const source = new Stream(stream, model.tables);
@@ -106,7 +108,7 @@ export async function decodeTile(model, { height, width, stream }, rung) {
         const to = (y * width + x) * channels;
         for (let c = 0; c < channels; c++) {
           latent[to + c] = mean[from + c];
-          if (index[from + c] > model.skip) {
+          if (whole || index[from + c] > model.skip) {
             coded[n] = index[from + c];
             where[n++] = to + c;
           }

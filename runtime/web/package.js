@@ -24,7 +24,7 @@ const text = new TextDecoder();
 /**
  * Read a package and check all that decoding needs.
  *
- * @param {Uint8Array} data
+ * @param {Uint8Array | ArrayBuffer} data
  * @returns {Promise<Package>}
  */
 export async function openPackage(data) {
@@ -97,7 +97,7 @@ function within(read) {
 /**
  * Arrays, as numpy's `savez` stores them.
  *
- * @param {Uint8Array} data
+ * @param {Uint8Array | ArrayBuffer} data
  * @returns {Arrays}
  */
 export function readArrays(data) {

@@ -49,9 +49,14 @@ def test_latents_are_those_of_python(name, build, golden, tiny) -> None:
     assert sha256(done.stdout).hexdigest() == json.loads((golden / "facts.json").read_text())[name]["latents"]
 
 
+def known(path: Path) -> bool:
+    """Whether Python's container has all types of sections that are in a golden file."""
+    return b"PIXL" in container.KNOWN or not path.name.startswith("exact-")
+
+
 def test_containers_are_judged_as_in_python(build, golden, tmp_path) -> None:
     rng = random.Random(5)
-    files = sorted(golden.glob("*.lat"))
+    files = [path for path in sorted(golden.glob("*.lat")) if known(path)]
     for number in range(300):
         data = bytearray(rng.choice(files).read_bytes())
         for _ in range(rng.randint(0, 2)):

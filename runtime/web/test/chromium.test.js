@@ -16,6 +16,7 @@ const skip = given ? false : 'needs AEZIP_VIEW';
 const golden = (name) => readFileSync(new URL(`../../../tests/golden/${name}`, import.meta.url));
 const vectors = readArrays(golden('vectors.npz'));
 const names = Object.keys(vectors).filter((key) => key.endsWith('.pixels')).map((key) => key.slice(0, -7));
+const exact = readArrays(golden('exact.npz'));
 const TINY = '.0.latent';
 /** @type {import('playwright-core').Browser} */
 let browser;
@@ -85,6 +86,17 @@ for (const name of names) {
     assert.equal(wrong, -1);
   });
 }
+
+test('a file without loss is shown as it is, without a model', { skip }, async () => {
+  const before = asked.length;
+  assert.equal(await open('exact-green.lat', golden('exact-green.lat')), null);
+  const { shape, values } = exact['exact-green'];
+  const { width, height, data } = await canvas();
+  assert.deepEqual([height, width], shape.slice(0, 2));
+  assert.equal(values.findIndex((value, i) => value !== data[4 * Math.floor(i / 3) + (i % 3)]), -1);
+  assert.match(await page.innerText('#facts'), /Quality\nlossless\nModel\nnone[^]*Decoded in\n\d+ ms$/);
+  assert.deepEqual(asked.slice(before), []);
+});
 
 test('tables, symbols and latents are the golden ones', { skip }, async () => {
   const files = Object.fromEntries(names.map((name) => [name, [...golden(`${name}.lat`)]]));

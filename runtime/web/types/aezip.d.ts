@@ -18,6 +18,7 @@ export type Picture = {
         decoder: number;
     };
 };
+export type Bytes = Uint8Array | ArrayBuffer;
 export type Values = {
     data: Int16Array | Uint8Array | Float32Array;
     dims: readonly number[];
@@ -26,6 +27,31 @@ import { unpack } from './container.js';
 import { colourSpaceOf, orientationOf, profileName, upright } from './display.js';
 import { AezipError } from './errors.js';
 export { AezipError, colourSpaceOf, orientationOf, profileName, unpack, upright };
+/**
+ * A `.lat` file that was stored without loss → its picture, without a model.
+ *
+ * @param {Bytes} data
+ * @param {object} [options]
+ * @param {number} [options.maxPixels] larger pictures are refused
+ * @param {(done: number) => void} [options.progress] called after each band of rows, with 0 … 1
+ * @returns {Promise<Picture>}
+ */
+export declare function decodeExact(data: Bytes, { maxPixels, progress }?: {
+    maxPixels?: number;
+    progress?: (done: number) => void;
+}): Promise<Picture>;
+/**
+ * Whether a file was stored without loss.
+ *
+ * @param {import('./container.js').Lat} lat
+ */
+export declare const isExact: ({ sections }: import('./container.js').Lat) => boolean;
+/**
+ * How many cells of 16 × 16 pixels of a file are without loss, where others are not.
+ *
+ * @param {import('./container.js').Lat} lat
+ */
+export declare function countPatches(lat: import('./container.js').Lat): Promise<number>;
 /** A model package, opened to decode with. */
 export declare class Model {
     #private;
@@ -36,12 +62,12 @@ export declare class Model {
     channels: any;
     margin: any;
     /**
-     * @param {Uint8Array} data of a `.aezm` package
+     * @param {Bytes} data of a `.aezm` package
      * @param {typeof import('onnxruntime-web')} ort
      * @param {'wasm' | 'webgpu'} provider of the decoder graph; 'webgpu' needs the whole onnxruntime-web: its builds /webgpu
      *   and /jspi cannot cast int16, which all graphs have to
      */
-    static open(data: Uint8Array, ort: typeof import('onnxruntime-web'), provider?: 'wasm' | 'webgpu'): Promise<Model>;
+    static open(data: Bytes, ort: typeof import('onnxruntime-web'), provider?: 'wasm' | 'webgpu'): Promise<Model>;
     /**
      * @param {import('./package.js').Package} found
      * @param {typeof import('onnxruntime-web')} ort
@@ -51,14 +77,14 @@ export declare class Model {
     /**
      * A `.lat` file → its picture.
      *
-     * @param {Uint8Array} data
+     * @param {Bytes} data
      * @param {object} [options]
      * @param {number} [options.maxPixels] larger pictures are refused
      * @param {number} [options.side] of the windows that the decoder graph works in, in units of 16 pixels
      * @param {(done: number) => void} [options.progress] called after each tile and each window, with 0 … 1
      * @returns {Promise<Picture>}
      */
-    decode(data: Uint8Array, { maxPixels, side, progress }?: {
+    decode(data: Bytes, { maxPixels, side, progress }?: {
         maxPixels?: number;
         side?: number;
         progress?: (done: number) => void;

@@ -17,7 +17,11 @@ export type Header = {
      */
     tile: number;
     /**
-     * of the model, 16 hexadecimal digits
+     * no latent is skipped
+     */
+    whole: boolean;
+    /**
+     * of the model, 16 hexadecimal digits; zeros of a file that needs none
      */
     fingerprint: string;
 };
@@ -31,7 +35,7 @@ export type Section = {
 export type Lat = {
     header: Header;
     /**
-     * the last holds the latents
+     * the last holds the latents, `LATN`, or all pixels, `PIXL`
      */
     sections: Section[];
 };
@@ -39,25 +43,26 @@ export declare const MAX_PIXELS: number;
 /**
  * Read header and sections; every checksum and rule is checked.
  *
- * @param {Uint8Array} data
+ * @param {Uint8Array | ArrayBuffer} bytes
  * @param {number} maxPixels larger pictures are refused
  * @returns {Lat}
  */
-export declare function unpack(data: Uint8Array, maxPixels?: number): Lat;
+export declare function unpack(bytes: Uint8Array | ArrayBuffer, maxPixels?: number): Lat;
 /**
  * Read the first 32 bytes.
  *
- * @param {Uint8Array} data
+ * @param {Uint8Array | ArrayBuffer} bytes
  * @returns {Header}
  */
-export declare function unpackHeader(data: Uint8Array): Header;
+export declare function unpackHeader(bytes: Uint8Array | ArrayBuffer): Header;
+export type Rule = [finding: string, good: boolean, expectation: string];
 /** @param {Uint8Array} data */
 export declare const viewOf: (data: Uint8Array) => DataView<ArrayBufferLike>;
 /**
- * The same bytes without what Node's Buffer overrides.
+ * The same bytes, without what Node's Buffer overrides.
  *
- * @param {Uint8Array} data
+ * @param {Uint8Array | ArrayBuffer} data
  */
-export declare const plain: (data: Uint8Array) => Uint8Array<ArrayBufferLike>;
+export declare const plain: (data: Uint8Array | ArrayBuffer) => Uint8Array<ArrayBufferLike>;
 /** @param {Uint8Array} data */
 export declare const hex: (data: Uint8Array) => string;

@@ -22,13 +22,13 @@ export declare function upright({ width, height, pixels }: {
 /**
  * The canvas colour space that a profile is, or undefined if it is neither.
  *
- * @param {Uint8Array | undefined} icc sRGB if there is none
+ * @param {Uint8Array | ArrayBuffer | undefined} profile sRGB if there is none
  * @returns {'srgb' | 'display-p3' | undefined}
  */
-export declare function colourSpaceOf(icc: Uint8Array | undefined): 'srgb' | 'display-p3' | undefined;
+export declare function colourSpaceOf(profile: Uint8Array | ArrayBuffer | undefined): 'srgb' | 'display-p3' | undefined;
 /**
  * What a profile calls itself, for people.
  *
- * @param {Uint8Array} icc
+ * @param {Uint8Array | ArrayBuffer} profile
  */
-export declare function profileName(icc: Uint8Array): string;
+export declare function profileName(profile: Uint8Array | ArrayBuffer): string;

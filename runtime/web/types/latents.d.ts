@@ -11,6 +11,10 @@ export type Tile = {
     height: number;
     width: number;
     stream: Uint8Array;
+    /**
+     * no latent is skipped
+     */
+    whole: boolean;
 };
 /**
  * The tiles of a picture and the stream of each (§2).
@@ -27,7 +31,7 @@ export declare function tilesOf({ header, sections }: import('./container.js').L
  * @param {import('./ladder.js').Rung} rung
  * @returns {Promise<{ latent: Int16Array, phases: Phase[] }>}
  */
-export declare function decodeTile(model: import('./aezip.js').Model, { height, width, stream }: Tile, rung: import('./ladder.js').Rung): Promise<{
+export declare function decodeTile(model: import('./aezip.js').Model, { height, width, stream, whole }: Tile, rung: import('./ladder.js').Rung): Promise<{
     latent: Int16Array;
     phases: Phase[];
 }>;

@@ -23,17 +23,17 @@ export type Package = {
 /**
  * Read a package and check all that decoding needs.
  *
- * @param {Uint8Array} data
+ * @param {Uint8Array | ArrayBuffer} data
  * @returns {Promise<Package>}
  */
-export declare function openPackage(data: Uint8Array): Promise<Package>;
+export declare function openPackage(data: Uint8Array | ArrayBuffer): Promise<Package>;
 /**
  * Arrays, as numpy's `savez` stores them.
  *
- * @param {Uint8Array} data
+ * @param {Uint8Array | ArrayBuffer} data
  * @returns {Arrays}
  */
-export declare function readArrays(data: Uint8Array): Arrays;
+export declare function readArrays(data: Uint8Array | ArrayBuffer): Arrays;
 /**
  * @param {string} finding
  * @param {string} expectation

@@ -1,5 +1,5 @@
 /** What the page says about a file, in the words of `aezip info`. */
-import { colourSpaceOf, orientationOf, profileName } from '../aezip.js';
+import { colourSpaceOf, countPatches, isExact, orientationOf, profileName } from '../aezip.js';
 
 const TYPES = /** @type {Record<string, string>} */ ({
   iCCP: 'ICC profile',
@@ -7,7 +7,9 @@ const TYPES = /** @type {Record<string, string>} */ ({
   xMPx: 'XMP',
   rESO: 'resolution',
   ALPH: 'alpha',
+  PTCH: 'patches',
   LATN: 'latents',
+  PIXL: 'pixels',
 });
 const UNITS = ['', 'inch', 'centimetre', 'metre'];
 const COLOURS = { 'srgb': 'sRGB', 'display-p3': 'Display P3' };
@@ -16,21 +18,24 @@ const whole = new Intl.NumberFormat('en').format;
 /**
  * @param {import('../container.js').Lat} lat
  * @param {number} size of the file in bytes
- * @returns {[string, string | string[]][]} label and value
+ * @returns {Promise<[string, string | string[]][]>} label and value
  */
-export function factsOf({ header, sections }, size) {
+export async function factsOf(lat, size) {
+  const { header, sections } = lat;
   const { width, height, channels, quality, tile, fingerprint } = header;
   const kind = (channels === 1 ? 'grey' : 'RGB') + (sections.some((s) => s.type === 'ALPH') ? ' and alpha' : '');
   const orientation = orientationOf(sections);
+  const patched = await countPatches(lat);
   /** @type {[string, string | string[]][]} */
   const facts = [
     ['Picture', `${width} × ${height} pixels, ${kind}`],
     ['Size', `${whole(size)} B, ${((8 * size) / (width * height)).toFixed(3)} bpp`],
-    ['Quality', (quality / 10).toFixed(1)],
-    ['Model', fingerprint],
+    ['Quality', isExact(lat) ? 'lossless' : (quality / 10).toFixed(1)],
+    ['Model', isExact(lat) ? 'none' : fingerprint],
     ['Tiles', tile ? `of ${64 * tile} pixels` : 'none'],
     ['Colours', coloursOf(sections)],
   ];
+  if (patched) facts.push(['Lossless', `${whole(patched)} cell${patched > 1 ? 's' : ''} of 16 × 16 pixels`]);
   if (orientation !== 1) facts.push(['Orientation', `${orientation}; shown upright`]);
   const resolution = sections.find((s) => s.type === 'rESO')?.data;
   if (resolution?.length === 17) facts.push(['Printed', printedOf(resolution)]);
@@ -41,11 +46,12 @@ export function factsOf({ header, sections }, size) {
 /**
  * How the decoding went.
  *
- * @param {{ model: string, milliseconds: number, parts: { latents: number, decoder: number }, threads: number }} picture
+ * @param {{ model?: string, milliseconds: number, parts: { latents: number, decoder: number }, threads: number }} picture
  * @param {string} fingerprint
  * @returns {[string, string][]}
  */
 export function runOf({ model, milliseconds, parts, threads }, fingerprint) {
+  if (!model) return [['Decoded in', `${Math.round(milliseconds)} ms`]]; // without one
   const [all, latents, decoder] = [milliseconds, parts.latents, parts.decoder].map(Math.round);
   return [
     ['Model', `${model} (${fingerprint})`],

@@ -51,7 +51,7 @@ worker.onerror = (event) => {
  * @param {File} [beside] its original
  */
 async function open(given, beside) {
-  turn++;
+  const mine = ++turn;
   file = { given };
   facts = [];
   forget();
@@ -64,14 +64,17 @@ async function open(given, beside) {
   let lat;
   try {
     lat = await given.arrayBuffer();
-    file.lat = unpack(new Uint8Array(lat));
-    say(factsOf(file.lat, given.size));
-    const { width, height } = file.lat.header;
+    const read = unpack(lat);
+    const found = await factsOf(read, given.size);
+    if (mine !== turn) return; // another was opened meanwhile
+    file.lat = read;
+    say(found);
+    const { width, height } = read.header;
     if (Math.max(width, height) > MAX_SIDE) {
       throw new AezipError('LimitExceeded', `${width} × ${height} pixels`, `sides of at most ${MAX_SIDE} to show here`);
     }
   } catch (error) {
-    fail(error instanceof Error ? error.message : String(error));
+    if (mine === turn) fail(error instanceof Error ? error.message : String(error));
     return;
   }
   work('Decoding', 0);

@@ -4,7 +4,7 @@
  * then `{ picture }`, `{ model }`, `{ psnr }` or `{ error }`.
  */
 import * as ort from 'onnxruntime-web/wasm';
-import { AezipError, Model, colourSpaceOf, orientationOf, unpack, upright } from '../aezip.js';
+import { AezipError, Model, colourSpaceOf, decodeExact, isExact, orientationOf, unpack, upright } from '../aezip.js';
 
 const MAX_THREADS = 8;
 const threads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MAX_THREADS) : 1;
@@ -39,18 +39,19 @@ async function answer({ turn, lat, model, original }) {
  */
 async function decode(data, tell) {
   shown = undefined;
-  const { fingerprint } = unpack(data).header;
-  if (!models.has(fingerprint)) tell({ doing: 'Loading the model', progress: null });
-  const model = models.get(fingerprint) ?? (await installed(fingerprint));
+  const lat = unpack(data);
+  const { fingerprint } = lat.header;
+  const needed = !isExact(lat);
+  if (needed && !models.has(fingerprint)) tell({ doing: 'Loading the model', progress: null });
+  const model = needed ? (models.get(fingerprint) ?? (await installed(fingerprint))) : undefined;
   const began = performance.now();
-  const picture = await model.decode(data, {
-    progress: (progress) => tell({ doing: 'Decoding', progress }),
-  });
+  const options = { progress: (/** @type {number} */ progress) => tell({ doing: 'Decoding', progress }) };
+  const picture = await (model ? model.decode(data, options) : decodeExact(data, options));
   const milliseconds = performance.now() - began;
   shown = upright(picture, orientationOf(picture.sections));
   const colourSpace = colourSpaceOf(picture.sections.find((s) => s.type === 'iCCP')?.data) ?? 'srgb';
   tell({
-    picture: { ...shown, colourSpace, model: model.name, parts: picture.milliseconds, milliseconds, threads },
+    picture: { ...shown, colourSpace, model: model?.name, parts: picture.milliseconds, milliseconds, threads },
   });
 }
 
