@@ -6,15 +6,13 @@ without it the page says so, and shows the pictures.
 
 from __future__ import annotations
 
-import html
-import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aezip.bench.report import STYLE, _data_url, _pyplot
 from aezip.errors import AezipError
+from aezip.quality import html_report
 from aezip.quality.metrics import psnr_db
 
 from . import histograms, objective
@@ -45,26 +43,23 @@ def report(fit: Fit, bits_per_error: float) -> str:
             for q, found in coded.items()]
     latents = histograms.latents_of(model, fit.check)
     drawings = [_drawn(lambda: _losses(fit)), _drawn(lambda: _curves(fit, rows)), _drawn(lambda: _latents(latents))]
-    table = "".join(f"<tr><td>{q / 10:g}</td><td>{bpp:.3f}</td><td>{db:.2f}</td></tr>" for q, bpp, db in rows)
-    strips = ""
+    table = [("Quality", "bpp", "PSNR, dB"), *((f"{q / 10:g}", f"{bpp:.3f}", f"{db:.2f}") for q, bpp, db in rows)]
+    strips = []
     for n, picture in enumerate(fit.check[:ROWS]):
         cells = [("held out", picture)]
         for q in SHOWN:
             bpp, made = coded[q][n]
             cells.append((f"quality {q / 10:g}: {bpp:.3f} bpp, {psnr_db(picture, made):.2f} dB", made))
-        strips += "<div class=row>" + "".join(_cell(*cell) for cell in cells) + "</div>"
+        strips.append(html_report.row(cells))
     silent = objective.silent(_as_maps(latents))
     facts = (
-        f"{html.escape(r.family)}, {sum(p.numel() for p in model.parameters()):,} parameters, {fit.step:,} steps in "
+        f"{r.family}, {sum(p.numel() for p in model.parameters()):,} parameters, {fit.step:,} steps in "
         f"{fit.seconds / 60:.1f} minutes; {100 * silent:.0f} % of the latent's activations are below "
-        f"{objective.NEAR:g} of their channel's root mean square"
+        f"{objective.NEAR:g} of their channel's root mean square."
     )
-    title = html.escape(f"aezip-train {r.name}")
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>"
-        f"<h1>{title}</h1><p>{facts}.</p>{drawings[0]}{drawings[1]}"
-        f"<table><tr><th>Quality</th><th>bpp</th><th>PSNR, dB</th></tr>{table}</table>"
-        f"<h2>Latent</h2>{drawings[2]}<h2>Reconstructions</h2>{strips}</html>\n"
+    return html_report.page(
+        f"aezip-train {r.name}", html_report.element("p", facts), *drawings[:2], html_report.table(table),
+        html_report.element("h2", "Latent"), drawings[2], html_report.element("h2", "Reconstructions"), *strips,
     )
 
 
@@ -77,18 +72,13 @@ def _as_maps(latents: Any) -> Any:
 def _drawn(draw: Callable[[], Any]) -> str:
     """A figure as SVG."""
     try:
-        pyplot = _pyplot()
+        return html_report.drawing(draw())
     except AezipError as error:
-        return f"<p>{html.escape(str(error))}</p>"
-    figure = draw()
-    file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
-    pyplot.close(figure)
-    return file.getvalue()[file.getvalue().index("<svg") :]
+        return html_report.element("p", str(error))
 
 
 def _losses(fit: Fit) -> Any:
-    figure, axes = _pyplot().subplots(figsize=(9, 3.6), layout="constrained")
+    figure, axes = html_report.pyplot().subplots(figsize=(9, 3.6), layout="constrained")
     steps = [h["step"] for h in fit.history]
     axes.plot(steps, [h["train_loss"] for h in fit.history], label="training, with its noise", color="#7f7f7f")
     axes.plot(steps, [h["val_loss"] for h in fit.history], label="validation", color="#d62728", marker=".")
@@ -101,7 +91,7 @@ def _losses(fit: Fit) -> Any:
 
 
 def _curves(fit: Fit, rows: list[tuple[int, float, float]]) -> Any:
-    figure, axes = _pyplot().subplots(figsize=(9, 4.2), layout="constrained")
+    figure, axes = html_report.pyplot().subplots(figsize=(9, 4.2), layout="constrained")
     axes.plot([bpp for _, bpp, _ in rows], [db for *_, db in rows], label=fit.recipe.name, color="#d62728", marker=".")
     jpeg = jpeg_of(fit.check)
     axes.plot(jpeg.bpp, jpeg.psnr_db, label="JPEG, as a whole file", color="#7f7f7f", marker=".")
@@ -122,7 +112,7 @@ def jpeg_of(pictures: list[Picture]) -> Curve:
 def _latents(latents: Any) -> Any:
     size = latents.std(0)
     chosen = np.argsort(-size)[np.linspace(0, latents.shape[1] - 1, min(CHANNELS, latents.shape[1])).astype(int)]
-    figure, grid = _pyplot().subplots(3, 4, figsize=(9, 5), layout="constrained")
+    figure, grid = html_report.pyplot().subplots(3, 4, figsize=(9, 5), layout="constrained")
     for axes in grid.ravel():
         axes.axis("off")
     for axes, channel in zip(grid.ravel(), chosen, strict=False):
@@ -135,8 +125,3 @@ def _latents(latents: Any) -> Any:
         axes.set_yticks([1, 10, 100, 1000], minor=False)
         axes.yaxis.set_minor_formatter(lambda *_: "")
     return figure
-
-
-def _cell(label: str, pixels: Picture) -> str:
-    shown = pixels if pixels.shape[2] == 3 else pixels.repeat(3, 2)
-    return f"<figure><img src='{_data_url(shown)}'><figcaption>{html.escape(label)}</figcaption></figure>"

@@ -5,10 +5,11 @@ In: what `speed.measure` found. Out: rows for people, PNG and SVG files (matplot
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-from .report import COLOURS, _pyplot
+from ..quality import html_report
 
 STAGES = ("read", "encoder", "hyper", "prior", "context", "decoder", "entropy", "container", "rest", "write")
 
@@ -41,17 +42,25 @@ def ratio_rows(ratios: dict[str, float]) -> list[tuple[str, ...]]:
     return [("RATIO", ""), *((name, f"{value:.2f}") for name, value in ratios.items())]
 
 
-def draw(result: dict[str, Any], path: Path, kind: str) -> None:
-    """Bars of time for every picture and number of threads, aezip's in its stages; as `kind` png or svg.
+def write(result: dict[str, Any], folder: Path) -> None:
+    """All that was measured as JSON, and the chart as PNG and SVG.  Raises AezipError without matplotlib."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "speed.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    for kind in ("png", "svg"):
+        html_report.save(draw(result), folder / f"speed.{kind}", kind)
+
+
+def draw(result: dict[str, Any]) -> Any:
+    """A figure: bars of time for every picture and number of threads, aezip's in its stages.
 
     Where stages ran at once, they share the bar, whose length is the time that passed.
     """
-    pyplot = _pyplot()
+    pyplot = html_report.pyplot()
     places = list(dict.fromkeys((r["picture"], r["threads"]) for r in result["runs"]))
     figure, grid = pyplot.subplots(
         len(places), 2, figsize=(11, 0.9 + 2.1 * len(places)), dpi=130, squeeze=False, layout="constrained"
     )
-    colours = dict(zip(STAGES, COLOURS, strict=True))
+    colours = dict(zip(STAGES, html_report.COLOURS, strict=True))
     for row, (picture, threads) in zip(grid, places, strict=True):
         runs = [r for r in result["runs"] if (r["picture"], r["threads"]) == (picture, threads)][::-1]
         for axes, way in zip(row, ("encode", "decode"), strict=True):
@@ -72,8 +81,7 @@ def draw(result: dict[str, Any], path: Path, kind: str) -> None:
             axes.spines[["top", "right"]].set_visible(False)
     handles = [pyplot.Rectangle((0, 0), 1, 1, color=colours[s]) for s in STAGES[1:-1]]
     figure.legend(handles, STAGES[1:-1], loc="outside lower center", ncols=8, fontsize=8, frameon=False)
-    figure.savefig(path, format=kind, metadata={"Date": None} if kind == "svg" else None)
-    pyplot.close(figure)
+    return figure
 
 
 def _ms(seconds: float) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..engine.cores import cores
 from .peers import Pixels
 
 _POOLS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -46,7 +47,7 @@ def machine() -> dict[str, Any]:
     import PIL
 
     return {
-        "processor": platform.processor() or platform.machine(), "system": platform.system(), "cores": os.cpu_count(),
+        "processor": platform.processor() or platform.machine(), "system": platform.system(), "cores": cores(),
         "python": platform.python_version(), "numpy": np.__version__, "onnxruntime": onnxruntime.__version__,
         "pillow": PIL.__version__,
     }

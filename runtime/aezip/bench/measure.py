@@ -1,8 +1,7 @@
 """Measuring codecs on pictures: rate, distortion, time, memory.
 
-In: peers and pictures. Out: one `Point` a peer, setting and picture, and curves that
-average them over pictures. Rates count the bytes of whole files; distortions
-compare 8-bit pictures, decoded from those files.
+In: a folder of pictures, and codecs. Out: one `Point` a codec, setting and picture, and curves that average them over
+pictures. Rates count the bytes of whole files; distortions compare 8-bit pictures, decoded from those files.
 """
 
 from __future__ import annotations
@@ -16,12 +15,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
+from .. import images
+from ..errors import ImageError, UsageError
 from ..quality.metrics import bd_rate, bits_per_pixel, ms_ssim, psnr_db
+from . import peers
 from .peers import Peer, Pixels
+
+LOSSLESS = {".png", ".ppm", ".bmp", ".tif", ".tiff", ".webp"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,61 @@ class Curve:
     def ms_ssim_db(self) -> list[float]:
         """−10 · log₁₀(1 − MS-SSIM), the scale it is compared on."""
         return [-10 * math.log10(1 - min(v, 1 - 1e-9)) for v in self.ms_ssim]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What codecs did with the pictures of a folder; by name."""
+
+    title: str
+    pictures: dict[str, Pixels]
+    peers: list[Peer]
+    points: list[Point]
+    curves: list[Curve]
+    bd_rates: dict[str, dict[str, float]]  # as of `bd_table`
+    memory_mb: dict[str, float]
+
+    def as_json(self) -> str:
+        """Everything that was measured."""
+        return json.dumps({
+            "pictures": list(self.pictures), "bd_rate_percent": self.bd_rates, "memory_mb": self.memory_mb,
+            "curves": [asdict(c) for c in self.curves], "points": [asdict(p) for p in self.points],
+        }, indent=1)
+
+
+def compare(
+    folder: Path, models: Sequence[str], qualities: Sequence[float], codecs: Sequence[str], *, limit: int | None = None,
+    threads: int | None = None, similarity: bool = True, say: Callable[[str], None] = print,
+) -> Comparison:
+    """Models and classic codecs on the lossless pictures of a folder, or on the first `limit` of them.
+
+    similarity: measure MS-SSIM, too; say: takes a line for each codec that is done.  Raises ImageError, UsageError.
+    """
+    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in LOSSLESS)[:limit]
+    if not files:
+        raise ImageError("holds no pictures", "lossless ones (png, ppm, bmp, tiff, webp)", file=str(folder))
+    pictures = {file.name: read_rgb(file) for file in files}
+    ours = {peer.name: (model, peer) for model in models for peer in [peers.aezip(model, qualities, threads=threads)]}
+    if len(ours) < len(models):
+        raise UsageError("two models have one name")
+    players = [*(peer for _, peer in ours.values()), *peers.classic(codecs)]
+    points: list[Point] = []
+    memory: dict[str, float] = {}
+    for player in players:
+        points += measure(player, pictures, similarity=similarity)
+        middle = sorted(player.settings)[len(player.settings) // 2]
+        name, model = ("aezip", ours[player.name][0]) if player.name in ours else (player.name, "")
+        memory[player.name] = peak_memory([name, str(middle), str(files[0]), model])
+        say(f"{player.what}: {sum(p.codec == player.name for p in points)} files")
+    found = curves(points)
+    title = f"{len(pictures)} pictures of {folder.name}"
+    return Comparison(title, pictures, players, points, found, bd_table(found), memory)
+
+
+def read_rgb(file: Path) -> Pixels:
+    """The pixels of an image file; grey ones become RGB.  [H, W, 3]  Raises ImageError."""
+    pixels = images.read(file).pixels
+    return pixels if pixels.shape[2] == 3 else pixels.repeat(3, axis=2)
 
 
 def measure(
@@ -132,18 +190,8 @@ def peak_memory(arguments: Sequence[str]) -> float:
     return float(out.stdout.split()[-1])
 
 
-def as_json(points: Sequence[Point], found: Sequence[Curve], extra: dict[str, Any]) -> str:
-    """Everything that was measured."""
-    return json.dumps(
-        {**extra, "curves": [asdict(c) for c in found], "points": [asdict(p) for p in points]}, indent=1
-    )
-
-
 def _main(name: str, setting: str, picture: str, model: str) -> None:
     """Encode and decode one picture with one peer, and print this process's peak memory in MB."""
-    from .. import images
-    from . import peers
-
     pixels = images.read(picture).pixels
     peer = peers.aezip(model, [float(setting)]) if name == "aezip" else peers.classic([name])[0]
     peer.decode(peer.encode(pixels, float(setting)))

@@ -15,6 +15,7 @@ Codecs take turns, round by round, so that what else the machine does meets all 
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,10 +29,13 @@ from PIL import Image
 from .. import images
 from ..codec import Codec
 from ..engine import timing
-from ..engine.graphs import open_session
+from ..engine.cores import cores
+from ..engine.sessions import open_session
+from ..errors import UsageError
+from ..storage.files import read_bytes
 from . import limits, peers, start
 from .equal import at_rate
-from .measure import peak_memory
+from .measure import peak_memory, read_rgb
 from .peers import Pixels
 
 QUALITY = 60
@@ -95,10 +99,22 @@ class Warm:
         return out
 
 
+def pictures_of(files: Sequence[Path]) -> dict[str, Pixels]:
+    """The pictures by name; without any files, a small and a large one that are drawn."""
+    if files:
+        return {file.name: read_rgb(file) for file in files}
+    return {f"{w}x{h}": limits.draw(w, h) for w, h in ((768, 512), (4000, 3000))}
+
+
 def measure(
     pictures: dict[str, Pixels], model: str, threads: Sequence[int], seconds: float, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """All of it.  pictures: uint8 [H, W, 3] by name, the first one small; seconds: about, for each picture."""
+    """All of it.
+
+    pictures: uint8 [H, W, 3] by name, the first one small; threads: numbers of them, none for 1, 2 and 4 as far as
+    there are cores; seconds: about, for each picture.
+    """
+    threads = threads or [n for n in (1, 2, 4) if n <= cores()]
     rates = {n: limits.gemm_rate(n) for n in threads}
     say(", ".join(f"{n} thread{'s' * (n > 1)}: {rate / 1e9:.0f} GFLOP/s" for n, rate in rates.items()))
     warm = {n: Warm(model, n) for n in threads}
@@ -197,3 +213,12 @@ def compare(now: dict[str, float], before: dict[str, float], tolerance: float) -
     """Ratios that got worse by more than the tolerance (0.1: 10 %), with what they were and are."""
     shared = [name for name in now if name in before]
     return [(name, before[name], now[name]) for name in shared if now[name] > before[name] * (1 + tolerance)]
+
+
+def ratios_of(file: Path) -> dict[str, float]:
+    """The ratios of an earlier run's JSON.  Raises UsageError."""
+    data = read_bytes(file, UsageError)
+    try:
+        return {str(name): float(value) for name, value in json.loads(data)["ratios"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UsageError("holds no ratios", "what aezip bench --speed --json wrote", file=str(file)) from None

@@ -14,7 +14,7 @@ from statistics import median
 from time import perf_counter
 
 from ..bulk.jobs import Compression, Decompression, Job
-from ..bulk.work import Task, Work
+from ..bulk.work import Item, Work
 from ..codec import Codec
 from ..model.store import is_path
 
@@ -47,8 +47,8 @@ def measure(
     for _ in range(rounds + 1):  # the first one is not counted
         for name, arguments in commands.items():
             times[name].append(_process_time(arguments, environment))
-        times["warm compress"].append(_warm_time(Compression(), Task(str(file), lat), codec))
-        times["warm decompress"].append(_warm_time(Decompression(), Task(lat, back), codec))
+        times["warm compress"].append(_warm_time(Compression(), Item(str(file), lat), codec))
+        times["warm decompress"].append(_warm_time(Decompression(), Item(lat, back), codec))
     counted = {name: found[1:] for name, found in times.items()}
     ratios = {name: _median_ratio(counted[name], counted["click"]) for name in ("help", "info")}
     for name in ("compress", "decompress"):
@@ -68,6 +68,6 @@ def _process_time(arguments: tuple[str, ...], environment: dict[str, str]) -> fl
     return perf_counter() - start
 
 
-def _warm_time(job: Job, task: Task, codec: Codec) -> float:
+def _warm_time(job: Job, item: Item, codec: Codec) -> float:
     """Seconds that the command's own work takes, files read and written."""
-    return Work(job, None, force=True).do(task, codec).time_s
+    return Work(job, None, force=True).do(item, codec).time_s

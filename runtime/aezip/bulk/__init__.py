@@ -1,8 +1,9 @@
-"""Many files: what is done with one, which ones there are, and who does them.
+"""Many files: a plan of items, a job that says what is done with one, and who does them.
 
-    jobs       one file's bytes → another's: compress, decompress
-    work       a job with its files read and written: a `Task` goes in, an `Outcome` comes out
-    plan       the inputs as a user names them → tasks, each with its own output
-    pool       tasks → outcomes, in several processes; `Work.each` does them in this one
-    cluster    the same on a Dask cluster
+    jobs       one file's bytes → another's: compress, decompress, verify
+    work       a job with its files read and written: an `Item` goes in, an `Outcome` comes out
+    plan       the inputs as a user names them → items, each with its own output
+    run        a plan → outcomes, by one of:
+    pool       several processes; `Work.outcomes` is this one
+    cluster    a Dask cluster
 """

@@ -1,8 +1,8 @@
-"""The cluster: tasks → outcomes on a Dask scheduler's workers, each with the model loaded once.
+"""The cluster: items → outcomes on a Dask scheduler's workers, each with the model loaded once.
 
 Workers need aezip, the same model, and reach the same places: object stores, or a shared file system. Those that
-are there are asked for the model before any work is done; one that joins later is asked when it gets its first task.
-A worker that dies loses nothing: the scheduler gives its tasks to another, and what is written is written whole.
+are there are asked for the model before any work is done; one that joins later is asked when it gets its first item.
+A worker that dies loses nothing: the scheduler gives its items to another, and what is written is written whole.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from ..errors import AezipError, ModelDiffers, UsageError
 from ..model import store
 from ..storage import places
 from ..storage.files import sweep
-from .work import Outcome, Task, Work, failed
+from .work import Item, Outcome, Work, failed
 
 _opening = threading.Lock()
 
 
-def outcomes(work: Work, tasks: Iterable[Task], scheduler: str) -> Iterator[Outcome]:
-    """Do every task on the cluster at `scheduler` (tcp://…); outcomes come as they are ready.
+def outcomes(work: Work, items: Iterable[Item], scheduler: str) -> Iterator[Outcome]:
+    """Do every item on the cluster at `scheduler` (tcp://…); outcomes come as they are ready.
 
     Raises UsageError, ModelNotFound, PackageDamaged, and ModelDiffers if a worker has another model.
     """
     try:
         from distributed import Client
     except ImportError as e:
-        raise UsageError("--scheduler needs Dask", "pip install 'aezip[cluster]'") from e
+        raise UsageError("a cluster needs Dask: pip install 'aezip[cluster]'") from e
     try:
         client = Client(scheduler, timeout="15s", set_as_default=False)
     except (OSError, ValueError) as e:
@@ -45,38 +45,38 @@ def outcomes(work: Work, tasks: Iterable[Task], scheduler: str) -> Iterator[Outc
         work = replace(work, model=os.path.abspath(work.model))
     with contextlib.closing(client):
         digest = _same_model(client, work.model)
-        yield from _outcomes(client, work, digest, tasks)
+        yield from _outcomes(client, work, digest, items)
 
 
-def _outcomes(client: Any, work: Work, digest: str, tasks: Iterable[Task]) -> Iterator[Outcome]:
+def _outcomes(client: Any, work: Work, digest: str, items: Iterable[Item]) -> Iterator[Outcome]:
     from distributed import as_completed
 
-    # outputs were found free, or may be replaced: a task that is done again writes the same bytes again
+    # outputs were found free, or may be replaced: an item that is done again writes the same bytes again
     again = replace(work, force=True, existing=None)
     folders: set[str] = set()  # with files of workers that may die
-    source, ready = iter(tasks), as_completed(loop=client.loop)
-    running: dict[Any, Task] = {}
+    source, ready = iter(items), as_completed(loop=client.loop)
+    running: dict[Any, Item] = {}
     try:
         while True:
             room = max(8, 3 * sum(client.nthreads().values()))
-            for task in source:
-                settled = work.settle(task)
-                if settled:
-                    yield settled
+            for item in source:
+                early = work.without_work(item)
+                if early:
+                    yield early
                     continue
-                if task.target and not places.is_url(task.target):
-                    folders.add(os.path.dirname(task.target))
-                future = client.submit(_do, again, digest, _absolute(task), pure=False)
-                running[future.key] = task
+                if item.target and not places.is_url(item.target):
+                    folders.add(os.path.dirname(item.target))
+                future = client.submit(_do, again, digest, _absolute(item), pure=False)
+                running[future.key] = item
                 ready.add(future)
                 if len(running) >= room:
                     break
             if not running:
                 return
             future = next(ready)
-            task = running.pop(future.key)
+            item = running.pop(future.key)
             error = future.exception()
-            yield _failed(task, error) if error else future.result()
+            yield _failed(item, error) if error else future.result()
             future.release()
     finally:
         client.close()
@@ -111,26 +111,26 @@ def _digest(name: str) -> str:
     return store.find(name).digest
 
 
-def _absolute(task: Task) -> Task:
+def _absolute(item: Item) -> Item:
     """Workers have folders of their own to start from."""
-    source, target = (n if not n or places.is_url(n) else os.path.abspath(n) for n in (task.source, task.target))
-    return Task(source, target, task.size)
+    source, target = (n if not n or places.is_url(n) else os.path.abspath(n) for n in (item.source, item.target))
+    return Item(source, target, item.size)
 
 
-def _failed(task: Task, error: BaseException) -> Outcome:
+def _failed(item: Item, error: BaseException) -> Outcome:
     if type(error).__name__ == "KilledWorker":
         error = AezipError("every worker that took it died (out of memory?)", "workers with more memory")
-    return failed(task, error)
+    return failed(item, error)
 
 
-def _do(work: Work, digest: str, task: Task) -> Outcome:
+def _do(work: Work, digest: str, item: Item) -> Outcome:
     with _opening:
-        codec = _opened(work.job.needs, work.model, work.provider, work.threads, digest)
-    return work.do(task, codec)
+        network = _opened(work, digest)
+    return work.do(item, network)
 
 
 @lru_cache(maxsize=4)
-def _opened(needs: Any, name: str | None, provider: str, threads: int | None, digest: str) -> Any:
-    if name is not None and _digest(name) != digest:
-        raise _differs(socket.gethostname(), name, "")
-    return needs(name, provider, threads)
+def _opened(work: Work, digest: str) -> Any:
+    if work.model is not None and _digest(work.model) != digest:
+        raise _differs(socket.gethostname(), work.model, "")
+    return work.open()

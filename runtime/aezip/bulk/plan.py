@@ -1,7 +1,7 @@
-"""The plan: inputs as a user names them → tasks, each with an output of its own, before any work is done.
+"""The plan: inputs as a user names them → items, each with an output of its own, before any work is done.
 
 An input is a file, a folder, a pattern, `-`, or a URL of these. Below an output folder the tree of an input folder
-is mirrored. Two tasks that would write one output are refused. Names are all that is held of a task.
+is mirrored. Two items that would write one output are refused. Names are all that is held of an item.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from functools import lru_cache
 from pathlib import PurePath
 from typing import NamedTuple
 
-from ..errors import AezipError, UsageError, finding_of
+from ..errors import AezipError, UsageError
 from ..storage import places
-from .work import Task
+from ..storage.files import make_folder
+from .work import Item
 
 _SLASHES = tuple(s for s in (os.sep, os.altsep, "/") if s)
 _WILD = frozenset("*?[")
@@ -23,7 +24,7 @@ _WILD = frozenset("*?[")
 class Plan(NamedTuple):
     """What is to be done."""
 
-    tasks: list[Task]
+    items: list[Item]
     problems: list[AezipError]  # inputs that stand for no file
     folder: str | None  # where outputs go, if it is a folder: its subfolders are made as needed
 
@@ -32,7 +33,7 @@ def plan(
     inputs: Sequence[str], output: str | None, suffix: str | None, *, taken: frozenset[str], recursive: bool = False,
     append: bool = False,
 ) -> Plan:
-    """The tasks of the inputs.
+    """The items of the inputs.
 
     output: a file for one input, or a folder for any number; one that ends in a slash, or that an input folder goes
     to, is made if it is not there; suffix: of outputs, None if nothing is written; taken: suffixes of the files that
@@ -42,11 +43,11 @@ def plan(
     problems: list[AezipError] = []
     found = list(_found([places.local(name) for name in inputs], taken, recursive, problems))
     if suffix is None:
-        return Plan([Task(source, "", size) for source, _, size in found], problems, None)
+        return Plan([Item(source, "", size) for source, _, size in found], problems, None)
     output = places.local(output) if output else None
     if any(source == places.STANDARD for source, _, _ in found):
         if len(inputs) > 1:
-            raise UsageError("'-' stands beside other inputs", "standard input alone")
+            raise UsageError("'-' is not the only input", "standard input alone")
         output = output or places.STANDARD
     several = len(inputs) > 1 or len(found) > 1 or any(places.is_folder(name) for name in inputs)
     folder = None
@@ -55,16 +56,17 @@ def plan(
         folder = output if mirrors or output.endswith(_SLASHES) or places.is_folder(output) else None
     if output and not folder:
         if several:
-            raise UsageError(f"--output names one file for {len(found)} inputs", f"an existing folder or '{output}/'")
-        return Plan([Task(source, output, size) for source, _, size in found], problems, None)
-    tasks = []
+            finding = f"the output '{output}' names one file for {len(found)} inputs"
+            raise UsageError(finding, f"an existing folder or '{output}/'")
+        return Plan([Item(source, output, size) for source, _, size in found], problems, None)
+    items = []
     for source, below, size in found:
         name = _renamed(below if folder else source, suffix, append)
-        tasks.append(Task(source, places.join(folder, name) if folder else name, size))
-    _check_outputs(tasks, suffix)
-    if folder and tasks and not places.is_url(folder):
-        _make(folder)
-    return Plan(tasks, problems, folder)
+        items.append(Item(source, places.join(folder, name) if folder else name, size))
+    _check_outputs(items, suffix)
+    if folder and items and not places.is_url(folder):
+        make_folder(folder, UsageError)
+    return Plan(items, problems, folder)
 
 
 def _found(
@@ -111,7 +113,7 @@ def _several(name: str, taken: frozenset[str], recursive: bool) -> Iterator[tupl
                 yield file, below, size
         if not some:
             kinds = f"{', '.join(sorted(taken)[:3])}, …" if len(taken) > 3 else ", ".join(sorted(taken))
-            more = "" if recursive else ", or --recursive"
+            more = "" if recursive else ", or recursive=True"
             raise AezipError("the folder holds no such file", f"files with the suffix {kinds}{more}", file=name)
     else:
         yield name, name.rpartition("/")[2], 0
@@ -124,19 +126,19 @@ def _size(name: str) -> int:
         return 0
 
 
-def _check_outputs(tasks: Sequence[Task], suffix: str) -> None:
-    """Raise UsageError if two tasks have one output."""
+def _check_outputs(items: Sequence[Item], suffix: str) -> None:
+    """Raise UsageError if two items have one output."""
     sources: dict[str, str] = {}
-    for task in tasks:
-        key = task.target if places.is_url(task.target) else os.path.join(
-            _real(os.path.dirname(task.target)), os.path.normcase(os.path.basename(task.target))
+    for item in items:
+        key = item.target if places.is_url(item.target) else os.path.join(
+            _real(os.path.dirname(item.target)), os.path.normcase(os.path.basename(item.target))
         )
         if key in sources:
-            pair = f"'{sources[key]}' and '{task.source}'"
-            names = [PurePath(name).name for name in (sources[key], task.source)]
-            more = f", or --append-suffix: {names[0]}{suffix}, {names[1]}{suffix}" if len(set(names)) > 1 else ""
-            raise UsageError(f"{pair} would both be written to '{task.target}'", "a different output for each" + more)
-        sources[key] = task.source
+            pair = f"'{sources[key]}' and '{item.source}'"
+            names = [PurePath(name).name for name in (sources[key], item.source)]
+            more = f", or append=True: {names[0]}{suffix}, {names[1]}{suffix}" if len(set(names)) > 1 else ""
+            raise UsageError(f"{pair} would both be written to '{item.target}'", "a different output for each" + more)
+        sources[key] = item.source
 
 
 @lru_cache(maxsize=1024)
@@ -151,10 +153,3 @@ def _renamed(name: str, suffix: str, append: bool) -> str:
     folder, slash, last = name.rpartition("/") if places.is_url(name) or os.sep == "/" else ("", "", name)
     path = PurePath(last)
     return folder + slash + (str(path.with_suffix(suffix)) if path.name else last + suffix)
-
-
-def _make(folder: str) -> None:
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as e:
-        raise UsageError(f"the folder '{folder}' cannot be made ({finding_of(e)})", "a writable folder") from e

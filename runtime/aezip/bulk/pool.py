@@ -1,7 +1,7 @@
-"""The pool: tasks → outcomes, in several processes.
+"""The pool: items → outcomes, in several processes.
 
-At most two tasks a process are on their way, so that a hundred thousand cost no more memory than ten. A process
-that dies (the kernel kills the largest when memory runs out) breaks the pool; its few tasks are then done again,
+At most two items a process are on their way, so that a hundred thousand cost no more memory than ten. A process
+that dies (the kernel kills the largest when memory runs out) breaks the pool; its few items are then done again,
 one by one, so that the one that kills is known and the rest gets done. Processes end with the one that began them.
 """
 
@@ -18,28 +18,29 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import Any
 
+from ..engine.cores import cores
 from ..errors import AezipError
 from ..storage.files import sweep
-from .work import Outcome, Task, Work, failed
+from .work import Item, Outcome, Work, failed
 
 
-def outcomes(work: Work, tasks: Iterable[Task], jobs: int) -> Iterator[Outcome]:
-    """Do every task; outcomes come as they are ready.  Raises as aezip.Codec, if that cannot be opened."""
+def outcomes(work: Work, items: Iterable[Item], jobs: int) -> Iterator[Outcome]:
+    """Do every item; outcomes come as they are ready.  Raises as aezip.Codec, if that cannot be opened."""
     work.open()  # what is wrong with the model is said once
     work = replace(work, threads=work.threads or max(1, cores() // jobs))
-    executor, running = _fresh(work, jobs), dict[Future[Outcome], Task]()
-    source = iter(tasks)
+    executor, running = _fresh(work, jobs), dict[Future[Outcome], Item]()
+    source = iter(items)
     try:
         while True:
-            for task in source:
-                settled = work.settle(task)
-                if settled:
-                    yield settled
+            for item in source:
+                early = work.without_work(item)
+                if early:
+                    yield early
                     continue
                 try:
-                    running[executor.submit(_do, task)] = task
+                    running[executor.submit(_do, item)] = item
                 except BrokenProcessPool:
-                    running[_broken()] = task
+                    running[_broken()] = item
                 if len(running) >= 2 * jobs:
                     break
             if not running:
@@ -48,7 +49,7 @@ def outcomes(work: Work, tasks: Iterable[Task], jobs: int) -> Iterator[Outcome]:
             if any(isinstance(future.exception(), BrokenProcessPool) for future in ready):
                 wait(running)
                 executor.shutdown()
-                again = [task for future, task in running.items() if future.exception()]
+                again = [item for future, item in running.items() if future.exception()]
                 yield from (future.result() for future in running if not future.exception())
                 running.clear()
                 yield from _one_by_one(work, again)
@@ -60,26 +61,21 @@ def outcomes(work: Work, tasks: Iterable[Task], jobs: int) -> Iterator[Outcome]:
         _end(executor, list(running.values()))
 
 
-def cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _one_by_one(work: Work, tasks: list[Task]) -> Iterator[Outcome]:
+def _one_by_one(work: Work, items: list[Item]) -> Iterator[Outcome]:
     """Tasks of a pool that broke.  Their outputs were free, or are whole: they are written again."""
     work = replace(work, force=True)
-    for task in tasks:
+    for item in items:
         executor = _fresh(work, 1)
-        future = executor.submit(_do, task)
+        future = executor.submit(_do, item)
         try:
             wait([future])
             if isinstance(future.exception(), BrokenProcessPool):
-                died = AezipError("its process was killed (out of memory?)", "more memory, or fewer --jobs")
-                yield failed(task, died)
+                died = AezipError("its process was killed (out of memory?)", "more memory, or fewer processes")
+                yield failed(item, died)
             else:
-                yield _result(future, task)
+                yield _result(future, item)
         finally:
-            _end(executor, [] if future.done() and not future.exception() else [task])
+            _end(executor, [] if future.done() and not future.exception() else [item])
 
 
 def _fresh(work: Work, jobs: int) -> ProcessPoolExecutor:
@@ -93,18 +89,18 @@ def _broken() -> Future[Outcome]:
     return future
 
 
-def _result(future: Future[Outcome], task: Task) -> Outcome:
+def _result(future: Future[Outcome], item: Item) -> Outcome:
     error = future.exception()
-    return failed(task, error) if error else future.result()
+    return failed(item, error) if error else future.result()
 
 
-def _end(executor: ProcessPoolExecutor, running: list[Task]) -> None:
-    """Stop at once if tasks are running, and remove what they leave."""
+def _end(executor: ProcessPoolExecutor, running: list[Item]) -> None:
+    """Stop at once if items are running, and remove what they leave."""
     if running:
         for process in list((getattr(executor, "_processes", None) or {}).values()):
             process.terminate()
     executor.shutdown(cancel_futures=True)
-    for folder in {os.path.dirname(task.target) for task in running if task.target}:
+    for folder in {os.path.dirname(item.target) for item in running if item.target}:
         sweep(folder)
 
 
@@ -127,6 +123,6 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _do(task: Task) -> Outcome:
+def _do(item: Item) -> Outcome:
     work, codec = _own
-    return work.do(task, codec)
+    return work.do(item, codec)

@@ -1,6 +1,6 @@
-"""A job with its files: a `Task` goes in, an `Outcome` comes out, whatever happens.
+"""A job with its files: an `Item` goes in, an `Outcome` comes out, whatever happens.
 
-Tasks, outcomes and `Work` are small and pickled between processes.
+Items, outcomes and `Work` are small and pickled between processes.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from ..errors import OutputError, OutputExists, finding_of, line_of
+from ..errors import OutputError, OutputExists, line_of
 from ..format.facts import facts_of
 from ..storage import places
-from ..storage.files import check_output
+from ..storage.files import check_output, make_folder
 from .jobs import Job
 
 SKIPPED, FAILED = "skipped", "failed"
 
 
-class Task(NamedTuple):
-    """One file to do."""
+class Item(NamedTuple):
+    """One file, and what it becomes."""
 
     source: str
     target: str  # "" if the job writes nothing
@@ -30,9 +30,9 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file."""
+    """What became of one item."""
 
-    task: Task
+    item: Item
     status: str  # DONE, KEPT, SKIPPED or FAILED
     before: int = 0  # bytes of the input
     after: int = 0  # bytes of the output
@@ -41,12 +41,12 @@ class Outcome:
     notes: tuple[str, ...] = ()
     error: str = ""  # one line that names the file
     trace: str = ""
-    said: str = ""  # as of jobs.Made
+    summary: str = ""  # as of jobs.Result
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is done with every file, and how."""
+    """What is done with every item, and how."""
 
     job: Job
     model: str | None
@@ -56,30 +56,30 @@ class Work:
     skip_existing: bool = False
     keep_times: bool = False
     make_folders: bool = False  # those of the outputs
-    existing: frozenset[str] | None = None  # URLs that are there, if they were listed
+    existing: frozenset[str] | None = None  # URLs that exist, if they were listed
 
     def open(self) -> Any:
         """The network that does it, a Codec in most jobs.  Raises as it does."""
-        return self.job.needs(self.model, self.provider, self.threads)
+        return self.job.open(self.model, self.provider, self.threads)
 
-    def each(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
-        """Do every task in this process: one after the other, or as many at once as go through the network together.
+    def outcomes(self, items: Iterable[Item]) -> Iterator[Outcome]:
+        """Do every item in this process: one after the other, or as many at once as go through the network together.
 
         Outcomes come as they are ready.  Raises as `open`.
         """
         network: Any = None
-        source = iter(tasks)
-        for task in source:
-            settled = self.settle(task)
-            if settled is None:
+        source = iter(items)
+        for item in source:
+            early = self.without_work(item)
+            if early is None:
                 network = network or self.open()
                 if getattr(network, "batch", 1) > 1:
-                    yield from self._in_threads(task, source, network)
+                    yield from self._in_threads(item, source, network)
                     return
-            yield settled or self.do(task, network)
+            yield early or self.do(item, network)
 
-    def _in_threads(self, first: Task, others: Iterator[Task], network: Any) -> Iterator[Outcome]:
-        """Do `first`, which is not settled, and the others.
+    def _in_threads(self, first: Item, others: Iterator[Item], network: Any) -> Iterator[Outcome]:
+        """Do `first`, which needs work, and the others.
 
         Twice as many at once as a batch takes: while one is in the network, the next is read, the last written.
         """
@@ -89,12 +89,12 @@ class Work:
         executor = ThreadPoolExecutor(most)
         running: set[Future[Outcome]] = {executor.submit(self.do, first, network)}
         try:
-            for task in others:
-                settled = self.settle(task)
-                if settled:
-                    yield settled
+            for item in others:
+                early = self.without_work(item)
+                if early:
+                    yield early
                     continue
-                running.add(executor.submit(self.do, task, network))
+                running.add(executor.submit(self.do, item, network))
                 if len(running) == most:
                     ready, running = wait(running, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in ready)
@@ -102,66 +102,64 @@ class Work:
         finally:
             executor.shutdown(cancel_futures=True)
 
-    def settle(self, task: Task) -> Outcome | None:
-        """The outcome of a task that needs no work: skipped, or sure to fail."""
+    def without_work(self, item: Item) -> Outcome | None:
+        """The outcome of an item that needs no work: skipped, or sure to fail."""
         try:
-            if self.skip_existing and self._exists(task):
-                return Outcome(task, SKIPPED)
-            self.check(task)
+            if self.skip_existing and self._exists(item):
+                return Outcome(item, SKIPPED)
+            self.check(item)
         except Exception as error:
-            return failed(task, error)
+            return failed(item, error)
         return None
 
-    def check(self, task: Task) -> None:
-        """Find out, before any work, what would keep the task from being done.  Raises OutputError."""
-        if task.target in ("", places.STANDARD):
+    def check(self, item: Item) -> None:
+        """Find out, before any work, what would keep the item from being done.  Raises OutputError."""
+        if item.target in ("", places.STANDARD):
             return
-        if places.is_url(task.target):
-            if not self.force and self._exists(task):
-                raise OutputExists("exists already", "a new name, or --force", file=task.target)
+        if places.is_url(item.target):
+            if not self.force and self._exists(item):
+                raise OutputExists("exists already", "a new name, or force=True", file=item.target)
             return
-        if same_file(task.source, task.target):
-            raise OutputError("the output would replace the input", "another name with --output", file=task.source)
+        if same_file(item.source, item.target):
+            raise OutputError("the output would replace the input", "another name for the output", file=item.source)
         if self.make_folders:
-            try:
-                os.makedirs(os.path.dirname(task.target) or ".", exist_ok=True)
-            except OSError as e:
-                raise OutputError(finding_of(e), "a folder that can be made", file=task.target) from e
-        check_output(task.target, force=self.force)
+            make_folder(os.path.dirname(item.target) or ".")
+        check_output(item.target, force=self.force)
 
-    def do(self, task: Task, codec: Any) -> Outcome:
+    def do(self, item: Item, network: Any) -> Outcome:
         """Read, run the job, write.  Failures become outcomes; only BrokenPipeError and interrupts are raised."""
         start = perf_counter()
         try:
-            data = places.read(task.source, self.job.reads)
-            made = self.job.run(codec, data, task.target)
-            notes = made.notes
-            if made.data is not None:
-                times = places.times(task.source) if self.keep_times else None
+            data = places.read(item.source, self.job.reads)
+            result = self.job.run(network, data, item.target)
+            notes = result.notes
+            if result.data is not None:
+                times = places.times(item.source) if self.keep_times else None
                 if self.keep_times and not times:
                     notes += ("the time of its input is not known",)
-                places.write(task.target, made.data, force=self.force, times=times)
-            facts = {**(facts_of(task.source, made.lat, made.coded, {}) if made.lat else {}), **made.figures}
-            after = len(data) if made.data is None else len(made.data)
-            spent_s = perf_counter() - start
-            return Outcome(task, made.status, len(data), after, spent_s, facts, notes, said=made.said)
+                places.write(item.target, result.data, force=self.force, times=times)
+            facts = facts_of(item.source, result.lat, result.coded, {}) if result.lat else {}
+            after = len(data) if result.data is None else len(result.data)
+            return Outcome(
+                item, result.status, len(data), after, perf_counter() - start, {**facts, **result.measured}, notes,
+                summary=result.summary,
+            )
         except BrokenPipeError:
             raise
         except Exception as error:
-            return failed(task, error)
+            return failed(item, error)
 
-    def _exists(self, task: Task) -> bool:
-        if not places.is_url(task.target):
-            return os.path.lexists(task.target)
-        return task.target in self.existing if self.existing is not None else places.exists(task.target)
+    def _exists(self, item: Item) -> bool:
+        if self.existing is not None and places.is_url(item.target):
+            return item.target in self.existing
+        return places.exists(item.target)
 
 
-def failed(task: Task, error: BaseException) -> Outcome:
-    """The outcome of a task that raised."""
+def failed(item: Item, error: BaseException) -> Outcome:
+    """The outcome of an item that raised."""
     from traceback import format_exception
 
-    trace = "".join(format_exception(error))
-    return Outcome(task, FAILED, error=line_of(error, task.source), trace=trace)
+    return Outcome(item, FAILED, error=line_of(error, item.source), trace="".join(format_exception(error)))
 
 
 def same_file(first: str, second: str) -> bool:

@@ -15,12 +15,12 @@ import click
 
 from .. import __version__
 from ..errors import UsageError
-from .messages import complain, say
+from .messages import print_error, say
 from .options import debug_option
 
 # Each command, its module, and what the list of commands says of it: the first line of its own help.
 COMMANDS = {
-    "anomaly": ("anomaly", "Tell pictures that are not like the normal ones, and show where."),
+    "anomaly": ("anomaly", "Find pictures that differ from normal ones, and show where."),
     "bench": ("bench", "Compare models with classic codecs on the pictures of FOLDER."),
     "compress": ("compress", "Compress images to .lat files."),
     "decompress": ("decompress", "Decompress .lat files to images."),
@@ -28,7 +28,7 @@ COMMANDS = {
     "features": ("features", "Make vectors of pictures from a model's latents, or find the nearest."),
     "info": ("info", "Show what is in .lat files."),
     "models": ("models", "List the installed models; install others."),
-    "restore": ("restore", "Take noise out of images, give grey ones colours, or fill holes in them."),
+    "restore": ("restore", "Remove noise from images, colorize grey ones, or fill holes in them."),
     "sample": ("sample", "Draw new images from a variational autoencoder's prior, or walk between two."),
     "verify": ("verify", "Check .lat files: checksums, structure, and every symbol of the streams."),
     "view": ("view", "Show a .lat file in the browser, decoded there."),
@@ -68,7 +68,7 @@ class _Aezip(click.Group):
             say("aezip: interrupted")
             ctx.exit(130)
         except Exception as error:
-            complain(error)
+            print_error(error)
             ctx.exit(2 if isinstance(error, UsageError) else 1)
 
 

@@ -9,16 +9,23 @@ from typing import Any
 
 import click
 
+from .. import images
 from ..bulk.plan import plan
 from ..bulk.work import FAILED, Outcome
-from ..errors import ImageError
 from ..images import READ_SUFFIXES, Intake
-from ..storage import places
-from ..storage.files import check_output
+from ..storage.files import atomic_write, check_output
 from ..tasks.jobs import Scoring
-from .messages import Failures, complain, say, show
-from .options import finite, inputs_argument, intake_options, latents_options, max_pixels_option, run_options
-from .progress import bar_over, json_of
+from .messages import Failures, as_options, say, show
+from .options import (
+    finite,
+    force_option,
+    inputs_argument,
+    intake_options,
+    latents_options,
+    max_pixels_option,
+    run_options,
+)
+from .progress import for_each, json_of
 from .run import run_over
 
 _COLUMNS = (
@@ -29,7 +36,7 @@ _COLUMNS = (
 
 @click.group()
 def anomaly() -> None:
-    """Tell pictures that are not like the normal ones, and show where.
+    """Find pictures that differ from normal ones, and show where.
 
     \b
     Examples:
@@ -42,11 +49,11 @@ def anomaly() -> None:
 @inputs_argument("IMAGE...")
 @click.option("-o", "--output", required=True, metavar="PROFILE", type=click.Path(dir_okay=False),
               help="File to write.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite an existing file.")
+@force_option
 @latents_options
 def fit(
-    inputs: tuple[str, ...], output: str, force: bool, max_pixels: int, model: str, recursive: bool, provider: str,
-    threads: int | None, quiet: bool, **intake: Any,
+    inputs: tuple[str, ...], output: str, force: bool, max_pixels: int, intake: Intake, model: str, recursive: bool,
+    provider: str, threads: int | None, quiet: bool,
 ) -> None:
     """Learn from pictures what is normal.
 
@@ -58,43 +65,34 @@ def fit(
     Examples:
       aezip anomaly fit good-parts/ -o parts.profile
     """
-    from .. import images
-    from ..storage.files import atomic_write
     from ..tasks.anomaly.measures import Fit
     from ..tasks.anomaly.profile_file import pack
     from ..tasks.features.vectors import Latents
 
-    planned = plan(inputs, None, None, taken=READ_SUFFIXES, recursive=recursive)
     check_output(output, force=force)
     failures, gathered = Failures(), Fit(Latents(model, provider, threads))
-    for problem in planned.problems:
-        failures.count += 1
-        complain(problem)
-    chosen = Intake(**intake)
-    for task in bar_over(planned.tasks, "fit", quiet=quiet):
-        with failures.caught(task.source):
-            gathered.add(lambda source=task.source: images.parse(  # type: ignore[misc]
-                places.read(source, ImageError), max_pixels, chosen
-            ).pixels)
-    if planned.tasks or not failures.count:
+
+    def add(name: str) -> None:
+        gathered.add(lambda: images.read(name, intake, max_pixels).pixels)
+
+    if for_each(inputs, recursive, "fit", failures, add, quiet=quiet) or not failures.count:
         profile = gathered.profile()
         data = pack(profile)
         atomic_write(output, data, force=force)
         if not quiet:
             rates = ", ".join(f"{100 * rate:g} %: {profile.threshold(rate):.2f}" for rate in (0.05, 0.01, 0.001))
             say(f"{output}  {profile.pictures} pictures, {len(data):,} B; scores that normal ones pass: {rates}")
-    failures.leave()
+    failures.exit_if_any()
 
 
 @anomaly.command()
 @click.argument("profile", type=click.Path(readable=False))
 @inputs_argument("IMAGE...")
 @click.option("--rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
-              callback=finite,
-              help="Share of normal pictures that may be called anomalous.")
+              callback=finite, help="Share of normal pictures that may be called anomalous.")
 @click.option("--heat", "output", metavar="OUT", type=click.Path(readable=False),
               help="Heat map to write, or a folder for them.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite existing heat maps.")
+@force_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table.")
 @max_pixels_option
@@ -103,13 +101,13 @@ def fit(
 @run_options
 def score(
     profile: str, inputs: tuple[str, ...], rate: float, output: str | None, recursive: bool, as_json: bool,
-    as_csv: bool, max_pixels: int, frame: int | None, to_8bit: bool, upright: bool, **running: Any,
+    as_csv: bool, max_pixels: int, intake: Intake, model: str | None, json_lines: bool, **running: Any,
 ) -> None:
     """Score pictures against a PROFILE of `fit`.
 
-    0 is the score of a usual normal picture; 1 is further by as much as normal scores spread. Each line says the
-    verdict at the false-positive rate, the score, and the share p of normal pictures that score as high. The heat map's
-    colours are half-way where the verdict turns. Exit code 0 whatever the verdicts.
+    A score of 0 is typical; 1 is one standard spread above it. Each line has the verdict at the false-positive rate,
+    the score, and the share p of normal pictures that score as high. The heat map's colours are half-way where the
+    verdict turns. Exit code 0 whatever the verdicts.
 
     \b
     Examples:
@@ -118,19 +116,18 @@ def score(
     """
     from ..tasks.anomaly.profile_file import read
 
-    if as_json + as_csv + running["json_lines"] > 1:
+    if as_json + as_csv + json_lines > 1:
         raise click.UsageError("expected one of --json, --csv and --json-lines")
-    running["model"] = running["model"] or read(profile).model
+    model = model or read(profile).model
     planned = plan(inputs, output, ".png" if output else None, taken=READ_SUFFIXES, recursive=recursive)
-    job = Scoring(profile, rate, max_pixels, Intake(frame, to_8bit, upright))
+    job = Scoring(profile, rate, max_pixels, intake)
     rows: list[Outcome] = []
-    if not (as_json or as_csv):
-        run_over(planned, job, say_to=show, **running)
-        return
+    each = rows.append if as_json or as_csv else None
     try:
-        run_over(planned, job, each=rows.append, **running)
+        run_over(planned, job, model=model, json_lines=json_lines, print_line=show, each=each, **running)
     finally:
-        show(_json(rows) if as_json else _csv(rows))
+        if each:
+            show(_json(rows) if as_json else _csv(rows))
 
 
 def _json(rows: list[Outcome]) -> str:
@@ -142,5 +139,6 @@ def _csv(rows: list[Outcome]) -> str:
     table = csv.DictWriter(file, _COLUMNS, extrasaction="ignore", lineterminator="\n")
     table.writeheader()
     for row in rows:
-        table.writerow({"file": row.task.source, "error": row.error if row.status == FAILED else "", **row.facts})
+        error = as_options(row.error) if row.status == FAILED else ""
+        table.writerow({"file": row.item.source, "error": error, **row.facts})
     return file.getvalue().rstrip("\n")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
-from ..errors import ImageError
 from .messages import say, show, table
-
-LOSSLESS = {".png", ".ppm", ".bmp", ".tif", ".tiff", ".webp"}
 
 
 def _numbers(_: click.Context, __: click.Parameter, value: str) -> tuple[float, ...]:
@@ -29,11 +27,11 @@ def _numbers(_: click.Context, __: click.Parameter, value: str) -> tuple[float, 
 @click.option("-q", "--qualities", default="0,5,10,15,20,25,30,35,40,45,50,55,60,65,70,75,80,85,90,95,100",
               callback=_numbers, metavar="Q,Q,…", help="Qualities of the models.  [default: 0 to 100 in fives]")
 @click.option("-c", "--codecs", default="jpeg,webp,avif420,avif444,jxl", show_default=True, metavar="NAME,…",
-              help="Classic codecs; those that are not installed are left out.")
+              help="Classic codecs; those that are not installed are skipped.")
 @click.option("--anchors", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
-              help="Compare with stored curves, too: JSON files of {NAME: {\"bpp\": […], \"psnr\": […]}}.")
+              help="Compare with stored curves as well: JSON files of {NAME: {\"bpp\": […], \"psnr\": […]}}.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N pictures only.")
-@click.option("--no-similarity", is_flag=True, help="Leave out MS-SSIM, which takes most of the time.")
+@click.option("--no-similarity", is_flag=True, help="Skip MS-SSIM, which takes most of the time.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
               help="Threads of the model.  [default of --speed: 1, 2 and 4, as far as there are cores]")
 @click.option("--speed", is_flag=True, help="Measure time instead, by stages and beside the classic codecs; see above.")
@@ -55,9 +53,9 @@ def bench(
     rates count every byte, PSNR and MS-SSIM compare 8-bit pictures. BD-rates are against JPEG (4:2:0, optimised,
     progressive). --output needs the extra `bench` for plots: pip install 'aezip[bench]'.
 
-    With --speed, picture files stand in place of FOLDER; without any, two of 768×512 and 4000×3000 pixels are drawn.
+    With --speed, name picture files in place of FOLDER; without any, two of 768×512 and 4000×3000 pixels are drawn.
     Times are medians of warm runs, in one process that alternates between the codecs; memory and the start of the
-    command are measured in processes of their own. All comes with ratios, the smaller the better.
+    command are measured in processes of their own. Ratios are printed with them, the smaller the better.
 
     \b
     Examples:
@@ -68,59 +66,46 @@ def bench(
       aezip bench --speed --compare speed.json
     """
     if speed:
-        from .speed import measure_speed
-
-        wanted = [threads] if threads else []
         if len(models) > 1:
             raise click.UsageError("--speed measures one model; expected one -m")
-        measure_speed(inputs, output, models[0], wanted, seconds, as_json, compare, tolerance)
+        _speed(inputs, output, models[0], threads, seconds, as_json, compare, tolerance)
         return
+    from ..bench import measure, report
+
     if len(inputs) != 1 or not inputs[0].is_dir():
         raise click.UsageError("expected one folder of pictures, or --speed")
-    (folder,) = inputs
-    from .. import images
-    from ..bench import equal, measure, peers, report
-
-    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in LOSSLESS)
-    pictures = {}
-    for file in files[:limit]:
-        pixels = images.read(str(file)).pixels
-        pictures[file.name] = pixels if pixels.shape[2] == 3 else pixels.repeat(3, axis=2)
-    if not pictures:
-        raise ImageError("holds no pictures", "lossless ones (png, ppm, bmp, tiff, webp)", file=str(folder))
-
-    ours = [peers.aezip(model, qualities, threads=threads) for model in models]
-    if len({player.name for player in ours}) < len(ours):
-        raise click.UsageError("two models have one name")
-    players = [*ours, *peers.classic(codecs.split(","))]
-    points: list[measure.Point] = []
-    memory: dict[str, float] = {}
-    for number, player in enumerate(players):
-        for point in measure.measure(player, pictures, similarity=not no_similarity):
-            points.append(point)
-        middle = sorted(player.settings)[len(player.settings) // 2]
-        name, model = ("aezip", models[number]) if number < len(ours) else (player.name, "")
-        memory[player.name] = measure.peak_memory([name, str(middle), str(files[0]), model])
-        say(f"{player.what}: {sum(p.codec == player.name for p in points)} files")
-    found = measure.curves(points)
-    bd = measure.bd_table(found)
+    result = measure.compare(
+        inputs[0], models, qualities, codecs.split(","), limit=limit, threads=threads, similarity=not no_similarity,
+        say=say,
+    )
     stored = measure.anchors(anchors) if anchors else []
-    rows = report.text_table(found, bd, memory)
-    result: dict[str, Any] = {"pictures": list(pictures), "bd_rate_percent": bd, "memory_mb": memory}
-    text = measure.as_json(points, found, result)
-    show(text if as_json else "\n".join(table(rows, right=frozenset(range(1, 6)))))
+    show(result.as_json() if as_json else table(report.text_table(result), right=range(1, 6)))
     if output:
-        output.mkdir(parents=True, exist_ok=True)
-        (output / "bench.json").write_text(text + "\n", encoding="utf-8")
-        report.write_csv(output / "points.csv", points)
-        drawn = [*found, *stored]
-        title = f"{len(pictures)} pictures of {folder.name}"
-        for kind in ("png", "svg"):
-            report.plot(drawn, output / f"psnr.{kind}", kind, title=title)
-            if not no_similarity:
-                report.plot(drawn, output / f"ms-ssim.{kind}", kind, similarity=True, title=title)
-        chosen = list(pictures.items())[:: max(1, len(pictures) // 6)][:6]
-        strips = [(name, equal.strip(players, pixels, 0.3)) for name, pixels in chosen]
-        report.crops(strips[:2], output / "crops.png")
-        (output / "report.html").write_text(report.page(drawn, rows, strips, f"aezip bench: {title}"), encoding="utf-8")
+        report.write(result, stored, output)
         say(f"written to {output}")
+
+
+def _speed(
+    files: Sequence[Path], output: Path | None, model: str, threads: int | None, seconds: float, as_json: bool,
+    before: Path | None, tolerance: float,
+) -> None:
+    from ..bench import chart, speed
+
+    earlier = speed.ratios_of(before) if before else None
+    result = speed.measure(speed.pictures_of(files), model, [threads] if threads else [], seconds, say)
+    if as_json:
+        show(json.dumps(result, indent=1))
+    else:
+        tables = chart.time_rows(result), chart.stage_rows(result), chart.ratio_rows(result["ratios"])
+        show("\n\n".join(table(rows, right=range(3, 13)) for rows in tables))
+    if output:
+        chart.write(result, output)
+        say(f"written to {output}")
+    if earlier is not None:
+        worse = speed.compare(result["ratios"], earlier, tolerance / 100)
+        for name, was, now in worse:
+            say(f"worse: {name} is {now:.2f}, was {was:.2f}")
+        shared = len(earlier.keys() & result["ratios"].keys())
+        say(f"{len(worse)} of {shared} ratios are worse by more than {tolerance:g} %")
+        if worse:
+            click.get_current_context().exit(1)

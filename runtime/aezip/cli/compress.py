@@ -14,8 +14,9 @@ from .options import (
     batch_option,
     finite,
     inputs_argument,
-    intake_options,
+    intake_and_strip_options,
     max_pixels_option,
+    model_option,
     precision_option,
     write_options,
 )
@@ -45,28 +46,26 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 @click.option("--target-psnr", type=click.FloatRange(0, min_open=True), metavar="DB", callback=finite,
               help="Lowest quality with a PSNR of DB or more.")
 @click.option("--keep-smaller", is_flag=True, help="Write no .lat file that is larger than its input.")
-@click.option("--verify", is_flag=True, help="Decode each file before it gets its name, and say its PSNR.")
+@click.option("--verify", is_flag=True, help="Decode each file before saving it and report its PSNR.")
 @click.option("--effort", type=click.IntRange(0, 1), default=1, show_default=True,
               help="1 weighs each latent's bits against its error; 0 only rounds.")
 @max_pixels_option
-@intake_options
-@click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF, XMP and resolution; implies --upright.")
+@intake_and_strip_options
 # With what, and where to.
 @precision_option
 @batch_option
-@click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
+@model_option
 @write_options
 def compress(
     inputs: tuple[str, ...], output: str | None, recursive: bool, quality: float, effort: int, target_size: int | None,
-    target_bpp: float | None, target_psnr: float | None, keep_smaller: bool, verify: bool, max_pixels: int,
-    frame: int | None, to_8bit: bool, upright: bool, strip: bool, append_suffix: bool, precision: str,
-    batch: int | None, **running: Any,
+    target_bpp: float | None, target_psnr: float | None, append_suffix: bool, keep_smaller: bool, verify: bool,
+    max_pixels: int, intake: Intake, precision: str, batch: int | None, **running: Any,
 ) -> None:
     """Compress images to .lat files.
 
-    An input is a file, a folder, a pattern, a URL (s3://…), or - for stdin. The output stands beside the input, with
-    the suffix .lat; an output folder mirrors the tree of an input folder. Transparency is kept without loss; ICC
-    profile, EXIF, XMP and resolution are kept as they are. CMYK becomes sRGB through its ICC profile.
+    An input is a file, a folder, a pattern, a URL (s3://…), or - for stdin. The output is written beside the
+    input, with the suffix .lat; an output folder mirrors the tree of an input folder. Transparency is kept without
+    loss; ICC profile, EXIF, XMP and resolution are kept as they are. CMYK becomes sRGB through its ICC profile.
 
     \b
     Examples:
@@ -77,10 +76,9 @@ def compress(
       aezip compress --frame 1 --to-8bit scan.tiff
       aezip compress --recursive pictures -o archive --jobs 4 --skip-existing
     """
+    target = _target(target_size, target_bpp, target_psnr)
     job = Compression(
-        quality, effort, target=_target(target_size, target_bpp, target_psnr),
-        keep_smaller=keep_smaller, verify=verify, max_pixels=max_pixels,
-        intake=Intake(frame, to_8bit, upright, strip), precision=precision, batch=batch,
+        quality, effort, target, keep_smaller, verify, intake, max_pixels=max_pixels, precision=precision, batch=batch
     )
     planned = plan(inputs, output, ".lat", taken=READ_SUFFIXES, recursive=recursive, append=append_suffix)
     run_over(planned, job, **running)

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from .messages import show
-from .options import debug_option, threads_option
+from .options import debug_option, model_option, threads_option
 
 
 @click.command()
-@click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
+@model_option
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @debug_option

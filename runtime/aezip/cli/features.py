@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from ..bulk.plan import plan
-from ..errors import ImageError
-from ..images import READ_SUFFIXES, Intake
-from ..storage import places
+from .. import images
+from ..images import Intake
 from ..storage.files import check_output
-from .messages import Failures, complain, say, show, table
-from .options import inputs_argument, latents_options
-from .progress import bar_over
+from .messages import Failures, say, show, table
+from .options import force_option, inputs_argument, latents_options
+from .progress import for_each
+
+_SUFFIX = ".npz"
 
 
 @click.command()
@@ -25,18 +25,18 @@ from .progress import bar_over
               help="Print which of the pictures are most like this one.")
 @click.option("-k", "--count", type=click.IntRange(min=1), default=5, show_default=True, help="--nearest: how many.")
 @click.option("--json", "as_json", is_flag=True, help="--nearest: print them as a JSON list.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite an existing file.")
+@force_option
 @latents_options
 def features(
     inputs: tuple[str, ...], output: str | None, full: bool, nearest: str | None, count: int, as_json: bool,
-    force: bool, max_pixels: int, model: str, recursive: bool, provider: str, threads: int | None, quiet: bool,
-    **intake: Any,
+    force: bool, max_pixels: int, intake: Intake, model: str, recursive: bool, provider: str, threads: int | None,
+    quiet: bool,
 ) -> None:
     """Make vectors of pictures from a model's latents, or find the nearest.
 
     The .npz holds `files` and, a row for each, `pooled`: mean and log energy of each latent channel. With --full also
     `latents_0`, `latents_1`, … of the pictures, float16, rows × columns × channels.
-    --nearest compares pooled vectors; an .npz that was written before may stand in place of pictures.
+    --nearest compares pooled vectors; in place of pictures it takes an .npz that was written before.
 
     \b
     Examples:
@@ -47,55 +47,51 @@ def features(
     """
     from ..tasks.features import vector_file
     from ..tasks.features.vectors import Latents, pooled
-    from ..tasks.features.vectors import nearest as found_nearest
+    from ..tasks.features.vectors import nearest as nearest_to
 
-    if not output and not nearest:
-        raise click.UsageError("expected --output, --nearest, or both")
-    if output and not output.endswith(vector_file.SUFFIX):
-        raise click.UsageError(f"--output is '{output}'; expected a name that ends in {vector_file.SUFFIX}")
-    stored = [name for name in inputs if name.endswith(vector_file.SUFFIX)]
-    if stored and (len(inputs) > 1 or output):
-        raise click.UsageError(f"'{stored[0]}' stands beside others or --output; expected it alone, with --nearest")
+    stored = _check(inputs, output, nearest)
     if output:
         check_output(output, force=force)
-    from .. import images
+    latents, failures = Latents(model, provider, threads), Failures()
 
-    latents, chosen = Latents(model, provider, threads), Intake(**intake)
+    def latents_of(name: str) -> Any:
+        return latents.of(images.read(name, intake, max_pixels).pixels)
 
-    def read(name: str) -> Any:
-        return latents.of(images.parse(places.read(name, ImageError), max_pixels, chosen).pixels)
-
-    failures = Failures()
-    query = None
-    if nearest:
-        with failures.caught(nearest):
-            query = pooled(read(nearest))
-        if query is None:
-            failures.leave()
+    query = pooled(latents_of(nearest)) if nearest else None
     if stored:
-        vectors = vector_file.read(stored[0])
-        vector_file.check_model(vectors, latents, stored[0])
+        vectors = vector_file.read(inputs[0])
+        vector_file.check_model(vectors, latents, inputs[0])
     else:
-        planned = plan(inputs, None, None, taken=READ_SUFFIXES, recursive=recursive)
-        for problem in planned.problems:
-            failures.count += 1
-            complain(problem)
         making = vector_file.Making(latents, full=full)
-        for task in bar_over(planned.tasks, "features", quiet=quiet):
-            with failures.caught(task.source):
-                making.add(task.source, read(task.source))
+        for_each(inputs, recursive, "features", failures, lambda name: making.add(name, latents_of(name)), quiet=quiet)
         if not making.files:
-            failures.leave()
+            failures.exit_if_any()
         vectors = making.vectors()
-        if output:
-            size = vector_file.write(output, vectors, force=force)
-            if not quiet:
-                say(f"{output}  {len(vectors.files)} pictures, {vectors.pooled.shape[1]} numbers each, {size:,} B")
+    if output:
+        size = vector_file.write(output, vectors, force=force)
+        if not quiet:
+            say(f"{output}  {len(vectors.files)} pictures, {vectors.pooled.shape[1]} numbers each, {size:,} B")
     if query is not None:
-        near = [(vectors.files[i], distance) for i, distance in found_nearest(query, vectors.pooled, count)]
-        if as_json:
-            show(json.dumps([{"file": file, "distance": round(distance, 5)} for file, distance in near], indent=2))
-        else:
-            rows = [(click.format_filename(file), f"{distance:.3f}") for file, distance in near]
-            show("\n".join(table([("FILE", "DISTANCE"), *rows], right=frozenset({1}))))
-    failures.leave()
+        near = nearest_to(query, vectors.pooled, count)
+        _show_nearest([(vectors.files[i], distance) for i, distance in near], as_json)
+    failures.exit_if_any()
+
+
+def _check(inputs: tuple[str, ...], output: str | None, nearest: str | None) -> bool:
+    """Whether the input is a file of vectors.  Raises UsageError for options that do not go together."""
+    if not output and not nearest:
+        raise click.UsageError("expected --output, --nearest, or both")
+    if output and not output.endswith(_SUFFIX):
+        raise click.UsageError(f"--output is '{output}'; expected a name that ends in {_SUFFIX}")
+    stored = [name for name in inputs if name.endswith(_SUFFIX)]
+    if stored and (len(inputs) > 1 or output):
+        raise click.UsageError(f"'{stored[0]}' is not alone; expected one {_SUFFIX} file, with --nearest")
+    return bool(stored)
+
+
+def _show_nearest(near: list[tuple[str, float]], as_json: bool) -> None:
+    if as_json:
+        show(json.dumps([{"file": file, "distance": round(distance, 5)} for file, distance in near], indent=2))
+    else:
+        rows = [(click.format_filename(file), f"{distance:.3f}") for file, distance in near]
+        show(table([("FILE", "DISTANCE"), *rows], right=(1,)))

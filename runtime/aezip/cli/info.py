@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import click
 
@@ -31,16 +30,12 @@ def info(inputs: tuple[str, ...], as_json: bool) -> None:
 
     failures, found, names = Failures(), [], installed_names()
     for name in inputs:
-        with failures.caught(name):
+        with failures.reported(name):
             data = read_bytes(name, FormatError)
             facts = facts_of(name, unpack(data, MAX_SIDE**2), len(data), names)
             found.append(facts)
             if not as_json:
                 show("\n".join(lines_of(facts)))
     if as_json:
-        _show_json(found)
-    failures.leave()
-
-
-def _show_json(value: Any) -> None:
-    show(json.dumps(value, indent=2))
+        show(json.dumps(found, indent=2))
+    failures.exit_if_any()

@@ -1,4 +1,4 @@
-"""What the command says: data to stdout, messages to stderr, an error in one line."""
+"""What the command prints: data to stdout, messages to stderr, an error in one line."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ import click
 from ..errors import DEBUG_HINT, line_of
 
 _PLAIN = {"→": "->", "×": "x", "…": "...", "–": "-", "−": "-", "≤": "<=", "≥": ">="}
+# The library's parameters, as its errors and notes name them, and the command's options.
+_OPTIONS = {
+    "force=True": "--force", "append=True": "--append-suffix", "recursive=True": "--recursive",
+    "to_8bit=True": "--to-8bit", "frame=": "--frame ", "sigma=": "--sigma ", "max_pixels": "--max-pixels",
+}
 
 
 def show(text: str) -> None:
@@ -24,19 +29,27 @@ def say(text: str) -> None:
     click.echo(_fit(text, sys.stderr), err=True)
 
 
-def complain(error: BaseException, file: str | None = None) -> None:
+def print_error(error: BaseException, file: str | None = None) -> None:
     """An error, in one line to stderr; with --debug its traceback before it."""
     from traceback import format_exception
 
-    complain_of(line_of(error, file), "".join(format_exception(error)))
+    print_error_line(line_of(error, file), "".join(format_exception(error)))
 
 
-def complain_of(line: str, trace: str = "") -> None:
-    """The same for an error that was already put in words."""
+def print_error_line(line: str, trace: str = "") -> None:
+    """The same for an error that is a line already."""
     if click.get_current_context().meta.get("aezip.debug"):
         say(trace.rstrip())
         line = line.removesuffix(DEBUG_HINT)
-    say(f"aezip: error: {line}")
+    say(f"aezip: error: {as_options(line)}")
+
+
+def as_options(line: str) -> str:
+    """An error or note of the library, whose last part names options of the command in place of parameters."""
+    finding, semicolon, advice = line.rpartition("; ")
+    for parameter, option in _OPTIONS.items():
+        advice = advice.replace(parameter, option)
+    return finding + semicolon + advice
 
 
 class Failures:
@@ -45,31 +58,33 @@ class Failures:
     def __init__(self) -> None:
         self.count = 0
 
+    def report(self, error: BaseException, file: str | None = None) -> None:
+        """Count an error and print it."""
+        self.count += 1
+        print_error(error, file)
+
     @contextlib.contextmanager
-    def caught(self, file: str | None = None) -> Iterator[None]:
-        """Inside, an exception becomes a message that names `file`."""
+    def reported(self, file: str | None = None) -> Iterator[None]:
+        """Inside, an exception is reported, as one about `file`."""
         try:
             yield
         except (BrokenPipeError, click.exceptions.Exit, click.ClickException):
             raise
         except Exception as error:
-            self.count += 1
-            complain(error, file)
+            self.report(error, file)
 
-    def leave(self) -> None:
+    def exit_if_any(self) -> None:
         """End the command with code 1 if anything failed."""
         if self.count:
             click.get_current_context().exit(1)
 
 
-def table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> list[str]:
-    """Lines of aligned columns; those in `right` end, the others begin at the same place."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
-    return ["  ".join(_cell(row[i], widths[i], i in right) for i in range(len(row))).rstrip() for row in rows]
-
-
-def _cell(text: str, width: int, right: bool) -> str:
-    return text.rjust(width) if right else text.ljust(width)
+def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Aligned columns; those in `right` end, the others begin at the same place."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ((c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+             for row in rows)
+    return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
 def _fit(text: str, stream: TextIO) -> str:

@@ -76,10 +76,10 @@ def install(packages: tuple[Path, ...], force: bool) -> None:
 
     failures = Failures()
     for path in packages:
-        with failures.caught(str(path)):
+        with failures.reported(str(path)):
             model = install_one(path, force=force)
             say(f"{path} → {model.path}  -m {model.path.stem}")
-    failures.leave()
+    failures.exit_if_any()
 
 
 @models.command()
@@ -91,9 +91,9 @@ def remove(names: tuple[str, ...]) -> None:
 
     failures = Failures()
     for name in names:
-        with failures.caught():
+        with failures.reported():
             say(f"removed {remove_one(name)}")
-    failures.leave()
+    failures.exit_if_any()
 
 
 @models.command()
@@ -140,6 +140,6 @@ def _list(as_json: bool) -> None:
         for m in found:
             size, half = f"{m['bytes'] / 1e6:.1f} MB", f"({m['half']} half) " if m["half"] else ""
             rows.append((m["name"], m["fingerprint"], m["qualities"], size, m["path"], half + m["summary"]))
-        show("\n".join(table(rows, right=frozenset({3}))))
+        show(table(rows, right=(3,)))
     else:
         say("aezip: no model is installed")

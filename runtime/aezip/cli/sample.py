@@ -8,10 +8,10 @@ from itertools import islice
 import click
 
 from .. import images
-from ..errors import ImageError, finding_of
-from ..storage.files import check_output
+from ..errors import ImageError
+from ..storage.files import check_output, make_folder
 from .messages import say
-from .options import debug_option, provider_option, threads_option
+from .options import debug_option, force_option, provider_option, threads_option
 
 _LARGEST = 2**26  # pixels of all pictures together
 
@@ -35,7 +35,7 @@ def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
               help="Standard deviation of the latents; less is calmer.")
 @click.option("--between", nargs=2, metavar="IMAGE IMAGE", type=click.Path(readable=False),
               help="Images on the way from one to the other, both of one size, in place of new ones.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
+@force_option
 @click.option("-m", "--model", default="vae", show_default=True, metavar="MODEL", help="Name or .aezm file.")
 @provider_option
 @threads_option
@@ -59,13 +59,9 @@ def sample(
 
     folder = output.endswith(("/", os.sep)) or os.path.isdir(output)
     names = [os.path.join(output, f"{n:04d}.png") for n in range(count)] if folder else [output]
-    kind = images.format_of(names[0])
+    format = images.format_of(names[0])
     if folder:
-        try:
-            os.makedirs(output, exist_ok=True)
-        except OSError as error:
-            finding = f"the folder cannot be made ({finding_of(error)})"
-            raise ImageError(finding, "a writable one", file=output) from None
+        make_folder(output)
     for name in names:
         check_output(name, force=force)
     latents = Latents(model, provider, threads)
@@ -77,10 +73,8 @@ def sample(
         source = sampling.drawn(latents, size[1], size[0], seed, spread)
     if not folder and count * size[0] * size[1] > _LARGEST:
         raise ImageError(f"{count} × {size[0]}×{size[1]} pixels in one image", f"at most {_LARGEST}, or a folder")
-    made = islice(source, count)
-    if folder:
-        for name, pixels in zip(names, made, strict=True):
-            images.write(name, images.Picture(pixels), kind, force=force)
-    else:
-        images.write(output, images.Picture(sampling.grid(list(made))), kind, force=force)
+    pictures = islice(source, count)
+    made = pictures if folder else [sampling.grid(list(pictures))]
+    for name, pixels in zip(names, made, strict=True):
+        images.write(name, images.Picture(pixels), format, force=force)
     say(f"{output}  {count} images of {size[0]}×{size[1]} pixels")

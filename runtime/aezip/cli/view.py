@@ -8,13 +8,13 @@ import sys
 import click
 
 from .messages import say, show
-from .options import debug_option
+from .options import debug_option, decoding_model_option
 
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(readable=False))
 @click.option("--original", metavar="IMAGE", type=click.Path(readable=False), help="Compare with this picture.")
-@click.option("-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the installed one that fits]")
+@decoding_model_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N",
               help="Port to listen on.  [default: a free one]")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")

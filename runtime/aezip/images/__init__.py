@@ -2,7 +2,6 @@
 
     picture.py      `Picture` ↔ sections of a `.lat` file
     reading.py      image files and Pillow images → `Picture`
-    loading.py      Pillow itself, ahead
     colour.py       every mode that Pillow has → grey or RGB, and alpha
     metadata.py     resolution ↔ bytes; the EXIF orientation; what files of each format know
     writing.py      `Picture` → Pillow images and image files
@@ -10,13 +9,12 @@
 
 from __future__ import annotations
 
-from .loading import load
 from .metadata import Resolution
 from .picture import Picture, check_sections, picture_of, sections_of
 from .reading import AS_IT_IS, READ_SUFFIXES, Intake, from_pillow, parse, read
-from .writing import FORMATS, build, format_of, to_pillow, write
+from .writing import FORMATS, build, format_of, lost_note, to_pillow, write
 
 __all__ = [
     "AS_IT_IS", "FORMATS", "READ_SUFFIXES", "Intake", "Picture", "Resolution", "build", "check_sections", "format_of",
-    "from_pillow", "load", "parse", "picture_of", "read", "sections_of", "to_pillow", "write",
+    "from_pillow", "lost_note", "parse", "picture_of", "read", "sections_of", "to_pillow", "write",
 ]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import AezipError, ImageError
 from ..format.container import DEFAULT_MAX_PIXELS, MAGIC
-from ..storage.files import read_bytes
+from ..storage import places
 from . import colour, metadata
 from .picture import Picture
 
@@ -47,12 +47,15 @@ _ONE_PICTURE = ("MPO", "PSD")  # formats whose first frame is the photograph, an
 _PLUGINS = (("pillow_heif", "register_heif_opener"), ("pillow_jxl", ""))
 
 
-def read(path: str | os.PathLike[str], intake: Intake = AS_IT_IS) -> Picture:
-    """Read an image file.  Raises ImageError, which names the file."""
+def read(
+    path: str | os.PathLike[str], intake: Intake = AS_IT_IS, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> Picture:
+    """Read an image file, or the image at a URL.  Raises ImageError, which names the file."""
+    name = os.fspath(path)
     try:
-        return parse(read_bytes(path, ImageError), intake=intake)
+        return parse(places.read(name, ImageError), max_pixels, intake)
     except ImageError as e:
-        e.file = os.fspath(path)
+        e.file = name
         raise
 
 

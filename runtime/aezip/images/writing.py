@@ -34,12 +34,6 @@ class Format(NamedTuple):
     carries: tuple[str, ...] = _ALL  # fields of Picture
     alpha: bool = False
 
-    @property
-    def plugin(self) -> str:
-        """The module of Pillow that writes it; none of PPM, which is written without Pillow."""
-        names = {"PNG": "Png", "JPEG": "Jpeg", "WEBP": "WebP", "TIFF": "Tiff", "BMP": "Bmp"}
-        return f"{names[self.pillow]}ImagePlugin" if self.pillow in names else ""
-
 
 _LARGE = 2**26  # samples from which libjpeg does not optimise: for that it holds all coefficients, two bytes each
 # what Pillow raises where it cannot write a picture; the last three where a TIFF should hold damaged Exif
@@ -107,6 +101,11 @@ def build(picture: Picture, format: str) -> tuple[bytes, tuple[str, ...]]:
     except _REFUSALS as e:
         raise OutputError(f"{kind.pillow} cannot hold this picture ({e})", "another format") from e
     return data, tuple(METADATA[name] for name in _ALL if getattr(picture, name) and name not in kind.carries)
+
+
+def lost_note(format: str, lost: tuple[str, ...]) -> tuple[str, ...]:
+    """What the user should know of metadata that `build` could not write: one note, or none."""
+    return (f"{format} cannot carry {', '.join(lost)}",) if lost else ()
 
 
 def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:

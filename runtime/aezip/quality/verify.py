@@ -15,7 +15,8 @@ from ..format.container import DEFAULT_MAX_PIXELS, Lat
 from . import metrics
 
 if TYPE_CHECKING:
-    from ..codec import Codec, Pixels
+    from ..codec import Codec
+    from ..coding.windows import Pixels
 
 
 @dataclass(frozen=True)

@@ -49,9 +49,17 @@ def check_output(path: str | os.PathLike[str], *, force: bool = False) -> None:
     except (OSError, ValueError) as e:
         raise OutputError(finding_of(e), "a file that can be written", file=name) from e
     if kind == stat.S_IFREG and not force:
-        raise OutputExists("exists already", "a new name, or --force", file=name)
+        raise OutputExists("exists already", "a new name, or force=True", file=name)
     if kind in (0, stat.S_IFREG) and not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"no permission to write in '{folder}'", "a writable folder", file=name)
+
+
+def make_folder(path: str | os.PathLike[str], error: type[AezipError] = OutputError) -> None:
+    """Make a folder and those above it, where they do not exist.  Raises `error`."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as e:
+        raise error(f"the folder '{os.fspath(path)}' cannot be made ({finding_of(e)})", "a writable folder") from e
 
 
 def atomic_write(
@@ -86,7 +94,7 @@ def atomic_write(
             with contextlib.suppress(OSError):
                 temporary.unlink()
     except FileExistsError as e:
-        raise OutputExists("exists already", "a new name, or --force", file=os.fspath(path)) from e
+        raise OutputExists("exists already", "a new name, or force=True", file=os.fspath(path)) from e
     except BrokenPipeError:
         raise
     except OSError as e:

@@ -37,7 +37,7 @@ def read(name: str, error: type[AezipError]) -> bytes:
         return sys.stdin.buffer.read()
     if not is_url(name):
         return read_bytes(name, error)
-    with _said(name, error):
+    with _errors(name, error):
         fs, path = _open(name)
         return bytes(fs.cat_file(path))
 
@@ -51,10 +51,10 @@ def write(name: str, data: bytes, *, force: bool = False, times: tuple[int, int]
     if not is_url(name):
         atomic_write(name, data, force=force, times=times)
         return
-    with _said(name, OutputError):
+    with _errors(name, OutputError):
         fs, path = _open(name)
         if not force and fs.exists(path):
-            raise OutputExists("exists already", "a new name, or --force", file=name)
+            raise OutputExists("exists already", "a new name, or force=True", file=name)
         kinds = {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
         if kinds & _WHOLE:
             fs.pipe_file(path, data)
@@ -90,7 +90,7 @@ def exists(name: str) -> bool:
     """Whether there is something of this name."""
     if not is_url(name):
         return os.path.lexists(name)
-    with _said(name):
+    with _errors(name):
         fs, path = _open(name)
         return bool(fs.exists(path))
 
@@ -99,7 +99,7 @@ def is_folder(name: str) -> bool:
     """Whether there is a folder of this name."""
     if not is_url(name):
         return os.path.isdir(name)
-    with _said(name):
+    with _errors(name):
         fs, path = _open(name)
         return bool(name.endswith("/") or fs.isdir(path))
 
@@ -107,7 +107,7 @@ def is_folder(name: str) -> bool:
 def files_in(folder: str, *, recursive: bool) -> Iterator[tuple[str, str, int]]:
     """Name, path below `folder`, and size of each file in it, sorted; those that begin with a dot are left out."""
     if is_url(folder):
-        with _said(folder):
+        with _errors(folder):
             fs, path = _open(folder)
             found = fs.find(path, maxdepth=None if recursive else 1, detail=True)
         root = path.rstrip("/")
@@ -122,7 +122,7 @@ def files_in(folder: str, *, recursive: bool) -> Iterator[tuple[str, str, int]]:
 def matching(pattern: str) -> list[str]:
     """The names that a pattern with *, ? or [ ] stands for, sorted; ** goes into subfolders."""
     if is_url(pattern):
-        with _said(pattern):
+        with _errors(pattern):
             fs, path = _open(pattern)
             return sorted(str(fs.unstrip_protocol(name)) for name in fs.glob(path))
     from glob import glob
@@ -160,7 +160,7 @@ def _open(name: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
     except ImportError as e:
-        raise UsageError("URLs need fsspec", "pip install 'aezip[url]'", file=name) from e
+        raise UsageError("URLs need fsspec: pip install 'aezip[url]'", file=name) from e
     try:
         fs, path = url_to_fs(name)
     except (ImportError, ValueError) as e:  # the package for this kind of URL, or a kind that nobody knows
@@ -169,7 +169,7 @@ def _open(name: str) -> tuple[Any, str]:
 
 
 @contextlib.contextmanager
-def _said(name: str, kind: type[AezipError] = AezipError) -> Iterator[None]:
+def _errors(name: str, kind: type[AezipError] = AezipError) -> Iterator[None]:
     """Inside, whatever a file system raises becomes one line; each has classes of its own."""
     try:
         yield

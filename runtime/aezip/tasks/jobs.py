@@ -1,16 +1,18 @@
-"""The tasks as jobs of a batch: an image file's bytes → another's, or figures alone."""
+"""The tasks as jobs over many files: an image file's bytes → another's, or figures alone."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import images
-from ..bulk.jobs import Made
+from ..bulk.jobs import Result
+from ..bulk.plan import Plan
 from ..errors import AezipError, ImageError
 from ..format.container import DEFAULT_MAX_PIXELS
-from ..storage.files import read_bytes
 
 if TYPE_CHECKING:
     from .features.vectors import Latents
@@ -20,24 +22,97 @@ CLEAN = 1.0  # grey levels of noise under which there is little to remove
 
 
 @dataclass(frozen=True)
-class OpenRestorer:
-    """Opens the model of a task."""
+class Restoration:
+    """An image file with a fault → one without."""
 
-    task: str
+    reads: ClassVar[type[AezipError]] = ImageError
 
-    def __call__(self, model: str | None, provider: str, threads: int | None) -> Restorer:
+    task: str  # of model.TASKS
+    sigma: float | None = None  # of the noise; None: estimated
+    grey: bool = False  # colour pictures are made grey first, to get other colours
+    masks: Mapping[str, str] = field(default_factory=dict, hash=False)  # each output's mask image
+    format: str | None = None  # a key of images.FORMATS; None: by the target's suffix
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    intake: images.Intake = images.AS_IT_IS
+
+    def open(self, model: str | None, provider: str, threads: int | None) -> Restorer:
         from .restore.restorer import Restorer
 
         return Restorer(self.task, model, provider, threads)
 
+    def run(self, restorer: Restorer, data: bytes, target: str) -> Result:
+        picture = images.parse(data, self.max_pixels, self.intake)
+        pixels, measured, summary, note = self._restored(restorer, picture.pixels, target)
+        if self.task == "colorize" and picture.icc and picture.icc[16:20] == b"GRAY":
+            picture = picture._replace(icc=None)
+        format = images.format_of(target, self.format)
+        image, lost = images.build(picture._replace(pixels=pixels), format)
+        height, width = pixels.shape[:2]
+        model = restorer.package.about.name
+        facts = {"task": self.task, "width": width, "height": height, "model": model, **measured}
+        notes = (*picture.notes, *filter(None, [note]), *images.lost_note(format, lost))
+        return Result(image, notes=notes, measured=facts, summary=summary)
+
+    def _restored(self, restorer: Restorer, pixels: Any, target: str) -> tuple[Any, dict[str, Any], str, str]:
+        """The new pixels, what was measured, its summary, and a note for the user."""
+        from .restore.restorer import grey_of, mask_of
+
+        if self.task == "denoise":
+            pixels, sigma = restorer.denoise(pixels, self.sigma)
+            clean = self.sigma is None and sigma < CLEAN
+            note = f"hardly any noise found (σ {sigma:.1f}); sigma=LEVELS says how much there is" if clean else ""
+            return pixels, {"sigma": round(sigma, 2)}, f"σ {sigma:.1f}", note
+        if self.task == "colorize":
+            return restorer.colorize(grey_of(pixels) if self.grey else pixels), {}, "colorized", ""
+        # a mask may have any depth: only light and dark count
+        intake = self.intake._replace(frame=None, to_8bit=True)
+        file = self.masks[target]
+        picture = images.read(file, intake, self.max_pixels)
+        try:
+            mask = mask_of(picture.pixels)
+        except ImageError as error:
+            error.file = file
+            raise
+        share = float(mask.mean())
+        note = "" if share else "the mask is black everywhere: nothing is to be filled"
+        filled = restorer.inpaint(pixels, mask)
+        return filled, {"missing": round(share, 5)}, f"{100 * share:.2f} % filled", note
+
+
+def masked(plan: Plan, mask: str) -> tuple[Plan, dict[str, str]]:
+    """The plan without the items that have no mask, which become problems, and each output's mask.
+
+    mask: an image for all, or a folder with one of the same name, but for the suffix, for each.
+    """
+    if not os.path.isdir(mask):
+        return plan, {item.target: mask for item in plan.items}
+    found = {PurePath(name).stem: name for name in sorted(os.listdir(mask), reverse=True)
+             if PurePath(name).suffix.lower() in images.READ_SUFFIXES}
+    items, problems, masks = [], list(plan.problems), {}
+    for item in plan.items:
+        name = found.get(PurePath(item.source).stem)
+        if name is None:
+            expected = f"an image in '{mask}' of the same name"
+            problems.append(ImageError("there is no mask for this picture", expected, file=item.source))
+        else:
+            items.append(item)
+            masks[item.target] = os.path.join(mask, name)
+    return Plan(items, problems, plan.folder), masks
+
 
 @dataclass(frozen=True)
-class OpenLatents:
-    """Opens a model's encoder, that of a profile if none is named."""
+class Scoring:
+    """An image file → its anomaly score, and a heat map if there is a target."""
+
+    reads: ClassVar[type[AezipError]] = ImageError
 
     profile: str
+    rate: float  # of false positives
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    intake: images.Intake = images.AS_IT_IS
 
-    def __call__(self, model: str | None, provider: str, threads: int | None) -> Latents:
+    def open(self, model: str | None, provider: str, threads: int | None) -> Latents:
+        """model: None for the profile's.  Raises ModelUnfit, ProfileDamaged, and as `Latents`."""
         from .anomaly.profile_file import check_model, read
         from .features.vectors import Latents
 
@@ -46,105 +121,24 @@ class OpenLatents:
         check_model(profile, latents)
         return latents
 
-
-@dataclass(frozen=True)
-class Restoration:
-    """An image file with a fault → one without."""
-
-    task: str  # of model.TASKS
-    sigma: float | None = None  # of the noise; None: estimated
-    grey: bool = False  # colour pictures are made grey first, to get other colours
-    masks: Mapping[str, str] = field(default_factory=dict)  # each output's mask image
-    format: str | None = None  # a key of images.FORMATS; None: by the target's suffix
-    max_pixels: int = DEFAULT_MAX_PIXELS
-    intake: images.Intake = images.AS_IT_IS
-
-    reads: ClassVar[type[AezipError]] = ImageError
-
-    @property
-    def needs(self) -> OpenRestorer:
-        return OpenRestorer(self.task)
-
-    def run(self, codec: Restorer, data: bytes, target: str) -> Made:
-        picture = images.parse(data, self.max_pixels, self.intake)
-        notes, figures, said = list(picture.notes), dict[str, Any](), self.task + "d"
-        if self.task == "denoise":
-            pixels, sigma = codec.denoise(picture.pixels, self.sigma)
-            figures, said = {"sigma": round(sigma, 2)}, f"σ {sigma:.1f}"
-            if self.sigma is None and sigma < CLEAN:
-                notes.append(f"hardly any noise found (σ {sigma:.1f}); --sigma says how much there is")
-        elif self.task == "colorize":
-            pixels = self._colorized(codec, picture.pixels)
-            if picture.icc and picture.icc[16:20] == b"GRAY":
-                picture = picture._replace(icc=None)
-        else:
-            mask = self._mask(target)
-            pixels = codec.inpaint(picture.pixels, mask)
-            share = float(mask.mean())
-            figures, said = {"missing": round(share, 5)}, f"{100 * share:.2f} % filled"
-            if not share:
-                notes.append("the mask is black everywhere: nothing is to be filled")
-        format = images.format_of(target, self.format)
-        image, lost = images.build(picture._replace(pixels=pixels), format)
-        if lost:
-            notes.append(f"{format} cannot carry {', '.join(lost)}")
-        height, width = pixels.shape[:2]
-        facts = {"task": self.task, "width": width, "height": height, "model": codec.package.about.name, **figures}
-        return Made(image, notes=tuple(notes), figures=facts, said=said)
-
-    def _colorized(self, codec: Restorer, pixels: Any) -> Any:
-        if self.grey:
-            from .restore.restorer import grey_of
-
-            pixels = grey_of(pixels)
-        return codec.colorize(pixels)
-
-    def _mask(self, target: str) -> Any:
-        from .restore.restorer import mask_of
-
-        file = self.masks[target]
-        data = read_bytes(file, ImageError)
-        try:
-            intake = self.intake._replace(frame=None, to_8bit=True)  # of any depth: only light and dark count
-            return mask_of(images.parse(data, self.max_pixels, intake).pixels)
-        except ImageError as error:
-            error.file = file
-            raise
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """An image file → its anomaly score, and a heat map if there is a target."""
-
-    profile: str
-    rate: float  # of false positives
-    max_pixels: int = DEFAULT_MAX_PIXELS
-    intake: images.Intake = images.AS_IT_IS
-
-    reads: ClassVar[type[AezipError]] = ImageError
-
-    @property
-    def needs(self) -> OpenLatents:
-        return OpenLatents(self.profile)
-
-    def run(self, codec: Latents, data: bytes, target: str) -> Made:
+    def run(self, latents: Latents, data: bytes, target: str) -> Result:
         from .anomaly import heat, measures
         from .anomaly.profile_file import read
 
         profile = read(self.profile)
         threshold = profile.threshold(self.rate)
         picture = images.parse(data, self.max_pixels, self.intake)
-        found = measures.score(profile, measures.seen(codec, picture.pixels))
+        found = measures.score(profile, measures.seen(latents, picture.pixels))
         anomalous = found.value > threshold
-        figures = {
+        measured = {
             "score": round(found.value, 4), "p_value": found.p_value, "threshold": round(threshold, 4),
             "anomalous": anomalous, **{f"{name}_score": round(part, 4) for name, part in found.parts.items()},
             "x": found.place[0], "y": found.place[1],
         }
         verdict = "anomalous" if anomalous else "normal"
-        said = f"{verdict}  score {found.value:.2f}  p {found.p_value:.2g}"
+        summary = f"{verdict}  score {found.value:.2f}  p {found.p_value:.2g}"
         image = None
         if target:
             drawn = heat.drawn(picture.pixels, found.map, threshold)
             image, _ = images.build(images.Picture(drawn), images.format_of(target))
-        return Made(image, notes=picture.notes, figures=figures, said=said)
+        return Result(image, notes=picture.notes, measured=measured, summary=summary)

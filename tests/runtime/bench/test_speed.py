@@ -87,7 +87,7 @@ def test_the_command(tmp_path, drawn, tiny, monkeypatch) -> None:
     assert "ENCODER" in result.stdout
 
     pytest.importorskip("matplotlib")
-    chart.draw(found, tmp_path / "speed.png", "png")
+    chart.write(found, tmp_path)
     with Image.open(tmp_path / "speed.png") as image:
         assert image.size[0] > 500
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from aezip.bulk import pool
-from aezip.bulk.work import FAILED, Task, Work
+from aezip.bulk.work import FAILED, Item, Work
 from aezip.cli import main
 from aezip.errors import ModelDiffers
 from aezip.storage import places
@@ -162,13 +162,13 @@ def test_a_killed_process_is_one_line_and_the_rest_is_done(
     from killer import Killer  # type: ignore[import-not-found]
 
     work = Work(Killer(), tiny, threads=1)
-    found = list(pool.outcomes(work, [Task(f"{n}.png", f"{n}.lat") for n in "abc"], 2))
-    errors = {outcome.task.source: outcome.error for outcome in found}
+    found = list(pool.outcomes(work, [Item(f"{n}.png", f"{n}.lat") for n in "abc"], 2))
+    errors = {outcome.item.source: outcome.error for outcome in found}
     assert errors == {
         "a.png": "", "c.png": "",
-        "b.png": "b.png: its process was killed (out of memory?); expected more memory, or fewer --jobs",
+        "b.png": "b.png: its process was killed (out of memory?); expected more memory, or fewer processes",
     }
-    assert [o.task.source for o in found if o.status == FAILED] == ["b.png"]
+    assert [o.item.source for o in found if o.status == FAILED] == ["b.png"]
     assert Path("a.lat").exists()
     assert Path("c.lat").exists()
 
@@ -257,7 +257,7 @@ def test_urls_without_fsspec(run: Callable[..., Result], monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
     result = run("compress", "s3://bucket/a.png")
     assert result.exit_code == 2
-    assert "URLs need fsspec; expected pip install 'aezip[url]'" in result.stderr
+    assert "URLs need fsspec: pip install 'aezip[url]'" in result.stderr
     assert not places.is_url(r"C:\pictures\a.png")
 
 
@@ -300,4 +300,4 @@ def test_a_worker_that_joins_late_is_asked_for_its_model(tiny: str) -> None:
     from aezip.bulk.jobs import Compression
 
     with pytest.raises(ModelDiffers, match="has another model"):
-        cluster._do(Work(Compression(), tiny), "another", Task("a.png", "a.lat"))
+        cluster._do(Work(Compression(), tiny), "another", Item("a.png", "a.lat"))

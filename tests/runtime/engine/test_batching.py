@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from aezip import Codec
 from aezip.bulk.jobs import DONE, Compression, Decompression
-from aezip.bulk.work import FAILED, Task, Work
+from aezip.bulk.work import FAILED, Item, Work
 from aezip.engine.batching import Together
 
 Drawn = Callable[..., NDArray[np.uint8]]
@@ -86,9 +86,9 @@ def test_a_folder_in_batches(tmp_path: Path, drawn: Drawn, tiny: str) -> None:
     for n in range(6):
         Image.fromarray(drawn(40, 50, seed=n)).save(tmp_path / f"{n}.png")
     (tmp_path / "6.png").write_bytes(b"no picture")
-    tasks = [Task(str(tmp_path / f"{n}.png"), str(tmp_path / f"{n}.lat")) for n in range(7)]
-    found = {o.task.source: o.status for o in Work(Compression(batch=2), tiny).each(tasks)}
-    assert [found[task.source] for task in tasks] == 6 * [DONE] + [FAILED]
-    back = [Task(task.target, f"{task.target}.png") for task in tasks[:6]]
-    assert all(o.status == DONE for o in Work(Decompression(batch=3), tiny).each(back))
+    items = [Item(str(tmp_path / f"{n}.png"), str(tmp_path / f"{n}.lat")) for n in range(7)]
+    found = {o.item.source: o.status for o in Work(Compression(batch=2), tiny).outcomes(items)}
+    assert [found[item.source] for item in items] == 6 * [DONE] + [FAILED]
+    back = [Item(item.target, f"{item.target}.png") for item in items[:6]]
+    assert all(o.status == DONE for o in Work(Decompression(batch=3), tiny).outcomes(back))
     assert len(list(tmp_path.iterdir())) == 7 + 6 + 6

@@ -26,7 +26,7 @@ def test_an_existing_file_stays_without_force(tmp_path: Path) -> None:
     for write in writes:
         with pytest.raises(OutputExists) as caught:
             write()
-        assert str(caught.value) == f"{target}: exists already; expected a new name, or --force"
+        assert str(caught.value) == f"{target}: exists already; expected a new name, or force=True"
     assert target.read_bytes() == b"old"
     atomic_write(target, b"new", force=True)
     assert target.read_bytes() == b"new"
