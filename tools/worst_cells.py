@@ -1,0 +1,343 @@
+"""A search for 16×16 cells that a decoded picture gets wrong: many small pictures drawn by code, and their worst cells.
+
+    python tools/worst_cells.py --count 20000 --seed 7 [--model photo] [--bound DB] [--save FOLDER]
+    python tools/worst_cells.py --count 300 --pictures VAL --half --jobs 2
+
+Picture N of a seed is always the same (where the same fonts are installed): saturated shapes, rings, text of all
+sizes, gradients of 1 to 3 channels, checkerboards and stripes of each period and angle, dithers, noise, fax pages,
+screens, charts, line art, photographs with and without lettering, and patches of one on another; one in ten is grey.
+Photographs are crops of the sample picture, or of those of a folder (--pictures). Sides are 32 to 160 pixels, and 256
+pictures in a row are shifted by each of 16×16 pixels against what was drawn. Each is encoded and decoded at qualities
+10, 40, 60 and 90 (--qualities). A cell is judged by its PSNR, beside that of its own mean colour: what is worse than
+that is of no use, and is *bad* if it is also below 30 dB (flat cells are soon worse than their one colour). Printed
+are the shares of such pictures, for each kind and quality, and the worst cells with what makes them again.
+
+--half encodes with the encoder's half of the model (aezip.embed); --one N draws and judges picture N alone; --save
+writes the listed pictures, original beside decoded. Exit code 1: a cell is below --bound (dB).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from common import Pixels, parser, pictures, read, sheet
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+import aezip
+from aezip import embed
+from aezip.bench.doctor import cores
+from aezip.model import store, writing
+from aezip_train import drawn
+
+Rng = np.random.Generator
+Draw = Callable[[Rng, int], Pixels]
+Squares = NDArray[np.float64]  # of cells: [rows, columns]
+CELL, BAD_DB, FLAT_DB = 16, 30.0, 99.0
+LEAST, MOST = 32, 160  # pixels a side
+SAMPLE = Path(aezip.__file__).parent / "samples" / "sample.png"
+
+
+# ---------------------------------------------------------------- pictures, [side, side, 3] each
+
+
+def small_text(rng: Rng, side: int) -> Pixels:
+    """Lines of 5 to 16 pixels."""
+    paper, ink = drawn.pair(rng)
+    image = Image.new("RGB", (side, side), paper)
+    size = int(rng.integers(5, 17))
+    for y in range(int(rng.integers(-size, size)), side, size + int(rng.integers(1, 5))):
+        ImageDraw.Draw(image).text((int(rng.integers(-9, 9)), y), drawn.words(rng, 9), ink, drawn.font(rng, size))
+    return drawn.pixels(image)
+
+
+def fax(rng: Rng, side: int) -> Pixels:
+    """A page in black and white: hard text, ruled lines, specks."""
+    image = Image.new("L", (side, side), 255)
+    pen, size = ImageDraw.Draw(image), int(rng.integers(7, 40))
+    for y in range(int(rng.integers(0, size)), side, int(size * 1.3)):
+        pen.text((int(rng.integers(-20, 20)), y), drawn.words(rng, 9), 0, drawn.font(rng, size))
+        if rng.random() < 0.3:
+            pen.line((0, y, side, y), 0)
+    page = np.asarray(image) > rng.integers(60, 200)
+    page ^= rng.random(page.shape) < rng.choice([0, 0.001, 0.02])
+    return as_pixels(np.where(page, 255, 0)[..., None])
+
+
+def rings(rng: Rng, side: int) -> Pixels:
+    """Rings around one or two points, in two colours, sharp or smooth."""
+    v, u = np.indices((side, side))
+    far = sum(np.hypot(u - rng.uniform(0, side), v - rng.uniform(0, side)) for _ in range(int(rng.integers(1, 3))))
+    return mixed(rng, np.sin(far * 2 * np.pi / rng.uniform(2, 40)))
+
+
+def stripes(rng: Rng, side: int) -> Pixels:
+    """Straight, of a whole or any period, at a multiple of 15° or any angle."""
+    v, u = np.indices((side, side))
+    turn = np.deg2rad(15 * rng.integers(12) if rng.random() < 0.7 else rng.uniform(0, 180))
+    period = float(rng.integers(2, 33)) if rng.random() < 0.7 else rng.uniform(2, 64)
+    return mixed(rng, np.sin((u * np.cos(turn) + v * np.sin(turn) + rng.uniform(0, 1)) * 2 * np.pi / period + 1e-6))
+
+
+def checkerboard(rng: Rng, side: int) -> Pixels:
+    """Fields of 1 to 32 pixels a side, upright or turned."""
+    v, u = np.indices((side, side))
+    turn = 0 if rng.random() < 0.6 else rng.uniform(0, np.pi / 2)
+    x, y = (u * np.cos(turn) + v * np.sin(turn)), (v * np.cos(turn) - u * np.sin(turn))
+    wide, high = (int(rng.integers(1, 33)) for _ in "xy") if rng.random() < 0.3 else (int(rng.integers(1, 33)),) * 2
+    return mixed(rng, 1 - 2.0 * ((np.floor(x / wide + 1e-9) + np.floor(y / high + 1e-9)) % 2), sharp=True)
+
+
+def ramp(rng: Rng, side: int) -> Pixels:
+    """A straight or round gradient of 1 to 3 channels over a flat colour."""
+    v, u = np.indices((side, side)) / side
+    out = np.full((side, side, 3), drawn.colour(rng), float)
+    turn = rng.uniform(0, 2 * np.pi)
+    along = np.hypot(u - rng.random(), v - rng.random()) if rng.random() < 0.3 else u * np.cos(turn) + v * np.sin(turn)
+    for channel in rng.permutation(3)[: rng.integers(1, 4)]:
+        out[..., channel] = rng.uniform(0, 255) + along * rng.uniform(-400, 400)
+    return as_pixels(out)
+
+
+def noise(rng: Rng, side: int) -> Pixels:
+    """Of any strength and grain; in colour, grey, or of two values."""
+    grain = int(rng.choice([1, 1, 2, 3, 8]))
+    count = -(-side // grain)
+    v = rng.normal(size=(count, count, rng.choice([1, 3]))).repeat(grain, 0).repeat(grain, 1)[:side, :side]
+    if rng.random() < 0.3:
+        v = np.sign(v)
+    return as_pixels(rng.uniform(0, 255) + v * np.exp(rng.uniform(0, 5)))
+
+
+def photograph(rng: Rng, side: int, files: tuple[str, ...]) -> Pixels:
+    """A crop, mirrored into itself where the picture is too small."""
+    whole = _read(files[rng.integers(len(files))])
+    top, left = (int(rng.integers(max(1, size - side + 1))) for size in whole.shape[:2])
+    part = whole[top : top + side, left : left + side]
+    short = [(0, side - size) for size in part.shape[:2]]
+    return np.asarray(np.pad(part, [*short, (0, 0)], mode="symmetric"), np.uint8)
+
+
+def lettered(rng: Rng, side: int, files: tuple[str, ...]) -> Pixels:
+    """The same with captions."""
+    return drawn.lettering(rng, side, photograph(rng, side, files))
+
+
+def mixed(rng: Rng, wave: NDArray[np.float64], sharp: bool = False) -> Pixels:
+    """A wave of -1 … 1 between two colours.  [side, side] → [side, side, 3]"""
+    if sharp or rng.random() < 0.5:
+        wave = np.where(wave >= 0, 1.0, -1.0)
+    one, other = (np.array(drawn.saturated(rng) if rng.random() < 0.5 else drawn.colour(rng), float) for _ in "ab")
+    return as_pixels(one + (other - one) * (wave[..., None] + 1) / 2)
+
+
+def as_pixels(values: NDArray[np.float64] | NDArray[np.int64]) -> Pixels:
+    return np.asarray(np.broadcast_to(values, (*values.shape[:2], 3)).round().clip(0, 255), np.uint8)
+
+
+@lru_cache(256)
+def _read(file: str) -> Pixels:
+    return read(file, rgb=True)
+
+
+@cache
+def kinds(files: tuple[str, ...]) -> dict[str, Draw]:
+    """All kinds by name.  files: of photographs"""
+    own: tuple[Draw, ...] = (small_text, fax, rings, stripes, checkerboard, ramp, noise)
+    trained: tuple[Draw, ...] = (
+        drawn.shapes, drawn.text, drawn.screen, drawn.chart, drawn.lines, drawn.gradient, drawn.dither,
+    )
+    photographs = {"photograph": partial(photograph, files=files), "lettered": partial(lettered, files=files)}
+    return {**{draw.__name__: draw for draw in (*own, *trained)}, **photographs}
+
+
+class Drawn(NamedTuple):
+    """A picture and what made it."""
+
+    pixels: Pixels
+    kind: str
+    shift: tuple[int, int]  # rows, columns
+
+
+def draw(seed: int, number: int, files: tuple[str, ...]) -> Drawn:
+    """Picture `number`."""
+    rng, all_kinds = np.random.default_rng((seed, number)), kinds(files)
+    height, width = (int(n) for n in rng.integers(LEAST, MOST + 1, 2))
+    top, left = divmod(number % CELL**2, CELL)
+    side = max(height, width) + CELL
+    kind = str(rng.choice(list(all_kinds)))
+    whole = all_kinds[kind](rng, side)
+    if rng.random() < 0.25:
+        other = str(rng.choice(list(all_kinds)))
+        (y, x), (h, w) = rng.integers(0, side - 8, 2), rng.integers(8, side, 2)
+        whole = whole.copy()
+        whole[y : y + h, x : x + w] = all_kinds[other](rng, side)[y : y + h, x : x + w]
+        kind += f" + {other}"
+    pixels = np.ascontiguousarray(whole[top : top + height, left : left + width])
+    if rng.random() < 0.1:
+        pixels, kind = pixels[:, :, 1:2].copy(), f"{kind}, grey"
+    return Drawn(pixels, kind, (top, left))
+
+
+# ---------------------------------------------------------------- cells
+
+
+class Cell(NamedTuple):
+    """A cell of a decoded picture, and how to have it again."""
+
+    number: int
+    kind: str
+    size: tuple[int, int]  # rows, columns
+    shift: tuple[int, int]
+    quality: int
+    row: int  # of the cell
+    column: int
+    psnr_db: float
+    mean_db: float  # of its mean colour
+
+    def __str__(self) -> str:
+        height, width = self.size
+        return (f"{self.psnr_db:6.2f} dB, mean colour {self.mean_db:6.2f} dB: quality {self.quality}, row {self.row}, "
+                f"column {self.column} of --one {self.number} ({self.kind}, {width}×{height}, shift {self.shift[1]},"
+                f"{self.shift[0]})")
+
+
+class Found(NamedTuple):
+    """What came of a picture."""
+
+    kind: str
+    worst: Cell  # of lowest PSNR
+    useless: Cell | None  # of lowest PSNR among those worse than their mean colour
+    bad: tuple[int, ...]  # qualities with such a cell below BAD_DB
+
+
+def cell_sums(values: Squares) -> Squares:
+    """[H, W] → sums of cells; those at the right and lower edge may be smaller."""
+    rows, columns = (np.arange(0, size, CELL) for size in values.shape)
+    return np.asarray(np.add.reduceat(np.add.reduceat(values, rows, 0), columns, 1))
+
+
+def cell_psnr(pixels: Pixels, decoded: Pixels) -> tuple[Squares, Squares]:
+    """PSNR in dB of each cell and of its mean colour, FLAT_DB at most."""
+    x = pixels.astype(float)
+    count = cell_sums(np.ones(x.shape[:2]))
+    errors = cell_sums(((x - decoded) ** 2).sum(2))
+    spread = sum(cell_sums(v**2) - cell_sums(v) ** 2 / count for v in np.moveaxis(x, 2, 0))
+    least = 255**2 / 10 ** (FLAT_DB / 10)
+    one, other = (10 * np.log10(255**2 / np.maximum(e / count / x.shape[2], least)) for e in (errors, spread))
+    return one, other
+
+
+class Judge:
+    """An encoder and a decoder, and the pictures that they are tried on."""
+
+    def __init__(self, model: str, half: str | None, qualities: tuple[int, ...], seed: int, files: tuple[str, ...]):
+        self.qualities, self.seed, self.files = qualities, seed, files
+        self.codec = aezip.Codec(model, threads=1)
+        self.encode = embed.Encoder(half, threads=1).encode if half else self.codec.encode
+
+    def decoded(self, pixels: Pixels, quality: int) -> Pixels:
+        """There and back."""
+        return np.asarray(self.codec.decode(self.encode(pixels, quality))[0]).reshape(pixels.shape)
+
+    def of(self, number: int) -> Found:
+        """Picture `number`, at all qualities."""
+        pixels, kind, shift = draw(self.seed, number, self.files)
+        lowest: list[Cell] = []
+        useless: list[Cell] = []
+        for quality in self.qualities:
+            psnr, mean = cell_psnr(pixels, self.decoded(pixels, quality))
+            for cells, by in ((lowest, psnr), (useless, np.where(psnr < mean, psnr, np.inf))):
+                row, column = (int(n) for n in np.unravel_index(by.argmin(), by.shape))
+                if np.isfinite(by[row, column]):
+                    cells.append(Cell(number, kind, pixels.shape[:2], shift, quality, row, column,
+                                      round(float(psnr[row, column]), 2), round(float(mean[row, column]), 2)))
+        bad = tuple(cell.quality for cell in useless if cell.psnr_db < BAD_DB)
+        return Found(kind, min(lowest, key=decibels), min(useless, key=decibels, default=None), bad)
+
+
+def decibels(cell: Cell) -> float:
+    return cell.psnr_db
+
+
+_judge: Judge
+
+
+def _begin(*given: object) -> None:
+    global _judge
+    _judge = Judge(*given)  # type: ignore[arg-type]
+
+
+def _of(number: int) -> Found:
+    return _judge.of(number)
+
+
+def campaign(jobs: int, numbers: range, given: tuple[object, ...]) -> Iterator[Found]:
+    """All pictures, by several processes, in order."""
+    with multiprocessing.get_context("spawn").Pool(jobs, _begin, given) as pool:
+        for done, found in enumerate(pool.imap(_of, numbers, 16), 1):
+            if done % 1000 == 0:
+                print(f"{done:,} pictures", file=sys.stderr, flush=True)
+            yield found
+
+
+def report(found: list[Found], qualities: tuple[int, ...], most: int) -> list[Cell]:
+    """Print the shares of each kind, and the worst cells, which are returned."""
+    groups: dict[str, list[Found]] = {"all": found}
+    for one in found:
+        groups.setdefault(one.kind.split(" +")[0].split(",")[0], []).append(one)
+    print("% of pictures with a cell worse than its mean colour; with such a cell below 30 dB, in all and by quality")
+    heads = "".join(f"{head:>8}" for head in ("worse", "bad", *qualities))
+    print(f"{'kind':<14}{'pictures':>9}{heads}{'lowest dB':>12}")
+    for kind, own in sorted(groups.items(), key=lambda item: -np.mean([bool(f.bad) for f in item[1]])):
+        shares = [[f.useless is not None for f in own], [bool(f.bad) for f in own]]
+        shares += [[quality in f.bad for f in own] for quality in qualities]
+        print(f"{kind:<14}{len(own):9,}" + "".join(f"{100 * np.mean(share):8.1f}" for share in shares)
+              + f"{min(f.worst.psnr_db for f in own):12.2f}")
+    worst = sorted((f.worst for f in found), key=decibels)[:most]
+    useless = sorted((f.useless for f in found if f.useless), key=decibels)[:most]
+    for title, cells in (("cells of lowest PSNR", worst), ("of those worse than their mean colour", useless)):
+        print(f"\n{title}:", *cells, sep="\n")
+    return [*worst, *useless]
+
+
+def save(folder: Path, judge: Judge, cells: Iterable[Cell]) -> None:
+    """Original and decoded, side by side, with a cell's number, quality and place for a name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for cell in cells:
+        pixels = draw(judge.seed, cell.number, judge.files).pixels
+        both = [("", np.broadcast_to(p, (*p.shape[:2], 3))) for p in (pixels, judge.decoded(pixels, cell.quality))]
+        sheet([both], gap=2, line=0).save(folder / f"{cell.number}-q{cell.quality}-{cell.row}-{cell.column}.png")
+
+
+def main() -> int:
+    options = parser(__doc__, count=20000, seed=0, model="photo", bound=0.0, pictures=str, half=False, save=Path,
+                     jobs=cores(), most=20, one=int, qualities="10,40,60,90")
+    given = options.parse_args()
+    files = tuple(str(file) for file in (pictures(given.pictures) if given.pictures else [SAMPLE]))
+    numbers = range(given.count) if given.one is None else range(given.one, given.one + 1)
+    with tempfile.TemporaryDirectory() as folder:
+        half = None
+        if given.half:
+            half = f"{folder}/half.aezm"
+            Path(half).write_bytes(writing.split(store.find_codec(given.model), "encoder"))
+        qualities = tuple(map(int, given.qualities.split(",")))
+        settings = given.model, half, qualities, given.seed, files
+        found = list(campaign(min(given.jobs, len(numbers)), numbers, settings))
+        cells = report(found, qualities, given.most)
+        if given.save:
+            save(given.save, Judge(*settings), dict.fromkeys(cells))
+    below = sum(f.worst.psnr_db < given.bound for f in found)
+    print(f"\n{below} of {len(found)} pictures have a cell below {given.bound:g} dB")
+    return int(below > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
