@@ -17,9 +17,9 @@ from torch import nn
 
 from aezip import codec as codecs
 from aezip.engine.graphs import Graphs
+from aezip.engine.sessions import Sessions
 from aezip.format.container import QUALITY_TOP
 from aezip.model import packages
-from aezip.model.ladder import rung
 from aezip.model.onnx_check import OPSET
 from aezip.quality import metrics
 from aezip_train.autoencoder import Autoencoder
@@ -157,11 +157,11 @@ def export(
     }
     digests = {member: hashlib.sha256(data).hexdigest() for member, data in members.items()}
     description = {
-        "name": name, "family": net.family, "coding": packages.STATIC, "version": packages.PACKAGE_VERSION,
-        "fingerprint": packages.fingerprint_of(digests, packages.STATIC_DECODING).hex(),
+        "name": name, "family": net.family, "coding": packages.STATIC.name, "version": packages.PACKAGE_VERSION,
+        "fingerprint": packages.fingerprint_of(digests, packages.STATIC.deciding).hex(),
         "channels": net.config.channels, "stride": 16, "latent_channels": net.config.latent,
         "qualities": QUALITY_TOP + 1,
-        "margins": {part: reach.margin(members[f"{part}.onnx"]) for part in packages.TRANSFORMS},
+        "margins": {part: reach.margin(members[f"{part}.onnx"]) for part in packages.STATIC.windowed},
         "bits_per_error": BITS_PER_ERROR, "opset": OPSET, "digests": digests, **facts,
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -176,23 +176,23 @@ def prove(net: Autoencoder, path: Path) -> dict[str, Any]:
     """Torch and onnxruntime agree, as a window and the whole do; files decode alike.  Raises ProofFailed."""
     pixels = np.ascontiguousarray(picture()[:, :, : net.config.channels])
     codec = codecs.Codec(str(path))
-    graphs = Graphs(codec.package)
-    step = rung(codec.package.ladder, 500)
+    graphs = Graphs.at(Sessions(codec.package), 500)
+    step = graphs.rung
     padded = codecs.pad(pixels, net.config.channels)
     with torch.no_grad():
         u = net.encode(centre(padded[None]))[0].permute(1, 2, 0).numpy() * step.gain * 16
-    found = graphs.encoder(padded, step)
+    found = graphs.encoder(padded)
     apart = float(np.abs(found - u).max() - 0.5) / float(np.abs(u).max())
     if apart > TOLERANCE:
         raise ProofFailed(f"encoder: torch and onnxruntime differ by {apart:.2g}; the limit is {TOLERANCE}")
-    margin = max(codec.package.margin(part) for part in packages.TRANSFORMS)
+    margin = max(codec.package.margin(part) for part in packages.STATIC.windowed)
     times = [1 + 2 * 16 * (margin + 2) // side for side in pixels.shape[:2]]
     windows_agree(graphs, np.tile(pixels, (*times, 1)))
     measured = {}
     for quality in QUALITIES:
         data = codec.encode(pixels, quality / 10)
         ours, lat = codec.decode(data)
-        latent, step = codecs.decode_latents(graphs, lat)
+        latent, step = codecs.decode_latents(graphs.sessions, lat)
         with torch.no_grad():
             made = net.decode(torch.from_numpy(latent * step.inverse_gain).permute(2, 0, 1)[None])
         theirs = (made * 64 + 128.5).floor().clamp(0, 255).byte()[0].permute(1, 2, 0).numpy()

@@ -17,11 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from aezip import codec as codecs
-from aezip.coding import windows
+from aezip.coding import pictures, windows
 from aezip.engine.graphs import Graphs
+from aezip.engine.sessions import Sessions
 from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX
 from aezip.model import packages as packages
-from aezip.model.ladder import Rung, rung
+from aezip.model.ladder import Rung
 from aezip.quality import metrics
 from aezip_train.data import centre
 from aezip_train.evaluate import to_bytes
@@ -63,18 +64,19 @@ def bounds(model: Flagship) -> dict[str, float]:
 
 
 @torch.no_grad()
-def prior_is_exact(model: Flagship, graphs: Graphs) -> None:
+def prior_is_exact(model: Flagship, sessions: Sessions) -> None:
     """The prior's integers from torch and from onnxruntime are the same, on random hyper-latents."""
     rng = np.random.default_rng(1)
     set_integer(model, True)
     for quality in QUALITIES:
-        step = rung(graphs.package.ladder, quality)
+        graphs = Graphs.at(sessions, quality)
+        step = graphs.rung
         spread = rng.choice([0.5, 3, 60])
         hyper = np.rint(rng.normal(0, spread, (5, 3, model.config.hyper)))
         hyper = hyper.clip(-SYMBOL_MAX, SYMBOL_MAX).astype(np.int16)
         z = np.floor(hyper * step.hyper_inverse.astype(np.float64) + 0.5) + step.hyper_offset
         features, mean, scale = model.prior(_nchw(z.clip(-255, 255)) / 32)
-        *said_first, carried = graphs.prior(hyper, step)
+        *said_first, carried = graphs.prior(hyper)
         (_, features), (mean, later_mean), (scale, later_scale) = map(halves, (features, mean, scale))
         for name, value in (("features", features * 32), ("raw_mean", later_mean * 64), ("raw_scale", later_scale * 8)):
             _same(name, value, carried[name])
@@ -82,7 +84,7 @@ def prior_is_exact(model: Flagship, graphs: Graphs) -> None:
         known = rng.normal(0, 40, (2, 10, 6, model.config.latent)).astype(np.int16)
         v = np.floor(known * step.context_gain.astype(np.float64) + 0.5).clip(-255, 255).astype(np.float32)
         more_mean, more_scale = model.context(features, torch.from_numpy(v.transpose(0, 3, 1, 2)) / 32)
-        said_second = graphs.context(carried, known, step)
+        said_second = graphs.context(carried, known)
         _same_step("first", mean, scale, step, *said_first)
         _same_step("second", later_mean + more_mean, later_scale + more_scale, step, *said_second)
 
@@ -101,9 +103,8 @@ def transforms_agree(model: Flagship, graphs: Graphs, pixels: codecs.Pixels) -> 
 
     Returns the largest relative difference.
     """
-    step = rung(graphs.package.ladder, 500)
-    latent = graphs.encoder(codecs.pad(pixels), step)
-    want = model.encoder(centre(codecs.pad(pixels)[None]))[0].permute(1, 2, 0).numpy() * step.gain * 16
+    latent = graphs.encoder(codecs.pad(pixels))
+    want = model.encoder(centre(codecs.pad(pixels)[None]))[0].permute(1, 2, 0).numpy() * graphs.rung.gain * 16
     worst = float(np.abs(latent - want).max() - 0.5) / float(np.abs(want).max())
     if worst > TOLERANCE:
         raise ProofFailed(f"encoder: torch and onnxruntime differ by {worst:.2g}; the limit is {TOLERANCE}")
@@ -115,19 +116,16 @@ def windows_agree(graphs: Graphs, pixels: codecs.Pixels) -> None:
 
     The picture has to be larger than the margins; the part is its middle.
     """
-    step = rung(graphs.package.ladder, 500)
-    whole = graphs.encoder(codecs.pad(pixels, graphs.package.about.channels), step)
+    whole = graphs.encoder(codecs.pad(pixels, graphs.package.about.channels))
     (a, b), (c, d) = ((n // 2 - 1, n // 2 + 1) for n in whole.shape[:2])
-    latent = windows.transform(graphs, pixels, (slice(a, b), slice(c, d)), step)
+    latent = pictures.transform(graphs, pixels, (slice(a, b), slice(c, d)))
     worst = int(np.abs(latent.astype(int) - whole[a:b, c:d]).max())
     if worst > 1:
         raise ProofFailed(f"encoder: latents through a window are {worst}/16 apart; the limit is 1/16")
     margin = graphs.package.margin("decoder")
-    rows, columns = (
-        windows.grown(slice(*part), margin, n) for part, n in zip(((a, b), (c, d)), whole.shape, strict=False)
-    )
-    image = graphs.decoder(whole, step)[16 * a : 16 * b, 16 * c : 16 * d].astype(int)
-    part = graphs.decoder(whole[rows, columns], step)[16 * (a - rows.start) :, 16 * (c - columns.start) :]
+    rows, columns = windows.grown((slice(a, b), slice(c, d)), margin, whole.shape)
+    image = graphs.decoder(whole)[16 * a : 16 * b, 16 * c : 16 * d].astype(int)
+    part = graphs.decoder(whole[rows, columns])[16 * (a - rows.start) :, 16 * (c - columns.start) :]
     worst = int(np.abs(part[: image.shape[0], : image.shape[1]] - image).max())
     if worst > 1:
         raise ProofFailed(f"decoder: pixels through a window are {worst} levels apart; the limit is 1")
@@ -137,12 +135,12 @@ def windows_agree(graphs: Graphs, pixels: codecs.Pixels) -> None:
 def decode_agrees(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]:
     """A file written by the runtime, decoded by it and by torch: at most one level apart.  Returns figures."""
     codec = codecs.Codec(str(path))
-    graphs = Graphs(codec.package)
+    sessions = Sessions(codec.package)
     measured = {}
     for quality in (20, 60, 90):
         data = codec.encode(pixels, quality)
         ours, lat = codec.decode(data)
-        latent, step = codecs.decode_latents(graphs, lat)
+        latent, step = codecs.decode_latents(sessions, lat)
         u = _nchw(latent * step.inverse_gain)
         theirs = to_bytes(model.decoder(u))[0][: pixels.shape[0], : pixels.shape[1]]
         worst = int(np.abs(ours.astype(int) - theirs.astype(int)).max())
@@ -156,8 +154,8 @@ def decode_agrees(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[st
 def all_of(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]:
     """Every proof on a package at `path`.  model: with `stored_weights`.  Returns figures for the description."""
     log_bounds = bounds(model)
-    graphs = Graphs(packages.Package(packages.describe(path)))
-    prior_is_exact(model, graphs)
+    graphs = Graphs.at(Sessions(packages.Package(packages.describe(path))), 500)
+    prior_is_exact(model, graphs.sessions)
     transforms_agree(model, graphs, pixels)
     windows_agree(graphs, np.tile(pixels, (3, 2, 1)))
     return {"log2_bounds": log_bounds, "measured": decode_agrees(model, path, pixels)}

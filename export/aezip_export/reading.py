@@ -17,7 +17,7 @@ from torch import nn
 
 from aezip.errors import ModelUnfit, PackageDamaged
 from aezip.model.ladder import UNIT
-from aezip.model.packages import Package
+from aezip.model.packages import HYPERPRIOR, Package
 from aezip.model.store import find
 from aezip_train.flagship import Config, Flagship, Parameters, Residual
 from aezip_train.integer import IntegerConv2d
@@ -39,7 +39,7 @@ class Convolution(NamedTuple):
 def read_model(name: str) -> Flagship:
     """The module of a package, by name or path.  Raises ModelNotFound, ModelUnfit, PackageDamaged."""
     package = Package(find(name))
-    if package.about.static or package.about.task:
+    if package.about.kind is not HYPERPRIOR:
         raise ModelUnfit(f"the model '{package.about.name}' is no flagship", "one with a hyperprior")
     try:
         return _read(package)

@@ -1,7 +1,7 @@
 """The codec: pictures ↔ bytes of a `.lat` file.
 
-    encode     tiles.encode (encoder, hyper-encoder, latents.encode or static.encode) → container.pack
-    decode     container.unpack → tiles.decode (latents.decode or static.decode, decoder)
+    encode     pictures.encode (transforms, then each tile's `Coding`) → container.pack
+    decode     container.unpack → pictures.decode
 
 `encode` and `decode` work on arrays and need neither Pillow nor click; `compress` and
 `decompress` are the same for Pillow images.
@@ -18,21 +18,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .coding import hyperprior, windows
-from .coding.windows import Region
+from . import coding
+from .coding import pictures, tiles
+from .coding.pictures import Region
+from .coding.windows import Pixels as Pixels
+from .coding.windows import window_of
 from .engine import timing
-from .engine.graphs import STRIDE, Graphs, check_settings
+from .engine.graphs import STRIDE
+from .engine.sessions import Sessions, check_settings
 from .errors import ImageError, LimitExceeded, UsageError
 from .format import alpha, container
 from .format.container import CELL, DEFAULT_MAX_PIXELS, Header, Lat, Section
-from .model import packages, store
-from .model.ladder import Rung, rung
+from .model import store
+from .model.ladder import Rung
 from .model.packages import Package
 
 if TYPE_CHECKING:
     from PIL import Image
 
-Pixels = NDArray[np.uint8]  # [H, W, C], C 1 or 3
 TILED_FROM = container.MAX_TILE_PIXELS
 LARGE = 2**25  # pixels from which memory, wanted next by an image file's encoder, is worth opening graphs again
 TILE = 16  # in units of 64 pixels
@@ -42,12 +45,23 @@ BATCH = 8  # pictures
 class Codec:
     """Compresses with one model; decompresses files of any installed one.
 
-    model: a name that `aezip models` lists, or the path of a package, None to decode only; provider: where the
-    transforms run; threads: of onnxruntime, None for its own choice; precision: float, or int8 for the faster and a
-    little worse variants of encoder and decoder that a package may hold; batch: how many pictures of one size and
-    quality, from as many threads, go through a transform together, at most; None: 1 on the CPU, which gains nothing
-    from more, and else BATCH. Any of them reads what any other wrote; any number of threads may use one.
-    Raises ModelNotFound, ModelUnfit, PackageDamaged, ProviderError, UsageError.
+    Any codec reads what any other wrote, whatever their settings. Any number of threads may use one.
+
+    Args:
+        model: A name that `aezip models` lists, or the path of a package; None to decode only.
+        provider: Where the transforms run: cpu, cuda, tensorrt, openvino, coreml, directml, migraphx, rocm.
+        threads: Of onnxruntime; None: its own choice.
+        precision: `float`, or `int8` for the faster and a little worse variants of encoder and decoder that a package
+            may hold.
+        batch: How many pictures of one size and quality, from as many threads, go through a transform together, at
+            most. None: 1 on the CPU, which gains nothing from more, and 8 elsewhere.
+
+    Raises:
+        ModelNotFound: There is no such model.
+        ModelUnfit: The model codes no pictures, or has no graphs in 8 bits.
+        PackageDamaged: The package is not as it was written.
+        ProviderError: This onnxruntime has no such provider.
+        UsageError: A setting is outside its range.
     """
 
     def __init__(
@@ -57,13 +71,13 @@ class Codec:
         check_settings(provider, threads, precision, batch)
         self.provider, self.threads, self.precision = provider, threads, precision
         self.batch = batch or (1 if provider == "cpu" else BATCH)
-        self._graphs: dict[bytes, Graphs] = {}
+        self._opened: dict[bytes, Sessions] = {}
         self._lock = Lock()
         self._own = _package(model) if model is not None else None
         if self._own:
             self._encoding = self._of(self._own)
             if self._own.about.half != "encoder":
-                self._graphs[self._own.fingerprint] = self._encoding
+                self._opened[self._own.fingerprint] = self._encoding
 
     @property
     def package(self) -> Package:
@@ -75,8 +89,8 @@ class Codec:
 
     def prepare(self) -> None:
         """Begin to open what `encode` needs, which else waits until it is called.  Raises as `package`."""
-        self.package  # noqa: B018  # a property that checks
-        self._encoding.prepare("encoder", "hyper", "prior", "context")
+        encoding = self.package.about.kind.encoding  # first, for there may be none
+        self._encoding.prepare(*encoding)
 
     def encode(
         self, pixels: Pixels, quality: float = 60, sections: tuple[Section, ...] = (), *, effort: int = 1,
@@ -84,57 +98,90 @@ class Codec:
     ) -> bytes:
         """Pixels → a `.lat` file.
 
-        pixels: uint8 [H, W, 3], [H, W, 1] or [H, W]; quality: 0 … 100, in tenths; sections: what else the file
-        should hold; effort: 0 rounds latents, 1 weighs the bits of each against its error.
-        Raises ImageError, UsageError, LimitExceeded.
+        Args:
+            pixels: uint8 [H, W, 3], [H, W, 1] or [H, W].
+            quality: 0 … 100, in tenths.
+            sections: What else the file is to hold, such as metadata.
+            effort: 0 rounds latents; 1 weighs the bits of each against its error.
+            max_pixels: Limit on H · W.
+
+        Returns:
+            The file's bytes.
+
+        Raises:
+            ImageError: The array is not of such a shape and type.
+            LimitExceeded: The picture is larger than `max_pixels`, or than 2²⁰ pixels a side.
+            ModelUnfit: A picture in colours for a model of grey ones.
+            UsageError: The quality is outside its range, or the codec only decodes.
         """
-        pixels = check_pixels(pixels, max_pixels)
-        level = check_quality(quality)
+        pixels, level = check_pixels(pixels, max_pixels), check_quality(quality)
         self.prepare()
-        h, w, channels = pixels.shape
-        package, graphs = self.package, self._encoding
-        tile = tile_of(h, w)
-        streams = windows.encode(graphs, pixels, rung(package.ladder, level), tile, effort)
-        if h * w > LARGE:
-            graphs.close()
-        header = Header(w, h, channels, level, package.fingerprint, tile)
-        with timing.stage("container"):
-            body = Section(container.LATENTS, hyperprior.pack_streams(streams))
-            return container.pack(Lat(header, (*sections, body)))
+        data = encode(self._encoding, pixels, level, sections, effort)
+        if pixels.shape[0] * pixels.shape[1] > LARGE:
+            self._encoding.close()
+        return data
 
     def decode(
         self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, *, region: Region | None = None,
         meanwhile: Callable[[], object] | None = None,
     ) -> tuple[Pixels, Lat]:
-        """A `.lat` file → pixels uint8 [H, W, C], and its header and sections.
+        """A `.lat` file → pixels, and its header and sections.
 
-        region: x, y, width, height of what is wanted, in pixels; only the tiles that it touches are decoded;
-        meanwhile: called in another thread while the first picture of a model is decoded, once its graphs are open.
-        Raises FormatError and its kinds, UnknownFingerprint, PackageDamaged, UsageError.
+        Args:
+            data: The file's bytes.
+            max_pixels: Limit on the picture's pixels.
+            region: x, y, width, height of what is wanted, in pixels; only the tiles that it touches are decoded. None:
+                the whole picture.
+            meanwhile: Called in another thread while the first picture of a model is decoded, once its graphs are open.
+
+        Returns:
+            uint8 [H, W, C], C 1 or 3; and the file's header and sections.
+
+        Raises:
+            FormatError: Or one of its kinds: the file is damaged, or larger than `max_pixels`.
+            UnknownFingerprint: The model that wrote the file is not installed.
+            PackageDamaged: The package is not as it was written.
+            UsageError: The region is not inside the picture.
         """
         with timing.stage("container"):
             lat = container.unpack(data, max_pixels)
-        header = lat.header
-        region = check_region(region, header)
-        graphs = self._for(header.fingerprint)
-        graphs.package.require("decoder")
-        graphs.prepare("prior", "context", "decoder", then=meanwhile)
-        pixels = windows.decode(graphs, lat, rung(graphs.package.ladder, header.quality), region)
-        if pixels.size > LARGE * header.channels:
-            graphs.close()
+        region = check_region(region, lat.header)
+        sessions = self._for(lat.header.fingerprint)
+        sessions.package.require("decoder")
+        sessions.prepare(*sessions.package.about.kind.decoding, then=meanwhile)
+        pixels = pictures.decode(coding.at(sessions, lat.header.quality), lat, region)
+        if pixels.size > LARGE * lat.header.channels:
+            sessions.close()
         return pixels, lat
 
     def check(self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Lat:
-        """Decode all of a `.lat` file but its pixels: checksums, structure, every symbol.  Raises as `decode`."""
+        """Decode all of a `.lat` file but its pixels: checksums, structure, every symbol.
+
+        Args, errors: as of `decode`.
+
+        Returns:
+            The file's header and sections.
+        """
         lat = container.unpack(data, max_pixels)
-        decode_latents(self._for(lat.header.fingerprint), lat)
+        sessions = self._for(lat.header.fingerprint)
+        tiles.Tiles(coding.at(sessions, lat.header.quality), lat).check()
         opacity = lat.section(container.ALPHA)
         if opacity is not None:
             alpha.decode(opacity, lat.header.height, lat.header.width)
         return lat
 
     def compress(self, image: Image.Image | Pixels, quality: float = 60) -> bytes:
-        """A Pillow image (or an array) → a `.lat` file, with the image's alpha and metadata."""
+        """A Pillow image or an array → a `.lat` file, with the image's alpha and metadata.
+
+        Args:
+            image: A Pillow image of any mode, or an array as of `encode`.
+            quality: 0 … 100, in tenths.
+
+        Returns:
+            The file's bytes.
+
+        Raises: as `encode`.
+        """
         if isinstance(image, np.ndarray):
             return self.encode(image, quality)
         from . import images
@@ -143,45 +190,44 @@ class Codec:
         return self.encode(picture.pixels, quality, images.sections_of(picture))
 
     def decompress(self, data: bytes) -> Image.Image:
-        """A `.lat` file → a Pillow image."""
+        """A `.lat` file → a Pillow image, with alpha and metadata.  Raises as `decode`."""
         from . import images
 
         return images.to_pillow(images.picture_of(*self.decode(data)))
 
-    def _for(self, fingerprint: bytes) -> Graphs:
+    def _for(self, fingerprint: bytes) -> Sessions:
         with self._lock:
-            if fingerprint not in self._graphs:
+            if fingerprint not in self._opened:
                 own = self._own.about if self._own else None
-                self._graphs[fingerprint] = self._of(packages.Package(store.find_fingerprint(fingerprint, own)))
-            return self._graphs[fingerprint]
+                self._opened[fingerprint] = self._of(Package(store.find_fingerprint(fingerprint, own)))
+            return self._opened[fingerprint]
 
-    def _of(self, package: Package) -> Graphs:
-        return Graphs(package, self.provider, self.threads, precision=self.precision, batch=self.batch)
+    def _of(self, package: Package) -> Sessions:
+        return Sessions(package, self.provider, self.threads, precision=self.precision, batch=self.batch)
 
 
-def decode_latents(graphs: Graphs, lat: Lat) -> tuple[NDArray[np.int16], Rung]:
+def encode(
+    sessions: Sessions, pixels: Pixels, level: int, sections: tuple[Section, ...] = (), effort: int = 1
+) -> bytes:
+    """Pixels [H, W, C] that were checked, at a quality of 0 … 1000 → a `.lat` file.  Raises ModelUnfit."""
+    h, w, channels = pixels.shape
+    tile = TILE if container.padded_pixels(w, h) > TILED_FROM else 0
+    streams = pictures.encode(coding.at(sessions, level), pixels, tile, effort)
+    with timing.stage("container"):
+        body = Section(container.LATENTS, tiles.pack_streams(streams))
+        return container.pack(Lat(Header(w, h, channels, level, sessions.package.fingerprint, tile), (*sections, body)))
+
+
+def decode_latents(sessions: Sessions, lat: Lat) -> tuple[NDArray[np.int16], Rung]:
     """The latents of a file, in 1/16 of a step [⌈H/16⌉, ⌈W/16⌉, C], and its quality's rung.  Exact everywhere."""
-    header = lat.header
-    step = rung(graphs.package.ladder, header.quality)
-    h, w = -(-header.height // 16), -(-header.width // 16)
-    areas = hyperprior.split(h, w, header.tile)
-    streams = hyperprior.unpack_streams(lat.latents, len(areas))
-    out = np.empty((h, w, len(step.gain)), np.int16)
-    for (rows, columns), stream in zip(areas, streams, strict=True):
-        part = windows.decode_tile(graphs, stream, rows.stop - rows.start, columns.stop - columns.start, step)
-        out[rows, columns] = part
-    return out, step
-
-
-def tile_of(height: int, width: int) -> int:
-    """The side of the tiles that a picture of so many pixels is coded in, as the header has it."""
-    return TILE if container.padded_pixels(width, height) > TILED_FROM else 0
+    found = coding.at(sessions, lat.header.quality)
+    return tiles.Tiles(found, lat).all(), found.graphs.rung
 
 
 def pad(pixels: Pixels, channels: int = 3) -> Pixels:
     """To multiples of 64 by repeating the last row and column, and to so many channels.  [H, W, C] → [H', W', 3]"""
     rows, columns = (slice(0, -(-size // CELL) * CELL // STRIDE) for size in pixels.shape[:2])
-    return windows.window_of(pixels, rows, columns, channels)
+    return window_of(pixels, (rows, columns), channels)
 
 
 def check_pixels(pixels: Any, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
@@ -195,8 +241,7 @@ def check_pixels(pixels: Any, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
     h, w, _ = pixels.shape
     if max(h, w) > container.MAX_SIDE:
         raise LimitExceeded(f"{w}×{h} pixels", f"at most {container.MAX_SIDE} a side")
-    if h * w > max_pixels:
-        raise LimitExceeded(f"{w}×{h} pixels", f"at most {max_pixels}, or a higher --max-pixels")
+    container.check_limit(w, h, max_pixels)
     return np.asarray(pixels)
 
 
@@ -218,12 +263,12 @@ def check_quality(quality: float) -> int:
     return round(quality * 10)
 
 
-def _package(name: str) -> packages.Package:
+def _package(name: str) -> Package:
     path = store.find(name).path
     seen = os.stat(path)
     return _read(os.fspath(path), seen.st_mtime_ns, seen.st_size)
 
 
 @lru_cache(maxsize=8)
-def _read(path: str, mtime_ns: int, size: int) -> packages.Package:  # a file that was replaced is read again
+def _read(path: str, mtime_ns: int, size: int) -> Package:  # a file that was replaced is read again
     return store.find_codec(path)

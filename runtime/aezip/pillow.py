@@ -93,7 +93,7 @@ def _head(file: IO[bytes]) -> tuple[container.Header, list[tuple[bytes, bytes]],
     """The header, the metadata's sections, and whether there is alpha.  Reads neither that nor the latents."""
     end = file.seek(0, io.SEEK_END)
     file.seek(0)
-    header = container.unpack_header(file.read(container.HEADER.size))
+    header = container.read_header(file.read(container.HEADER.size))
     sections: list[tuple[bytes, bytes]] = []
     alpha = False
     while True:

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aezip.coding import hyperprior
-from aezip.engine.graphs import Graphs
+from aezip import coding
+from aezip.coding import hyperprior, tiles
+from aezip.engine.sessions import Sessions
 from aezip.entropy import rans
 from aezip.format import container
 from aezip.model import packages, store
@@ -29,16 +30,16 @@ EXACT = ("hyper_inverse", "hyper_offset", "mean_gain", "context_gain", "shift")
 Vectors = dict[str, NDArray[Any]]
 
 
-class Recorder(Graphs):
-    """Graphs that remember what they were asked and what they said."""
+class Recorder(Sessions):
+    """Sessions that remember what they were asked and what they said."""
 
     def __init__(self, package: packages.Package, **settings: Any) -> None:
         super().__init__(package, **settings)
         self.inputs: list[dict[str, Any]] = []
         self.outputs: list[Any] = []
 
-    def _run(self, name: str, inputs: dict[str, Any], shapes: Any) -> list[Any]:
-        out = super()._run(name, inputs, shapes)
+    def run(self, name: str, inputs: dict[str, Any], shapes: Any) -> list[Any]:
+        out = super().run(name, inputs, shapes)
         self.inputs.append({k: np.copy(v) for k, v in inputs.items()})
         self.outputs.append(out)
         return out
@@ -50,9 +51,9 @@ def vectors(package: packages.Package, name: str, data: bytes, **settings: Any) 
     step = rung(package.ladder, lat.header.quality)
     found: Vectors = {f"{name}.{field}": getattr(step, field) for field in EXACT}
     h, w = -(-lat.header.height // 16), -(-lat.header.width // 16)
-    tiles = hyperprior.split(h, w, lat.header.tile)
-    streams = hyperprior.unpack_streams(lat.latents, len(tiles))
-    for number, ((rows, columns), stream) in enumerate(zip(tiles, streams, strict=True)):
+    areas = tiles.split(h, w, lat.header.tile)
+    streams = tiles.unpack_streams(lat.latents, len(areas))
+    for number, ((rows, columns), stream) in enumerate(zip(areas, streams, strict=True)):
         size = rows.stop - rows.start, columns.stop - columns.start
         for key, value in _tile(package, stream, *size, step, settings).items():
             found[f"{name}.{number}.{key}"] = value
@@ -60,9 +61,9 @@ def vectors(package: packages.Package, name: str, data: bytes, **settings: Any) 
 
 
 def _tile(package: packages.Package, stream: bytes, h: int, w: int, step: Rung, settings: dict[str, Any]) -> Vectors:
-    graphs = Recorder(package, **settings)
-    latent = hyperprior.decode(graphs, stream, h, w, step)
-    (prior_in, context_in), ((mean, index, *_), (more_mean, more_index)) = graphs.inputs, graphs.outputs
+    sessions = Recorder(package, **settings)
+    latent = coding.at(sessions, step.quality).decode(stream, h, w)
+    (prior_in, context_in), ((mean, index, *_), (more_mean, more_index)) = sessions.inputs, sessions.outputs
     found = {
         "hyper": prior_in["hyper"][0], "prior.mean": mean, "prior.index": index,
         "known": context_in["known"], "context.mean": more_mean, "context.index": more_index,
@@ -87,11 +88,11 @@ def layers(package: packages.Package, name: str, data: bytes) -> Vectors:
     import onnxruntime as ort
 
     lat = container.unpack(data)
-    graphs = Recorder(package)
+    sessions = Recorder(package)
     size = -(-lat.header.height // 16), -(-lat.header.width // 16)
-    hyperprior.decode(graphs, lat.latents, *size, rung(package.ladder, lat.header.quality))
+    coding.at(sessions, lat.header.quality).decode(lat.latents, *size)
     found: Vectors = {}
-    for graph, inputs in zip(("prior", "context"), graphs.inputs, strict=True):
+    for graph, inputs in zip(("prior", "context"), sessions.inputs, strict=True):
         network = onnx.load_from_string(package.member(f"{graph}.onnx"))
         names = [node.output[0] for node in network.graph.node if node.op_type == "Clip"]
         there = {output.name for output in network.graph.output}

@@ -18,11 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from aezip import codec as codecs
-from aezip import images
-from aezip.coding import hyperprior
-from aezip.engine.graphs import Graphs
+from aezip import coding, images
+from aezip.engine.sessions import Sessions
+from aezip.entropy import coder
 from aezip.format import container
-from aezip.model.ladder import rung
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import draw
@@ -33,12 +32,14 @@ HERE = Path(__file__).parent
 def escaping(codec: codecs.Codec) -> bytes:
     """A file with latents that no table holds, made without a picture."""
     rng = np.random.default_rng(7)
-    step = rung(codec.package.ladder, 1000)
+    found = coding.at(Sessions(codec.package), 1000)
+    step = found.graphs.rung
     latent = rng.normal(0, 16, (6, 5, len(step.gain))).astype(np.int16)
     latent[rng.random(latent.shape) < 0.02] = 16 * 900
     hyper = rng.integers(-1, 2, (2, 2, len(step.hyper_gain))).astype(np.int16)
     hyper[0, 0, :3] = 1023, -1023, 77
-    body = hyperprior.encode(Graphs(codec.package), latent, hyper, step)
+    phases = found.symbols(np.pad(latent, ((0, 2), (0, 3), (0, 0))), 6, 5, hyper)
+    body = coder.encode(phases, codec.package.tables)
     header = container.Header(80, 96, 3, 1000, codec.package.fingerprint)
     return container.pack(container.Lat(header, (container.Section(container.LATENTS, body),)))
 
@@ -89,7 +90,7 @@ def main(model: str) -> None:
             continue
         (HERE / f"{name}.lat").write_bytes(data)
         pixels[name], lat = codec.decode(data)
-        decoded, _ = codecs.decode_latents(Graphs(codec.package), lat)
+        decoded, _ = codecs.decode_latents(Sessions(codec.package), lat)
         facts[name] = {
             "file": hashlib.sha256(data).hexdigest(),
             "latents": hashlib.sha256(decoded.astype("<i2").tobytes()).hexdigest(),

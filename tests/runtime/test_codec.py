@@ -9,13 +9,12 @@ import pytest
 from PIL import Image
 
 from aezip import codec as codecs
-from aezip import errors
+from aezip import coding, errors
 from aezip.codec import Codec
-from aezip.coding import hyperprior
-from aezip.engine.graphs import Graphs
+from aezip.coding import tiles
+from aezip.engine.sessions import Sessions
 from aezip.errors import PackageDamaged
 from aezip.format import container
-from aezip.model.ladder import rung
 from aezip.quality.metrics import psnr_db
 
 
@@ -56,11 +55,9 @@ def test_the_same_input_gives_the_same_bytes(tiny, drawn) -> None:
 def test_size_is_what_the_tables_predict(codec, drawn) -> None:
     pixels = drawn(320, 384)
     for quality in (30, 100):
-        step = rung(codec.package.ladder, quality * 10)
-        graphs = Graphs(codec.package)
-        latent = graphs.encoder(codecs.pad(pixels), step)
-        hyper = graphs.hyper(latent, step)
-        phases = hyperprior.symbols(graphs, latent, hyper, step)
+        found = coding.at(Sessions(codec.package), quality * 10)
+        latent = found.graphs.encoder(codecs.pad(pixels))
+        phases = found.symbols(latent, *latent.shape[:2], found.graphs.hyper(latent))
         bits = sum(codec.package.tables.bits(*phase) for phase in phases)
         assert 8 * (len(codec.encode(pixels, quality)) - 44) == pytest.approx(bits, rel=0.02, abs=8 * 24)
 
@@ -70,15 +67,14 @@ def test_size_is_what_the_tables_predict(codec, drawn) -> None:
 def test_latents_are_the_same_everywhere(codec, drawn, threads, optimisation) -> None:
     """Written and read under every thread count and optimisation level: the same latents."""
     pixels = drawn(150, 170, seed=3)
-    other = Graphs(codec.package, threads=threads, optimisation=optimisation)
-    ours = Graphs(codec.package, threads=1, optimisation="disabled")
+    one = Sessions(codec.package, threads=threads, optimisation=optimisation)
+    two = Sessions(codec.package, threads=1, optimisation="disabled")
     for quality in (15, 600, 1000):
-        step = rung(codec.package.ladder, quality)
-        latent = other.encoder(codecs.pad(pixels), step)
-        hyper = other.hyper(latent, step)
-        stream = hyperprior.encode(other, latent, hyper, step)
-        want = hyperprior.decode(ours, stream, *latent.shape[:2], step)
-        np.testing.assert_array_equal(hyperprior.decode(other, stream, *latent.shape[:2], step), want)
+        other, ours = (coding.at(sessions, quality) for sessions in (one, two))
+        latent = other.graphs.encoder(codecs.pad(pixels))
+        stream = other.encode(latent, *latent.shape[:2])
+        want = ours.decode(stream, *latent.shape[:2])
+        np.testing.assert_array_equal(other.decode(stream, *latent.shape[:2]), want)
 
 
 def test_tiles_hold_the_same_picture(codec, drawn, monkeypatch) -> None:
@@ -95,11 +91,11 @@ def test_tiles_hold_the_same_picture(codec, drawn, monkeypatch) -> None:
 
 def test_streams_of_tiles_are_measured() -> None:
     streams = [b"abc", b"", b"de"]
-    packed = hyperprior.pack_streams(streams)
-    assert hyperprior.unpack_streams(packed, 3) == streams
+    packed = tiles.pack_streams(streams)
+    assert tiles.unpack_streams(packed, 3) == streams
     for broken, count in ((packed[:-1], 3), (packed + b"x", 3), (b"12", 2)):
         with pytest.raises(errors.StreamDamaged):
-            hyperprior.unpack_streams(broken, count)
+            tiles.unpack_streams(broken, count)
 
 
 def test_a_damaged_stream_is_noticed(codec, drawn) -> None:
@@ -159,7 +155,7 @@ def test_files_of_other_installed_models_decode(tiny, drawn, monkeypatch, golden
 def test_graphs_that_give_other_shapes_are_damage(tiny: str, drawn, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     codec = Codec(tiny, threads=1)
     data = codec.encode(drawn(64, 64))
-    session = Graphs._session
+    session = Sessions.session
 
     class Cut:
         def __init__(self, whole: Any) -> None:
@@ -168,11 +164,11 @@ def test_graphs_that_give_other_shapes_are_damage(tiny: str, drawn, monkeypatch:
         def run(self, *args: Any) -> list[Any]:
             return [output[:, :, :-1] for output in self.whole.run(*args)]
 
-    def cut(self: Graphs, graph: str, inputs: dict[str, Any]) -> Any:
+    def cut(self: Sessions, graph: str, inputs: dict[str, Any]) -> Any:
         whole = session(self, graph, inputs)
         return Cut(whole) if graph == name else whole
 
-    monkeypatch.setattr(Graphs, "_session", cut)
+    monkeypatch.setattr(Sessions, "session", cut)
     with pytest.raises(PackageDamaged, match=rf"{name}\.onnx gives .*; expected [12]×"):
         codec.encode(drawn(64, 64))
         codec.decode(data)

@@ -15,7 +15,7 @@ from aezip import codec as codecs
 from aezip import embed, errors
 from aezip.codec import Codec
 from aezip.coding import windows
-from aezip.engine import graphs
+from aezip.engine import planned
 from aezip.format import container
 from aezip.model import packages, store, writing
 
@@ -66,8 +66,13 @@ def test_the_shipped_model_at_its_default(drawn) -> None:
 
 def test_a_planned_size_opens_sessions_once(halves, drawn, monkeypatch) -> None:
     opened: list[tuple[Any, ...]] = []
-    real = graphs.open_session
-    monkeypatch.setattr(embed, "open_session", lambda *a, **k: opened.append((a[1], k["dimensions"])) or real(*a, **k))
+    real = planned.open_session
+
+    def noted(*args: Any, **options: Any) -> Any:
+        opened.append((args[1], options["dimensions"]))
+        return real(*args, **options)
+
+    monkeypatch.setattr(planned, "open_session", noted)
     encoder = embed.Encoder(halves["encoder"], size=(100, 90))
     decoder = embed.Decoder(halves["decoder"], size=(100, 90))
     for seed in range(3):

@@ -11,7 +11,7 @@ import pytest
 
 from aezip import codec as codecs
 from aezip import images
-from aezip.engine.graphs import Graphs
+from aezip.engine.sessions import Sessions
 from aezip.format import container
 from aezip.model import packages, store
 
@@ -27,7 +27,7 @@ def test_golden_files_decode(name, golden, tiny) -> None:
     pixels, lat = codec.decode(data)
     assert lat.header.quality == facts["quality"]
     assert container.pack(lat) == data
-    latents, _ = codecs.decode_latents(Graphs(codec.package), lat)
+    latents, _ = codecs.decode_latents(Sessions(codec.package), lat)
     assert hashlib.sha256(latents.astype("<i2").tobytes()).hexdigest() == facts["latents"]
     want = np.load(golden / "pixels.npz")[name]
     assert np.abs(pixels.astype(int) - want).max() <= 1

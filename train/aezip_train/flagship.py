@@ -312,7 +312,7 @@ def set_bfloat16(module: nn.Module, on: bool) -> None:
 
 @torch.no_grad()
 def towards_zero(off: Tensor, symbol: Tensor, index: Tensor, bits_per_error: float) -> Tensor:
-    """Rate–distortion optimised quantisation, as `aezip.coding.hyperprior.towards_zero`: each symbol or its neighbour
+    """Rate–distortion optimised quantisation, as `aezip.coding.quantisation.towards_zero`: each symbol or its neighbour
     towards 0, where a step² of error is worth `bits_per_error` bits.  All [N, C, h, w]
     """
     symbol = symbol.round()

@@ -2,8 +2,8 @@
 
 In: a trained model and crops of its training pictures. Out: 64 frequency tables and, for each channel at NODES
 qualities, which of them its symbols are coded under. Histograms are counted per channel and node of what the
-encoder's search leaves (`aezip.coding.hyperprior.towards_zero`), then those most alike share one table (k-means by the
-bits that sharing costs; Lloyd 1982), so that the coder and its 64 tables are the flagship's.
+encoder's search leaves (`aezip.coding.quantisation.towards_zero`), then those most alike share one table (k-means by
+the bits that sharing costs; Lloyd 1982), so that the coder and its 64 tables are the flagship's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aezip.coding.hyperprior import towards_zero
+from aezip.coding.quantisation import towards_zero
 from aezip.coding.static_tables import node
 from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX, TOTAL, Tables, integer_frequencies
 from aezip.model.ladder import LOG_LIMIT, UNIT, between

@@ -16,26 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
-from ..engine.graphs import INT16, PROVIDERS, Graphs, open_session
+from .. import __version__, coding
+from ..engine.graphs import INT16
+from ..engine.sessions import PROVIDERS, Sessions
 from ..entropy import coder
 from ..errors import AezipError
-from ..model.ladder import rung
 from ..model.packages import Package
 from ..model.store import find
 
 LEVELS = (0, 300, 600, 1000)  # qualities that go into the digest
-SIDE = 6  # of the hyper-latents that go into it
 TIMED = (512, 768)  # pixels, rows and columns
-
-
-class Everywhere(Graphs):
-    """Graphs whose prior and context run on the provider, too."""
-
-    def _session(self, name: str, inputs: dict[str, Any]) -> Any:
-        if name not in self._sessions:
-            self._sessions[name] = open_session(self.package, name, self.provider, self.threads, self.optimisation)
-        return self._sessions[name]
 
 
 def examine(model: str = "photo", threads: int | None = None) -> dict[str, Any]:
@@ -44,7 +34,7 @@ def examine(model: str = "photo", threads: int | None = None) -> dict[str, Any]:
 
     package = Package(find(model))
     name, why = coder.chosen()
-    want = digest(Graphs(package, threads=1, optimisation="disabled"))
+    want = digest(Sessions(package, threads=1, optimisation="disabled"))
     there = ort.get_available_providers()
     return {
         "version": __version__,
@@ -69,13 +59,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def digest(graphs: Graphs) -> str:
-    """SHA-256 (hex, 16 digits) of the prior's and the context's integers.  Raises PackageDamaged."""
+def digest(sessions: Sessions) -> str:
+    """SHA-256 (hex, 16 digits) of the integers that choose tables.  Raises PackageDamaged."""
     seen = hashlib.sha256()
     for level in LEVELS:
-        step = rung(graphs.package.ladder, level)
-        mean, index, carried = graphs.prior(_mixed((SIDE, SIDE, len(step.hyper_index)), 6), step)
-        for array in (mean, index, *graphs.context(carried, mean + 16 * _mixed(mean.shape, 3), step)):
+        for array in coding.at(sessions, level).integers(_mixed):
             seen.update(array.astype("<i2").tobytes())
     return seen.hexdigest()[:16]
 
@@ -89,17 +77,16 @@ def _mixed(shape: tuple[int, ...], reach: int) -> INT16:
 def _provider(package: Package, name: str, threads: int | None, want: str) -> dict[str, Any]:
     """Digest on one provider, and how long its transforms take."""
     facts: dict[str, Any] = {"name": name, "onnxruntime": PROVIDERS[name]}
-    graphs = Everywhere(package, name, threads)
-    step = rung(package.ladder, 600)
-    rows, columns = TIMED
-    image = (_mixed((rows, columns, 3), 100) + 128).astype(np.uint8)
-    latent = np.zeros((rows // 16, columns // 16, len(step.gain)), np.int16)
+    sessions = Sessions(package, name, threads, on_cpu=())
     try:
-        facts["digest"] = digest(graphs)
-        if graphs._session("prior", {}).get_providers()[0] != PROVIDERS[name]:
+        facts["digest"] = digest(sessions)
+        graphs = coding.at(sessions, 600).graphs
+        image = (_mixed((*TIMED, package.about.channels), 100) + 128).astype(np.uint8)
+        latent = graphs.encoder(image)
+        if sessions.session("encoder", {}).get_providers()[0] != PROVIDERS[name]:
             return {**facts, "digest": None, "error": "onnxruntime cannot start it, and takes the CPU instead"}
-        facts["encode_ms"] = _time_ms(lambda: graphs.encoder(image, step))
-        facts["decode_ms"] = _time_ms(lambda: graphs.decoder(latent, step))
+        facts["encode_ms"] = _time_ms(lambda: graphs.encoder(image))
+        facts["decode_ms"] = _time_ms(lambda: graphs.decoder(latent))
     except AezipError as error:
         return {**facts, "digest": None, "error": str(error)}
     facts["exact"] = facts["digest"] == want

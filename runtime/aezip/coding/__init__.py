@@ -1,6 +1,27 @@
 """Latents ↔ streams, and pictures ↔ latents.
 
-    windows        pictures of any size through the transforms, a window at a time; tiles
+    pictures       pixels ↔ streams, window by window
+    tiles          latents ↔ the streams of their tiles
     hyperprior     the latents of a tile ↔ its stream, under a prior that is a network
     static_tables  the same under tables that the quality chooses
+    quantisation   latents → symbols
+    windows        how pictures and latents are cut into windows
+
+`at` gives the coding of a model at a quality: nothing else asks which kind it is.
 """
+
+from __future__ import annotations
+
+from ..engine.graphs import Graphs
+from ..engine.sessions import Sessions
+from ..model.packages import HYPERPRIOR, STATIC
+from .hyperprior import Hyperprior
+from .static_tables import StaticTables
+
+Coding = Hyperprior | StaticTables
+_CODINGS: dict[str, type[Coding]] = {HYPERPRIOR.name: Hyperprior, STATIC.name: StaticTables}
+
+
+def at(sessions: Sessions, quality: int) -> Coding:
+    """How a model codes at a quality, 0 … 1000.  Raises PackageDamaged."""
+    return _CODINGS[sessions.package.about.kind.name](Graphs.at(sessions, quality))

@@ -89,14 +89,26 @@ def pack(lat: Lat) -> bytes:
 def unpack(
     data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, max_sections: int = DEFAULT_MAX_SECTIONS
 ) -> Lat:
-    """Read header and sections; every checksum and rule is checked, and the limits on pixels and sections.
+    """Read header and sections; every checksum and rule is checked.  No model is needed.
 
-    Raises: NotALat, UnsupportedVersion, Truncated, HeaderDamaged, LimitExceeded, SectionDamaged,
-    SectionUnknown, SectionOrder.
+    Args:
+        data: The file's bytes, all of them.
+        max_pixels: Limit on the picture's pixels.
+        max_sections: Limit on the number of sections.
+
+    Returns:
+        Header and sections.
+
+    Raises:
+        NotALat, UnsupportedVersion, HeaderDamaged: As of `read_header`.
+        Truncated: The file ends before its sections do.
+        LimitExceeded: There are more pixels or sections than allowed.
+        SectionDamaged: A section does not match its checksum.
+        SectionUnknown: A newer aezip is needed to read the file.
+        SectionOrder: The latents are not at the end, or a section is there more than once.
     """
-    header = unpack_header(data)
-    if header.width * header.height > max_pixels:
-        raise LimitExceeded(f"{header.width}×{header.height} pixels", f"at most {max_pixels}, or a higher --max-pixels")
+    header = read_header(data)
+    check_limit(header.width, header.height, max_pixels)
     sections: list[Section] = []
     position = HEADER.size
     while position < len(data):
@@ -122,8 +134,21 @@ def unpack(
     return Lat(header, tuple(sections))
 
 
-def unpack_header(data: bytes) -> Header:
-    """Read the first 32 bytes.  Raises NotALat, UnsupportedVersion, Truncated, HeaderDamaged."""
+def read_header(data: bytes) -> Header:
+    """Read the first 32 bytes of a file.
+
+    Args:
+        data: The file's bytes, or its first 32; what follows them is not looked at.
+
+    Returns:
+        The header: width and height in pixels, channels, quality 0 … 1000, the model's fingerprint, tile, version.
+
+    Raises:
+        NotALat: It is another kind of file.
+        UnsupportedVersion: A newer aezip wrote it.
+        Truncated: There are fewer than 32 bytes.
+        HeaderDamaged: The checksum or a field is wrong.
+    """
     if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
         raise NotALat("not a .lat file" if data else "the file is empty", "a file written by aezip")
     if len(data) < HEADER.size:
@@ -137,6 +162,12 @@ def unpack_header(data: bytes) -> Header:
     header = Header(width, height, channels, quality, fingerprint, tile, version)
     _check_header(header, flags)
     return header
+
+
+def check_limit(width: int, height: int, max_pixels: int) -> None:
+    """Raise LimitExceeded for more pixels than allowed."""
+    if width * height > max_pixels:
+        raise LimitExceeded(f"{width}×{height} pixels", f"at most {max_pixels}, or a higher max_pixels")
 
 
 def tile_pixels(h: Header) -> int:
@@ -170,7 +201,7 @@ def _check_order(kinds: list[bytes]) -> None:
     if kinds[-1:] != [LATENTS]:
         where = "is not the last" if LATENTS in kinds else "is missing"
         error = SectionOrder if LATENTS in kinds else Truncated
-        raise error(f"the section 'LATN' {where}", "it at the file's end")
+        raise error(f"the section 'LATN' {where}", "one at the file's end")
     for kind in KNOWN:
         if kinds.count(kind) > 1:
-            raise SectionOrder(f"the section '{kind.decode()}' stands {kinds.count(kind)} times", "it once")
+            raise SectionOrder(f"the section '{kind.decode()}' appears {kinds.count(kind)} times", "one at most")

@@ -38,10 +38,9 @@ class Ladder(NamedTuple):
     hyper_offset: Logs  # in 1/32, as the prior's activations
 
     @classmethod
-    def static(cls, gain: Logs, inverse_gain: Logs) -> Ladder:
-        """Of a model without hyper-latents: these have no channels."""
-        nothing = np.zeros((len(gain), 0), np.int64)
-        return cls(gain, inverse_gain, nothing, nothing, nothing, nothing)
+    def of(cls, gain: Logs, inverse_gain: Logs, *hyper: Logs) -> Ladder:
+        """From its fields in their order; without the last four for a model that has no hyper-latents."""
+        return cls(gain, inverse_gain, *(hyper or [np.zeros((len(gain), 0), np.int64)] * 4))
 
     def check(self) -> None:
         """Raise PackageDamaged unless shapes and ranges are possible."""

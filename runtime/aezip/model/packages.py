@@ -3,7 +3,7 @@
 In: a path. Out: `Package`, whose members are read and checked against their digests when they are first needed.
 `describe` looks at the description only; `store` finds packages by name and by fingerprint.
 
-The fingerprint names what a decoder needs (DECODING members): an encoder can be
+The fingerprint names what a decoder needs (`Kind.deciding`): an encoder can be
 trained further, or be left out of a package, and old files still decode.
 """
 
@@ -13,7 +13,8 @@ import hashlib
 import io
 import json
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,20 +31,13 @@ if TYPE_CHECKING:
 SUFFIX = ".aezm"
 PACKAGE_VERSION = 1
 DESCRIPTION = "model.json"
-DECODING = ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz")
-MEMBERS = (*DECODING, "encoder.onnx", "hyper.onnx", "CARD.md")
-STATIC = "static"  # `coding` of a package without a hyperprior, whose tables the quality alone chooses
-STATIC_DECODING = ("decoder.onnx", "tables.npz")
-STATIC_MEMBERS = (*STATIC_DECODING, "encoder.onnx", "CARD.md")
-TRANSFORMS = ("encoder", "decoder")
-INT8 = ("decoder.int8.onnx", "encoder.int8.onnx")  # what a package may hold besides
+CARD = "CARD.md"
 # What one direction alone needs.
 HALVES = {
     "encoder": ("encoder.int8.onnx", "encoder.onnx", "hyper.onnx"), "decoder": ("decoder.int8.onnx", "decoder.onnx"),
 }
 TASKS = ("denoise", "colorize", "inpaint")  # of a package that restores pictures: its one graph has the task's name
 MAX_MARGIN = 64  # latents
-PIXELS = {"hole": 1024, "side": 8192}  # limits of what a package that restores may say: half a hole, a short side
 MAX_MEMBER_BYTES = 2**28
 # What a step² of error is worth, in bits, to an encoder that searches, unless the package says. A uniform quantiser's
 # slope at high rate is 6 / ln 2 = 8.7; photographs at all rates, with a context that feeds on what is kept, ask for
@@ -54,7 +48,54 @@ UNREADABLE = (
     zipfile.BadZipFile, ValueError, KeyError, TypeError, OverflowError, RecursionError, NotImplementedError,
     RuntimeError, EOFError, MemoryError,
 )
-_OTHER = {"encoder": "decoder", "decoder": "encoder"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A sort of package: what it holds, and which graphs run."""
+
+    name: str
+    deciding: tuple[str, ...]  # members that the fingerprint covers, in its order
+    others: tuple[str, ...] = (CARD,)  # members besides
+    optional: tuple[str, ...] = ()  # members that it may hold
+    encoding: tuple[str, ...] = ()  # graphs of each direction, in the order in which they are needed
+    decoding: tuple[str, ...] = ()
+    windowed: tuple[str, ...] = ("encoder", "decoder")  # graphs that see parts of pictures, each with a margin
+    checked: tuple[str, ...] = ("tables", "ladder")  # properties of Package
+    gains: tuple[str, ...] = ("gain", "inverse_gain")  # arrays of the ladder
+    channels: tuple[int, ...] = (3,)  # that its graphs may take
+    pixels: Mapping[str, int] = field(default_factory=dict)  # numbers that it may say, from 2 to these limits
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """All that it must hold, but the description."""
+        return *self.deciding, *self.others
+
+    @property
+    def codes(self) -> bool:
+        """Whether it codes pictures; if not, its name is the task that it does."""
+        return bool(self.decoding)
+
+
+HYPERPRIOR = Kind(
+    "hyperprior", ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz"), ("encoder.onnx", "hyper.onnx", CARD),
+    ("decoder.int8.onnx", "encoder.int8.onnx"),
+    encoding=("encoder", "hyper", "prior", "context"), decoding=("prior", "context", "decoder"),
+    checked=("tables", "ladder", "skip"),
+    gains=("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset"),
+)
+STATIC = Kind(
+    "static", ("decoder.onnx", "tables.npz"), ("encoder.onnx", CARD), encoding=("encoder",), decoding=("decoder",),
+    checked=("tables", "ladder", "table"), channels=(1, 3),
+)
+CODING = {kind.name: kind for kind in (HYPERPRIOR, STATIC)}  # by `coding` of the description
+RESTORING = {
+    task: Kind(
+        task, (f"{task}.onnx",), windowed=(task,), checked=(), channels=(1, 3),
+        pixels={"hole": 1024, "side": 8192},  # half a hole, a short side
+    )
+    for task in TASKS
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +104,7 @@ class Installed:
 
     name: str
     path: Path
+    kind: Kind
     fingerprint: bytes  # 8 bytes
     size: int  # bytes of the package
     description: dict[str, Any]
@@ -81,20 +123,14 @@ class Installed:
     @property
     def members(self) -> tuple[str, ...]:
         """Names of what it holds besides its description."""
-        if self.task:
-            return f"{self.task}.onnx", "CARD.md"
-        names = STATIC_MEMBERS if self.static else (*MEMBERS, *(m for m in INT8 if m in self.description["digests"]))
-        return tuple(m for m in names if self.half is None or m not in HALVES[_OTHER[self.half]])
-
-    @property
-    def static(self) -> bool:
-        """Whether it codes without a hyperprior."""
-        return self.description.get("coding") == STATIC
+        optional = (name for name in self.kind.optional if name in self.description["digests"])
+        lacks = next((names for half, names in HALVES.items() if self.half not in (None, half)), ())
+        return tuple(name for name in (*self.kind.members, *optional) if name not in lacks)
 
     @property
     def channels(self) -> int:
         """Of the pictures that its graphs take: 3, or 1 of a model for grey pictures."""
-        return int(self.description.get("channels", 3)) if self.static else 3
+        return int(self.description.get("channels", 3))
 
     @property
     def summary(self) -> str:
@@ -103,16 +139,15 @@ class Installed:
     @property
     def task(self) -> str | None:
         """What a model that restores pictures does, None for one that codes them."""
-        task = self.description.get("task")
-        return task if task in TASKS else None
+        return None if self.kind.codes else self.kind.name
 
     @property
     def qualities(self) -> str:
-        """The range of --quality, which every model that codes pictures has whole."""
-        return "–" if self.task else "0…100"
+        """The range of qualities, which every model that codes pictures has whole."""
+        return "0…100" if self.kind.codes else "–"
 
 
-def fingerprint_of(digests: dict[str, str], members: tuple[str, ...] = DECODING) -> bytes:
+def fingerprint_of(digests: dict[str, str], members: tuple[str, ...] = HYPERPRIOR.deciding) -> bytes:
     """First 8 bytes of the SHA-256 over `name digest` lines of the members that decoding (or the task) needs."""
     lines = "".join(f"{name} {digests[name]}\n" for name in members)
     return hashlib.sha256(lines.encode()).digest()[:8]
@@ -122,45 +157,46 @@ def describe(path: Path) -> Installed:
     """Read a package's description.  Raises ModelNotFound, PackageDamaged."""
     try:
         with zipfile.ZipFile(path) as package:
-            text = _member(package, DESCRIPTION, path)
-        description = json.loads(text)
-        digests = description["digests"]
-        name, version = str(description["name"]), int(description["version"])
-        task = description.get("task")
-        static = description.get("coding") == STATIC
-        members = (f"{task}.onnx",) if task in TASKS else STATIC_DECODING if static else DECODING
-        whole = STATIC_MEMBERS if static else (*MEMBERS, *(m for m in INT8 if m in digests))
-        for member in (*members, "CARD.md") if task in TASKS else whole:
-            bytes.fromhex(digests[member])
-        fingerprint = fingerprint_of(digests, members)
+            description = json.loads(_member(package, DESCRIPTION, path))
+        digests, task = description["digests"], description.get("task")
+        kind = RESTORING[task] if task in TASKS else CODING[description.get("coding", HYPERPRIOR.name)]
+        for name in (*kind.members, *(m for m in kind.optional if m in digests)):
+            bytes.fromhex(digests[name])
+        fingerprint = fingerprint_of(digests, kind.deciding)
+        found = Installed(str(description["name"]), path, kind, fingerprint, path.stat().st_size, description)
+        wrong = next(_findings(found), None)
     except FileNotFoundError:
         raise ModelNotFound("no such model package", "a file written by aezip-export", file=str(path)) from None
     except OSError as error:
         raise PackageDamaged(f"cannot be read ({error.strerror})", "a readable file", file=str(path)) from None
     except UNREADABLE:
         raise PackageDamaged("not a whole model package", "a file written by aezip-export", file=str(path)) from None
-    half = description.get("half")
-    if half is not None and (not isinstance(half, str) or half not in _OTHER or task in TASKS):
-        raise PackageDamaged(f"{DESCRIPTION} says half '{half}'", "encoder or decoder", file=str(path))
-    if description.get("coding", STATIC) != STATIC or (static and description.get("channels") not in (1, 3)):
-        finding = f"{DESCRIPTION} says coding {description['coding']}, channels {description.get('channels')}"
-        raise PackageDamaged(finding, f"{STATIC} or none, 1 or 3", file=str(path))
-    margins = description.get("margins")
-    for transform in (task,) if task in TASKS else TRANSFORMS:
-        margin = margins.get(transform) if isinstance(margins, dict) else None
+    if wrong:
+        raise PackageDamaged(f"{DESCRIPTION} says {wrong[0]}", wrong[1], file=str(path))
+    return found
+
+
+def _findings(found: Installed) -> Iterator[tuple[str, str]]:
+    """What a description says that no package can be, and what it might say."""
+    kind, said = found.kind, found.description
+    if int(said["version"]) != PACKAGE_VERSION:
+        yield f"package version {said['version']}", f"{PACKAGE_VERSION}; update aezip"
+    if found.half not in (None, *(HALVES if kind.codes else ())):
+        yield f"half '{found.half}'", "encoder or decoder"
+    if said.get("channels", 3) not in kind.channels:
+        yield f"channels {said['channels']}", " or ".join(map(str, kind.channels))
+    margins = said.get("margins")
+    for name in kind.windowed:
+        margin = margins.get(name) if isinstance(margins, dict) else None
         if type(margin) is not int or not 0 <= margin <= MAX_MARGIN:
-            finding = f"{DESCRIPTION} says a margin of {margin} for the {transform}"
-            raise PackageDamaged(finding, f"0 to {MAX_MARGIN} latents", file=str(path))
-    for key, limit in PIXELS.items() if task in TASKS else ():
-        pixels = description.get(key, 2)
+            yield f"a margin of {margin} for the {name}", f"0 to {MAX_MARGIN} latents"
+    for key, limit in kind.pixels.items():
+        pixels = said.get(key, 2)
         if type(pixels) is not int or not 2 <= pixels <= limit:
-            raise PackageDamaged(f"{DESCRIPTION} says a {key} of {pixels}", f"2 to {limit} pixels", file=str(path))
-    worth = description.get("bits_per_error", BITS_PER_ERROR)
+            yield f"a {key} of {pixels}", f"2 to {limit} pixels"
+    worth = said.get("bits_per_error", BITS_PER_ERROR)
     if type(worth) not in (int, float) or not 0 < worth < 1e6:
-        raise PackageDamaged(f"{DESCRIPTION} says bits_per_error {worth}", "a number above 0", file=str(path))
-    if version != PACKAGE_VERSION:
-        raise PackageDamaged(f"package version {version}", f"{PACKAGE_VERSION}; update aezip", file=str(path))
-    return Installed(name, path, fingerprint, path.stat().st_size, description)
+        yield f"bits_per_error {worth}", "a number above 0"
 
 
 class Package:
@@ -169,6 +205,11 @@ class Package:
     def __init__(self, about: Installed) -> None:
         self.about = about
         self.fingerprint = about.fingerprint
+
+    def check(self) -> None:
+        """Raise PackageDamaged unless tables and ladder are of the package's kind."""
+        for name in self.about.kind.checked:
+            getattr(self, name)
 
     def member(self, name: str) -> bytes:
         """A member's bytes.  Raises PackageDamaged when it is missing or not as it was written, HalfPackage."""
@@ -180,9 +221,9 @@ class Package:
             with zipfile.ZipFile(path) as package:
                 data = _member(package, name, path)
         except (OSError, *UNREADABLE):
-            raise PackageDamaged(f"cannot read {name}", "a whole model package", file=str(path)) from None
+            raise self._damaged(f"cannot read {name}", "a whole model package") from None
         if hashlib.sha256(data).hexdigest() != self.about.description["digests"][name]:
-            raise PackageDamaged(f"{name} does not match its digest", "the bytes it was exported with", file=str(path))
+            raise self._damaged(f"{name} does not match its digest", "the bytes it was exported with")
         return data
 
     def require(self, half: str) -> None:
@@ -217,7 +258,7 @@ class Package:
                 raise ValueError("numbers that are not whole")
             return {name: array.astype(np.int64) for name, array in arrays.items()}
         except (OSError, *UNREADABLE):
-            raise PackageDamaged("tables.npz cannot be read", "integer arrays", file=str(self.about.path)) from None
+            raise self._damaged("tables.npz cannot be read", "integer arrays") from None
 
     @cached_property
     def tables(self) -> Tables:
@@ -232,10 +273,7 @@ class Package:
         """The quality ladder, checked."""
         from .ladder import Ladder
 
-        if self.about.static:
-            ladder: Ladder = self._checked(Ladder.static, "gain", "inverse_gain")
-        else:
-            ladder = self._checked(Ladder, *Ladder._fields)
+        ladder: Ladder = self._checked(Ladder.of, *self.about.kind.gains)
         return ladder
 
     @cached_property
@@ -245,10 +283,10 @@ class Package:
         channels = self.ladder.gain.shape[1]
         if found is None or found.ndim != 2 or len(found) < 2 or found.shape[1] != channels:
             shape = "none" if found is None else found.shape
-            raise PackageDamaged(f"tables.npz says table {shape}", f"[N, {channels}]", file=str(self.about.path))
+            raise self._damaged(f"tables.npz says table {shape}", f"[N, {channels}]")
         if found.min() < 0 or found.max() > 63:
             finding = f"tables.npz says tables from {found.min()} to {found.max()}"
-            raise PackageDamaged(finding, "0 to 63", file=str(self.about.path))
+            raise self._damaged(finding, "0 to 63")
         return found
 
     @property
@@ -256,19 +294,22 @@ class Package:
         """Latents under tables up to this index are not coded."""
         skip = self._arrays.get("skip")
         if skip is None or skip.ndim or not 0 <= skip < 64:
-            raise PackageDamaged(f"tables.npz says skip {skip}", "0 to 63", file=str(self.about.path))
+            raise self._damaged(f"tables.npz says skip {skip}", "0 to 63")
         return int(skip)
 
-    def _checked(self, kind: Any, *names: str) -> Any:
+    def _checked(self, make: Callable[..., Any], *names: str) -> Any:
         try:
-            value = kind(*(self._arrays[name] for name in names))
+            value = make(*(self._arrays[name] for name in names))
             value.check()
         except KeyError as error:
-            raise PackageDamaged(f"tables.npz lacks {error}", "all tables", file=str(self.about.path)) from None
+            raise self._damaged(f"tables.npz lacks {error}", "all tables") from None
         except PackageDamaged as error:
             error.file = str(self.about.path)
             raise
         return value
+
+    def _damaged(self, finding: str, expectation: str) -> PackageDamaged:
+        return PackageDamaged(finding, expectation, file=str(self.about.path))
 
 
 def _member(package: zipfile.ZipFile, name: str, path: Path) -> bytes:

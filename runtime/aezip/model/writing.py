@@ -85,11 +85,7 @@ def check(about: Installed) -> None:
             data = package.member(name)
             if name.endswith(".onnx"):
                 onnx_check.check(name.removesuffix(".onnx"), data)
-        if about.task:
-            return
-        package.tables.check()
-        package.ladder.check()
-        package.table if about.static else package.skip  # noqa: B018  # properties that check
+        package.check()
     except PackageDamaged as error:
         error.file = str(about.path)
         raise

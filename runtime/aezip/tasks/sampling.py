@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..coding import windows
+from ..coding.windows import grid as latent_grid
+from ..coding.windows import in_channels
 from ..engine.graphs import STRIDE
 from ..errors import ImageError, ModelUnfit
 from .features.vectors import Latents
@@ -34,7 +35,7 @@ def drawn(latents: Latents, height: int, width: int, seed: int, spread: float = 
         raise ModelUnfit(f"the model '{about.name}' has no prior to draw from", f"one of the family {WITH_PRIOR[0]}")
     rng = np.random.default_rng(seed)
     margin = latents.graphs.package.margin("decoder")
-    h, w = (size + 2 * margin for size in windows.grid(height, width))
+    h, w = (size + 2 * margin for size in latent_grid(height, width))
     top = STRIDE * margin
     while True:
         latent = spread * rng.standard_normal((h, w, len(latents.rung.gain)), np.float32)
@@ -54,15 +55,13 @@ def between(latents: Latents, first: Pixels, last: Pixels, count: int) -> Iterat
     ends = [latents.of(np.pad(p, ((0, h - height), (0, w - width), (0, 0)), mode="edge")) for p in (first, last)]
     for part in np.linspace(0, 1, count):
         made = decoded(latents, (1 - part) * ends[0] + part * ends[1])[:height, :width]
-        if channels < made.shape[2]:
-            made = ((made.astype(np.uint16).sum(2, keepdims=True) + 1) // 3).astype(np.uint8)
-        yield made
+        yield in_channels(made, channels)
 
 
 def decoded(latents: Latents, values: Any) -> Pixels:
     """What the decoder makes of latents as `Latents.of` gives them.  [h, w, channels] → [16·h, 16·w, C]"""
     steps = np.rint(16 * values * latents.rung.gain).clip(-TOP, TOP).astype(np.int16)
-    return latents.graphs.decoder(steps, latents.rung)
+    return latents.graphs.decoder(steps)
 
 
 def grid(pictures: list[Pixels]) -> Pixels:

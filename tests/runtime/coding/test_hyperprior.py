@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from aezip import codec as codecs
 from aezip.codec import Codec
-from aezip.coding import hyperprior
+from aezip.coding import hyperprior, tiles
+from aezip.coding.quantisation import towards_zero
 from aezip.entropy.tables import gaussian_tables
 
 TABLES = gaussian_tables()
@@ -21,7 +22,7 @@ def test_symbols_fall_towards_zero_only_where_it_pays(seed: int) -> None:
     symbol = (off + 8) >> 4
     off, symbol = off[symbol != 0], symbol[symbol != 0]
     index = rng.integers(6, 64, len(symbol)).astype(np.uint8)
-    less = hyperprior.towards_zero(off, symbol, index, TABLES, 25.0)
+    less = towards_zero(off, symbol, index, TABLES, 25.0)
     assert set((np.abs(symbol) - np.abs(less)).tolist()) <= {0, 1}
     assert (less * symbol >= 0).all()
 
@@ -55,7 +56,7 @@ def test_halves_and_whole(size: tuple[int, int]) -> None:
 def test_split_covers_the_grid_once() -> None:
     for h, w, tile in ((1, 1, 0), (13, 70, 0), (13, 70, 1), (64, 65, 4)):
         seen = np.zeros((h, w), int)
-        for rows, columns in hyperprior.split(h, w, tile):
+        for rows, columns in tiles.split(h, w, tile):
             assert rows.start % 4 == columns.start % 4 == 0
             seen[rows, columns] += 1
         assert (seen == 1).all()

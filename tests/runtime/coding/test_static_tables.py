@@ -14,12 +14,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 from aezip import codec as codecs
-from aezip import embed, errors, images
+from aezip import coding, embed, errors, images
 from aezip.cli import main
 from aezip.coding import static_tables, windows
-from aezip.engine.graphs import Graphs
+from aezip.engine.sessions import Sessions
 from aezip.model import packages, store, writing
-from aezip.model.ladder import rung
 from aezip.tasks.features.vectors import Latents
 
 NAMES = {"static": 3, "static-grey": 1, "static-vae": 3}
@@ -35,16 +34,16 @@ def package_of(golden: Path, kind: str) -> str:
 
 
 def test_decode_inverts_encode(golden, kind) -> None:
-    graphs = Graphs(store.find_codec(package_of(golden, kind)))
+    sessions = Sessions(store.find_codec(package_of(golden, kind)))
     rng = np.random.default_rng(1)
     for quality in (0, 12, 13, 487, 1000):
-        step = rung(graphs.package.ladder, quality)
-        latent = rng.normal(0, 60, (5, 7, len(step.gain))).astype(np.int16)
+        found = coding.at(sessions, quality)
+        latent = rng.normal(0, 60, (5, 7, len(found.graphs.rung.gain))).astype(np.int16)
         latent[0, 0, 0] = 16 * 1023
         symbols = (latent.astype(int) + 8) >> 4
-        stream = static_tables.encode(graphs, latent, step, effort=0)
-        np.testing.assert_array_equal(static_tables.decode(graphs, stream, 5, 7, step), 16 * symbols)
-        assert len(static_tables.encode(graphs, latent, step)) <= len(stream)
+        stream = found.encode(latent, 5, 7, effort=0)
+        np.testing.assert_array_equal(found.decode(stream, 5, 7), 16 * symbols)
+        assert len(found.encode(latent, 5, 7)) <= len(stream)
 
 
 def test_the_nearest_node_counts() -> None:
@@ -58,7 +57,7 @@ def test_golden_files_decode(golden, kind) -> None:
     assert hashlib.sha256(data).hexdigest() == facts["file"]
     codec = codecs.Codec(package_of(golden, kind))
     pixels, lat = codec.decode(data)
-    latents, _ = codecs.decode_latents(Graphs(codec.package), lat)
+    latents, _ = codecs.decode_latents(Sessions(codec.package), lat)
     assert hashlib.sha256(latents.astype("<i2").tobytes()).hexdigest() == facts["latents"]
     want = np.load(golden / "families.npz")[kind]
     assert pixels.shape == want.shape

@@ -11,11 +11,12 @@ import pytest
 from aezip import codec as codecs
 from aezip import errors
 from aezip.codec import Codec
-from aezip.coding import hyperprior, windows
+from aezip.coding import pictures, windows
+from aezip.coding.hyperprior import Hyperprior
 from aezip.engine.graphs import Graphs
+from aezip.engine.sessions import Sessions
 from aezip.format import container
 from aezip.model import packages, store
-from aezip.model.ladder import rung
 
 
 @pytest.fixture
@@ -35,11 +36,11 @@ def test_windows_show_the_latents_of_the_whole(tiny, drawn, size, channels, thre
     pixels, codec = drawn(*size, channels=channels), Codec(tiny, threads=threads)
     data = codec.encode(pixels, 70)
     decoded, lat = codec.decode(data)
-    graphs, step = Graphs(codec.package), rung(codec.package.ladder, 700)
-    whole, latent = graphs.encoder(codecs.pad(pixels), step), codecs.decode_latents(graphs, lat)[0]
+    graphs = Graphs.at(Sessions(codec.package), 700)
+    whole, latent = graphs.encoder(codecs.pad(pixels)), codecs.decode_latents(graphs.sessions, lat)[0]
     for area in windows.windows(slice(0, whole.shape[0]), slice(0, whole.shape[1]), 4):
-        assert np.abs(windows.transform(graphs, pixels, area, step) - whole[area]).max() <= 1
-    untiled = graphs.decoder(latent, step)[: size[0], : size[1]].astype(int)
+        assert np.abs(pictures.transform(graphs, pixels, area) - whole[area]).max() <= 1
+    untiled = graphs.decoder(latent)[: size[0], : size[1]].astype(int)
     if channels == 1:
         untiled = (untiled.sum(2, keepdims=True) + 1) // 3
     assert decoded.shape == pixels.shape
@@ -61,8 +62,8 @@ def test_regions_are_crops(tiny, drawn) -> None:
 def test_a_region_needs_its_own_tiles_only(tiny, drawn, monkeypatch) -> None:
     codec, decoded = Codec(tiny), []
     data = codec.encode(drawn(320, 448), 60)
-    real = hyperprior.decode
-    monkeypatch.setattr(hyperprior, "decode", lambda *a: decoded.append(a) or real(*a))
+    real = Hyperprior.decode
+    monkeypatch.setattr(Hyperprior, "decode", lambda *a: decoded.append(a) or real(*a))
     codec.decode(data)
     assert len(decoded) == 5 * 7
     decoded.clear()
@@ -93,9 +94,9 @@ def test_the_limit_on_pixels_can_be_moved(tiny, drawn) -> None:
     codec, pixels = Codec(tiny), drawn(10, 20)
     data = codec.encode(pixels, max_pixels=200)
     assert codec.decode(data, 200)[0].shape == (10, 20, 3)
-    with pytest.raises(errors.LimitExceeded, match="--max-pixels"):
+    with pytest.raises(errors.LimitExceeded, match="or a higher max_pixels"):
         codec.encode(pixels, max_pixels=199)
-    with pytest.raises(errors.LimitExceeded, match="--max-pixels"):
+    with pytest.raises(errors.LimitExceeded, match="or a higher max_pixels"):
         codec.decode(data, 199)
     assert container.DEFAULT_MAX_PIXELS >= 12_000 * 9_000
 

@@ -10,7 +10,7 @@ import pytest
 
 from aezip import errors
 from aezip.codec import Codec
-from aezip.engine import graphs
+from aezip.engine import sessions
 from aezip.model import store, writing
 
 
@@ -18,8 +18,8 @@ from aezip.model import store, writing
 def opened(monkeypatch) -> list[str]:
     """Names of the graphs that were opened, in their order."""
     names: list[str] = []
-    real = graphs.open_session
-    monkeypatch.setattr(graphs, "open_session", lambda p, name, *a, **k: names.append(name) or real(p, name, *a, **k))
+    real = sessions.open_session
+    monkeypatch.setattr(sessions, "open_session", lambda p, name, *a, **k: names.append(name) or real(p, name, *a, **k))
     return names
 
 
@@ -86,8 +86,8 @@ def test_openvino_is_told_its_threads(tiny, monkeypatch) -> None:
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", session)
     package = store.find_codec(tiny)
-    graphs.open_session(package, "encoder", "openvino", 3)
-    graphs.open_session(package, "encoder", "cpu", 3)
+    sessions.open_session(package, "encoder", "openvino", 3)
+    sessions.open_session(package, "encoder", "cpu", 3)
     assert asked == [
         (["OpenVINOExecutionProvider", "CPUExecutionProvider"], [{"num_of_threads": "3"}, {}]),
         (["CPUExecutionProvider"], [{}]),

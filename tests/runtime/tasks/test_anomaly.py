@@ -183,7 +183,7 @@ def test_latents_are_those_of_the_cells(latents: Latents, drawn, golden) -> None
     assert pooled.shape == (2 * found.shape[2],)
     with pytest.raises(ImageError, match="at least 16"):
         latents.of(drawn(15, 70))
-    with pytest.raises(ModelUnfit, match="has no latents; it can denoise"):
+    with pytest.raises(ModelUnfit, match="codes no pictures; it can denoise"):
         Latents(str(golden / "tiny-denoise.aezm"))
 
 

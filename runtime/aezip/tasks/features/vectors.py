@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...coding import windows
-from ...engine.graphs import Graphs, check_settings
-from ...errors import ImageError, ModelUnfit
-from ...model.ladder import rung
-from ...model.packages import Package
-from ...model.store import find
+from ...coding.pictures import transform
+from ...coding.windows import grid, windows
+from ...engine.graphs import Graphs
+from ...engine.sessions import Sessions, check_settings
+from ...errors import ImageError
+from ...model.store import find_codec
 
 Array = NDArray[np.float32]
 Pixels = NDArray[np.uint8]  # [H, W, C], C 1 or 3
@@ -33,12 +33,8 @@ class Latents:
 
     def __init__(self, model: str = "photo", provider: str = "cpu", threads: int | None = None) -> None:
         check_settings(provider, threads)
-        about = find(model)
-        if about.task:
-            finding = f"the model '{about.name}' has no latents; it can {about.task}"
-            raise ModelUnfit(finding, "a model that codes pictures")
-        self.graphs = Graphs(Package(about), provider, threads)
-        self.rung = rung(self.graphs.package.ladder, FINE)
+        self.graphs = Graphs.at(Sessions(find_codec(model), provider, threads), FINE)
+        self.rung = self.graphs.rung
 
     @property
     def name(self) -> str:
@@ -55,10 +51,10 @@ class Latents:
         height, width = pixels.shape[:2]
         if min(height, width) < SMALLEST:
             raise ImageError(f"{width}×{height} pixels", f"at least {SMALLEST} a side")
-        h, w = windows.grid(height, width)
+        h, w = grid(height, width)
         out = np.empty((h, w, len(self.rung.gain)), np.float32)
-        for area in windows.windows(slice(0, h), slice(0, w), 4):
-            out[area] = windows.transform(self.graphs, pixels, area, self.rung)
+        for area in windows(slice(0, h), slice(0, w), 4):
+            out[area] = transform(self.graphs, pixels, area)
         return out[: height // 16, : width // 16] / (16 * self.rung.gain.astype(np.float32))
 
 

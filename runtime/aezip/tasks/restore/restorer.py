@@ -10,21 +10,18 @@ that a picture of any size comes out as if seen whole, up to one level.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...coding import windows
-from ...engine.graphs import STRIDE, check_settings, open_session
-from ...errors import ImageError, ModelUnfit, PackageDamaged
+from ...coding.windows import common, grid, grown, in_channels, in_pixels, window_of, windows, within
+from ...engine.sessions import Sessions, check_settings
+from ...errors import ImageError, ModelUnfit
 from ...model.packages import Package
 from ...model.store import find
 from ..features.vectors import halved
 from . import chroma, holes, noise
-
-if TYPE_CHECKING:
-    import onnxruntime
 
 Pixels = NDArray[np.uint8]  # [H, W, C], C 1 or 3
 Mask = NDArray[np.bool_]  # [H, W], true where a pixel is missing
@@ -47,23 +44,22 @@ class Restorer:
         if about.task != task:
             does = f"can {about.task}" if about.task else "codes pictures"
             raise ModelUnfit(f"the model '{about.name}' cannot {task}; it {does}", f"a model that can {task}")
-        self.task, self.provider, self.threads = task, provider, threads
-        self.package = Package(about)
-        self._session: onnxruntime.InferenceSession | None = None
+        self.task, self.package = task, Package(about)
+        self._sessions = Sessions(self.package, provider, threads)
 
     def denoise(self, pixels: Pixels, sigma: float | None = None) -> tuple[Pixels, float]:
         """[H, W, C] → the same shape with less noise, and σ in grey levels: the given or the estimated one."""
         self._check("denoise")
         level = noise.sigma_of(pixels) if sigma is None else sigma
-        restored = self._through({"image": _rgb(pixels)}, {"sigma": np.array([level], np.float32)})
-        return _like(restored, pixels), level
+        restored = self._through({"image": in_channels(pixels, 3)}, {"sigma": np.array([level], np.float32)})
+        return in_channels(restored, pixels.shape[2]), level
 
     def colorize(self, pixels: Pixels) -> Pixels:
         """Grey [H, W, 1] → [H, W, 3], larger ones by a smaller copy.  Raises ImageError for a picture in colours."""
         self._check("colorize")
         if pixels.shape[2] != 1:
             if not (pixels == pixels[:, :, :1]).all():
-                raise ImageError("the picture has colours", "a grey one, or --grey to take its grey values")
+                raise ImageError("the picture has colours", "a grey one, as grey_of makes it")
             pixels = pixels[:, :, :1]
         side = int(self.package.about.description.get("side", max(pixels.shape[:2]) + 1))
         copies = [pixels]
@@ -86,8 +82,8 @@ class Restorer:
             shown = np.where(missing, np.uint8(MISSING), np.uint8(0))[:, :, None]
             return self._through({"image": image, "mask": shown}, {}, missing)
 
-        made = holes.filled(_rgb(pixels), mask, reach, fill)
-        return np.where(mask[:, :, None], _like(made, pixels), pixels)
+        made = holes.filled(in_channels(pixels, 3), mask, reach, fill)
+        return np.where(mask[:, :, None], in_channels(made, pixels.shape[2]), pixels)
 
     def _through(self, planes: dict[str, Pixels], scalars: dict[str, Any], where: Mask | None = None) -> Pixels:
         """The graph over planes of one size, window by window; windows without a pixel of `where` are left as `image`.
@@ -95,33 +91,21 @@ class Restorer:
         planes: uint8 [H, W, c] by the graph's names. Returns [H, W, 3].
         """
         height, width = planes["image"].shape[:2]
-        sizes = windows.grid(height, width)
-        margin = self.package.margin(self.task)
+        cells, margin = grid(height, width), self.package.margin(self.task)
         out = np.empty((height, width, 3), np.uint8)
-        for area in windows.windows(slice(0, sizes[0]), slice(0, sizes[1]), 1, WINDOW):
-            inner = tuple(_pixels(part, size) for part, size in zip(area, (height, width), strict=True))
+        for area in windows(slice(0, cells[0]), slice(0, cells[1]), 1, WINDOW):
+            inner = common(in_pixels(area), (slice(0, height), slice(0, width)))
             if where is not None and not where[inner].any():
                 out[inner] = planes["image"][inner]
                 continue
-            around = [windows.grown(part, margin, size) for part, size in zip(area, sizes, strict=True)]
-            seen = {name: _window(plane, around)[None] for name, plane in planes.items()}
-            image = self.run({**seen, **scalars})
-            top, left = (STRIDE * (a.start - b.start) for a, b in zip(area, around, strict=True))
-            rows, columns = (part.stop - part.start for part in inner)
-            out[inner] = image[top : top + rows, left : left + columns]
+            around = grown(area, margin, cells)
+            seen = {name: window_of(plane, around, plane.shape[2])[None] for name, plane in planes.items()}
+            out[inner] = self.run({**seen, **scalars})[within(inner, in_pixels(around))]
         return out
 
     def run(self, inputs: dict[str, Any]) -> Pixels:
         """The graph itself: inputs by name, each with a leading 1 → [H, W, 3].  Raises PackageDamaged."""
-        if self._session is None:
-            self._session = open_session(self.package, self.task, self.provider, self.threads)
-        try:
-            restored: Pixels = self._session.run(["restored"], inputs)[0][0]
-        except Exception as error:  # onnxruntime's own classes are not public
-            if "alloc" in str(error).lower():
-                raise MemoryError from error
-            finding = f"onnxruntime cannot run {self.task}.onnx ({(str(error).splitlines() or ['?'])[0]})"
-            raise PackageDamaged(finding, "the graph of such a model", file=str(self.package.about.path)) from error
+        restored: Pixels = self._sessions.run(self.task, inputs, {"restored": (*inputs["image"].shape[:3], 3)})[0][0]
         return restored
 
     def _check(self, task: str) -> None:
@@ -142,30 +126,3 @@ def grey_of(pixels: Pixels) -> Pixels:
         return pixels
     luma = pixels @ np.array([0.299, 0.587, 0.114], np.float32)
     return np.asarray(np.floor(luma + 0.5), np.uint8)[:, :, None]
-
-
-def _rgb(pixels: Pixels) -> Pixels:
-    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
-
-
-def _like(restored: Pixels, pixels: Pixels) -> Pixels:
-    """As many channels as the picture had."""
-    if pixels.shape[2] == 3:
-        return restored
-    return np.asarray((restored.astype(np.uint16).sum(2, keepdims=True) + 1) // 3, np.uint8)
-
-
-def _pixels(part: slice, size: int) -> slice:
-    return slice(STRIDE * part.start, min(STRIDE * part.stop, size))
-
-
-def _window(plane: Pixels, around: list[slice]) -> Pixels:
-    """An area of cells; beyond the picture its last row and column."""
-    rows, columns = around
-    part = plane[
-        STRIDE * rows.start : STRIDE * rows.stop, STRIDE * columns.start : STRIDE * columns.stop
-    ]
-    missing = [STRIDE * (s.stop - s.start) - n for s, n in zip(around, part.shape, strict=False)]
-    if any(missing):
-        part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
-    return np.ascontiguousarray(part)

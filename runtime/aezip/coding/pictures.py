@@ -1,0 +1,64 @@
+"""Pixels ↔ the streams of a picture's tiles.
+
+Memory is that of the pixels, two windows and a few rows of tiles: while one window is in the network, the next or the
+last one is in the entropy coder.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..engine.graphs import INT16, STRIDE, Graphs
+from ..format.container import CELL, Lat
+from . import Coding
+from .tiles import Tiles
+from .windows import Area, Pixels, ahead, common, grid, grown, in_channels, in_pixels, window_of, windows, within
+
+Region = tuple[int, int, int, int]  # x, y, width, height in pixels
+
+
+def encode(coding: Coding, pixels: Pixels, tile: int, effort: int = 1) -> list[bytes]:
+    """The streams of a picture's tiles, in the file's order; `tile` as in the header.  Raises ModelUnfit."""
+    graphs, (h, w) = coding.graphs, grid(*pixels.shape[:2])
+    side = 4 * tile or 4 * max(-(-h // 4), -(-w // 4))
+    streams: dict[tuple[int, int], bytes] = {}
+    seen = windows(slice(0, -(-h // 4) * 4), slice(0, -(-w // 4) * 4), side)
+    for (rows, columns), latent in ahead(lambda area: transform(graphs, pixels, area), seen, graphs.sessions.threads):
+        for top in range(rows.start, min(rows.stop, h), side):
+            for left in range(columns.start, min(columns.stop, w), side):
+                part = latent[top - rows.start :, left - columns.start :][:side, :side]
+                height, width = min(h - top, part.shape[0]), min(w - left, part.shape[1])
+                streams[top, left] = coding.encode(part, height, width, effort)
+    return [streams[place] for place in sorted(streams)]
+
+
+def decode(coding: Coding, lat: Lat, region: Region | None = None) -> Pixels:
+    """The pixels of a region, or of the whole, from the tiles that it and its margin touch.
+
+    Raises StreamDamaged, ModelUnfit.
+    """
+    graphs, header = coding.graphs, lat.header
+    graphs.package.fit(header.channels)
+    x, y, width, height = region or (0, 0, header.width, header.height)
+    wanted = slice(y, y + height), slice(x, x + width)
+    rows, columns = (slice(part.start // STRIDE, -(-part.stop // STRIDE)) for part in wanted)
+    tiles, margin = Tiles(coding, lat), graphs.package.margin("decoder")
+
+    def taken(area: Area) -> tuple[Area, INT16]:
+        around = grown(area, margin, tiles.grid)
+        return around, tiles.take(around)
+
+    out = np.empty((height, width, header.channels), np.uint8)
+    for area, (around, latent) in ahead(taken, windows(rows, columns, 1), graphs.sessions.threads):
+        part, image = common(in_pixels(area), wanted), graphs.decoder(latent)
+        out[within(part, wanted)] = in_channels(image[within(part, in_pixels(around))], header.channels)
+    return out
+
+
+def transform(graphs: Graphs, pixels: Pixels, area: Area) -> INT16:
+    """Latents of an area [h, w, C], as those of the whole picture padded to multiples of 64.  Raises ModelUnfit."""
+    graphs.package.fit(pixels.shape[2])
+    size = tuple(-(-size // CELL) * 4 for size in pixels.shape[:2])
+    around = grown(area, graphs.package.margin("encoder"), size)
+    latent = graphs.encoder(window_of(pixels, around, graphs.package.about.channels))
+    return latent[within(area, around)]

@@ -1,0 +1,59 @@
+"""Sessions for pictures of one size: one for each shape that occurs, its outputs in arrays made once.
+
+Dimensions are fixed when a session opens, so that the arena's memory of the first run serves all that follow.
+onnxruntime's memory patterns stay off: they take as much again in the second run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .sessions import Sessions, open_session
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+_FIRST = {"encoder": "image", "hyper": "latent", "prior": "hyper", "context": "known", "decoder": "latent"}
+_PIXELS = {"image": 1, "latent": 16, "known": 32, "hyper": 64}  # to one element
+_KINDS = {"tensor(uint8)": np.uint8, "tensor(int16)": np.int16, "tensor(float)": np.float32}
+
+
+class Planned(Sessions):
+    """Sessions of fixed shapes; one picture at a time."""
+
+    def session(self, name: str, inputs: dict[str, Any]) -> Any:
+        first = _FIRST[name]
+        rows, columns = (_PIXELS[first] * n for n in inputs[first].shape[1:3])
+        key = f"{name} {rows}×{columns}"
+        if key not in self._sessions:
+            dimensions = {"N": 1, "H": rows, "W": columns, "h": rows // 16, "w": columns // 16,
+                          "p": rows // 32, "q": columns // 32, "a": rows // 64, "b": columns // 64}
+            session = open_session(self.package, name, self.provider, self.threads, dimensions=dimensions)
+            self._sessions[key] = _Plan(session, copied=name == "encoder")
+        return self._sessions[key]
+
+
+class _Plan:
+    """A session whose shapes are all known, and the arrays its outputs are written to, again and again.
+
+    copied: whether outputs are given as copies, since the next window is made while this one is coded.
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession, *, copied: bool) -> None:
+        self._session, self._binding, self._copied = session, session.io_binding(), copied
+        self._made: dict[str, NDArray[Any]] = {}
+        for output in session.get_outputs():
+            array = np.empty(output.shape, _KINDS[output.type])
+            self._binding.bind_output(output.name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+            self._made[output.name] = array
+
+    def run(self, outputs: list[str], inputs: dict[str, Any]) -> list[NDArray[Any]]:
+        """As of a session; what is not copied lasts until the next run."""
+        held = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
+        for name, value in held.items():
+            self._binding.bind_cpu_input(name, value)
+        self._session.run_with_iobinding(self._binding)
+        return [self._made[name].copy() if self._copied else self._made[name] for name in outputs]

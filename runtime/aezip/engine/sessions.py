@@ -1,0 +1,242 @@
+"""A package's graphs as onnxruntime sessions: providers, threads, options; and one run of one graph.
+
+Sessions open when they are first used, once; or `prepare` opens them in a thread of its own, while something else is
+done. Graphs run where the caller wants, but EXACT run on the CPU: their integers decide which tables are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ModelUnfit, PackageDamaged, ProviderError, UsageError
+from ..model import onnx_check
+from ..model.packages import Package
+from . import timing
+from .batching import Array, Together
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import onnxruntime
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "migraphx": "MIGraphXExecutionProvider",
+    "rocm": "ROCMExecutionProvider",
+}
+PRECISIONS = ("float", "int8")
+EXACT = ("prior", "context")
+BATCH_ELEMENTS = 2**25  # of a transform's input, in one run of several pictures
+
+
+class Sessions:
+    """The sessions of a package's graphs; several threads may use them at once.
+
+    Args:
+        package: Where the graphs are.
+        provider: One of PROVIDERS, for all graphs but `on_cpu`.
+        threads: Of onnxruntime; None: its own choice.
+        optimisation: disabled, basic, extended or all, as onnxruntime has it.
+        precision: One of PRECISIONS; int8 takes the variants in 8 bits of encoder and decoder.
+        batch: How many pictures of one kind, from as many threads, go through a transform together, at most.
+        on_cpu: The graphs that run on the CPU whatever the provider is.
+
+    Raises:
+        ModelUnfit: The package has no variants in 8 bits.
+    """
+
+    def __init__(
+        self, package: Package, provider: str = "cpu", threads: int | None = None, optimisation: str = "all",
+        precision: str = "float", batch: int = 1, on_cpu: Sequence[str] = EXACT,
+    ) -> None:
+        self.package, self.provider, self.threads, self.optimisation = package, provider, threads, optimisation
+        self._on_cpu = on_cpu
+        held = {name.removesuffix(".onnx") for name in package.about.members if name.endswith(".onnx")}
+        self._variants = {name.removesuffix(onnx_check.INT8): name for name in held if name.endswith(onnx_check.INT8)}
+        if precision == "float":
+            self._variants = {}
+        elif not self._variants:
+            finding = f"the model '{package.about.name}' has no graphs in 8 bits"
+            raise ModelUnfit(finding, "precision 'float', or a model to which aezip_export.int8 added them")
+        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        self._opening: dict[str, _Opening] = {}
+        self._lock = Lock()
+        self._together = {name: Together(batch, BATCH_ELEMENTS) for name in held - set(EXACT)} if batch > 1 else {}
+
+    def prepare(self, *names: str, then: Callable[[], object] | None = None) -> None:
+        """Begin to open graphs that will be needed, in this order, in a thread of its own; not if one thread is all.
+
+        then: what that thread does when they are open, if any had to be opened.
+
+        onnxruntime lets no other thread of Python run while it opens one. But the first can run while others open, and
+        what else takes time outside of Python, as decompressing a PNG file does, goes on.
+        """
+        if self.threads == 1:
+            return
+        with self._lock:
+            missing = [name for name in names if name not in self._sessions and name not in self._opening]
+            if missing:
+                self._opening.update(dict.fromkeys(missing, _Opening(self._open, missing, then)))
+
+    def transform(
+        self, name: str, item: tuple[str, Array], others: dict[str, Any], output: tuple[str, tuple[int, ...]],
+        kind: Hashable = None,
+    ) -> Array:
+        """One picture through a graph that takes several, alone or together with others of its size and `kind`.
+
+        item: name and value [...] of the input that has an axis of pictures in front; output: name and shape [...].
+        """
+        (source, array), (target, shape) = item, output
+
+        def run(arrays: Array) -> Array:
+            made: Array = self.run(name, {source: arrays, **others}, {target: (len(arrays), *shape)})[0]
+            return made
+
+        if name in self._together:
+            return self._together[name]((array.shape, kind), array, run)
+        made: Array = run(array[None])[0]
+        return made
+
+    def run(self, name: str, inputs: dict[str, Any], shapes: Mapping[str, tuple[int | None, ...]]) -> list[Any]:
+        """One run of a graph: its outputs of those names, each of the shape that is given.  Raises PackageDamaged."""
+        session = self.session(name, inputs)
+        try:
+            with timing.stage(name, inputs):
+                outputs = session.run(list(shapes), inputs)
+        except Exception as error:  # onnxruntime's own classes are not public
+            if "alloc" in str(error).lower():
+                raise MemoryError from error
+            finding = f"onnxruntime cannot run {name}.onnx ({_first_line(error)})"
+            raise PackageDamaged(finding, "the graph of such a model", file=str(self.package.about.path)) from error
+        for (output, wanted), found in zip(shapes.items(), outputs, strict=True):
+            fits = len(found.shape) == len(wanted)
+            if not fits or any(b not in (a, None) for a, b in zip(found.shape, wanted, strict=True)):
+                sizes, due = ("×".join("any" if n is None else str(n) for n in s) for s in (found.shape, wanted))
+                raise PackageDamaged(f"{name}.onnx gives {output} of {sizes}", due, file=str(self.package.about.path))
+        return list(outputs)
+
+    def session(self, name: str, inputs: dict[str, Any]) -> Any:
+        """What runs a graph, with these inputs.  Raises PackageDamaged, HalfPackage."""
+        session = self._sessions.get(name)
+        if session is None:
+            with self._lock:
+                if name not in self._sessions:
+                    opening = self._opening.get(name)
+                    self._sessions[name] = opening.session(name) if opening else self._open(name)
+                    self._opening.pop(name, None)
+                session = self._sessions[name]
+        return session
+
+    def close(self) -> None:
+        """Give all sessions' memory back; they open again when they are needed."""
+        self._opening.clear()
+        self._sessions.clear()
+
+    def _open(self, name: str) -> onnxruntime.InferenceSession:
+        # onnxruntime's higher levels open the prior later and run it no faster
+        level = "basic" if (name, self.optimisation) == ("prior", "all") else self.optimisation
+        provider = "cpu" if name in self._on_cpu else self.provider
+        return open_session(self.package, self._variants.get(name, name), provider, self.threads, level)
+
+
+class _Opening(Thread):
+    """Sessions that are being opened, one after the other."""
+
+    def __init__(
+        self, opened: Callable[[str], onnxruntime.InferenceSession], names: Sequence[str],
+        then: Callable[[], object] | None = None,
+    ) -> None:
+        super().__init__(daemon=True)
+        self._opened, self._then = opened, then
+        self._there = {name: Event() for name in names}
+        self._found: dict[str, onnxruntime.InferenceSession | Exception] = {}
+        self.start()
+
+    def run(self) -> None:
+        for name, there in self._there.items():
+            try:
+                self._found[name] = self._opened(name)
+            except Exception as error:
+                self._found[name] = error
+            there.set()
+        if self._then:
+            self._then()
+
+    def session(self, name: str) -> onnxruntime.InferenceSession:
+        """One of them, once it is open.  Raises as `open_session`."""
+        self._there[name].wait()
+        found = self._found[name]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+def _first_line(error: Exception) -> str:
+    """What onnxruntime says, which may be nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def check_settings(provider: str, threads: int | None, precision: str = "float", batch: int | None = None) -> None:
+    """Raise UsageError or ProviderError for settings that no session can be opened with."""
+    for what, value, known in (("precision", precision, PRECISIONS), ("provider", provider, PROVIDERS)):
+        if value not in known:
+            raise UsageError(f"{what} '{value}'", f"one of {', '.join(known)}")
+    if threads is not None and threads < 1:
+        raise UsageError(f"{threads} threads", "at least 1")
+    if batch is not None and batch < 1:
+        raise UsageError(f"a batch of {batch}", "at least 1")
+    if provider != "cpu":
+        import onnxruntime as ort
+
+        there = ort.get_available_providers()
+        if PROVIDERS[provider] not in there:
+            have = ", ".join(k for k, v in PROVIDERS.items() if v in there)
+            raise ProviderError(f"the provider '{provider}' is not in this onnxruntime", f"one of: {have}")
+
+
+def open_session(
+    package: Package, name: str, provider: str, threads: int | None, optimisation: str = "all",
+    dimensions: dict[str, int] | None = None,
+) -> onnxruntime.InferenceSession:
+    """One graph of a package as a session.
+
+    optimisation: disabled, basic, extended, all (as onnxruntime's); dimensions: values of those that the graph names.
+
+    Raises PackageDamaged.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.enable_mem_pattern = False  # planned for one size, it doubles the memory of the first run
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # graphs of two stages run at once
+    level = f"ORT_{'DISABLE' if optimisation == 'disabled' else 'ENABLE'}_"
+    level += "ALL" if optimisation == "disabled" else optimisation.upper()
+    options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    for dimension, value in (dimensions or {}).items():
+        options.add_free_dimension_override_by_name(dimension, value)
+    data = package.member(f"{name}.onnx")
+    try:
+        onnx_check.check(name, data)
+    except PackageDamaged as error:
+        error.file = str(package.about.path)
+        raise
+    providers = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
+    settings: list[dict[str, str]] = [{} for _ in providers]
+    if provider == "openvino" and threads is not None:  # it has threads of its own
+        settings[0]["num_of_threads"] = str(threads)
+    try:
+        return ort.InferenceSession(data, options, providers=providers, provider_options=settings)
+    except Exception as error:  # onnxruntime's own classes are not public
+        finding = f"onnxruntime cannot open {name}.onnx ({_first_line(error)})"
+        expectation = "a graph it supports (onnxruntime 1.22 or later)"
+        raise PackageDamaged(finding, expectation, file=str(package.about.path)) from error
