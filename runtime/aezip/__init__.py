@@ -5,8 +5,8 @@
     data = codec.compress(image, quality=60)      # bytes of a .lat file
     image = codec.decompress(data)                # a Pillow image
 
-This module is the whole public surface; importing it loads neither onnxruntime nor
-Pillow nor torch.
+This module is the public surface, with `aezip.embed`, `aezip.pillow`, `aezip.numcodecs` and `aezip.zarr`; importing it
+loads neither numpy nor onnxruntime nor Pillow.
 """
 
 from __future__ import annotations
@@ -14,19 +14,52 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import AezipError
+from .errors import (
+    AezipError,
+    FormatError,
+    HalfPackage,
+    HeaderDamaged,
+    ImageError,
+    LimitExceeded,
+    ModelDiffers,
+    ModelError,
+    ModelNotFound,
+    ModelUnfit,
+    NotALat,
+    OutputError,
+    OutputExists,
+    PackageDamaged,
+    ProfileDamaged,
+    ProviderError,
+    SectionDamaged,
+    SectionOrder,
+    SectionUnknown,
+    StreamDamaged,
+    TargetMissed,
+    Truncated,
+    UnknownFingerprint,
+    UnsupportedVersion,
+    UsageError,
+    ViewerMissing,
+)
 
 if TYPE_CHECKING:
     from .codec import Codec
-    from .format.container import Header, Lat, Section, unpack
+    from .format.container import Header, Lat, Section, read_header, unpack
     from .model.store import installed
 
 __version__ = "0.1.0"
-__all__ = ["AezipError", "Codec", "Header", "Lat", "Section", "__version__", "installed", "unpack"]
+__all__ = [
+    "AezipError", "Codec", "FormatError", "HalfPackage", "Header", "HeaderDamaged", "ImageError", "Lat",
+    "LimitExceeded", "ModelDiffers", "ModelError", "ModelNotFound", "ModelUnfit", "NotALat", "OutputError",
+    "OutputExists", "PackageDamaged", "ProfileDamaged", "ProviderError", "Section", "SectionDamaged", "SectionOrder",
+    "SectionUnknown", "StreamDamaged", "TargetMissed", "Truncated", "UnknownFingerprint", "UnsupportedVersion",
+    "UsageError", "ViewerMissing", "__version__", "installed", "read_header", "unpack",
+]
 
 _LAZY = {
-    "Codec": "codec", "Header": "format.container", "Lat": "format.container", "Section": "format.container",
-    "unpack": "format.container", "installed": "model.store",
+    "Codec": "codec", "installed": "model.store",
+    **dict.fromkeys(("Header", "Lat", "Section", "read_header", "unpack"), "format.container"),
 }
 
 
