@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +42,11 @@ def parser(doc: str, *positional: str, **options: Any) -> argparse.ArgumentParse
 def aezip(*arguments: str | Path) -> list[str]:
     """The command line of `aezip` with this Python."""
     return [sys.executable, "-m", "aezip", *map(str, arguments)]
+
+
+def peak_mb() -> float:
+    """Peak resident memory of this process."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def pictures(folder: str | Path, limit: int | None = None, first: int = 0) -> list[Path]:

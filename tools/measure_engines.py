@@ -12,7 +12,6 @@ Needs make, a C compiler, node, chromium, and `npm ci` in runtime/web; what is a
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -29,6 +28,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from common import middle, parser, read
 
 from aezip import codec
 from aezip.format import container
@@ -42,30 +42,19 @@ PARTS = (*(key for phase in range(3) for key in (f"table.{phase}", f"symbol.{pha
 Result = dict[str, Any]  # engine, threads, file; digest, milliseconds, or None
 
 
-def files_of(paths: list[str], crop: tuple[int, int] | None, quality: float, name: str, to: Path) -> list[Path]:
+def files_of(paths: list[str], crop: str, quality: float, name: str, to: Path) -> list[Path]:
     """`.lat` files as they are; pictures compressed into the folder `to`, under names that the C core can look up."""
     coder = codec.Codec(name)
+    width, height = map(int, crop.split("x")) if crop else (None, None)
     made = []
     for number, path in enumerate(paths):
         file = to / f"{number:03d}-{Path(path).stem[:20]}.lat"
         if path.endswith(".lat"):
             shutil.copy(path, file)
         else:
-            file.write_bytes(coder.encode(pixels_of(path, crop), quality))
+            file.write_bytes(coder.encode(middle(read(path, rgb=True), height, width), quality))
         made.append(file)
     return made
-
-
-def pixels_of(path: str, crop: tuple[int, int] | None) -> Any:
-    """uint8 [H, W, 3], of the middle if it is cropped to (width, height)."""
-    from PIL import Image
-
-    with Image.open(path) as image:
-        rgb = image.convert("RGB")
-    if crop:
-        left, top = (max(0, have - want) // 2 for have, want in zip(rgb.size, crop, strict=True))
-        rgb = rgb.crop((left, top, left + min(crop[0], rgb.width), top + min(crop[1], rgb.height)))
-    return np.asarray(rgb)
 
 
 def native(coder: codec.Codec, files: list[Path], repeat: int, found: dict[str, Any]) -> Iterator[Result]:
@@ -92,13 +81,13 @@ def native(coder: codec.Codec, files: list[Path], repeat: int, found: dict[str, 
 
 def latents_of(file: Path, found: dict[str, Any]) -> bytes:
     """Of all tiles put together, as aezip-dump writes them."""
-    from aezip.coding import hyperprior
+    from aezip.coding import tiles
 
     header = container.unpack(file.read_bytes()).header
     h, w = -(-header.height // 16), -(-header.width // 16)
-    tiles = hyperprior.split(h, w, header.tile)
+    areas = tiles.split(h, w, header.tile)
     whole = np.empty((h, w, found[f"{file.stem}.0.latent"].shape[2]), "<i2")
-    for number, (rows, columns) in enumerate(tiles):
+    for number, (rows, columns) in enumerate(areas):
         whole[rows, columns] = found[f"{file.stem}.{number}.latent"]
     return whole.tobytes()
 
@@ -166,13 +155,7 @@ def report(results: list[Result]) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="+")
-    parser.add_argument("--crop", type=lambda text: tuple(map(int, text.split("x"))), metavar="WIDTHxHEIGHT")
-    parser.add_argument("--quality", type=float, default=60)
-    parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--model", default="photo")
-    options = parser.parse_args()
+    options = parser(__doc__, "files+", crop=str, quality=60.0, repeat=5, model="photo").parse_args()
     coder = codec.Codec(options.model, threads=1)
     package = os.path.abspath(store.find(options.model).path)
     with tempfile.TemporaryDirectory() as name:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from common import parser, read
+from common import parser, peak_mb, read
 
 import aezip
 from aezip import embed
@@ -24,11 +24,6 @@ from aezip import embed
 def resident() -> float:
     """MB of this process, now."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
-
-
-def peak() -> float:
-    """MB of this process, at most so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
 def main() -> None:
@@ -57,7 +52,7 @@ def main() -> None:
             work(picture)
             took = time.perf_counter() - start
             print(f"{options.files[number]}, round {turn}: {took:.2f} s, holds {resident() - before:.0f} MB, "
-                  f"peak {peak() - before:.0f} MB", flush=True)
+                  f"peak {peak_mb() - before:.0f} MB", flush=True)
 
 
 if __name__ == "__main__":
