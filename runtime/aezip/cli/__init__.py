@@ -1,9 +1,8 @@
 """The command `aezip`: parse, call the library, print.
 
-stdout carries the tables and data that were asked for, stderr progress and messages. Exit
-code 0, 1 if some input failed, 2 for wrong usage, 130 after Ctrl-C. What takes
-time to load is loaded inside the commands that need it. One module a command; `options`
-and `run` are what the commands that run a model share.
+stdout carries the tables and data that were asked for, stderr progress and messages. Exit code 0, 1 if some input
+failed, 2 for wrong usage, 130 after Ctrl-C. What takes time to load is loaded inside the commands that need it. One
+module a command; `options` and `run` are what those share that run a model over files.
 """
 
 from __future__ import annotations
@@ -15,23 +14,23 @@ import click
 
 from .. import __version__
 from ..errors import UsageError
+from . import options
 from .messages import print_error, say
-from .options import debug_option
 
-# Each command, its module, and what the list of commands says of it: the first line of its own help.
+# Each command, in the module of its name, and what the list says of it: the first line of its own help.
 COMMANDS = {
-    "anomaly": ("anomaly", "Find pictures that differ from normal ones, and show where."),
-    "bench": ("bench", "Compare models with classic codecs on the pictures of FOLDER."),
-    "compress": ("compress", "Compress images to .lat files."),
-    "decompress": ("decompress", "Decompress .lat files to images."),
-    "doctor": ("doctor", "Check this installation: coder, providers, exactness."),
-    "features": ("features", "Make vectors of pictures from a model's latents, or find the nearest."),
-    "info": ("info", "Show what is in .lat files."),
-    "models": ("models", "List the installed models; install others."),
-    "restore": ("restore", "Remove noise from images, colorize grey ones, or fill holes in them."),
-    "sample": ("sample", "Draw new images from a variational autoencoder's prior, or walk between two."),
-    "verify": ("verify", "Check .lat files: checksums, structure, and every symbol of the streams."),
-    "view": ("view", "Show a .lat file in the browser, decoded there."),
+    "anomaly": "Find pictures that differ from normal ones, and show where.",
+    "bench": "Compare models with classic codecs on the pictures of FOLDER.",
+    "compress": "Compress images to .lat files.",
+    "decompress": "Decompress .lat files to images.",
+    "doctor": "Check this installation: coder, providers, exactness.",
+    "features": "Make vectors of pictures from a model's latents, or find the nearest.",
+    "info": "Show what is in .lat files.",
+    "models": "List the installed models; install others.",
+    "restore": "Remove noise from images, colorize grey ones, or fill holes in them.",
+    "sample": "Draw new images from a variational autoencoder's prior, or walk between two.",
+    "verify": "Check .lat files: checksums, structure, and every symbol of the streams.",
+    "view": "Show a .lat file in the browser, decoded there.",
 }
 
 COMPLETION = """\b
@@ -51,13 +50,12 @@ class _Aezip(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(import_module(f".{module}", __name__), cmd_name)
+        command: click.Command = getattr(import_module(f".{cmd_name}", __name__), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -78,7 +76,7 @@ class _Aezip(click.Group):
     epilog=COMPLETION,
 )
 @click.version_option(__version__, prog_name="aezip")
-@debug_option
+@options.debug
 def main() -> None:
     """Compress pictures with a neural codec.
 

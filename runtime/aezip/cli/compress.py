@@ -8,19 +8,8 @@ import click
 from click.core import ParameterSource
 
 from ..bulk.jobs import Compression
-from ..bulk.plan import plan
-from ..images import READ_SUFFIXES, Intake
-from .options import (
-    batch_option,
-    finite,
-    inputs_argument,
-    intake_and_strip_options,
-    max_pixels_option,
-    model_option,
-    precision_option,
-    write_options,
-)
-from .run import run_over
+from . import options
+from .run import Run
 
 if TYPE_CHECKING:
     from ..quality.targets import Target
@@ -35,31 +24,29 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 
 
 @click.command()
-@inputs_argument("IMAGE...")
-# How a picture is coded: each of these is a parameter of `compress` and a field of `Compression`.
-@click.option("-q", "--quality", type=click.FloatRange(0, 100), default=60, show_default=True, callback=finite,
+@options.inputs("IMAGE...")
+# How a picture is coded: all but the targets are fields of `Compression`.
+@click.option("-q", "--quality", type=click.FloatRange(0, 100), default=60, show_default=True, callback=options.finite,
               help="From smallest to best, in steps of 0.1.")
 @click.option("--target-size", metavar="SIZE", callback=_size,
               help="Best quality within SIZE: 200KB (1000), 200KiB (1024).")
-@click.option("--target-bpp", type=click.FloatRange(0, min_open=True), metavar="RATE", callback=finite,
+@click.option("--target-bpp", type=click.FloatRange(0, min_open=True), metavar="RATE", callback=options.finite,
               help="Best quality within RATE bits per pixel.")
-@click.option("--target-psnr", type=click.FloatRange(0, min_open=True), metavar="DB", callback=finite,
+@click.option("--target-psnr", type=click.FloatRange(0, min_open=True), metavar="DB", callback=options.finite,
               help="Lowest quality with a PSNR of DB or more.")
 @click.option("--keep-smaller", is_flag=True, help="Write no .lat file that is larger than its input.")
 @click.option("--verify", is_flag=True, help="Decode each file before saving it and report its PSNR.")
 @click.option("--effort", type=click.IntRange(0, 1), default=1, show_default=True,
               help="1 weighs each latent's bits against its error; 0 only rounds.")
-@max_pixels_option
-@intake_and_strip_options
+@options.max_pixels
+@options.intake_and_strip
+@options.precision
+@options.batch
 # With what, and where to.
-@precision_option
-@batch_option
-@model_option
-@write_options
+@options.model
+@options.write
 def compress(
-    inputs: tuple[str, ...], output: str | None, recursive: bool, quality: float, effort: int, target_size: int | None,
-    target_bpp: float | None, target_psnr: float | None, append_suffix: bool, keep_smaller: bool, verify: bool,
-    max_pixels: int, intake: Intake, precision: str, batch: int | None, **running: Any,
+    run: Run, target_size: int | None, target_bpp: float | None, target_psnr: float | None, **coding: Any
 ) -> None:
     """Compress images to .lat files.
 
@@ -76,12 +63,8 @@ def compress(
       aezip compress --frame 1 --to-8bit scan.tiff
       aezip compress --recursive pictures -o archive --jobs 4 --skip-existing
     """
-    target = _target(target_size, target_bpp, target_psnr)
-    job = Compression(
-        quality, effort, target, keep_smaller, verify, intake, max_pixels=max_pixels, precision=precision, batch=batch
-    )
-    planned = plan(inputs, output, ".lat", taken=READ_SUFFIXES, recursive=recursive, append=append_suffix)
-    run_over(planned, job, **running)
+    job = Compression(target=_target(target_size, target_bpp, target_psnr), **coding)
+    run.do(job, run.plan(".lat"))
 
 
 def _target(size: int | None, bpp: float | None, psnr: float | None) -> Target | None:

@@ -8,19 +8,10 @@ import click
 
 from .. import images
 from ..bulk.jobs import Decompression
-from ..bulk.plan import plan
 from ..errors import UsageError
 from ..storage import places
-from .options import (
-    batch_option,
-    decoding_model_option,
-    format_option,
-    inputs_argument,
-    max_pixels_option,
-    precision_option,
-    write_options,
-)
-from .run import format_for, run_over
+from . import options
+from .run import LAT, Run, format_for
 
 Region = tuple[int, int, int, int]
 
@@ -36,20 +27,17 @@ def _region(_: click.Context, __: click.Parameter, value: str | None) -> Region 
 
 
 @click.command()
-@inputs_argument("FILE...")
-# How a picture is decoded: each of these is a parameter of `decompress` and a field of `Decompression`.
-@format_option
+@options.inputs("FILE...")
+# How a picture is decoded: fields of `Decompression`.
+@options.format
 @click.option("--region", metavar="X,Y,W,H", callback=_region, help="Decode this part only, in pixels.")
-@max_pixels_option
+@options.max_pixels
+@options.precision
+@options.batch
 # With what, and where to.
-@precision_option
-@batch_option
-@decoding_model_option
-@write_options
-def decompress(
-    inputs: tuple[str, ...], output: str | None, recursive: bool, format: str | None, region: Region | None,
-    max_pixels: int, append_suffix: bool, precision: str, batch: int | None, **running: Any,
-) -> None:
+@options.decoding_model
+@options.write
+def decompress(run: Run, format: str | None, **decoding: Any) -> None:
     """Decompress .lat files to images.
 
     An input is a file, a folder, a pattern, a URL (s3://…), or - for stdin. The output is written beside the
@@ -63,14 +51,10 @@ def decompress(
       aezip decompress --format jpg -o web/ *.lat
       aezip decompress --region 4000,3000,512,512 map.lat -o part.png
     """
-    planned = plan(
-        inputs, output, f".{format or 'png'}", taken=frozenset({".lat"}), recursive=recursive, append=append_suffix
-    )
-    if format and output and not planned.folder and output != places.STANDARD:
-        _check_agreement(output, format)
-    format = format_for(planned, format)
-    job = Decompression(format, region, max_pixels=max_pixels, precision=precision, batch=batch)
-    run_over(planned, job, **running)
+    plan = run.plan(f".{format or 'png'}", LAT)
+    if format and run.output and not plan.folder and run.output != places.STANDARD:
+        _check_agreement(run.output, format)
+    run.do(Decompression(format_for(plan, format), **decoding), plan)
 
 
 def _check_agreement(output: str, format: str) -> None:

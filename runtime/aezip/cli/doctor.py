@@ -7,15 +7,15 @@ from typing import Any
 
 import click
 
+from . import options
 from .messages import show
-from .options import debug_option, model_option, threads_option
 
 
 @click.command()
-@model_option
-@threads_option
+@options.model
+@options.threads
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-@debug_option
+@options.debug
 def doctor(model: str, threads: int | None, as_json: bool) -> None:
     """Check this installation: coder, providers, exactness.
 

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import click
 
-from .. import images
-from ..images import Intake
 from ..storage.files import check_output
+from . import options
 from .messages import Failures, say, show, table
-from .options import force_option, inputs_argument, latents_options
-from .progress import for_each
+from .run import Reading
 
 _SUFFIX = ".npz"
 
 
 @click.command()
-@inputs_argument("IMAGE...")
+@options.inputs("IMAGE...")
 @click.option("-o", "--output", metavar="NPZ", type=click.Path(dir_okay=False), help="File of the vectors to write.")
 @click.option("--full", is_flag=True, help="Write every picture's latents, too: 1/16 of its size, all channels.")
 @click.option("--nearest", metavar="IMAGE", type=click.Path(readable=False),
               help="Print which of the pictures are most like this one.")
 @click.option("-k", "--count", type=click.IntRange(min=1), default=5, show_default=True, help="--nearest: how many.")
 @click.option("--json", "as_json", is_flag=True, help="--nearest: print them as a JSON list.")
-@force_option
-@latents_options
+@options.force
+@options.reading
 def features(
-    inputs: tuple[str, ...], output: str | None, full: bool, nearest: str | None, count: int, as_json: bool,
-    force: bool, max_pixels: int, intake: Intake, model: str, recursive: bool, provider: str, threads: int | None,
-    quiet: bool,
+    reading: Reading, output: str | None, full: bool, nearest: str | None, count: int, as_json: bool, force: bool
 ) -> None:
     """Make vectors of pictures from a model's latents, or find the nearest.
 
@@ -45,40 +40,34 @@ def features(
       aezip features pictures/ --nearest sunset.jpg
       aezip features vectors.npz --nearest sunset.jpg -k 10
     """
-    from ..tasks.features import vector_file
-    from ..tasks.features.vectors import Latents, pooled
-    from ..tasks.features.vectors import nearest as nearest_to
+    from ..tasks.features import vector_file, vectors
 
-    stored = _check(inputs, output, nearest)
+    stored = _check(reading.inputs, output, nearest)
     if output:
         check_output(output, force=force)
-    latents, failures = Latents(model, provider, threads), Failures()
-
-    def latents_of(name: str) -> Any:
-        return latents.of(images.read(name, intake, max_pixels).pixels)
-
-    query = pooled(latents_of(nearest)) if nearest else None
+    latents, failures = reading.latents(), Failures()
+    query = vectors.pooled(latents.of(reading.pixels(nearest))) if nearest else None
     if stored:
-        vectors = vector_file.read(inputs[0])
-        vector_file.check_model(vectors, latents, inputs[0])
+        found = vector_file.read(stored)
+        vector_file.check_model(found, latents, stored)
     else:
         making = vector_file.Making(latents, full=full)
-        for_each(inputs, recursive, "features", failures, lambda name: making.add(name, latents_of(name)), quiet=quiet)
+        reading.each("features", failures, lambda name: making.add(name, latents.of(reading.pixels(name))))
         if not making.files:
             failures.exit_if_any()
-        vectors = making.vectors()
+        found = making.vectors()
     if output:
-        size = vector_file.write(output, vectors, force=force)
-        if not quiet:
-            say(f"{output}  {len(vectors.files)} pictures, {vectors.pooled.shape[1]} numbers each, {size:,} B")
+        size = vector_file.write(output, found, force=force)
+        if not reading.quiet:
+            say(f"{output}  {len(found.files)} pictures, {found.pooled.shape[1]} numbers each, {size:,} B")
     if query is not None:
-        near = nearest_to(query, vectors.pooled, count)
-        _show_nearest([(vectors.files[i], distance) for i, distance in near], as_json)
+        near = vectors.nearest(query, found.pooled, count)
+        _show_nearest([(found.files[i], distance) for i, distance in near], as_json)
     failures.exit_if_any()
 
 
-def _check(inputs: tuple[str, ...], output: str | None, nearest: str | None) -> bool:
-    """Whether the input is a file of vectors.  Raises UsageError for options that do not go together."""
+def _check(inputs: tuple[str, ...], output: str | None, nearest: str | None) -> str | None:
+    """The input if it is a file of vectors.  Raises UsageError for options that do not go together."""
     if not output and not nearest:
         raise click.UsageError("expected --output, --nearest, or both")
     if output and not output.endswith(_SUFFIX):
@@ -86,7 +75,7 @@ def _check(inputs: tuple[str, ...], output: str | None, nearest: str | None) -> 
     stored = [name for name in inputs if name.endswith(_SUFFIX)]
     if stored and (len(inputs) > 1 or output):
         raise click.UsageError(f"'{stored[0]}' is not alone; expected one {_SUFFIX} file, with --nearest")
-    return bool(stored)
+    return stored[0] if stored else None
 
 
 def _show_nearest(near: list[tuple[str, float]], as_json: bool) -> None:

@@ -10,14 +10,14 @@ from ..errors import FormatError
 from ..format.container import MAX_SIDE, unpack
 from ..format.facts import facts_of, lines_of
 from ..storage.files import read_bytes
+from . import options
 from .messages import Failures, show
-from .options import debug_option, inputs_argument
 
 
 @click.command()
-@inputs_argument("FILE...")
+@options.inputs("FILE...")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-@debug_option
+@options.debug
 def info(inputs: tuple[str, ...], as_json: bool) -> None:
     """Show what is in .lat files.
 

@@ -9,8 +9,8 @@ import click
 
 from ..model.facts import model_facts, model_lines
 from ..storage.files import atomic_write
+from . import options
 from .messages import Failures, say, show, table
-from .options import debug_option
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _force_option = click.option("-f", "--force", is_flag=True, help="Replace what has that name.")
@@ -18,7 +18,7 @@ _force_option = click.option("-f", "--force", is_flag=True, help="Replace what h
 
 @click.group(invoke_without_command=True)
 @_json_option
-@debug_option
+@options.debug
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> None:
     """List the installed models; install others.
@@ -38,7 +38,7 @@ def models(context: click.Context, as_json: bool) -> None:
 
 @models.command("list")
 @_json_option
-@debug_option
+@options.debug
 def list_models(as_json: bool) -> None:
     """List the installed models.
 
@@ -50,7 +50,7 @@ def list_models(as_json: bool) -> None:
 @models.command("show")
 @click.argument("model")
 @_json_option
-@debug_option
+@options.debug
 def show_model(model: str, as_json: bool) -> None:
     """Show what a model is.
 
@@ -66,7 +66,7 @@ def show_model(model: str, as_json: bool) -> None:
 @models.command()
 @click.argument("packages", metavar="FILE.aezm...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_force_option
-@debug_option
+@options.debug
 def install(packages: tuple[Path, ...], force: bool) -> None:
     """Check packages and install them by name.
 
@@ -84,7 +84,7 @@ def install(packages: tuple[Path, ...], force: bool) -> None:
 
 @models.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
-@debug_option
+@options.debug
 def remove(names: tuple[str, ...]) -> None:
     """Remove models that were installed."""
     from ..model.writing import remove as remove_one
@@ -103,7 +103,7 @@ def remove(names: tuple[str, ...]) -> None:
 @click.option("-o", "--output", required=True, metavar="FILE.aezm", type=click.Path(path_type=Path, dir_okay=False),
               help="File to write.")
 @_force_option
-@debug_option
+@options.debug
 def split(model: str, half: str | None, output: Path, force: bool) -> None:
     """Write one half of a model.
 

@@ -1,10 +1,14 @@
-"""Options that several commands share, each a decorator."""
+"""Options that several commands share, each a decorator: `@options.force`.
+
+Some gather theirs in one parameter of the command: `intake` (images.Intake), `reading` and `run` (of run.py).
+"""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any, TypeVar, cast
 
 import click
@@ -14,11 +18,6 @@ from ..format.container import DEFAULT_MAX_PIXELS
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-    if value:
-        ctx.meta["aezip.debug"] = True
-
-
 def finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
     """Refuse nan, which passes every comparison with limits, and infinity."""
     if value is not None and not math.isfinite(value):
@@ -26,46 +25,13 @@ def finite(_: click.Context, __: click.Parameter, value: float | None) -> float 
     return value
 
 
-def inputs_argument(metavar: str) -> Callable[[F], F]:
+def inputs(metavar: str) -> Callable[[F], F]:
     """What is worked on."""
     return click.argument("inputs", metavar=metavar, nargs=-1, required=True, type=click.Path(readable=False))
 
 
-debug_option = click.option(
-    "--debug", is_flag=True, expose_value=False, is_eager=True, callback=_set_debug, help="Show tracebacks of errors."
-)
-force_option = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
-max_pixels_option = click.option(
-    "--max-pixels", type=click.IntRange(min=1), default=DEFAULT_MAX_PIXELS, show_default=True, metavar="N",
-    help="Refuse larger pictures.",
-)
-model_option = click.option(
-    "-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file."
-)
-decoding_model_option = click.option(
-    "-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the installed one that fits]"
-)
-provider_option = click.option(
-    "--provider", default="cpu", show_default=True, metavar="NAME",
-    help="What runs the model: cpu, cuda, …; `aezip doctor` lists what is available.",
-)
-threads_option = click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.  [default: all cores]"
-)
-precision_option = click.option(
-    "--precision", type=click.Choice(["float", "int8"]), default="float", show_default=True,
-    help="int8 is faster, where the model has it, and a little worse.",
-)
-batch_option = click.option(
-    "--batch", type=click.IntRange(min=1), metavar="N",
-    help="At most so many pictures of one size go through the network together.  [default: 1 on the CPU, else 8]",
-)
-_quiet_option = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-_recursive_option = click.option("-r", "--recursive", is_flag=True, help="Go into the subfolders of folders.")
-
-
-def format_option(command: F) -> F:
-    """The kind of image file that is written, as `format`."""
+def format(command: F) -> F:
+    """The kind of image file that is written."""
     from .. import images
 
     return click.option(
@@ -74,76 +40,96 @@ def format_option(command: F) -> F:
     )(command)
 
 
-def intake_options(command: F) -> F:
-    """How an image is read; the command gets an `images.Intake` as `intake`."""
-    return _decorated(_with_intake(command), _INTAKE)
+def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta["aezip.debug"] = True
 
 
-def intake_and_strip_options(command: F) -> F:
-    """The same, and whether metadata is dropped."""
-    return _decorated(_with_intake(command), (_STRIP, *_INTAKE))
+debug = click.option(
+    "--debug", is_flag=True, expose_value=False, is_eager=True, callback=_set_debug, help="Show tracebacks of errors."
+)
+force = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
+max_pixels = click.option(
+    "--max-pixels", type=click.IntRange(min=1), default=DEFAULT_MAX_PIXELS, show_default=True, metavar="N",
+    help="Refuse larger pictures.",
+)
+model = click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
+decoding_model = click.option(
+    "-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the installed one that fits]"
+)
+provider = click.option(
+    "--provider", default="cpu", show_default=True, metavar="NAME",
+    help="What runs the model: cpu, cuda, …; `aezip doctor` lists what is available.",
+)
+threads = click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.  [default: all cores]"
+)
+precision = click.option(
+    "--precision", type=click.Choice(["float", "int8"]), default="float", show_default=True,
+    help="int8 is faster, where the model has it, and a little worse.",
+)
+batch = click.option(
+    "--batch", type=click.IntRange(min=1), metavar="N",
+    help="At most so many pictures of one size go through the network together.  [default: 1 on the CPU, else 8]",
+)
+_quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+_recursive = click.option("-r", "--recursive", is_flag=True, help="Go into the subfolders of folders.")
 
 
-def latents_options(command: F) -> F:
-    """Options of a command that works on the latents of pictures, in this process."""
-    return _decorated(command, _LATENTS)
+def _together(*options: Callable[[Any], Any], gather: tuple[str, str, str] | None = None) -> Callable[[F], F]:
+    """Several options as one.  gather: a parameter, its NamedTuple's module and name: its fields go there."""
+
+    def decorate(command: F) -> F:
+        if gather:
+            command = _gathered(command, *gather)
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
-def run_options(command: F) -> F:
-    """Options of every command that runs a model over files; `run.run_over` takes them."""
-    return _decorated(command, _RUNNING)
-
-
-def write_options(command: F) -> F:
-    """Those of a command that writes a file for each input, too."""
-    return _decorated(command, (*_WRITING, *_RUNNING))
-
-
-def _with_intake(command: F) -> F:
+def _gathered(command: F, parameter: str, module: str, name: str) -> F:
     @functools.wraps(command)
-    def called(*, frame: int | None, to_8bit: bool, upright: bool, strip: bool = False, **others: Any) -> Any:
-        from ..images import Intake
-
-        return command(intake=Intake(frame, to_8bit, upright, strip), **others)
+    def called(**given: Any) -> Any:
+        kind = getattr(import_module(module, __package__), name)
+        fields = {field: given.pop(field) for field in kind._fields if field in given}
+        return command(**given, **{parameter: kind(**fields)})
 
     return cast(F, called)
 
 
-def _decorated(command: F, options: Iterable[Callable[[F], F]]) -> F:
-    for option in options:
-        command = option(command)
-    return command
-
-
-# Each last to first, as decorators are applied.
-_STRIP = click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF, XMP and resolution; implies --upright.")
 _INTAKE = (
-    click.option("--upright", is_flag=True, help="Turn the picture as its EXIF orientation says, and reset that."),
-    click.option("--to-8bit", is_flag=True, help="Make 16-bit and floating-point samples 8-bit."),
     click.option("--frame", type=click.IntRange(min=1), metavar="N", help="Take the N-th of several frames or pages."),
+    click.option("--to-8bit", is_flag=True, help="Make 16-bit and floating-point samples 8-bit."),
+    click.option("--upright", is_flag=True, help="Turn the picture as its EXIF orientation says, and reset that."),
 )
-_LATENTS = (
-    debug_option, _quiet_option, threads_option, provider_option, _recursive_option, model_option, intake_options,
-    max_pixels_option,
-)
-_WRITING = (
-    click.option("--keep-times", is_flag=True, help="Give output files the modification times of their inputs."),
-    click.option("--skip-existing", is_flag=True, help="Skip inputs whose output exists (resume a run)."),
-    click.option("--append-suffix", is_flag=True, help="Append the suffix to the input's whole name: a.jpg.lat."),
-    force_option,
-    click.option("-o", "--output", metavar="OUT", type=click.Path(readable=False),
-                 help="File, folder or URL to write; - for stdout."),
-)
+_STRIP = click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF, XMP and resolution; implies --upright.")
 _RUNNING = (
-    debug_option,
-    click.option("--json-lines", is_flag=True, help="Print a JSON object for each file."),
-    _quiet_option,
-    click.option("-v", "--verbose", is_flag=True, help="Print what is in each file."),
-    click.option("--scheduler", metavar="URL", help="Work on the Dask cluster there: tcp://HOST:8786."),
-    click.option("--threads", type=click.IntRange(min=1), metavar="N",
-                 help="Threads of each process.  [default: all cores, shared by the processes]"),
+    _recursive,
+    provider,
     click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
                  help="Processes that work at a time."),
-    provider_option,
-    _recursive_option,
+    click.option("--threads", type=click.IntRange(min=1), metavar="N",
+                 help="Threads of each process.  [default: all cores, shared by the processes]"),
+    click.option("--scheduler", metavar="URL", help="Work on the Dask cluster there: tcp://HOST:8786."),
+    click.option("-v", "--verbose", is_flag=True, help="Print what is in each file."),
+    _quiet,
+    click.option("--json-lines", is_flag=True, help="Print a JSON object for each file."),
+    debug,
 )
+_WRITING = (
+    click.option("-o", "--output", metavar="OUT", type=click.Path(readable=False),
+                 help="File, folder or URL to write; - for stdout."),
+    force,
+    click.option("--append-suffix", is_flag=True, help="Append the suffix to the input's whole name: a.jpg.lat."),
+    click.option("--skip-existing", is_flag=True, help="Skip inputs whose output exists (resume a run)."),
+    click.option("--keep-times", is_flag=True, help="Give output files the modification times of their inputs."),
+)
+intake = _together(*_INTAKE, gather=("intake", "..images", "Intake"))  # how an image is read
+intake_and_strip = _together(*_INTAKE, _STRIP, gather=("intake", "..images", "Intake"))
+reading = _together(  # of a command that works on the latents of pictures, in this process
+    max_pixels, intake, model, _recursive, provider, threads, _quiet, debug, gather=("reading", ".run", "Reading")
+)
+run = _together(*_RUNNING, gather=("run", ".run", "Run"))  # of a command that runs a model over files
+write = _together(*_RUNNING, *_WRITING, gather=("run", ".run", "Run"))  # and writes a file for each

@@ -11,7 +11,7 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -19,11 +19,9 @@ from typing import Any
 import click
 
 from ..bulk.jobs import DONE, KEPT
-from ..bulk.plan import plan
 from ..bulk.work import FAILED, SKIPPED, Outcome
 from ..format.facts import lines_of
-from ..images import READ_SUFFIXES
-from .messages import Failures, as_options, print_error_line, say, show
+from .messages import as_options, print_error_line, say, show
 
 
 @dataclass
@@ -47,7 +45,7 @@ class Progress:
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
         """Inside, the bar is shown, if one is wanted."""
-        with _bar(self.files, self.quiet, total=self.size, unit="B", unit_scale=True) as self._bar:
+        with bar(self.files, self.quiet, total=self.size, unit="B", unit_scale=True) as self._bar:
             yield
         self._bar = None
 
@@ -94,35 +92,16 @@ class Progress:
         say(f"{self.files:,} files: {', '.join(parts) or 'none done'}{sizes}; {perf_counter() - self.start:.1f} s")
 
 
-def for_each(
-    inputs: Sequence[str], recursive: bool, label: str, failures: Failures, do: Callable[[str], None], *, quiet: bool
-) -> int:
-    """Call `do` with the name of each image that the inputs stand for; returns how many there are.
-
-    What fails is reported, and does not stop the others. A bar with the label is shown where stderr is a terminal.
-    """
-    planned = plan(inputs, None, None, taken=READ_SUFFIXES, recursive=recursive)
-    for problem in planned.problems:
-        failures.report(problem)
-    with _bar(len(planned.items), quiet, total=len(planned.items), desc=label, unit="") as bar:
-        for item in planned.items:
-            with failures.reported(item.source):
-                do(item.source)
-            if bar is not None:
-                bar.update()
-    return len(planned.items)
-
-
 @contextlib.contextmanager
-def _bar(files: int, quiet: bool, **options: Any) -> Iterator[Any]:
+def bar(files: int, quiet: bool, **options: Any) -> Iterator[Any]:
     """Inside, a progress bar on stderr; None if there is one file, or if nobody watches."""
     if files < 2 or quiet or not sys.stderr.isatty():
         yield None
         return
     from tqdm import tqdm
 
-    with tqdm(dynamic_ncols=True, file=sys.stderr, leave=False, **options) as bar:
-        yield bar
+    with tqdm(dynamic_ncols=True, file=sys.stderr, leave=False, **options) as shown:
+        yield shown
 
 
 def line_of(outcome: Outcome) -> str:

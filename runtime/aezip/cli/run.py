@@ -1,59 +1,129 @@
-"""A job over files: who does it, what is printed, and the exit code."""
+"""Commands over files: which ones, who does it, what is printed, and the exit code.
+
+The fields of `Run` and `Reading` are options: options.run, options.write and options.reading.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from .. import images
-from ..bulk import run
+from ..bulk import plan as plans
 from ..bulk.jobs import Job
 from ..bulk.plan import Plan
+from ..bulk.run import outcomes
 from ..bulk.work import FAILED, Outcome, Work
 from ..model.store import installed_names
 from ..storage import places
-from .messages import say
-from .progress import Progress
+from .messages import Failures, say
+from .progress import Progress, bar
+
+if TYPE_CHECKING:
+    from ..tasks.features.vectors import Latents
+
+LAT = frozenset({".lat"})
 
 
-def run_over(
-    plan: Plan, job: Job, *,
-    model: str | None, provider: str, threads: int | None, jobs: int, scheduler: str | None, verbose: bool, quiet: bool,
-    json_lines: bool, force: bool = False, skip_existing: bool = False, keep_times: bool = False,
-    print_line: Callable[[str], None] = say, each: Callable[[Outcome], None] | None = None,
-) -> None:
-    """Do the job for each item, say how it went, and leave with 1 if any failed, 130 if interrupted.
+class Run(NamedTuple):
+    """A job over files."""
 
-    print_line: takes the line of each file; each: takes the outcomes instead.
-    """
-    to_stdout = any(item.target == places.STANDARD for item in plan.items)
-    if to_stdout and json_lines:
-        raise click.UsageError("--json-lines and the output both want stdout; expected another --output")
-    if to_stdout and sys.stdout.isatty():
-        raise click.UsageError("the output would go to the terminal; expected a pipe, or --output FILE")
-    if keep_times and (to_stdout or any(places.is_url(item.target) for item in plan.items)):
-        keep_times = False
-        say("aezip: note: --keep-times is for files; objects of stores get the time they are written at")
-    work = Work(job, model, provider, threads, force, skip_existing, keep_times)
-    progress = Progress(
-        len(plan.items) + len(plan.problems), sum(item.size for item in plan.items), verbose, quiet, json_lines,
-        installed_names() if verbose else {}, print_line, each,
-    )
-    found = run.outcomes(plan, work, jobs, scheduler)
-    interrupted = False
-    try:
-        with progress.shown():
-            for outcome in found:
-                progress.tell(outcome)
-    except KeyboardInterrupt:
-        found.close()
-        interrupted = True
-        say("aezip: interrupted")
-    progress.summary()
-    if interrupted or progress.counts[FAILED]:
-        click.get_current_context().exit(130 if interrupted else 1)
+    inputs: tuple[str, ...]
+    output: str | None = None
+    recursive: bool = False
+    append_suffix: bool = False
+    model: str | None = None
+    provider: str = "cpu"
+    threads: int | None = None
+    force: bool = False
+    skip_existing: bool = False
+    keep_times: bool = False
+    jobs: int = 1
+    scheduler: str | None = None
+    verbose: bool = False
+    quiet: bool = False
+    json_lines: bool = False
+
+    def plan(self, suffix: str | None, taken: frozenset[str] = images.READ_SUFFIXES) -> Plan:
+        """The items of the inputs; suffix: of outputs; taken: suffixes of what is taken out of folders."""
+        return plans.plan(
+            self.inputs, self.output, suffix, taken=taken, recursive=self.recursive, append=self.append_suffix
+        )
+
+    def do(
+        self, job: Job, plan: Plan, *,
+        print_line: Callable[[str], None] = say, each: Callable[[Outcome], None] | None = None,
+    ) -> None:
+        """Do the job for each item, say how it went, and leave with 1 if any failed, 130 if interrupted.
+
+        print_line: takes the line of each file; each: takes the outcomes instead.
+        """
+        to_stdout = any(item.target == places.STANDARD for item in plan.items)
+        if to_stdout and self.json_lines:
+            raise click.UsageError("--json-lines and the output both want stdout; expected another --output")
+        if to_stdout and sys.stdout.isatty():
+            raise click.UsageError("the output would go to the terminal; expected a pipe, or --output FILE")
+        keep_times = self.keep_times
+        if keep_times and (to_stdout or any(places.is_url(item.target) for item in plan.items)):
+            keep_times = False
+            say("aezip: note: --keep-times is for files; objects of stores get the time they are written at")
+        work = Work(job, self.model, self.provider, self.threads, self.force, self.skip_existing, keep_times)
+        progress = Progress(
+            len(plan.items) + len(plan.problems), sum(item.size for item in plan.items), self.verbose, self.quiet,
+            self.json_lines, installed_names() if self.verbose else {}, print_line, each,
+        )
+        found, code = outcomes(plan, work, self.jobs, self.scheduler), 0
+        try:
+            with progress.shown():
+                for outcome in found:
+                    progress.tell(outcome)
+        except KeyboardInterrupt:
+            found.close()
+            code = 130
+            say("aezip: interrupted")
+        progress.summary()
+        if code or progress.counts[FAILED]:
+            click.get_current_context().exit(code or 1)
+
+
+class Reading(NamedTuple):
+    """Pictures that are read in this process, for a model's latents of them."""
+
+    inputs: tuple[str, ...]
+    recursive: bool
+    max_pixels: int
+    intake: images.Intake
+    model: str
+    provider: str
+    threads: int | None
+    quiet: bool
+
+    def latents(self) -> Latents:
+        """Of the model.  Raises as `Latents`."""
+        from ..tasks.features.vectors import Latents
+
+        return Latents(self.model, self.provider, self.threads)
+
+    def pixels(self, name: str) -> Any:
+        """Of one picture.  Raises ImageError."""
+        return images.read(name, self.intake, self.max_pixels).pixels
+
+    def each(self, label: str, failures: Failures, do: Callable[[str], None]) -> int:
+        """Call `do` with the name of each picture, and return how many there are; what fails does not stop others."""
+        plan = plans.plan(self.inputs, None, None, taken=images.READ_SUFFIXES, recursive=self.recursive)
+        for problem in plan.problems:
+            failures.report(problem)
+        count = len(plan.items)
+        with bar(count, self.quiet, total=count, desc=label, unit="") as shown:
+            for item in plan.items:
+                with failures.reported(item.source):
+                    do(item.source)
+                if shown is not None:
+                    shown.update()
+        return count
 
 
 def format_for(plan: Plan, format: str | None) -> str | None:

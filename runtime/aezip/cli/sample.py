@@ -10,8 +10,8 @@ import click
 from .. import images
 from ..errors import ImageError
 from ..storage.files import check_output, make_folder
+from . import options
 from .messages import say
-from .options import debug_option, force_option, provider_option, threads_option
 
 _LARGEST = 2**26  # pixels of all pictures together
 
@@ -35,11 +35,11 @@ def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
               help="Standard deviation of the latents; less is calmer.")
 @click.option("--between", nargs=2, metavar="IMAGE IMAGE", type=click.Path(readable=False),
               help="Images on the way from one to the other, both of one size, in place of new ones.")
-@force_option
+@options.force
 @click.option("-m", "--model", default="vae", show_default=True, metavar="MODEL", help="Name or .aezm file.")
-@provider_option
-@threads_option
-@debug_option
+@options.provider
+@options.threads
+@options.debug
 def sample(
     output: str, count: int, size: tuple[int, int], seed: int, spread: float, between: tuple[str, str] | None,
     force: bool, model: str, provider: str, threads: int | None,

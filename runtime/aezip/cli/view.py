@@ -7,18 +7,18 @@ import sys
 
 import click
 
+from . import options
 from .messages import say, show
-from .options import debug_option, decoding_model_option
 
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(readable=False))
 @click.option("--original", metavar="IMAGE", type=click.Path(readable=False), help="Compare with this picture.")
-@decoding_model_option
+@options.decoding_model
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N",
               help="Port to listen on.  [default: a free one]")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
-@debug_option
+@options.debug
 def view(file: str | None, original: str | None, model: str | None, port: int, no_browser: bool) -> None:
     """Show a .lat file in the browser, decoded there.
 

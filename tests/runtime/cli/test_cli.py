@@ -133,7 +133,7 @@ def error_of(result: Result) -> str:
 
 def test_the_list_of_commands_says_what_they_say_of_themselves() -> None:
     listed = CliRunner().invoke(main, ["--help"]).output
-    for name, (_, about) in COMMANDS.items():
+    for name, about in COMMANDS.items():
         command = main.get_command(click.Context(main), name)
         assert (command.name, command.help.split("\n\n")[0].replace("\n", " ")) == (name, about)
         assert f"{name} " in listed
