@@ -6,9 +6,9 @@
     image.save("smaller.lat", quality=40)
 
 `save` also takes effort, model, threads and to_8bit, and icc_profile, exif, xmp and dpi in place of the image's own.
-Pillow looks for no plugins by itself, and has no entry point for them: the import is what registers this one. Where
-Pillow reads a file, a damaged one raises SyntaxError while it is opened (so that `Image.open` says
-UnidentifiedImageError), and OSError from then on, with aezip's one line. Pillow's limit on pixels is obeyed.
+Pillow looks for no plugins by itself, and has no entry point for them: the import is what registers this one. A
+damaged file raises SyntaxError while Pillow opens it (so that `Image.open` raises UnidentifiedImageError), and OSError
+from then on, with aezip's one line. Pillow's limit on pixels is obeyed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _METADATA = (container.ICC, container.EXIF, container.XMP, container.RESOLUTION)
 
 
 class LatImageFile(ImageFile.ImageFile):
-    """A `.lat` file: what is in front of the latents is read when it is opened, and the rest when it is loaded."""
+    """A `.lat` file: opening reads what is in front of the latents, loading the rest."""
 
     format = FORMAT
     format_description = "aezip, a neural image codec"
@@ -59,7 +59,11 @@ class LatImageFile(ImageFile.ImageFile):
         self.tile = [ImageFile._Tile("lat", (0, 0, *self.size), 0, ())]
 
     def verify(self) -> None:
-        """Check every checksum and the structure; nothing is decoded.  Raises OSError."""
+        """Check every checksum and the structure; nothing is decoded.
+
+        Raises:
+            OSError: The file is damaged.
+        """
         assert self.fp is not None
         self.fp.seek(0)
         try:
@@ -90,7 +94,17 @@ class _Decoder(ImageFile.PyDecoder):
 
 
 def _head(file: IO[bytes]) -> tuple[container.Header, list[tuple[bytes, bytes]], bool]:
-    """The header, the metadata's sections, and whether there is alpha.  Reads neither that nor the latents."""
+    """Read what is in front of the latents.
+
+    Args:
+        file: A `.lat` file, from its beginning; alpha and latents are not read.
+
+    Returns:
+        The header, kind and contents of the metadata's sections, and whether the file has alpha.
+
+    Raises:
+        FormatError: What was read is damaged.
+    """
     end = file.seek(0, io.SEEK_END)
     file.seek(0)
     header = container.read_header(file.read(container.HEADER.size))
@@ -116,7 +130,17 @@ def _head(file: IO[bytes]) -> tuple[container.Header, list[tuple[bytes, bytes]],
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """The frame that the image stands at.  Metadata that is not given is the image's own; empty bytes drop it."""
+    """Write the frame that the image is at, for `Image.save`.
+
+    Args:
+        image: Its `encoderinfo` holds the options: quality, effort, model, threads, to_8bit, and icc_profile, exif,
+            xmp and dpi in place of the image's own metadata; empty bytes drop it.
+        file: Where the bytes go.
+        filename: Not used; Pillow passes it.
+
+    Raises:
+        OSError: The image cannot be coded, or there is no such model.
+    """
     options = image.encoderinfo
     try:
         picture = of_frame(image, Intake(to_8bit=options.get("to_8bit", False)))
@@ -144,7 +168,18 @@ def _accept(prefix: bytes) -> bool:
 
 @lru_cache(maxsize=4)
 def _codec(model: str | None, threads: int | None) -> Codec:
-    """Opened once for each model: None decodes, with the model that a file names."""
+    """Open a codec, once for each model and number of threads.
+
+    Args:
+        model: A name or a path; None decodes, with the model that a file names.
+        threads: Of onnxruntime; None for its own choice.
+
+    Returns:
+        The codec, of which the last four are kept.
+
+    Raises:
+        ModelError: There is no such model, or it is damaged.
+    """
     from .codec import Codec
 
     return Codec(model, threads=threads)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _GREY, _PALETTE = ("1", "L", "LA", "La"), ("P", "PA")
 _RGB = ("RGB", "RGBA", "RGBa", "RGBX", "YCbCr", "HSV")
 _PROFILED = {"CMYK": "CMYK", "LAB": "Lab"}
-_EIGHT_BITS = "8-bit samples, or --to-8bit"
+_EIGHT_BITS = "8-bit samples, or to_8bit=True"
 
 
 class Colours(NamedTuple):

@@ -1,8 +1,8 @@
 """Image files and Pillow images → `Picture`.
 
-Whatever Pillow opens is taken, with the plugins that happen to be installed
-(pillow-heif, pillow-jxl). Metadata is kept byte for byte and the EXIF orientation is
-not applied, unless `Intake` says so. Of several frames or pages one has to be chosen.
+Whatever Pillow opens is read, with the plugins that happen to be installed (pillow-heif, pillow-jxl). Metadata is kept
+byte for byte and the EXIF orientation is not applied, unless `Intake` says so. Of several frames or pages one has to
+be chosen.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Intake(NamedTuple):
-    """How pictures are taken in."""
+    """How pictures are read."""
 
     frame: int | None = None  # which of several, from 1; None: there must be one alone
     to_8bit: bool = False  # make samples of more bits 8-bit, rather than refuse them
@@ -69,7 +69,7 @@ def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: Intake = AS
         image = _open(data)
         if image.width * image.height > max_pixels:
             size = f"{image.width}×{image.height} pixels"
-            raise ImageError(size, f"at most {max_pixels}, or a higher --max-pixels")
+            raise ImageError(size, f"at most {max_pixels}, or a higher max_pixels")
         return from_pillow(image, intake)
 
 
@@ -79,10 +79,10 @@ def from_pillow(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
         frames = getattr(image, "n_frames", 1)
         if intake.frame is None:
             if frames > 1 and image.format not in _ONE_PICTURE:
-                raise ImageError(f"has {frames} frames or pages", f"a single picture, or --frame 1 to {frames}")
+                raise ImageError(f"has {frames} frames or pages", f"a single picture, or frame=1 to {frames}")
             return of_frame(image, intake)
         if not 1 <= intake.frame <= frames:
-            raise ImageError(f"has {frames} frames or pages, not a frame {intake.frame}", f"--frame 1 to {frames}")
+            raise ImageError(f"has {frames} frames or pages, not a frame {intake.frame}", f"frame=1 to {frames}")
         before = image.tell()
         try:
             image.seek(intake.frame - 1 + getattr(image, "_min_frame", 0))
@@ -188,6 +188,6 @@ def _pillow_errors(limit: int = 0) -> Iterator[None]:
             raise ImageError("not an image that can be read", _KNOWN) from e
         except Image.DecompressionBombError as e:
             most = Image.MAX_IMAGE_PIXELS
-            raise ImageError("has too many pixels", f"at most {most}, or a higher --max-pixels") from e
+            raise ImageError("has too many pixels", f"at most {most}, or a higher max_pixels") from e
         except Exception as e:  # its plugins raise nearly any class over damaged data
             raise ImageError(f"the image data is damaged or cut short ({e})", "a whole image") from e

@@ -21,15 +21,15 @@ SIZE, BPP, PSNR = "size", "bpp", "psnr"
 
 
 @dataclass(frozen=True)
-class Curve:
+class Line:
     """A typical photograph: value at level 500, and its rise for each level; of log(bpp), or of PSNR in dB."""
 
     middle: float
     slope: float
 
 
-RATE_CURVE = Curve(math.log(0.27), 0.0032)
-PSNR_CURVE = Curve(34.0, 0.015)
+RATE_LINE = Line(math.log(0.27), 0.0032)
+PSNR_LINE = Line(34.0, 0.015)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Target:
     value: float
 
     def __str__(self) -> str:
-        return _worded(self.kind, self.value)
+        return _text(self.kind, self.value)
 
 
 @dataclass(frozen=True)
@@ -88,24 +88,24 @@ def reach(
         return min(value, 999.0) if fine else math.log(value)
 
     scale = math.log(8 / pixels) if target.kind == SIZE else 0.0  # log(bytes) − log(bpp)
-    curve = PSNR_CURVE if fine else Curve(RATE_CURVE.middle - scale, RATE_CURVE.slope)
-    crossing(lambda level: straight(measure(level)), straight(target.value), curve, strict=fine)
+    line = PSNR_LINE if fine else Line(RATE_LINE.middle - scale, RATE_LINE.slope)
+    crossing(lambda level: straight(measure(level)), straight(target.value), line, strict=fine)
     if not files:
         ends = [values[level] if level in values else measure(level) for level in (0, QUALITY_TOP)]
-        low, high = (_worded(target.kind, end) for end in ends)
+        low, high = (_text(target.kind, end) for end in ends)
         raise TargetMissed(f"qualities 0 to 100 give {low} to {high}, not {target}", "a target within that range")
     ((level, data),) = files.items()
     return Hit(data, level * 100 / QUALITY_TOP, values[level], len(values))
 
 
-def crossing(value: Callable[[int], float], limit: float, curve: Curve, *, strict: bool) -> int:
+def crossing(value: Callable[[int], float], limit: float, line: Line, *, strict: bool) -> int:
     """The last level whose value is at most `limit` (below it, if strict); −1 if none is.
 
     value: a function of 0 … QUALITY_TOP that rises, nearly straight; it is asked once for a level.
     """
     points: dict[int, float] = {}
     low, high = -1, QUALITY_TOP + 1
-    guess = 500 + (limit - curve.middle) / curve.slope
+    guess = 500 + (limit - line.middle) / line.slope
     while high - low > 1:
         width = high - low
         level = min(max(math.floor(guess), low + 1), high - 1)
@@ -114,23 +114,23 @@ def crossing(value: Callable[[int], float], limit: float, curve: Curve, *, stric
             low = level
         else:
             high = level
-        guess = _between(points, low, high, limit, curve)
-        if len(points) > 4 and high - low > width / 2:  # the curve is no line here
+        guess = _between(points, low, high, limit, line)
+        if len(points) > 4 and high - low > width / 2:  # the values are no line here
             guess = (low + high) / 2
     return low
 
 
-def _between(points: dict[int, float], low: int, high: int, limit: float, curve: Curve) -> float:
+def _between(points: dict[int, float], low: int, high: int, limit: float, line: Line) -> float:
     """Where the line through the nearest tries meets the limit."""
     near = low if low in points else high
     other = high if low in points and high in points else None
     if other is None and len(points) > 1:  # all on one side
         other = sorted(points, key=lambda level: abs(level - near))[1]
-    slope = curve.slope
+    slope = line.slope
     if other is not None:
-        slope = max((points[other] - points[near]) / (other - near), curve.slope / 8)
+        slope = max((points[other] - points[near]) / (other - near), line.slope / 8)
     return near + (limit - points[near]) / slope
 
 
-def _worded(kind: str, value: float) -> str:
+def _text(kind: str, value: float) -> str:
     return {SIZE: f"{value:,.0f} B", BPP: f"{value:.4g} bpp", PSNR: f"{value:.2f} dB"}[kind]

@@ -1,9 +1,9 @@
 """The viewer page, served on the loopback interface: a `.lat` file, its original, and the models that decode it.
 
 The page decodes in the browser (`runtime/web/`); what is served are files: those that `npm run build` made (`web/`),
-the two pictures, and installed packages by fingerprint. Nobody but who is given the address gets an answer: it holds a
-secret, a request must name this host (a page elsewhere whose name was bound to 127.0.0.1 does not), and answers
-forbid other origins to read them. Two headers of isolation let onnxruntime-web use threads.
+the two pictures, and installed packages by fingerprint. Only clients that know the secret address are served: a request
+must name this host (a page elsewhere whose name was bound to 127.0.0.1 does not), and answers forbid other origins to
+read them. Two headers of isolation let onnxruntime-web use threads.
 """
 
 from __future__ import annotations
@@ -76,14 +76,9 @@ class Shown:
 
     def picture(self) -> bytes:
         """The original in a format that browsers show.  Raises ImageError."""
-        data = read_bytes(str(self.original), ImageError)
-        if not str(self.original).lower().endswith(_SHOWN):
-            try:
-                data, _ = images.build(images.parse(data), "png")
-            except AezipError as error:
-                error.file = self.original
-                raise
-        return data
+        if str(self.original).lower().endswith(_SHOWN):
+            return read_bytes(str(self.original), ImageError)
+        return images.build(images.read(str(self.original)), "png")[0]
 
     def start(self) -> bytes:
         """What the page asks first, as JSON."""

@@ -138,7 +138,7 @@ def test_several_frames_are_refused(tmp_path: Path, suffix: str) -> None:
     frames[0].save(path, save_all=True, append_images=frames[1:])
     with pytest.raises(ImageError) as caught:
         read(path)
-    assert str(caught.value) == f"{path}: has 3 frames or pages; expected a single picture, or --frame 1 to 3"
+    assert str(caught.value) == f"{path}: has 3 frames or pages; expected a single picture, or frame=1 to 3"
 
 
 def test_the_first_picture_of_an_mpo(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_too_many_pixels(monkeypatch: pytest.MonkeyPatch, limit: int, pillow: in
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         if limit < 660:
-            with pytest.raises(ImageError, match=rf"pixels; expected at most {limit}, or a higher --max-pixels"):
+            with pytest.raises(ImageError, match=rf"pixels; expected at most {limit}, or a higher max_pixels"):
                 parse(data, limit)
         else:
             assert parse(data, limit).pixels.shape == (20, 33, 3)

@@ -193,7 +193,7 @@ def test_the_table_of_files(kind: str, mode: str, codec: Codec) -> None:
 @pytest.mark.parametrize("mode", DEEP)
 def test_deep_samples_are_refused_or_rounded(mode: str) -> None:
     image = made(mode, "")
-    with pytest.raises(ImageError, match=r"samples; expected 8-bit samples, or --to-8bit"):
+    with pytest.raises(ImageError, match=r"samples; expected 8-bit samples, or to_8bit=True"):
         images.from_pillow(image)
     picture = images.from_pillow(image, Intake(to_8bit=True))
     top = {"I;16": 65535, "I": 65535, "F": 255}[mode]
@@ -289,7 +289,7 @@ def test_one_frame_of_several(tmp_path) -> None:
     frames[0].save(tmp_path / "a.tiff", save_all=True, append_images=frames[1:])
     for number, value in enumerate((10, 100, 200), 1):
         assert images.read(tmp_path / "a.tiff", Intake(frame=number)).pixels[0, 0, 0] == value
-    with pytest.raises(ImageError, match="not a frame 4; expected --frame 1 to 3"):
+    with pytest.raises(ImageError, match="not a frame 4; expected frame=1 to 3"):
         images.read(tmp_path / "a.tiff", Intake(frame=4))
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aezip import Codec
 from aezip.errors import TargetMissed, UsageError
-from aezip.quality.targets import BPP, PSNR, RATE_CURVE, SIZE, Curve, Target, crossing, parse_size, reach
+from aezip.quality.targets import BPP, PSNR, RATE_LINE, SIZE, Line, Target, crossing, parse_size, reach
 from aezip.quality.verify import verify
 
 
@@ -25,7 +25,7 @@ def test_the_crossing_is_the_last_level_within_the_limit(start: float, rise: flo
         x = level / 1000
         return start + rise * (x + bend * x * (1 - x))
 
-    found = crossing(value, limit, RATE_CURVE, strict=False)
+    found = crossing(value, limit, RATE_LINE, strict=False)
     assert len(asked) == len(set(asked)) <= 20
     assert found == -1 or value(found) <= limit
     assert found == 1000 or value(found + 1) > limit
@@ -33,7 +33,7 @@ def test_the_crossing_is_the_last_level_within_the_limit(start: float, rise: flo
 
 def test_steps_and_jumps_are_searched_too() -> None:
     for jump in (0, 1, 499, 500, 1000, 1001):
-        found = crossing(lambda level, jump=jump: float(level >= jump), 0.5, Curve(0, 1e-3), strict=False)  # type: ignore[misc]
+        found = crossing(lambda level, jump=jump: float(level >= jump), 0.5, Line(0, 1e-3), strict=False)  # type: ignore[misc]
         assert found == jump - 1
 
 
