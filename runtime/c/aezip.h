@@ -10,7 +10,8 @@ Copyright the aezip authors. SPDX-License-Identifier: Apache-2.0
 A `.lat` file holds one picture as the entropy-coded latents of a neural codec;
 runtime/FORMAT.md specifies it. This is all of a decoder but the network: it reads
 the file, undoes the range ANS, and calls your network engine (an NPU's, a DSP's,
-onnxruntime's) where the codec's graphs have to run. It also encodes streams.
+onnxruntime's) where the codec's graphs have to run. It also encodes streams. Pictures
+that were stored without loss it decodes alone, with an inflate of its own.
 
 It allocates nothing, keeps no state of its own, uses no floating point but in
 aezip_set_rung, and needs memcpy, memmove, memset, memcmp and strlen of libc, no more.
@@ -22,6 +23,8 @@ and touch no memory but what they were given.
 	package.c     a model package's members and arrays
 	rans.c        tables, decoding and encoding of streams
 	latents.c     quality -> numbers for the graphs; the three phases of a tile
+	exact.c       exact pixels: of a whole file, or patches of one
+	inflate.c     zlib streams
 
 README.md beside this file tells how to embed it, and what else is in the folder.
 
@@ -52,6 +55,18 @@ README.md beside this file tells how to embed it, and what else is in the folder
 	// then run decoder.onnx on the picture's latents and rung.inverse_gain, and crop
 	// its pixels to file.header.width x file.header.height
 
+	if (file.pixels.data) {  // instead: no model, no latents
+		aezip_exact exact;
+		aezip_band band;
+		error = aezip_open_exact(&exact, &file);
+		while (!error && aezip_next_band(&exact, &band)) {
+			// bytes: band.size, up to aezip_band_size(&exact)
+			error = aezip_read_band(&exact, &band, bytes);
+			for (uint32_t row = 0; !error && row < band.rows; row++)
+				error = aezip_read_row(&exact, bytes, row, pixels of row band.top + row);
+		}
+	}
+
 
 -- Documentation
 
@@ -63,7 +78,8 @@ more than 2^16 positions.
 Memory: aezip_model is 35 kB, and its `last` 2 bytes for each entry of the tables (the
 model `photo`: 40 kB), made once for each model. aezip_decoder is 1 kB. A tile of h x w
 positions needs about 2.5 * h * w * channels bytes of work and 2 * h * w * channels for the
-latents. Take 5 kB of stack. A model's and a file's bytes have to stay while they are used;
+latents. Exact pixels need a band, of 4 MB and a prediction's byte for each row (8 MB at
+most), or what the picture has. Take 5 kB of stack. A model's and a file's bytes have to stay while they are used;
 they may lie in flash.
 
 The seam. An engine is two functions and a pointer of yours that they get as `self`.
@@ -104,7 +120,7 @@ enum {
 	AEZIP_OK,
 	AEZIP_NOT_A_LAT,           /* wrong magic */
 	AEZIP_UNSUPPORTED_VERSION, /* newer than this code */
-	AEZIP_TRUNCATED,           /* ends before its sections do, or lacks its latents */
+	AEZIP_TRUNCATED,           /* ends before its sections do, or lacks its latents or pixels */
 	AEZIP_HEADER_DAMAGED,      /* checksum or fields of the header */
 	AEZIP_SECTION_DAMAGED,     /* checksum or type of a section */
 	AEZIP_SECTION_UNKNOWN,     /* a critical section that this code does not know */
@@ -123,6 +139,10 @@ enum {
 	AEZIP_SYMBOL_RANGE,        /* a symbol beyond 1023, to encode */
 	AEZIP_NO_ROOM,             /* a buffer of the caller's is too small */
 	AEZIP_ENGINE_FAILED,       /* the caller's engine said so */
+	AEZIP_INFLATE_DAMAGED,     /* a zlib stream, or what it inflates to has another size */
+	AEZIP_EXACT_DAMAGED,       /* head, bands, predictions or places in a palette of exact pixels */
+	AEZIP_PATCHES_DAMAGED,     /* a bitmap of patches */
+	AEZIP_NO_LATENTS,          /* tiles of a file of exact pixels */
 	AEZIP_ERRORS
 };
 
@@ -142,6 +162,7 @@ typedef struct {
 /* -- Container */
 
 #define AEZIP_HEADER_SIZE 32
+#define AEZIP_WHOLE 1  /* a flag: no latent is skipped */
 
 typedef struct {
 	uint32_t width, height;  /* pixels, 1 ... 2^20 */
@@ -149,7 +170,8 @@ typedef struct {
 	uint8_t channels;        /* 3: RGB, 1: grey */
 	uint8_t tile;            /* side of a tile in units of 64 pixels; 0: the picture is one */
 	uint8_t version;
-	uint8_t fingerprint[8];  /* of the model */
+	uint8_t flags;           /* AEZIP_WHOLE, or 0 */
+	uint8_t fingerprint[8];  /* of the model; zeros: the file needs none */
 } aezip_header;
 
 typedef struct {
@@ -160,7 +182,9 @@ typedef struct {
 typedef struct {
 	aezip_header header;
 	aezip_bytes bytes;       /* the caller's, which have to stay */
-	aezip_bytes latents;
+	aezip_bytes latents;     /* no data: the file has exact pixels instead */
+	aezip_bytes pixels;      /* no data: the file has latents */
+	aezip_bytes patches;     /* no data: there are none */
 } aezip_file;
 
 /* Read a header from the first bytes of a file. */
@@ -174,16 +198,18 @@ int aezip_next_section(const aezip_file *file, size_t *position, aezip_section *
 
 typedef struct {
 	uint32_t top, left, height, width;  /* in positions of 16 x 16 pixels */
+	uint8_t flags;                      /* of the header */
 	aezip_bytes stream;
 } aezip_tile;
 
 typedef struct {
 	uint32_t height, width, side;  /* of the picture and of a tile, in positions */
 	uint32_t top, left;            /* of the next tile */
+	uint8_t flags;
 	const uint8_t *length, *stream, *end;
 } aezip_tiles;
 
-/* Walk over the tiles of an open file. */
+/* Walk over the tiles of an open file. AEZIP_NO_LATENTS, if it has none. */
 int aezip_open_tiles(aezip_tiles *tiles, const aezip_file *file);
 
 /* The next tile, in row-major order. Returns 0 after the last. */
@@ -298,6 +324,73 @@ size_t aezip_work_size(const aezip_model *model, uint32_t height, uint32_t width
 int aezip_decode_tile(
 	const aezip_tile *tile, const aezip_model *model, const aezip_rung *rung, const aezip_engine *engine, void *work,
 	size_t work_size, int16_t *latent);
+
+
+/* -- Exact pixels */
+
+/* How pixels are stored, and which band comes next. Pointers point into the file. */
+typedef struct {
+	uint64_t height, top;    /* pixels; of them, above the next band */
+	uint32_t width, row;     /* pixels, and bytes of a row */
+	uint32_t rows;           /* of a band; the last one has what remains */
+	uint16_t colours;        /* of the palette; 0: there is none */
+	uint8_t channels;        /* 3: RGB, 1: grey */
+	uint8_t samples, bits;   /* of a pixel, of a sample */
+	uint8_t green;           /* 1: it was subtracted from red and blue */
+	const uint8_t *palette;  /* [colours][channels] */
+	const uint8_t *length, *band;
+} aezip_exact;
+
+typedef struct {
+	uint64_t top;            /* its first row */
+	uint32_t rows;
+	size_t size;             /* bytes that it inflates to: for each row a prediction and its bytes */
+	aezip_bytes zlib;
+} aezip_band;
+
+/* Read the head of an open file's pixels, which has some. */
+int aezip_open_exact(aezip_exact *exact, const aezip_file *file);
+
+/* Bytes of the largest band. */
+size_t aezip_band_size(const aezip_exact *exact);
+
+/* The next band, from the top. Returns 0 after the last. */
+int aezip_next_band(aezip_exact *exact, aezip_band *band);
+
+/* Inflate a band and undo its predictions. bytes: band.size. To inflate elsewhere, fill `bytes` and call the second alone. */
+int aezip_read_band(const aezip_exact *exact, const aezip_band *band, uint8_t *bytes);
+int aezip_undo_predictions(const aezip_exact *exact, const aezip_band *band, uint8_t *bytes);
+
+/* The pixels [width][channels] of a row of a band, counted from the band's first, whose predictions are undone. */
+int aezip_read_row(const aezip_exact *exact, const uint8_t *bytes, uint32_t row, uint8_t *pixels);
+
+/* A zlib stream of the size that it has to inflate to; also what a band of alpha has behind its prediction. */
+int aezip_inflate(aezip_bytes zlib, uint8_t *out, size_t size);
+
+#define AEZIP_CELL 16
+
+/* Cells of AEZIP_CELL x AEZIP_CELL pixels, to be laid over the decoded picture, but for its alpha. Their pixels stand below each
+   other in `exact`: rows AEZIP_CELL * n and so on are those of the n-th cell, from 0. */
+typedef struct {
+	aezip_exact exact;
+	uint64_t cells;            /* that are patched */
+	uint64_t next;             /* where to look for one */
+	uint32_t width, height;    /* of the picture, in pixels */
+	const uint8_t *bitmap;
+} aezip_patches;
+
+typedef struct {
+	uint32_t top, left, height, width;  /* in pixels; less than AEZIP_CELL of them, where the picture ends */
+} aezip_cell;
+
+/* Bytes of the bitmap of a file's patches: a bit for each cell of the picture. */
+size_t aezip_bitmap_size(const aezip_file *file);
+
+/* Read the head of an open file's patches, which has some. bitmap: of that size, has to stay. */
+int aezip_open_patches(aezip_patches *patches, const aezip_file *file, uint8_t *bitmap);
+
+/* The next cell, in row-major order. Returns 0 after the last. */
+int aezip_next_cell(aezip_patches *patches, aezip_cell *cell);
 
 #ifdef __cplusplus
 }

@@ -10,8 +10,8 @@
 #define VERSION 1
 
 static const uint8_t MAGIC[6] = {0xae, 'L', 'A', 'T', '\r', '\n'};
-static const char KNOWN[][5] = {"LATN", "iCCP", "eXIF", "xMPx", "rESO", "ALPH"};
-enum { LATENTS, KINDS = sizeof KNOWN / sizeof KNOWN[0] };
+static const char KNOWN[][5] = {"LATN", "PIXL", "PTCH", "iCCP", "eXIF", "xMPx", "rESO", "ALPH"};
+enum { LATENTS, PIXELS, PATCHES, KINDS = sizeof KNOWN / sizeof KNOWN[0] };
 
 static const struct {
 	const char *name, *message;
@@ -19,11 +19,11 @@ static const struct {
 	[AEZIP_OK] = {"", "no error"},
 	[AEZIP_NOT_A_LAT] = {"NotALat", "not a .lat file; expected a file written by aezip"},
 	[AEZIP_UNSUPPORTED_VERSION] = {"UnsupportedVersion", "a newer version of the format; expected version 1"},
-	[AEZIP_TRUNCATED] = {"Truncated", "the file ends too early; expected all sections, and the latents' last"},
+	[AEZIP_TRUNCATED] = {"Truncated", "the file ends too early; expected all sections, latents or pixels last"},
 	[AEZIP_HEADER_DAMAGED] = {"HeaderDamaged", "the header is damaged; expected its checksum, and fields within their ranges"},
 	[AEZIP_SECTION_DAMAGED] = {"SectionDamaged", "a section is damaged; expected its checksum, and a type of four letters"},
 	[AEZIP_SECTION_UNKNOWN] = {"SectionUnknown", "a critical section of an unknown type; expected a newer aezip to read it"},
-	[AEZIP_SECTION_ORDER] = {"SectionOrder", "a section stands twice or in the wrong place; expected each once, the latents' last"},
+	[AEZIP_SECTION_ORDER] = {"SectionOrder", "a section stands twice or in the wrong place; expected each once, latents or pixels last"},
 	[AEZIP_LIMIT_EXCEEDED] = {"LimitExceeded", "too many pixels; expected no more than the limit"},
 	[AEZIP_TILES_DAMAGED] = {"StreamDamaged", "the tiles' lengths do not add up; expected the latents' section"},
 	[AEZIP_STREAM_HEAD] = {"StreamDamaged", "the stream's head is damaged; expected whole states from 65536 on, and whole words"},
@@ -38,6 +38,10 @@ static const struct {
 	[AEZIP_SYMBOL_RANGE] = {"UsageError", "a symbol is out of range; expected at most 1023 either way"},
 	[AEZIP_NO_ROOM] = {"", "a buffer is too small; expected the size that the documentation tells"},
 	[AEZIP_ENGINE_FAILED] = {"", "the network engine failed; expected it to run the graph"},
+	[AEZIP_INFLATE_DAMAGED] = {"SectionDamaged", "bytes do not inflate, or to another size; expected a whole zlib stream"},
+	[AEZIP_EXACT_DAMAGED] = {"SectionDamaged", "exact pixels are damaged; expected a head, samples and bands as pictures have"},
+	[AEZIP_PATCHES_DAMAGED] = {"SectionDamaged", "patches are damaged; expected a bitmap that marks cells of the picture"},
+	[AEZIP_NO_LATENTS] = {"UsageError", "the file has no latents; expected aezip_open_exact to be used"},
 };
 
 const char *aezip_message(int error)
@@ -82,6 +86,18 @@ static uint32_t crc32(uint32_t crc, const uint8_t *data, size_t size)
 	return ~crc;
 }
 
+static int is_zero(const uint8_t fingerprint[8])
+{
+	static const uint8_t none[8];
+	return memcmp(fingerprint, none, sizeof none) == 0;
+}
+
+static int tiles_fit(const aezip_header *h)
+{
+	uint32_t side = h->tile ? 64u * h->tile : MAX_SIDE;
+	return (uint64_t)whole_cells(smaller(side, h->width)) * whole_cells(smaller(side, h->height)) <= MAX_TILE_PIXELS;
+}
+
 int aezip_read_header(aezip_header *header, aezip_bytes bytes)
 {
 	const uint8_t *data = bytes.data;
@@ -98,14 +114,14 @@ int aezip_read_header(aezip_header *header, aezip_bytes bytes)
 	h.height = u32(data + 12);
 	h.quality = (uint16_t)(data[16] | data[17] << 8);
 	h.tile = data[18];
+	h.flags = data[19];
 	memcpy(h.fingerprint, data + 20, sizeof h.fingerprint);
 	if (h.version > VERSION)
 		return AEZIP_UNSUPPORTED_VERSION;
 	if (h.version < 1 || (h.channels != 1 && h.channels != 3) || h.width < 1 || h.width > MAX_SIDE || h.height < 1 ||
-		h.height > MAX_SIDE || h.quality > 1000 || data[19] != 0)
+		h.height > MAX_SIDE || h.quality > 1000 || h.flags > AEZIP_WHOLE)
 		return AEZIP_HEADER_DAMAGED;
-	uint32_t side = h.tile ? 64u * h.tile : MAX_SIDE;
-	if ((uint64_t)whole_cells(smaller(side, h.width)) * whole_cells(smaller(side, h.height)) > MAX_TILE_PIXELS)
+	if (!is_zero(h.fingerprint) && !tiles_fit(&h))
 		return AEZIP_HEADER_DAMAGED;
 	*header = h;
 	return AEZIP_OK;
@@ -144,6 +160,20 @@ static int check_section(const uint8_t *data, size_t left, aezip_section *sectio
 	return AEZIP_OK;
 }
 
+/* What the types that were seen, the last of all and whether any stood twice, mean beside the header. */
+static int check_body(const aezip_header *h, unsigned seen, int last, int twice)
+{
+	if (!(seen & (1u << LATENTS | 1u << PIXELS)))
+		return AEZIP_TRUNCATED;
+	if (twice || (last != LATENTS && last != PIXELS) || (seen & 1u << LATENTS && seen & 1u << PIXELS))
+		return AEZIP_SECTION_ORDER;
+	if (last == LATENTS)
+		return tiles_fit(h) ? AEZIP_OK : AEZIP_HEADER_DAMAGED;
+	if (!is_zero(h->fingerprint) || h->tile || h->flags || h->quality != 1000)
+		return AEZIP_HEADER_DAMAGED;
+	return seen & 1u << PATCHES ? AEZIP_SECTION_ORDER : AEZIP_OK;
+}
+
 int aezip_open(aezip_file *file, aezip_bytes bytes, uint64_t max_pixels)
 {
 	memset(file, 0, sizeof *file);
@@ -163,15 +193,13 @@ int aezip_open(aezip_file *file, aezip_bytes bytes, uint64_t max_pixels)
 		last = kind_of(section.type);
 		twice |= seen & ~(1u << KINDS) & 1u << last;
 		seen |= 1u << last;
-		if (last == LATENTS)
-			file->latents = section.data;
+		if (last <= PATCHES)
+			*(last == LATENTS ? &file->latents : last == PIXELS ? &file->pixels : &file->patches) = section.data;
 	}
-	if (!(seen & 1u << LATENTS))
-		return AEZIP_TRUNCATED;
-	if (last != LATENTS || twice)
-		return AEZIP_SECTION_ORDER;
-	file->bytes = bytes;
-	return AEZIP_OK;
+	error = check_body(&file->header, seen, last, twice != 0);
+	if (!error)
+		file->bytes = bytes;
+	return error;
 }
 
 int aezip_next_section(const aezip_file *file, size_t *position, aezip_section *section)
@@ -189,6 +217,9 @@ int aezip_next_section(const aezip_file *file, size_t *position, aezip_section *
 int aezip_open_tiles(aezip_tiles *tiles, const aezip_file *file)
 {
 	aezip_bytes latents = file->latents;
+	if (!latents.data)
+		return AEZIP_NO_LATENTS;
+	tiles->flags = file->header.flags;
 	tiles->height = (file->header.height + 15) / 16;
 	tiles->width = (file->header.width + 15) / 16;
 	tiles->side = file->header.tile ? 4u * file->header.tile : MAX_SIDE;
@@ -217,6 +248,7 @@ int aezip_next_tile(aezip_tiles *tiles, aezip_tile *tile)
 		return 0;
 	tile->top = tiles->top;
 	tile->left = tiles->left;
+	tile->flags = tiles->flags;
 	tile->height = smaller(tiles->side, tiles->height - tiles->top);
 	tile->width = smaller(tiles->side, tiles->width - tiles->left);
 	tile->stream.data = tiles->stream;

@@ -113,7 +113,7 @@ typedef struct {
 	uint32_t odd;           /* 1: the positions with an odd sum of row and column; 0: the even ones */
 	const int16_t *mean;
 	const uint8_t *index;
-	uint8_t skip;
+	int skip;               /* an index that is higher is coded */
 } half;
 
 /* The column of a half's first position in a row. */
@@ -188,7 +188,8 @@ int aezip_decode_tile(
 		return AEZIP_NO_ROOM;
 	int16_t *hyper = work, *mean = hyper + p.hyper, *known = mean + p.half;
 	uint8_t *index = (uint8_t *)(known + p.half);
-	half first = {h, w, model->channels, 2 * p.rows, 2 * p.columns, 0, mean, index, model->skip};
+	int skip = tile->flags & AEZIP_WHOLE ? -1 : model->skip;
+	half first = {h, w, model->channels, 2 * p.rows, 2 * p.columns, 0, mean, index, skip};
 	half second = first;
 	second.odd = 1;
 

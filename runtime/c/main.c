@@ -1,7 +1,8 @@
-/* Shows what is in `.lat` files, or dumps their latents.
+/* Shows what is in `.lat` files, or dumps their latents, or their pixels where no model is needed.
 
 	aezip-dump FILE.lat...                            header, sections, tiles
 	aezip-dump MODEL.aezm VECTORS.npz FILE.lat        the latents, i16 little-endian [rows][columns][channels], to stdout
+	aezip-dump FILE.lat --pixels OUT.ppm              the pixels of a file without loss; grey ones as PGM; no alpha
 
    Vectors hold what the graphs say of a file (tests/golden/README.md), under the file's name without folder and ending.
    Exit code 0; 1: a file is damaged, or does not fit its vectors; 2: wrong usage. */
@@ -36,7 +37,7 @@ static void show(const char *path, const aezip_file *file, aezip_tiles *tiles)
 	size_t position = 0;
 	for (aezip_section section; aezip_next_section(file, &position, &section);)
 		printf("  section %.4s, %lu bytes\n", (const char *)section.type, (unsigned long)section.data.size);
-	for (aezip_tile tile; aezip_next_tile(tiles, &tile);)
+	for (aezip_tile tile; tiles && aezip_next_tile(tiles, &tile);)
 		printf("  tile at %lu, %lu: %lu x %lu positions, %lu bytes\n", (unsigned long)tile.top, (unsigned long)tile.left,
 			(unsigned long)tile.height, (unsigned long)tile.width, (unsigned long)tile.stream.size);
 }
@@ -49,14 +50,15 @@ static int show_all(int count, char **paths)
 		aezip_tiles tiles;
 		aezip_bytes bytes = replay_read(paths[i]);
 		int error = bytes.data ? aezip_open(&file, bytes, MAX_PIXELS) : AEZIP_OK;
-		if (bytes.data && !error)
+		int tiled = bytes.data && !error && file.latents.data;
+		if (tiled)
 			error = aezip_open_tiles(&tiles, &file);
 		if (!bytes.data)
 			code = fail(paths[i], "", "cannot be read");
 		else if (error)
 			code = fail_of(paths[i], error);
 		else
-			show(paths[i], &file, &tiles);
+			show(paths[i], &file, tiled ? &tiles : NULL);
 		free((void *)bytes.data);
 	}
 	return code;
@@ -98,15 +100,46 @@ static int dump(replay *r, const char *path)
 	return error != AEZIP_OK;
 }
 
+static int dump_pixels(const char *path, const char *to)
+{
+	aezip_file file;
+	uint8_t *pixels = NULL;
+	aezip_bytes bytes = replay_read(path);
+	if (!bytes.data)
+		return fail(path, "", "cannot be read");
+	int error = aezip_open(&file, bytes, MAX_PIXELS), code = 1;
+	if (!error && !file.pixels.data) {
+		fail(path, "", "its pixels need a model; expected a file without loss");
+	} else if (error || (error = replay_pixels(&file, &pixels)) != AEZIP_OK) {
+		fail_of(path, error);
+	} else {
+		const aezip_header *h = &file.header;
+		size_t count = (size_t)h->width * h->height;
+		FILE *out = fopen(to, "wb");
+		if (out) {
+			fprintf(out, "P%c %lu %lu 255\n", h->channels == 3 ? '6' : '5', (unsigned long)h->width, (unsigned long)h->height);
+			code = fwrite(pixels, h->channels, count, out) != count;
+			code = fclose(out) != 0 || code;
+		}
+		if (code)
+			fail(to, "", "cannot be written");
+	}
+	free(pixels);
+	free((void *)bytes.data);
+	return code;
+}
+
 int main(int count, char **arguments)
 {
 	static replay r;
 	const char *ending = count > 1 ? strrchr(arguments[1], '.') : NULL;
 	int with_model = ending && strcmp(ending, ".aezm") == 0;
 	if (count < 2 || (with_model && count != 4)) {
-		fputs("usage: aezip-dump FILE.lat... | MODEL.aezm VECTORS.npz FILE.lat\n", stderr);
+		fputs("usage: aezip-dump FILE.lat... | MODEL.aezm VECTORS.npz FILE.lat | FILE.lat --pixels OUT.ppm\n", stderr);
 		return 2;
 	}
+	if (count == 4 && strcmp(arguments[2], "--pixels") == 0)
+		return dump_pixels(arguments[1], arguments[3]);
 	if (!with_model)
 		return show_all(count - 1, arguments + 1);
 	const char *wrong = replay_open(&r, arguments[1], arguments[2]);

@@ -2,12 +2,13 @@
 
 	aezip-mutate COUNT SEED GOLDEN
 
-   Each golden file of which there are vectors is decoded COUNT times, each time with up to eight bytes changed, cut out, put in
-   or repeated, or its end cut off. Two times in three the checksums are then made right, so that the damage gets past them. The
+   Each golden file of which there are vectors, one with patches besides, and some of exact pixels are decoded COUNT times, each
+   time with up to eight bytes changed, cut out, put in or repeated, or its end cut off. Two times in three the checksums are then made right, so that the damage gets past them. The
    engine replays the recorded outputs, whatever its inputs are. As often the model's tables.npz is damaged, half the time in its
-   directory, and the files are decoded with what opens all the same. Prints how often each error was met, of files and of models;
+   directory, and the files with vectors are decoded with what opens all the same. Prints how often each error was met, of files and of models;
    nothing else may happen. */
 
+#include "made.h"
 #include "replay.h"
 
 #include <stdio.h>
@@ -24,40 +25,6 @@ static size_t below(size_t n)
 {
 	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
 	return n ? (size_t)(random_state >> 33) % n : 0;
-}
-
-static void put_u32(uint8_t *p, uint32_t value)
-{
-	for (int i = 0; i < 4; i++)
-		p[i] = (uint8_t)(value >> 8 * i & 255);
-}
-
-static uint32_t crc32(uint32_t crc, const uint8_t *data, size_t size)
-{
-	crc = ~crc;
-	while (size--) {
-		crc ^= *data++;
-		for (int i = 0; i < 8; i++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
-	}
-	return ~crc;
-}
-
-static void mend_checksums(uint8_t *data, size_t size)
-{
-	if (size < AEZIP_HEADER_SIZE)
-		return;
-	put_u32(data + 28, crc32(0, data, 28));
-	for (size_t at = AEZIP_HEADER_SIZE; size - at >= 12;) {
-		const uint8_t *p = data + at + 4;
-		size_t length = p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
-		if (length > size - at - 12) {
-			length = size - at - 12; /* mend the length, too */
-			put_u32(data + at + 4, (uint32_t)length);
-		}
-		put_u32(data + at + 8, crc32(crc32(0, data + at, 4), data + at + 12, length));
-		at += 12 + length;
-	}
 }
 
 /* One change in place. Returns the new size, at most GROWTH more. */
@@ -86,6 +53,26 @@ static size_t change(uint8_t *data, size_t size)
 	}
 }
 
+/* What comes after inflating, for bands of any bytes, as no damage gets past their checksums. */
+static void undo_any(const aezip_file *file)
+{
+	aezip_exact exact;
+	if (aezip_open_exact(&exact, file) != AEZIP_OK)
+		return;
+	uint8_t *bytes = malloc(aezip_band_size(&exact)), *row = malloc((size_t)exact.width * exact.channels);
+	for (aezip_band band; bytes && row && aezip_next_band(&exact, &band);) {
+		for (size_t i = 0; i < band.size; i++)
+			bytes[i] = (uint8_t)below(i % (exact.row + 1) ? 256 : 4);
+		if (below(4) == 0)
+			bytes[0] = (uint8_t)below(256);
+		if (aezip_undo_predictions(&exact, &band, bytes) == AEZIP_OK)
+			for (uint32_t r = 0; r < band.rows; r++)
+				aezip_read_row(&exact, bytes, r, row);
+	}
+	free(bytes);
+	free(row);
+}
+
 /* The file's bytes lie in a block of exactly their size, so that a sanitizer sees their end. */
 static int decode(replay *r, const char *name, const uint8_t *data, size_t size)
 {
@@ -93,14 +80,20 @@ static int decode(replay *r, const char *name, const uint8_t *data, size_t size)
 	aezip_bytes bytes = {exact, size};
 	aezip_file file;
 	int16_t *latents = NULL;
+	uint8_t *pixels = NULL;
 	size_t count;
 	if (!exact)
 		return AEZIP_NO_ROOM;
 	memcpy(exact, data, size);
 	int error = aezip_open(&file, bytes, MAX_PIXELS);
-	if (!error)
+	if (!error && file.latents.data)
 		error = replay_decode(r, name, &file, &latents, &count);
+	if (!error && (file.pixels.data || file.patches.data))
+		error = replay_pixels(&file, &pixels);
+	if (error == AEZIP_INFLATE_DAMAGED && file.pixels.data)
+		undo_any(&file);
 	free(latents);
+	free(pixels);
 	free(exact);
 	return error;
 }
@@ -115,7 +108,7 @@ static int mutate(replay *r, const char *name, aezip_bytes original)
 	for (size_t changes = 1 + below(8); changes && size; changes--)
 		size = change(data, size);
 	if (below(3))
-		mend_checksums(data, size);
+		made_right(data, size);
 	int error = decode(r, name, data, size);
 	free(data);
 	return error;
@@ -155,6 +148,26 @@ static int mutate_model(replay *r, const char *name, aezip_bytes npz, aezip_byte
 	return error;
 }
 
+/* The file with patches before all other sections, in malloc's memory. */
+static aezip_bytes with_patches(aezip_bytes lat)
+{
+	static const uint8_t head[] = {2, 1, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9}, bitmap[] = {0x84}; /* three colours; two of six cells */
+	uint8_t rows[32 * 5], exact[300], section[400];
+	for (size_t i = 0; i < sizeof rows; i++)
+		rows[i] = (uint8_t)(i % 5 ? below(256) & 0xaa : 0); /* places 0 and 2 */
+	size_t size = made_exact(exact, head, sizeof head, rows, sizeof rows);
+	size = made_patches(section, bitmap, sizeof bitmap, exact, size);
+	uint8_t *data = malloc(lat.size + size + 12);
+	aezip_bytes made = {data, lat.size + size + 12};
+	if (data) {
+		memcpy(data, lat.data, AEZIP_HEADER_SIZE);
+		size = made_section(data + AEZIP_HEADER_SIZE, "PTCH", section, size);
+		memcpy(data + AEZIP_HEADER_SIZE + size, lat.data + AEZIP_HEADER_SIZE, lat.size - AEZIP_HEADER_SIZE);
+		made_right(data, made.size);
+	}
+	return made;
+}
+
 static void print(const char *of, const unsigned long *met)
 {
 	for (int error = 0; error < AEZIP_ERRORS; error++)
@@ -164,7 +177,9 @@ static void print(const char *of, const unsigned long *met)
 
 int main(int count, char **arguments)
 {
-	static const char *names[] = {"one-pixel", "grey", "odd", "fine", "escapes", "tiles"};
+	static const char *names[] = {"one-pixel", "grey", "odd", "fine", "escapes", "tiles", "odd", "exact-grey-4", "exact-palette-2",
+		"exact-palette-8", "exact-green", "exact-alpha"};
+	enum { RECORDED = 6, PATCHED = 6 }; /* names of vectors, and where the file gets patches */
 	static replay r;
 	unsigned long met[AEZIP_ERRORS] = {0}, met_models[AEZIP_ERRORS] = {0};
 	char path[512], vectors[512];
@@ -181,12 +196,16 @@ int main(int count, char **arguments)
 		wrong = "has no tables.npz";
 	for (size_t i = 0; i < sizeof names / sizeof names[0] && !wrong; i++) {
 		snprintf(path, sizeof path, "%s/%s.lat", arguments[3], names[i]);
-		aezip_bytes bytes = replay_read(path);
+		aezip_bytes bytes = replay_read(path), whole = bytes;
+		if (bytes.data && i == PATCHED) {
+			bytes = with_patches(whole);
+			free((void *)whole.data);
+		}
 		if (!bytes.data || decode(&r, names[i], bytes.data, bytes.size) != AEZIP_OK)
 			wrong = "cannot be decoded";
 		for (unsigned long n = strtoul(arguments[1], NULL, 10); n > 0 && !wrong; n--)
 			met[mutate(&r, names[i], bytes)]++;
-		for (unsigned long n = strtoul(arguments[1], NULL, 10); n > 0 && !wrong; n--)
+		for (unsigned long n = strtoul(arguments[1], NULL, 10); n > 0 && !wrong && i < RECORDED; n--)
 			met_models[mutate_model(&r, names[i], npz, bytes)]++;
 		if (!wrong && aezip_open_model(&r.model, r.package, r.last, AEZIP_LAST_MAX))
 			wrong = "cannot be opened again";

@@ -152,3 +152,65 @@ int replay_decode(replay *r, const char *name, const aezip_file *file, int16_t *
 		error = decode_tile(r, &tile, *latents, tiles.width);
 	return error;
 }
+
+static int decode_exact(const aezip_file *file, uint8_t *pixels)
+{
+	aezip_exact exact;
+	int error = aezip_open_exact(&exact, file);
+	if (error)
+		return error;
+	size_t row = (size_t)exact.width * exact.channels;
+	uint8_t *bytes = malloc(aezip_band_size(&exact));
+	error = bytes ? AEZIP_OK : AEZIP_NO_ROOM;
+	for (aezip_band band; !error && aezip_next_band(&exact, &band);) {
+		error = aezip_read_band(&exact, &band, bytes);
+		for (uint32_t r = 0; !error && r < band.rows; r++)
+			error = aezip_read_row(&exact, bytes, r, pixels + (band.top + r) * row);
+	}
+	free(bytes);
+	return error;
+}
+
+/* The rows of all cells, in turn; `cell` is the one that they belong to. */
+static int lay_cells(aezip_patches *patches, uint8_t *bytes, uint8_t *pixels)
+{
+	size_t channels = patches->exact.channels;
+	uint8_t row[AEZIP_CELL * 3];
+	aezip_cell cell = {0, 0, 0, 0};
+	int error = AEZIP_OK;
+	for (aezip_band band; !error && aezip_next_band(&patches->exact, &band);) {
+		error = aezip_read_band(&patches->exact, &band, bytes);
+		for (uint32_t r = 0; !error && r < band.rows; r++) {
+			size_t y = (size_t)((band.top + r) % AEZIP_CELL);
+			if (y == 0)
+				aezip_next_cell(patches, &cell);
+			error = aezip_read_row(&patches->exact, bytes, r, row);
+			if (!error && y < cell.height)
+				memcpy(pixels + ((cell.top + y) * patches->width + cell.left) * channels, row, cell.width * channels);
+		}
+	}
+	return error;
+}
+
+int replay_patch(const aezip_file *file, uint8_t *pixels)
+{
+	aezip_patches patches;
+	uint8_t *bitmap = malloc(aezip_bitmap_size(file)), *bytes = NULL;
+	int error = bitmap ? aezip_open_patches(&patches, file, bitmap) : AEZIP_NO_ROOM;
+	if (!error) {
+		bytes = malloc(aezip_band_size(&patches.exact));
+		error = bytes ? lay_cells(&patches, bytes, pixels) : AEZIP_NO_ROOM;
+	}
+	free(bytes);
+	free(bitmap);
+	return error;
+}
+
+int replay_pixels(const aezip_file *file, uint8_t **pixels)
+{
+	const aezip_header *h = &file->header;
+	*pixels = calloc((size_t)h->width * h->height, h->channels);
+	if (!*pixels)
+		return AEZIP_NO_ROOM;
+	return file->pixels.data ? decode_exact(file, *pixels) : file->patches.data ? replay_patch(file, *pixels) : AEZIP_OK;
+}

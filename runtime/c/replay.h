@@ -37,4 +37,11 @@ float replay_float(const aezip_array *array, size_t i);
    must be, and no larger. */
 int replay_decode(replay *r, const char *name, const aezip_file *file, int16_t **latents, size_t *count);
 
+/* The pixels [height][width][channels] of a file of exact pixels in malloc's memory; of another file black, with its patches laid
+   over them as a device lays them over what its decoder made. */
+int replay_pixels(const aezip_file *file, uint8_t **pixels);
+
+/* Lay a file's patches over its pixels [height][width][channels]. */
+int replay_patch(const aezip_file *file, uint8_t *pixels);
+
 #endif

@@ -1,7 +1,9 @@
 /* The core against the golden files (make test, under sanitizers). What is checked, in the order of the pipeline: gains of the
    quality; each phase of each stream under the recorded tables, and its encoding, byte for byte; the tables and symbols of the
-   checkerboard; the latents, with what the core hands to the engine. Then the coder on symbols drawn at random, and damage. */
+   checkerboard; the latents, with what the core hands to the engine. Then the coder on symbols drawn at random, and damage; and
+   exact pixels: golden files, patches and zlib streams by hand. */
 
+#include "made.h"
 #include "replay.h"
 
 #include <stdio.h>
@@ -202,6 +204,301 @@ static void test_coder(const aezip_tables *tables)
 	CHECK(aezip_encode(tables, &wrong, 1, 3, stream, &room) == AEZIP_NO_ROOM);
 }
 
+/* A tile of which no latent is skipped, under recorded tables. */
+static void test_whole(replay *r, const char *folder)
+{
+	char path[512];
+	snprintf(path, sizeof path, "%s/odd.lat", folder);
+	aezip_bytes bytes = replay_read(path);
+	aezip_file file;
+	aezip_tiles tiles;
+	aezip_tile tile;
+	aezip_array mean, index;
+	aezip_phase phases[3];
+	CHECK(aezip_open(&file, bytes, 1 << 20) == AEZIP_OK && aezip_open_tiles(&tiles, &file) == AEZIP_OK);
+	CHECK(aezip_next_tile(&tiles, &tile) == 1 && tile.flags == 0);
+	aezip_set_rung(&r->model, file.header.quality, &r->rung);
+	r->name = "odd";
+	r->tile = 0;
+	size_t channels = r->model.channels, total = tile.height * tile.width * channels, count;
+	size_t rows = (tile.height + 3) / 4 * 2, columns = (tile.width + 3) / 4 * 2;
+	int16_t *want = malloc(2 * total);
+	phases[0].index = copy_of(r, "table.0", 1, &count);
+	phases[0].symbol = copy_of(r, "symbol.0", 2, &phases[0].count);
+	for (size_t odd = 0; odd < 2; odd++) {
+		uint8_t *table = malloc(total);
+		int16_t *symbol = malloc(2 * total);
+		CHECK(replay_find(r, odd ? "context.mean" : "prior.mean", &mean));
+		CHECK(replay_find(r, odd ? "context.index" : "prior.index", &index));
+		size_t n = 0;
+		for (size_t row = 0; row < tile.height; row++)
+			for (size_t column = (row + odd) % 2; column < tile.width; column += 2)
+				for (size_t c = 0; c < channels; c++, n++) {
+					size_t at = ((row % 2 * rows + row / 2) * columns + column / 2) * channels + c;
+					table[n] = (uint8_t)replay_value(&index, at);
+					symbol[n] = (int16_t)((int32_t)draw(7) - 3);
+					want[(row * tile.width + column) * channels + c] = (int16_t)(replay_value(&mean, at) + 16 * symbol[n]);
+				}
+		phases[1 + odd].index = table;
+		phases[1 + odd].symbol = symbol;
+		phases[1 + odd].count = n;
+	}
+	size_t size = AEZIP_STREAM_MAX(1, total + count), section = 12;
+	uint8_t *made = malloc(AEZIP_HEADER_SIZE + 12 + size);
+	CHECK(aezip_encode(&r->model.tables, phases, 3, 1, made + AEZIP_HEADER_SIZE + 12, &size) == AEZIP_OK);
+	r->strict = 0; /* what is known is not what was recorded */
+	for (uint8_t whole = 0; whole < 2; whole++) {
+		int16_t *latents = NULL;
+		memcpy(made, bytes.data, AEZIP_HEADER_SIZE);
+		made[19] = whole;
+		section = made_section(made + AEZIP_HEADER_SIZE, "LATN", made + AEZIP_HEADER_SIZE + 12, size);
+		made_right(made, AEZIP_HEADER_SIZE + section);
+		aezip_bytes flagged = {made, AEZIP_HEADER_SIZE + section};
+		CHECK(aezip_open(&file, flagged, 1 << 20) == AEZIP_OK && file.header.flags == whole);
+		int error = replay_decode(r, "odd", &file, &latents, &count);
+		CHECK((error == AEZIP_OK) == whole);
+		CHECK(error || (count == total && memcmp(latents, want, 2 * total) == 0));
+		free(latents);
+	}
+	r->strict = 1;
+	for (int p = 0; p < 3; p++) {
+		free((void *)phases[p].index);
+		free((void *)phases[p].symbol);
+	}
+	free(want);
+	free(made);
+	free((void *)bytes.data);
+}
+
+/* Golden files of exact pixels, and every part of them that ends too early. */
+static void test_exact(const char *folder, const char *name, aezip_bytes npz)
+{
+	char path[512];
+	snprintf(path, sizeof path, "%s/%s.lat", folder, name);
+	aezip_bytes bytes = replay_read(path);
+	aezip_file file;
+	aezip_tiles tiles;
+	aezip_array want;
+	uint8_t *pixels = NULL;
+	CHECK(bytes.data && aezip_open(&file, bytes, 1 << 20) == AEZIP_OK && file.pixels.data && !file.latents.data);
+	CHECK(replay_pixels(&file, &pixels) == AEZIP_OK);
+	CHECK(aezip_find_array(npz, name, &want) == AEZIP_OK);
+	CHECK(want.count == (size_t)file.header.width * file.header.height * file.header.channels);
+	CHECK(memcmp(pixels, want.data, want.count) == 0);
+	free(pixels);
+	CHECK(aezip_open_tiles(&tiles, &file) == AEZIP_NO_LATENTS);
+	for (size_t size = 0; size < bytes.size; size++) {
+		uint8_t *part = malloc(size + 1);
+		memcpy(part, bytes.data, size);
+		aezip_bytes less = {part, size};
+		CHECK(aezip_open(&file, less, 1 << 20) != AEZIP_OK);
+		free(part);
+	}
+	free((void *)bytes.data);
+}
+
+/* A picture of two bands, as exact.py draws it. */
+static void test_bands(const char *folder)
+{
+	char path[512];
+	snprintf(path, sizeof path, "%s/exact-bands.lat", folder);
+	aezip_bytes bytes = replay_read(path);
+	aezip_file file;
+	aezip_exact exact;
+	aezip_band band;
+	size_t count = 0, wrong = 0;
+	CHECK(bytes.data && aezip_open(&file, bytes, 1 << 23) == AEZIP_OK && aezip_open_exact(&exact, &file) == AEZIP_OK);
+	uint8_t *held = malloc(aezip_band_size(&exact)), row[2100];
+	for (; aezip_next_band(&exact, &band); count++) {
+		CHECK(band.size <= aezip_band_size(&exact) && aezip_read_band(&exact, &band, held) == AEZIP_OK);
+		for (uint32_t r = 0; r < band.rows; r++) {
+			CHECK(aezip_read_row(&exact, held, r, row) == AEZIP_OK);
+			for (size_t x = 0; x < sizeof row; x++)
+				wrong += row[x] != (x / 7 + (band.top + r) / 3) % 251;
+		}
+	}
+	CHECK(count == 2 && wrong == 0 && exact.top == 2100);
+	free(held);
+	free((void *)bytes.data);
+}
+
+/* A file of a header and up to three sections of these types and bytes, and what opening it says. */
+static int judged(const aezip_header *h, const char *const *types, aezip_bytes data)
+{
+	uint8_t made[400] = {0xae, 'L', 'A', 'T', '\r', '\n', 1, h->channels, (uint8_t)(h->width & 255), (uint8_t)(h->width >> 8), 0, 0,
+		(uint8_t)(h->height & 255), (uint8_t)(h->height >> 8), 0, 0, (uint8_t)(h->quality & 255), (uint8_t)(h->quality >> 8), h->tile,
+		h->flags};
+	memcpy(made + 20, h->fingerprint, 8);
+	aezip_bytes bytes = {made, AEZIP_HEADER_SIZE};
+	aezip_file file;
+	for (; *types; types++)
+		bytes.size += made_section(made + bytes.size, *types, data.data, data.size);
+	made_right(made, bytes.size);
+	return aezip_open(&file, bytes, 1 << 23);
+}
+
+static void test_rules(void)
+{
+	static const uint8_t some[30] = {8};
+	static const char *const pixels[] = {"iCCP", "PIXL", NULL}, *const latents[] = {"PTCH", "LATN", NULL};
+	static const char *const patched[] = {"PTCH", "PIXL", NULL}, *const both[] = {"LATN", "PIXL", NULL};
+	static const char *const other[] = {"PIXL", "LATN", NULL}, *const late[] = {"LATN", "PTCH", NULL};
+	static const char *const twice[] = {"PIXL", "PIXL", NULL}, *const none[] = {"PTCH", NULL};
+	aezip_bytes data = {some, sizeof some};
+	const aezip_header exact = {2100, 2100, 1000, 3, 0, 1, 0, {0}};
+	aezip_header h = exact;
+	CHECK(judged(&h, pixels, data) == AEZIP_OK);
+	CHECK(judged(&h, latents, data) == AEZIP_HEADER_DAMAGED); /* a tile that is too large */
+	CHECK(judged(&h, patched, data) == AEZIP_SECTION_ORDER);
+	CHECK(judged(&h, both, data) == AEZIP_SECTION_ORDER);
+	CHECK(judged(&h, other, data) == AEZIP_SECTION_ORDER);
+	CHECK(judged(&h, twice, data) == AEZIP_SECTION_ORDER);
+	CHECK(judged(&h, late, data) == AEZIP_SECTION_ORDER);
+	CHECK(judged(&h, none, data) == AEZIP_TRUNCATED);
+	h.quality = 999;
+	CHECK(judged(&h, pixels, data) == AEZIP_HEADER_DAMAGED);
+	h = exact;
+	h.tile = 1;
+	CHECK(judged(&h, pixels, data) == AEZIP_HEADER_DAMAGED && judged(&h, latents, data) == AEZIP_OK);
+	h.fingerprint[7] = 1;
+	h.flags = AEZIP_WHOLE;
+	CHECK(judged(&h, latents, data) == AEZIP_OK);
+	h.flags = 2;
+	CHECK(judged(&h, latents, data) == AEZIP_HEADER_DAMAGED);
+	h = exact;
+	h.flags = AEZIP_WHOLE;
+	CHECK(judged(&h, pixels, data) == AEZIP_HEADER_DAMAGED);
+	h = exact;
+	h.fingerprint[0] = 1;
+	CHECK(judged(&h, pixels, data) == AEZIP_HEADER_DAMAGED);
+}
+
+/* One row of bytes behind a head. */
+static int row_of(aezip_bytes head, uint8_t channels, uint32_t width, aezip_bytes row, uint8_t *pixels)
+{
+	uint8_t section[200];
+	aezip_file file = {{width, 1, 1000, channels, 0, 1, 0, {0}}, {NULL, 0}, {NULL, 0}, {section, 0}, {NULL, 0}};
+	aezip_exact exact;
+	aezip_band band;
+	uint8_t bytes[64];
+	file.pixels.size = made_exact(section, head.data, head.size, row.data, row.size);
+	int error = aezip_open_exact(&exact, &file);
+	if (error)
+		return error;
+	CHECK(aezip_band_size(&exact) <= sizeof bytes && aezip_next_band(&exact, &band) == 1);
+	error = aezip_read_band(&exact, &band, bytes);
+	error = error ? error : aezip_read_row(&exact, bytes, 0, pixels);
+	CHECK(aezip_next_band(&exact, &band) == 0);
+	return error;
+}
+
+static void test_rows(void)
+{
+	static const struct {
+		uint8_t head_size, channels, width, row_size;
+		uint8_t head[12], row[8], want[6];
+		int error;
+	} cases[] = {
+		{2, 1, 3, 4, {8, 0}, {1, 250, 10, 1}, {250, 4, 5}, AEZIP_OK},
+		{2, 3, 2, 7, {8, 0}, {3, 1, 2, 3, 4, 5, 255}, {1, 2, 3, 5, 7, 2}, AEZIP_OK},
+		{2, 3, 1, 4, {8, 2}, {0, 250, 10, 3}, {4, 10, 13}, AEZIP_OK},
+		{2, 1, 5, 2, {1, 0}, {0, 0xb7}, {255, 0, 255, 255, 0}, AEZIP_OK},
+		{2, 1, 5, 3, {2, 0}, {1, 0x1b, 0x40}, {0, 85, 170, 255, 85}, AEZIP_OK},
+		{2, 1, 3, 3, {4, 0}, {0, 0x1f, 0xa7}, {17, 255, 170}, AEZIP_OK},
+		{9, 3, 2, 2, {1, 1, 1, 1, 2, 3, 4, 5, 6}, {0, 0x7f}, {1, 2, 3, 4, 5, 6}, AEZIP_OK},
+		{6, 3, 1, 2, {4, 1, 0, 1, 2, 3}, {0, 0x0f}, {1, 2, 3}, AEZIP_OK},
+		{6, 3, 1, 2, {4, 1, 0, 1, 2, 3}, {0, 0x1f}, {0}, AEZIP_EXACT_DAMAGED}, /* beyond the palette */
+		{2, 1, 1, 2, {8, 0}, {4, 1}, {0}, AEZIP_EXACT_DAMAGED},               /* a prediction */
+		{2, 1, 1, 2, {3, 0}, {0, 1}, {0}, AEZIP_EXACT_DAMAGED},               /* bits */
+		{2, 1, 1, 2, {8, 4}, {0, 1}, {0}, AEZIP_EXACT_DAMAGED},               /* a flag */
+		{2, 1, 1, 2, {8, 2}, {0, 1}, {0}, AEZIP_EXACT_DAMAGED},               /* green of grey */
+		{6, 3, 1, 2, {8, 3, 0, 1, 2, 3}, {0, 0}, {0}, AEZIP_EXACT_DAMAGED},   /* green of a palette */
+		{2, 3, 1, 3, {4, 0}, {0, 1, 2}, {0}, AEZIP_EXACT_DAMAGED},            /* bits of colours */
+		{6, 1, 1, 2, {1, 1, 2, 1, 2, 3}, {0, 0}, {0}, AEZIP_EXACT_DAMAGED},   /* colours beyond the bits */
+		{2, 1, 2, 2, {8, 0}, {0, 1}, {0}, AEZIP_INFLATE_DAMAGED},             /* too few bytes */
+		{2, 1, 2, 4, {8, 0}, {0, 1, 2, 3}, {0}, AEZIP_INFLATE_DAMAGED},       /* too many */
+		{3, 1, 1, 2, {8, 0, 0}, {0, 1}, {0}, AEZIP_EXACT_DAMAGED},            /* a length that is not the rest's */
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		aezip_bytes head = {cases[i].head, cases[i].head_size}, row = {cases[i].row, cases[i].row_size};
+		uint8_t pixels[6] = {0};
+		int error = row_of(head, cases[i].channels, cases[i].width, row, pixels);
+		CHECK(error == cases[i].error);
+		CHECK(error || memcmp(pixels, cases[i].want, sizeof pixels) == 0);
+		if (error != cases[i].error)
+			printf("row %u: %s\n", (unsigned)i, aezip_message(error));
+	}
+}
+
+/* Patches over a grey picture of 33 x 20 pixels, which has two rows of three cells. */
+static void test_patches(void)
+{
+	enum { WIDTH = 33, HEIGHT = 20, ROW = 17, CELLS = 3 };
+	static const uint8_t head[] = {8, 0}, at[CELLS] = {1, 2, 5}, bitmap[] = {0x64}, none[] = {0}, beyond[] = {0x65};
+	static uint8_t rows[CELLS * AEZIP_CELL * ROW], exact[1000], section[1200], map[1];
+	aezip_file file = {{WIDTH, HEIGHT, 500, 1, 0, 1, 0, {1}}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {section, 0}};
+	aezip_patches patches;
+	aezip_cell cell;
+	uint8_t *pixels;
+	for (size_t i = 0; i < sizeof rows; i++)
+		rows[i] = (uint8_t)(i % ROW ? 10 * (i / ROW / AEZIP_CELL + 1) + i / ROW % AEZIP_CELL : 0);
+	size_t size = made_exact(exact, head, sizeof head, rows, sizeof rows), wrong = 0;
+	file.patches.size = made_patches(section, bitmap, sizeof bitmap, exact, size);
+	CHECK(replay_pixels(&file, &pixels) == AEZIP_OK);
+	for (size_t y = 0; y < HEIGHT; y++)
+		for (size_t x = 0; x < WIDTH; x++) {
+			size_t n = 0, number = y / AEZIP_CELL * 3 + x / AEZIP_CELL;
+			while (n < CELLS && at[n] != number)
+				n++;
+			wrong += pixels[y * WIDTH + x] != (n < CELLS ? 10 * (n + 1) + y % AEZIP_CELL : 0);
+		}
+	CHECK(wrong == 0);
+	free(pixels);
+
+	CHECK(aezip_bitmap_size(&file) == 1 && aezip_open_patches(&patches, &file, map) == AEZIP_OK && patches.cells == CELLS);
+	CHECK(aezip_next_cell(&patches, &cell) && cell.left == 16 && cell.top == 0 && cell.width == 16 && cell.height == 16);
+	CHECK(aezip_next_cell(&patches, &cell) && cell.left == 32 && cell.top == 0 && cell.width == 1 && cell.height == 16);
+	CHECK(aezip_next_cell(&patches, &cell) && cell.left == 32 && cell.top == 16 && cell.width == 1 && cell.height == 4);
+	CHECK(!aezip_next_cell(&patches, &cell) && !aezip_next_cell(&patches, &cell));
+	for (size_t less = 0; less < file.patches.size; less++) {
+		aezip_file cut = file;
+		cut.patches.size = less;
+		CHECK(aezip_open_patches(&patches, &cut, map) != AEZIP_OK);
+	}
+	file.patches.size = made_patches(section, none, sizeof none, exact, size);
+	CHECK(aezip_open_patches(&patches, &file, map) == AEZIP_PATCHES_DAMAGED);
+	file.patches.size = made_patches(section, beyond, sizeof beyond, exact, size);
+	CHECK(aezip_open_patches(&patches, &file, map) == AEZIP_PATCHES_DAMAGED);
+	file.patches.size = made_patches(section, bitmap, 0, exact, size);
+	CHECK(aezip_open_patches(&patches, &file, map) == AEZIP_INFLATE_DAMAGED);
+}
+
+/* A stored stream, and each bit of it wrong. */
+static void test_inflate(void)
+{
+	static const uint8_t text[] = "as it is, as it is, as it is";
+	/* the same in a block with the fixed code, as zlib writes it */
+	static const uint8_t fixed[] = {0x78, 0x01, 0x4b, 0x2c, 0x56, 0xc8, 0x2c, 0x51, 0xc8, 0x2c, 0xd6, 0x51, 0x48, 0xc4, 0x60, 0x01,
+		0x00, 0x82, 0x17, 0x09, 0x00};
+	enum { SIZE = sizeof text - 1 };
+	uint8_t stored[SIZE + 11], out[SIZE + 1];
+	aezip_bytes good = {stored, made_zlib(stored, text, SIZE)}, short_one = {fixed, sizeof fixed};
+	CHECK(aezip_inflate(good, out, SIZE) == AEZIP_OK && memcmp(out, text, SIZE) == 0);
+	CHECK(aezip_inflate(good, out, SIZE - 1) == AEZIP_INFLATE_DAMAGED);
+	CHECK(aezip_inflate(good, out, SIZE + 1) == AEZIP_INFLATE_DAMAGED);
+	memset(out, 0, sizeof out);
+	CHECK(aezip_inflate(short_one, out, SIZE) == AEZIP_OK && memcmp(out, text, SIZE) == 0);
+	CHECK(aezip_inflate(short_one, out, SIZE - 1) == AEZIP_INFLATE_DAMAGED);
+	for (size_t bit = 0; bit < 8 * sizeof stored; bit++) {
+		stored[bit / 8] = (uint8_t)(stored[bit / 8] ^ 1u << bit % 8);
+		int error = aezip_inflate(good, out, SIZE);
+		CHECK(error == AEZIP_INFLATE_DAMAGED || (bit / 8 == 2 && bit % 8 > 2 && error == AEZIP_OK)); /* of no meaning there */
+		stored[bit / 8] = (uint8_t)(stored[bit / 8] ^ 1u << bit % 8);
+	}
+	for (good.size = 0; good.size < sizeof stored; good.size++)
+		CHECK(aezip_inflate(good, out, SIZE) == AEZIP_INFLATE_DAMAGED);
+}
+
 static void test_errors(void)
 {
 	for (int error = 0; error < AEZIP_ERRORS; error++)
@@ -244,6 +541,9 @@ static void test_twice(aezip_bytes package)
 int main(int count, char **arguments)
 {
 	static const char *names[] = {"one-pixel", "grey", "odd", "fine", "escapes", "tiles"};
+	static const char *exact[] = {"exact-grey-1", "exact-grey-2", "exact-grey-4", "exact-grey-8", "exact-grey-palette",
+		"exact-palette-1", "exact-palette-2", "exact-palette-4", "exact-palette-8", "exact-one-colour", "exact-green", "exact-rgb",
+		"exact-alpha"};
 	static replay r;
 	char package[512], vectors[512];
 	if (count != 2) {
@@ -260,7 +560,18 @@ int main(int count, char **arguments)
 	r.strict = 1;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		test_file(&r, arguments[1], names[i]);
+	test_whole(&r, arguments[1]);
 	test_coder(&r.model.tables);
+	snprintf(vectors, sizeof vectors, "%s/exact.npz", arguments[1]);
+	aezip_bytes pixels = replay_read(vectors);
+	for (size_t i = 0; i < sizeof exact / sizeof exact[0]; i++)
+		test_exact(arguments[1], exact[i], pixels);
+	free((void *)pixels.data);
+	test_bands(arguments[1]);
+	test_rules();
+	test_rows();
+	test_patches();
+	test_inflate();
 	test_static_model(arguments[1]);
 	test_errors();
 	test_twice(r.package);

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import random
+import runpy
 import shutil
+import struct
 import subprocess
+import zlib
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from aezip.errors import AezipError
-from aezip.format import container
+from aezip.format import container, exact
 
 CORE = Path(__file__).parents[2] / "runtime" / "c"
+GOLDEN = Path(__file__).parents[1] / "golden"
 NAMED = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles"]  # files that have vectors
+EXACT = json.loads((GOLDEN / "exact.json").read_text())
+MORE = 6  # files that are damaged besides: exact pixels, patches
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("make") and shutil.which("cc")), reason="needs make and a C compiler"
@@ -39,7 +46,9 @@ def test_damaged_files_under_sanitizers(build, golden) -> None:
     """`make mutate` does this 100,000 times."""
     done = subprocess.run([build / "aezip-mutate", "150", "7", golden], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert sum(int(line.split()[0]) for line in done.stdout.splitlines()) == 2 * 150 * len(NAMED)  # files, then models
+    files, models = (sum(int(line.split()[0]) for line in done.stdout.splitlines() if f" {of}: " in line)
+                     for of in ("file", "model"))
+    assert (files, models) == (150 * (len(NAMED) + MORE), 150 * len(NAMED))
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -47,6 +56,58 @@ def test_latents_are_those_of_python(name, build, golden, tiny) -> None:
     command = [build / "aezip-dump", tiny, golden / "vectors.npz", golden / f"{name}.lat"]
     done = subprocess.run(command, capture_output=True, check=True)
     assert sha256(done.stdout).hexdigest() == json.loads((golden / "facts.json").read_text())[name]["latents"]
+
+
+def pixels_of(build: Path, file: Path, to: Path) -> tuple[str, bytes]:
+    """What `aezip-dump` complains of, and the pixels that it wrote."""
+    to.unlink(missing_ok=True)
+    done = subprocess.run([build / "aezip-dump", file, "--pixels", to], capture_output=True, text=True)
+    assert done.returncode == (done.stderr != ""), done.stderr
+    return done.stderr, to.read_bytes().split(b"\n", 1)[1] if to.exists() else b""
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_exact_pixels_are_the_golden_ones(name, build, golden, tmp_path) -> None:
+    complaint, pixels = pixels_of(build, golden / f"{name}.lat", tmp_path / "out.ppm")
+    assert complaint == ""
+    assert sha256(pixels).hexdigest() == EXACT[name]["pixels"]
+
+
+def test_exact_pixels_are_judged_as_in_python(build, tmp_path) -> None:
+    packed = runpy.run_path(str(GOLDEN / "exact.py"))["packed"]
+    rng = random.Random(6)
+    taken = refused = 0
+    for _ in range(200):
+        shape = rng.randint(1, 9), rng.randint(1, 30), rng.choice((1, 3))
+        body = bytearray(body_of(rng, *shape))
+        if rng.random() < 0.2:
+            body[rng.randrange(min(len(body), 12))] = rng.randrange(256)
+        try:
+            want = exact.decode(bytes(body), *shape).tobytes()
+            taken += 1
+        except AezipError:
+            want = b""
+            refused += 1
+        (tmp_path / "a.lat").write_bytes(packed(np.empty(shape, np.uint8), bytes(body), None))
+        complaint, pixels = pixels_of(build, tmp_path / "a.lat", tmp_path / "a.ppm")
+        assert (pixels, "SectionDamaged" in complaint) == (want, want == b""), (shape, body.hex())
+    assert min(taken, refused) > 50
+
+
+def body_of(rng: random.Random, height: int, width: int, channels: int) -> bytes:
+    """Exact pixels of any kind, most of them whole: one band of random bytes."""
+    palette = rng.random() < 0.5
+    samples = 1 if palette else channels
+    bits = rng.choice((1, 2, 4, 8)) if samples == 1 else 8
+    green = samples == 3 and rng.random() < 0.5
+    head = bytes((bits, palette + 2 * green))
+    if palette:
+        colours = rng.choice((2**bits, 2**bits, rng.randint(1, 2**bits)))
+        head += bytes((colours - 1,)) + rng.randbytes(colours * channels)
+    row = -(-width * samples * bits // 8)
+    rows = [bytes((rng.choices(range(5), (9, 9, 9, 9, 0.2))[0],)) + rng.randbytes(row) for _ in range(height)]
+    band = zlib.compress(b"".join(rows), rng.randrange(10))
+    return head + struct.pack("<I", len(band)) + band
 
 
 def known(path: Path) -> bool:
@@ -91,5 +152,9 @@ def test_usage_and_errors_are_one_line(build, golden, tmp_path) -> None:
     static = run(golden / "tiny-static.aezm", golden / "vectors.npz", golden / "static.lat")
     assert (static.returncode, static.stderr.count("\n")) == (1, 1)
     assert "has no hyperprior and is not supported" in static.stderr
+    lossy = run(golden / "odd.lat", "--pixels", tmp_path / "out.ppm")
+    assert (lossy.returncode, "need a model" in lossy.stderr, lossy.stderr.count("\n")) == (1, True, 1)
+    nowhere = run(golden / "exact-rgb.lat", "--pixels", tmp_path / "no" / "out.ppm")
+    assert (nowhere.returncode, "cannot be written" in nowhere.stderr) == (1, True)
     damaged = run(golden / "odd.lat", golden / "vectors.npz", golden / "odd.lat")
     assert (damaged.returncode, "NotALat" in damaged.stderr) == (1, True)
