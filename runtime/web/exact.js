@@ -18,6 +18,7 @@ import { AezipError } from './errors.js';
 import { inflate } from './inflate.js';
 
 const BAND_BYTES = 2 ** 22;
+const MOST = 1032; // bytes that one byte can inflate to
 const [PALETTE, GREEN] = [1, 2]; // flags
 const [LEFT, UP] = [1, 2]; // bits of a row's prediction
 
@@ -54,6 +55,8 @@ export function openExact(data, width, height, channels) {
   for (let band = 0; band < count; band++) {
     const to = from + viewOf(data).getUint32(start + 4 * band, true);
     if (to > data.length) damaged('a band that is cut', `${to - from} bytes`);
+    const size = Math.min(rows, height - band * rows) * (1 + row);
+    if (size > MOST * (to - from)) damaged(`a band of ${to - from} bytes`, `enough of them for ${size}`);
     bands.push(data.subarray(from, to));
     from = to;
   }
