@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -43,20 +42,8 @@ ROUNDS = 9  # at most, of a picture
 WAYS = ("encode", "decode")
 GRAPHS = ("encoder", "hyper", "prior", "context", "decoder")
 
-
-@dataclass
-class Turns:
-    """What one codec took for one picture, a list entry a round."""
-
-    encode: list[float] = field(default_factory=list)
-    decode: list[float] = field(default_factory=list)
-    size: int = 0  # bytes of the file
-    stages: dict[str, list[dict[str, float]]] = field(default_factory=lambda: {way: [] for way in WAYS})
-    bare: dict[str, list[dict[str, float]]] = field(default_factory=lambda: {way: [] for way in WAYS})
-
-    def of(self, way: str) -> float:
-        """Median seconds."""
-        return float(median(getattr(self, way)))
+# Of one codec and picture: bytes of the file, and for each way the total and, of aezip, stages and bare graphs in s.
+Round = dict[str, Any]
 
 
 class Warm:
@@ -66,21 +53,21 @@ class Warm:
         self.codec = Codec(model, threads=threads)
         self._bare = {name: open_session(self.codec.package, name, "cpu", threads) for name in GRAPHS}
 
-    def turn(self, file: Path, into: Turns) -> None:
-        """One round: the picture at `file` compressed and decompressed, and the graphs that this ran, bare."""
+    def round(self, file: Path) -> Round:
+        """The picture at `file` compressed and decompressed, and the graphs that this ran, bare."""
         begin = perf_counter()
-        pixels = images.read(str(file)).pixels
+        pixels = images.read(file).pixels
         read = perf_counter() - begin
-        data = self._way("encode", lambda: self.codec.encode(pixels, QUALITY), into)
-        out, lat = self._way("decode", lambda: self.codec.decode(data), into)
+        data, encode = self._way(lambda: self.codec.encode(pixels, QUALITY))
+        (out, lat), decode = self._way(lambda: self.codec.decode(data))
         picture = images.picture_of(out, lat)
         begin = perf_counter()
         images.build(picture, "png")
-        into.stages["decode"][-1]["write"] = perf_counter() - begin
-        into.stages["encode"][-1]["read"] = read
-        into.size = len(data)
+        decode["stages"]["write"] = perf_counter() - begin
+        encode["stages"]["read"] = read
+        return {"bytes": len(data), "encode": encode, "decode": decode}
 
-    def _way(self, way: str, run: Callable[[], Any], into: Turns) -> Any:
+    def _way(self, run: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
         with timing.listening() as spans:
             begin = perf_counter()
             out = run()
@@ -93,10 +80,7 @@ class Warm:
                 begin = perf_counter()
                 self._bare[span.stage].run(None, span.inputs)
                 bare[span.stage] = bare.get(span.stage, 0.0) + perf_counter() - begin
-        getattr(into, way).append(total)
-        into.stages[way].append(stages)
-        into.bare[way].append(bare)
-        return out
+        return out, {"total": total, "stages": stages, "bare": bare}
 
 
 def pictures_of(files: Sequence[Path]) -> dict[str, Pixels]:
@@ -139,12 +123,12 @@ def measure(
             result["memory_mb"][name] = memory
             result["ratios"].update({f"{name}/memory/{p}": memory["aezip"] / memory[p] for p in settings})
             for n in threads:
-                turns = _rounds(file, pixels, warm[n], n, settings, seconds / len(threads))
-                result["runs"] += [_row(name, n, codec, turn) for codec, turn in turns.items()]
+                rounds = _rounds(file, pixels, warm[n], n, settings, seconds / len(threads))
+                result["runs"] += [_row(name, n, codec, found) for codec, found in rounds.items()]
                 result["ratios"].update({
-                    f"{name}/{n}/{key}": value for key, value in _ratios(turns, operations, pixels, rates[n]).items()
+                    f"{name}/{n}/{key}": value for key, value in _ratios(rounds, operations, pixels, rates[n]).items()
                 })
-                say(f"{name}, {n} thread{'s' * (n > 1)}: {len(turns['aezip'].encode)} rounds")
+                say(f"{name}, {n} thread{'s' * (n > 1)}: {len(rounds['aezip'])} rounds")
             if pixels is first:
                 result["start_s"], ratios = start.measure(file, Path(folder), warm[threads[-1]].codec, model)
                 result["ratios"].update({f"start/{name}": value for name, value in ratios.items()})
@@ -159,53 +143,54 @@ def _settings(codec: Codec, pixels: Pixels) -> dict[str, float]:
 
 def _rounds(
     file: Path, pixels: Pixels, warm: Warm, threads: int, settings: dict[str, float], seconds: float
-) -> dict[str, Turns]:
-    """Rounds until the seconds are used up, two at least; the first one warms and is not counted."""
+) -> dict[str, list[Round]]:
+    """Rounds of each codec until the seconds are used up, two at least; the first one warms and is not counted."""
     players = peers.classic(list(settings), threads)
-    turns = {name: Turns() for name in ("aezip", *settings)}
-    begin, rounds = perf_counter(), 0
-    while rounds < 2 or (rounds <= ROUNDS and (perf_counter() - begin) * (1 + 1 / rounds) < seconds):
-        if rounds == 1:
-            turns = {name: Turns() for name in turns}
-        warm.turn(file, turns["aezip"])
+    rounds: dict[str, list[Round]] = {name: [] for name in ("aezip", *settings)}
+    begin, count = perf_counter(), 0
+    while count < 2 or (count <= ROUNDS and (perf_counter() - begin) * (1 + 1 / count) < seconds):
+        rounds["aezip"].append(warm.round(file))
         for peer in players:
             before = perf_counter()
             data = peer.encode(pixels, settings[peer.name])
             between = perf_counter()
             peer.decode(data)
-            turns[peer.name].encode.append(between - before)
-            turns[peer.name].decode.append(perf_counter() - between)
-            turns[peer.name].size = len(data)
-        rounds += 1
-    return turns
+            times = {"encode": {"total": between - before}, "decode": {"total": perf_counter() - between}}
+            rounds[peer.name].append({"bytes": len(data), **times})
+        count += 1
+    return {name: found[1:] for name, found in rounds.items()}
 
 
-def _ratios(turns: dict[str, Turns], operations: dict[str, float], pixels: Pixels, rate: float) -> dict[str, float]:
-    ours, out = turns["aezip"], {}
+def _ratios(
+    rounds: dict[str, list[Round]], operations: dict[str, float], pixels: Pixels, rate: float
+) -> dict[str, float]:
+    ours, out = rounds["aezip"], {}
     for way in WAYS:
-        out[f"{way}/graphs"] = median(
-            total / sum(bare.values()) for total, bare in zip(getattr(ours, way), ours.bare[way], strict=True)
-        )
-        out.update({f"{way}/{peer}": ours.of(way) / turn.of(way) for peer, turn in turns.items() if turn is not ours})
+        out[f"{way}/graphs"] = median(r[way]["total"] / sum(r[way]["bare"].values()) for r in ours)
+        others = {name: _total(found, way) for name, found in rounds.items() if name != "aezip"}
+        out.update({f"{way}/{peer}": _total(ours, way) / total for peer, total in others.items()})
     for name, way in (("encoder", "encode"), ("decoder", "decode")):
         if name in operations:
             count = operations[name] * pixels.shape[0] * pixels.shape[1]
-            out[f"{name}/limit"] = median(b[name] for b in ours.bare[way]) * rate / count
+            out[f"{name}/limit"] = median(r[way]["bare"][name] for r in ours) * rate / count
     return out
 
 
-def _row(picture: str, threads: int, codec: str, turn: Turns) -> dict[str, Any]:
+def _total(rounds: list[Round], way: str) -> float:
+    """Median seconds."""
+    return float(median(r[way]["total"] for r in rounds))
+
+
+def _row(picture: str, threads: int, codec: str, rounds: list[Round]) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "picture": picture, "threads": threads, "codec": codec, "bytes": turn.size, "rounds": len(turn.encode),
-        "encode_s": turn.of("encode"), "decode_s": turn.of("decode"),
+        "picture": picture, "threads": threads, "codec": codec, "bytes": rounds[-1]["bytes"], "rounds": len(rounds),
+        "encode_s": _total(rounds, "encode"), "decode_s": _total(rounds, "decode"),
     }
-    for kind in ("stages", "bare"):
-        found = {way: getattr(turn, kind)[way] for way in WAYS}
-        if found["encode"]:
-            row[f"{kind}_s"] = {
-                way: {name: median(r.get(name, 0.0) for r in rounds) for name in rounds[0]}
-                for way, rounds in found.items()
-            }
+    for kind in ("stages", "bare") if codec == "aezip" else ():
+        row[f"{kind}_s"] = {
+            way: {name: median(r[way][kind].get(name, 0.0) for r in rounds) for name in rounds[0][way][kind]}
+            for way in WAYS
+        }
     return row
 
 

@@ -37,8 +37,7 @@ def read(name: str, error: type[AezipError]) -> bytes:
         return sys.stdin.buffer.read()
     if not is_url(name):
         return read_bytes(name, error)
-    with _errors(name, error):
-        fs, path = _open(name)
+    with _opened(name, error) as (fs, path):
         return bytes(fs.cat_file(path))
 
 
@@ -51,8 +50,7 @@ def write(name: str, data: bytes, *, force: bool = False, times: tuple[int, int]
     if not is_url(name):
         atomic_write(name, data, force=force, times=times)
         return
-    with _errors(name, OutputError):
-        fs, path = _open(name)
+    with _opened(name, OutputError) as (fs, path):
         if not force and fs.exists(path):
             raise OutputExists("exists already", "a new name, or force=True", file=name)
         kinds = {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
@@ -73,8 +71,7 @@ def times(name: str) -> tuple[int, int] | None:
     if not is_url(name):
         facts = os.stat(name)
         return facts.st_atime_ns, facts.st_mtime_ns
-    with contextlib.suppress(Exception):  # each file system has classes of its own
-        fs, path = _open(name)
+    with contextlib.suppress(Exception), _opened(name) as (fs, path):
         try:
             when = fs.modified(path)
         except NotImplementedError:  # of the web
@@ -90,8 +87,7 @@ def exists(name: str) -> bool:
     """Whether there is something of this name."""
     if not is_url(name):
         return os.path.lexists(name)
-    with _errors(name):
-        fs, path = _open(name)
+    with _opened(name) as (fs, path):
         return bool(fs.exists(path))
 
 
@@ -99,16 +95,14 @@ def is_folder(name: str) -> bool:
     """Whether there is a folder of this name."""
     if not is_url(name):
         return os.path.isdir(name)
-    with _errors(name):
-        fs, path = _open(name)
+    with _opened(name) as (fs, path):
         return bool(name.endswith("/") or fs.isdir(path))
 
 
 def files_in(folder: str, *, recursive: bool) -> Iterator[tuple[str, str, int]]:
     """Name, path below `folder`, and size of each file in it, sorted; those that begin with a dot are left out."""
     if is_url(folder):
-        with _errors(folder):
-            fs, path = _open(folder)
+        with _opened(folder) as (fs, path):
             found = fs.find(path, maxdepth=None if recursive else 1, detail=True)
         root = path.rstrip("/")
         for name, facts in sorted(found.items()):
@@ -122,8 +116,7 @@ def files_in(folder: str, *, recursive: bool) -> Iterator[tuple[str, str, int]]:
 def matching(pattern: str) -> list[str]:
     """The names that a pattern with *, ? or [ ] stands for, sorted; ** goes into subfolders."""
     if is_url(pattern):
-        with _errors(pattern):
-            fs, path = _open(pattern)
+        with _opened(pattern) as (fs, path):
             return sorted(str(fs.unstrip_protocol(name)) for name in fs.glob(path))
     from glob import glob
 
@@ -155,30 +148,25 @@ def _walk(folder: str, below: str, recursive: bool) -> Iterator[tuple[str, str, 
             yield entry.path, below + entry.name, size
 
 
-def _open(name: str) -> tuple[Any, str]:
-    """The file system of a URL, and the path in it."""
+@contextlib.contextmanager
+def _opened(name: str, kind: type[AezipError] = AezipError) -> Iterator[tuple[Any, str]]:
+    """The file system of a URL, and the path in it; inside, whatever it raises becomes one line."""
     try:
         from fsspec.core import url_to_fs
     except ImportError as e:
         raise UsageError("URLs need fsspec: pip install 'aezip[url]'", file=name) from e
     try:
-        fs, path = url_to_fs(name)
-    except (ImportError, ValueError) as e:  # the package for this kind of URL, or a kind that nobody knows
-        raise UsageError(" ".join(str(e).split()), "a URL that fsspec can open", file=name) from e
-    return fs, str(path)
-
-
-@contextlib.contextmanager
-def _errors(name: str, kind: type[AezipError] = AezipError) -> Iterator[None]:
-    """Inside, whatever a file system raises becomes one line; each has classes of its own."""
-    try:
-        yield
+        try:
+            fs, path = url_to_fs(name)
+        except (ImportError, ValueError) as e:  # the package for this kind of URL, or an unknown kind
+            raise UsageError(" ".join(str(e).split()), "a URL that fsspec can open", file=name) from e
+        yield fs, str(path)
     except AezipError:
         raise
     except NotImplementedError as e:
         raise kind("this kind of place cannot do that", "another place", file=name) from e
     except FileNotFoundError as e:
-        raise kind("no such file or folder", "a place that is there", file=name) from e
+        raise kind("no such file or folder", "a place that exists", file=name) from e
     except Exception as e:
         known = isinstance(e, OSError) and e.errno
         raise kind(finding_of(e) if known else f"{type(e).__name__}: {e}", "a place within reach", file=name) from e
