@@ -265,7 +265,8 @@ def train(
     tqdm.write("measuring the tables and writing the report, a minute or so")
     fit.finish()
     runs.save_state(fit.state(), folder)
-    (folder / "report.html").write_text(page.report(fit, BITS_PER_ERROR), encoding="utf-8")
+    model = with_weights(fit.recipe, fit.best)
+    (folder / "report.html").write_text(page.report(fit, model, BITS_PER_ERROR), encoding="utf-8")
     steps = fit.step - first
     return (
         f"{folder}: {reason}: {steps:,} steps, best loss on validation {fit.best_loss:.4g}, "

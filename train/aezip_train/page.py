@@ -20,6 +20,7 @@ from .data import Picture
 from .evaluate import Curve, peer_curve
 
 if TYPE_CHECKING:
+    from .autoencoder import Autoencoder
     from .fitting import Fit
 
 QUALITIES = (0, 100, 200, 350, 500, 650, 800, 1000)
@@ -28,12 +29,10 @@ ROWS = 4
 CHANNELS = 12
 
 
-def report(fit: Fit, bits_per_error: float) -> str:
-    """The page."""
-    from .fitting import with_weights
-
+def report(fit: Fit, model: Autoencoder, bits_per_error: float) -> str:
+    """The page.  model: with the best weights."""
     assert fit.static is not None
-    r, model = fit.recipe, with_weights(fit.recipe, fit.best)
+    r = fit.recipe
     coded = {
         q: [histograms.decoded(model, fit.static, p, q, bits_per_error) for p in fit.check]
         for q in sorted({*QUALITIES, *SHOWN})

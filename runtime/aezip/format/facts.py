@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .container import ALPHA, CELL, EXIF, ICC, LATENTS, QUALITY_TOP, RESOLUTION, XMP, Lat
+from .resolution import Resolution
 
 _NAMES = {
     ICC: "ICC profile", EXIF: "EXIF", XMP: "XMP", RESOLUTION: "resolution", ALPHA: "alpha", LATENTS: "latents",
@@ -35,11 +36,7 @@ def facts_of(file: str, lat: Lat, size: int, models: dict[bytes, str]) -> dict[s
 def _resolution(lat: Lat) -> str | None:
     """In words."""
     data = lat.section(RESOLUTION)
-    if data is None:
-        return None
-    from ..images import Resolution
-
-    return str(Resolution.unpack(data))
+    return None if data is None else str(Resolution.unpack(data))
 
 
 def bpp_of(lat: Lat, size: int) -> float:

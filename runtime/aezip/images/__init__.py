@@ -3,13 +3,13 @@
     picture.py      `Picture` ↔ sections of a `.lat` file
     reading.py      image files and Pillow images → `Picture`
     colour.py       every mode that Pillow has → grey or RGB, and alpha
-    metadata.py     resolution ↔ bytes; the EXIF orientation; what files of each format know
+    metadata.py     resolution, EXIF and XMP of image files of each format; the EXIF orientation
     writing.py      `Picture` → Pillow images and image files
 """
 
 from __future__ import annotations
 
-from .metadata import Resolution
+from ..format.resolution import Resolution
 from .picture import Picture, check_sections, picture_of, sections_of
 from .reading import AS_IT_IS, READ_SUFFIXES, Intake, from_pillow, parse, read
 from .writing import FORMATS, build, format_of, lost_note, to_pillow, write

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ImageError
 from ..format.container import ALPHA, EXIF, ICC, RESOLUTION, XMP, Lat, Section
-from .metadata import Resolution
+from ..format.resolution import Resolution
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,7 @@ class Picture(NamedTuple):
     xmp: bytes | None = None
     alpha: NDArray[np.uint8] | None = None  # [H, W], 255 opaque; None: there is no such channel
     resolution: Resolution | None = None
-    notes: tuple[str, ...] = ()  # what was changed to take it in
+    notes: tuple[str, ...] = ()  # what was changed to read it
 
 
 def sections_of(picture: Picture) -> tuple[Section, ...]:

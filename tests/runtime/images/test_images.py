@@ -21,8 +21,7 @@ from PIL import Image, ImageCms
 from aezip import images
 from aezip.errors import ImageError, OutputError, OutputExists, UsageError
 from aezip.format.container import Header, Lat, Section
-from aezip.images import Picture, build, from_pillow, parse, picture_of, read, sections_of, to_pillow, write
-from aezip.images.metadata import Resolution
+from aezip.images import Picture, Resolution, build, from_pillow, parse, picture_of, read, sections_of, to_pillow, write
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a>\xc3\xa9</a></x:xmpmeta>'
 
