@@ -162,10 +162,6 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     file.write(data)
 
 
-def _accept(prefix: bytes) -> bool:
-    return prefix.startswith(container.MAGIC)
-
-
 @lru_cache(maxsize=4)
 def _codec(model: str | None, threads: int | None) -> Codec:
     """Open a codec, once for each model and number of threads.
@@ -185,7 +181,7 @@ def _codec(model: str | None, threads: int | None) -> Codec:
     return Codec(model, threads=threads)
 
 
-Image.register_open(FORMAT, LatImageFile, _accept)
+Image.register_open(FORMAT, LatImageFile, lambda prefix: prefix.startswith(container.MAGIC))
 Image.register_decoder("lat", _Decoder)
 Image.register_save(FORMAT, _save)
 Image.register_extension(FORMAT, SUFFIX)

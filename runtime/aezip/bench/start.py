@@ -43,12 +43,16 @@ def measure(
     }
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    times: dict[str, list[float]] = {name: [] for name in (*commands, "warm compress", "warm decompress")}
+    work: tuple[tuple[str, Job, Item], ...] = (  # the commands' own, files read and written
+        ("warm compress", Compression(), Item(str(file), lat)),
+        ("warm decompress", Decompression(), Item(lat, back)),
+    )
+    times: dict[str, list[float]] = {name: [] for name in (*commands, *(name for name, *_ in work))}
     for _ in range(rounds + 1):  # the first one is not counted
         for name, arguments in commands.items():
             times[name].append(_process_time(arguments, environment))
-        times["warm compress"].append(_warm_time(Compression(), Item(str(file), lat), codec))
-        times["warm decompress"].append(_warm_time(Decompression(), Item(lat, back), codec))
+        for name, job, item in work:
+            times[name].append(Work(job, None, force=True).do(item, codec).time_s)
     counted = {name: found[1:] for name, found in times.items()}
     ratios = {name: _median_ratio(counted[name], counted["click"]) for name in ("help", "info")}
     for name in ("compress", "decompress"):
@@ -66,8 +70,3 @@ def _process_time(arguments: tuple[str, ...], environment: dict[str, str]) -> fl
     start = perf_counter()
     subprocess.run([sys.executable, *arguments], capture_output=True, check=True, env=environment)
     return perf_counter() - start
-
-
-def _warm_time(job: Job, item: Item, codec: Codec) -> float:
-    """Seconds that the command's own work takes, files read and written."""
-    return Work(job, None, force=True).do(item, codec).time_s

@@ -5,6 +5,7 @@ Items, outcomes and `Work` are small and pickled between processes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -120,8 +121,9 @@ class Work:
             if not self.force and self._exists(item):
                 raise OutputExists("exists already", "a new name, or force=True", file=item.target)
             return
-        if same_file(item.source, item.target):
-            raise OutputError("the output would replace the input", "another name for the output", file=item.source)
+        with contextlib.suppress(OSError):
+            if os.path.samefile(item.source, item.target):
+                raise OutputError("the output would replace the input", "another name for the output", file=item.source)
         if self.make_folders:
             make_folder(os.path.dirname(item.target) or ".")
         check_output(item.target, force=self.force)
@@ -160,11 +162,3 @@ def failed(item: Item, error: BaseException) -> Outcome:
     from traceback import format_exception
 
     return Outcome(item, FAILED, error=line_of(error, item.source), trace="".join(format_exception(error)))
-
-
-def same_file(first: str, second: str) -> bool:
-    """Whether both paths lead to one existing file."""
-    try:
-        return os.path.samefile(first, second)
-    except OSError:
-        return False

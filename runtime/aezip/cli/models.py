@@ -33,7 +33,7 @@ def models(context: click.Context, as_json: bool) -> None:
       aezip models split photo --encoder-only -o camera.aezm
     """
     if context.invoked_subcommand is None:
-        _list(as_json)
+        context.invoke(list_models, as_json=as_json)
 
 
 @models.command("list")
@@ -42,9 +42,21 @@ def models(context: click.Context, as_json: bool) -> None:
 def list_models(as_json: bool) -> None:
     """List the installed models.
 
-    They stand in the order in which they are looked for.
+    In the order in which they are looked for.
     """
-    _list(as_json)
+    from ..model.store import installed
+
+    found = [model_facts(model) for model in installed()]
+    if as_json:
+        show(json.dumps(found, indent=2))
+    elif found:
+        rows = [("NAME", "FINGERPRINT", "QUALITIES", "SIZE", "PATH", "SUMMARY")]
+        for m in found:
+            size, half = f"{m['bytes'] / 1e6:.1f} MB", f"({m['half']} half) " if m["half"] else ""
+            rows.append((m["name"], m["fingerprint"], m["qualities"], size, m["path"], half + m["summary"]))
+        show(table(rows, right=(3,)))
+    else:
+        say("aezip: no model is installed")
 
 
 @models.command("show")
@@ -127,19 +139,3 @@ def split(model: str, half: str | None, output: Path, force: bool) -> None:
     data = half_of(package, half)
     atomic_write(output, data, force=force)
     say(f"{package.about.path} → {output}  {package.about.size:,} → {len(data):,} B")
-
-
-def _list(as_json: bool) -> None:
-    from ..model.store import installed
-
-    found = [model_facts(model) for model in installed()]
-    if as_json:
-        show(json.dumps(found, indent=2))
-    elif found:
-        rows = [("NAME", "FINGERPRINT", "QUALITIES", "SIZE", "PATH", "SUMMARY")]
-        for m in found:
-            size, half = f"{m['bytes'] / 1e6:.1f} MB", f"({m['half']} half) " if m["half"] else ""
-            rows.append((m["name"], m["fingerprint"], m["qualities"], size, m["path"], half + m["summary"]))
-        show(table(rows, right=(3,)))
-    else:
-        say("aezip: no model is installed")

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,19 +23,20 @@ from ..bulk.work import FAILED, SKIPPED, Outcome
 from ..format.facts import lines_of
 from .messages import as_options, print_error_line, say, show
 
+if TYPE_CHECKING:
+    from .run import Run
+
 
 @dataclass
 class Progress:
     """Counts outcomes, and prints what is to be said of them."""
 
+    run: Run
     files: int
     size: int  # all inputs, as far as they are known
-    verbose: bool = False
-    quiet: bool = False
-    json_lines: bool = False
-    names: dict[bytes, str] = field(default_factory=dict)  # of models
     print_line: Callable[[str], None] = say  # takes the line of a file
     each: Callable[[Outcome], None] | None = None  # takes outcomes instead
+    names: dict[bytes, str] = field(default_factory=dict)  # of models
     counts: Counter[str] = field(default_factory=Counter)
     before: int = 0  # bytes of what was done
     after: int = 0
@@ -45,7 +46,7 @@ class Progress:
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
         """Inside, the bar is shown, if one is wanted."""
-        with bar(self.files, self.quiet, total=self.size, unit="B", unit_scale=True) as self._bar:
+        with bar(self.files, self.run.quiet, total=self.size, unit="B", unit_scale=True) as self._bar:
             yield
         self._bar = None
 
@@ -65,23 +66,23 @@ class Progress:
     def _print(self, outcome: Outcome) -> None:
         if self.each:
             self.each(outcome)
-        if self.json_lines:
+        if self.run.json_lines:
             show(json.dumps(json_of(outcome)))
         if outcome.error:
             print_error_line(outcome.error, outcome.trace)
-        elif not self.quiet:
+        elif not self.run.quiet:
             for note in outcome.notes:
                 say(f"aezip: note: {click.format_filename(outcome.item.target)}: {as_options(note)}")
-            lines = self._bar is None or self.verbose or self.print_line is not say
-            if outcome.status == DONE and lines and not self.json_lines and not self.each:
+            lines = self._bar is None or self.run.verbose or self.print_line is not say
+            if outcome.status == DONE and lines and not self.run.json_lines and not self.each:
                 self.print_line(line_of(outcome))
-                if self.verbose and "fingerprint" in outcome.facts:
+                if self.run.verbose and "fingerprint" in outcome.facts:
                     facts = {**outcome.facts, "model": self.names.get(bytes.fromhex(outcome.facts["fingerprint"]))}
                     say("\n".join(lines_of(facts)[1:]))
 
     def summary(self) -> None:
         """How it went, when there was more than one file."""
-        if self.quiet or self.files < 2:
+        if self.run.quiet or self.files < 2:
             return
         parts = [f"{self.counts[status]:,} {status}" for status in (DONE, KEPT, SKIPPED, FAILED) if self.counts[status]]
         sizes = ""

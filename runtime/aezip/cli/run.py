@@ -71,10 +71,8 @@ class Run(NamedTuple):
             keep_times = False
             say("aezip: note: --keep-times is for files; objects of stores get the time they are written at")
         work = Work(job, self.model, self.provider, self.threads, self.force, self.skip_existing, keep_times)
-        progress = Progress(
-            len(plan.items) + len(plan.problems), sum(item.size for item in plan.items), self.verbose, self.quiet,
-            self.json_lines, installed_names() if self.verbose else {}, print_line, each,
-        )
+        files, size = len(plan.items) + len(plan.problems), sum(item.size for item in plan.items)
+        progress = Progress(self, files, size, print_line, each, installed_names() if self.verbose else {})
         found, code = outcomes(plan, work, self.jobs, self.scheduler), 0
         try:
             with progress.shown():

@@ -31,6 +31,8 @@ def view(file: str | None, original: str | None, model: str | None, port: int, n
       aezip view holiday.lat --original holiday.png
       aezip view --no-browser --port 8000
     """
+    import webbrowser
+
     from ..viewer.server import Server, Shown
 
     if original is not None and file is None:
@@ -40,7 +42,7 @@ def view(file: str | None, original: str | None, model: str | None, port: int, n
     with Server(shown, port) as server:
         try:
             show(server.address)
-            opened = not no_browser and _has_desktop() and _open(server.address)
+            opened = not no_browser and _has_desktop() and webbrowser.open(server.address)
             say(f"aezip: {'' if opened else 'open this address in a browser; '}Ctrl-C ends it")
             server.serve_forever()
         except KeyboardInterrupt:
@@ -50,9 +52,3 @@ def view(file: str | None, original: str | None, model: str | None, port: int, n
 def _has_desktop() -> bool:
     """Whether there may be windows; browsers in a terminal cannot show pictures."""
     return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def _open(address: str) -> bool:
-    import webbrowser
-
-    return webbrowser.open(address)

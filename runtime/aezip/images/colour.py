@@ -106,11 +106,7 @@ def _from_profiled(image: Image.Image) -> Colours:
         else:
             raise ImageError("has CMYK colours and no ICC profile that says which", "RGB, or CMYK with its profile")
         rgb = ImageCms.profileToProfile(
-            image,
-            source,
-            ImageCms.createProfile("sRGB"),
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGB",
+            image, source, ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB",
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except ImageCms.PyCMSError as e:

@@ -157,12 +157,6 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60  # seconds that a connection may be idle
 
     def do_GET(self) -> None:
-        self._respond()
-
-    def do_HEAD(self) -> None:
-        self._respond()
-
-    def _respond(self) -> None:
         plain = "text/plain; charset=utf-8"
         secret, _, name = unquote(urlsplit(self.path).path).removeprefix("/").partition("/")
         if self._host() not in _HOSTS:
@@ -180,6 +174,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(contents)
+
+    do_HEAD = do_GET
 
     def _host(self) -> str | None:
         """What the request takes this host for; its port may be that of a tunnel."""
