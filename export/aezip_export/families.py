@@ -19,7 +19,7 @@ from aezip import codec as codecs
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
 from aezip.format.container import QUALITY_TOP
-from aezip.model import packages
+from aezip.model import kinds, packages
 from aezip.model.onnx_check import OPSET
 from aezip.quality import metrics
 from aezip_train.autoencoder import Autoencoder
@@ -157,11 +157,11 @@ def export(
     }
     digests = {member: hashlib.sha256(data).hexdigest() for member, data in members.items()}
     description = {
-        "name": name, "family": net.family, "coding": packages.STATIC.name, "version": packages.PACKAGE_VERSION,
-        "fingerprint": packages.fingerprint_of(digests, packages.STATIC.deciding).hex(),
+        "name": name, "family": net.family, "coding": kinds.STATIC.name, "version": packages.PACKAGE_VERSION,
+        "fingerprint": packages.fingerprint_of(digests, kinds.STATIC.deciding).hex(),
         "channels": net.config.channels, "stride": 16, "latent_channels": net.config.latent,
         "qualities": QUALITY_TOP + 1,
-        "margins": {part: reach.margin(members[f"{part}.onnx"]) for part in packages.STATIC.windowed},
+        "margins": {part: reach.margin(members[f"{part}.onnx"]) for part in kinds.STATIC.windowed},
         "bits_per_error": BITS_PER_ERROR, "opset": OPSET, "digests": digests, **facts,
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -185,7 +185,7 @@ def prove(net: Autoencoder, path: Path) -> dict[str, Any]:
     apart = float(np.abs(found - u).max() - 0.5) / float(np.abs(u).max())
     if apart > TOLERANCE:
         raise ProofFailed(f"encoder: torch and onnxruntime differ by {apart:.2g}; the limit is {TOLERANCE}")
-    margin = max(codec.package.margin(part) for part in packages.STATIC.windowed)
+    margin = max(codec.package.margin(part) for part in kinds.STATIC.windowed)
     times = [1 + 2 * 16 * (margin + 2) // side for side in pixels.shape[:2]]
     windows_agree(graphs, np.tile(pixels, (*times, 1)))
     measured = {}

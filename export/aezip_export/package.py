@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from aezip.entropy.tables import Tables, gaussian_tables
-from aezip.model import packages
+from aezip.model import kinds, packages
 from aezip.model.ladder import LOG_LIMIT, UNIT, Ladder
 from aezip.model.onnx_check import OPSET
 from aezip.model.writing import EPOCH, description_text, pack
@@ -94,14 +94,14 @@ def describe(model: Flagship, name: str, members: dict[str, bytes], facts: dict[
 
 
 def description(
-    members: dict[str, bytes], facts: dict[str, Any], decoding: tuple[str, ...] = packages.HYPERPRIOR.deciding
+    members: dict[str, bytes], facts: dict[str, Any], decoding: tuple[str, ...] = kinds.HYPERPRIOR.deciding
 ) -> dict[str, Any]:
     """What every package says of its members, and its own `facts`.
 
     members: all but the description.  decoding: names of those that the fingerprint is of.
     """
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    transforms = [name for name in (*packages.HYPERPRIOR.windowed, *packages.TASKS) if f"{name}.onnx" in members]
+    transforms = [name for name in (*kinds.HYPERPRIOR.windowed, *kinds.TASKS) if f"{name}.onnx" in members]
     return {
         "version": packages.PACKAGE_VERSION,
         "fingerprint": packages.fingerprint_of(digests, decoding).hex(),

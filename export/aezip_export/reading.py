@@ -16,8 +16,9 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from aezip.errors import ModelUnfit, PackageDamaged
+from aezip.model.kinds import HYPERPRIOR
 from aezip.model.ladder import UNIT
-from aezip.model.packages import HYPERPRIOR, Package
+from aezip.model.packages import Package
 from aezip.model.store import find
 from aezip_train.flagship import Config, Flagship, Parameters, Residual
 from aezip_train.integer import IntegerConv2d

@@ -14,34 +14,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import (
-    AezipError,
-    FormatError,
-    HalfPackage,
-    HeaderDamaged,
-    ImageError,
-    LimitExceeded,
-    ModelDiffers,
-    ModelError,
-    ModelNotFound,
-    ModelUnfit,
-    NotALat,
-    OutputError,
-    OutputExists,
-    PackageDamaged,
-    ProfileDamaged,
-    ProviderError,
-    SectionDamaged,
-    SectionOrder,
-    SectionUnknown,
-    StreamDamaged,
-    TargetMissed,
-    Truncated,
-    UnknownFingerprint,
-    UnsupportedVersion,
-    UsageError,
-    ViewerMissing,
-)
+from . import errors
+from .errors import *  # noqa: F403
 
 if TYPE_CHECKING:
     from .codec import Codec
@@ -49,13 +23,8 @@ if TYPE_CHECKING:
     from .model.store import installed
 
 __version__ = "0.1.0"
-__all__ = [
-    "AezipError", "Codec", "FormatError", "HalfPackage", "Header", "HeaderDamaged", "ImageError", "Lat",
-    "LimitExceeded", "ModelDiffers", "ModelError", "ModelNotFound", "ModelUnfit", "NotALat", "OutputError",
-    "OutputExists", "PackageDamaged", "ProfileDamaged", "ProviderError", "Section", "SectionDamaged", "SectionOrder",
-    "SectionUnknown", "StreamDamaged", "TargetMissed", "Truncated", "UnknownFingerprint", "UnsupportedVersion",
-    "UsageError", "ViewerMissing", "__version__", "installed", "read_header", "unpack",
-]
+__all__ = ["Codec", "Header", "Lat", "Section", "__version__", "installed", "read_header", "unpack"]
+__all__ += errors.__all__
 
 _LAZY = {
     "Codec": "codec", "installed": "model.store",

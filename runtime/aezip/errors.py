@@ -36,6 +36,13 @@ from __future__ import annotations
 import errno
 import os
 
+__all__ = [  # what `import aezip` gives
+    "AezipError", "FormatError", "HalfPackage", "HeaderDamaged", "ImageError", "LimitExceeded", "ModelDiffers",
+    "ModelError", "ModelNotFound", "ModelUnfit", "NotALat", "OutputError", "OutputExists", "PackageDamaged",
+    "ProfileDamaged", "ProviderError", "SectionDamaged", "SectionOrder", "SectionUnknown", "StreamDamaged",
+    "TargetMissed", "Truncated", "UnknownFingerprint", "UnsupportedVersion", "UsageError", "ViewerMissing",
+]
+
 DEBUG_HINT = " (--debug shows where)"  # ends the line of an error that nobody expected
 _FINDINGS = {
     errno.ENOENT: "no such file or folder",

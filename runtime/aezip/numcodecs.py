@@ -25,7 +25,7 @@ from .errors import ModelNotFound, UsageError
 try:
     from numcodecs import abc, compat
 except ImportError as e:
-    raise ImportError("numcodecs is not installed; expected it: pip install 'aezip[zarr]'") from e
+    raise ImportError("numcodecs is required: pip install 'aezip[zarr]'") from e
 
 NAME = "aezip"
 

@@ -15,7 +15,7 @@ from PIL import Image
 from aezip import errors
 from aezip.cli import main
 from aezip.codec import Codec
-from aezip.model import onnx_check, packages, store, writing
+from aezip.model import kinds, onnx_check, packages, store, writing
 from aezip.quality import metrics
 from aezip_export import int8
 
@@ -25,7 +25,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The model that comes with aezip, without its variants in 8 bits."""
     package = store.find_codec("photo")
     about = dict(package.about.description)
-    about["digests"] = {name: digest for name, digest in about["digests"].items() if name not in packages.HYPERPRIOR.optional}
+    optional = kinds.HYPERPRIOR.optional
+    about["digests"] = {name: digest for name, digest in about["digests"].items() if name not in optional}
     members = {name: package.member(name) for name in about["digests"]}
     path = tmp_path_factory.mktemp("plain") / "photo.aezm"
     path.write_bytes(writing.pack({**members, packages.DESCRIPTION: writing.description_text(about)}))
@@ -55,7 +56,7 @@ def test_the_package_is_the_same_model(whole8: str, plain: str) -> None:
     with_both, without = store.find(whole8), store.find(plain)
     assert with_both.fingerprint == without.fingerprint
     assert set(with_both.members) - set(without.members) == {"decoder.int8.onnx", "encoder.int8.onnx"}
-    assert set(packages.HYPERPRIOR.optional) < set(store.find("photo").members)
+    assert set(kinds.HYPERPRIOR.optional) < set(store.find("photo").members)
     writing.check(with_both)
     pixels = np.zeros((20, 30, 3), np.uint8)
     assert Codec(whole8).encode(pixels) == Codec(plain).encode(pixels)

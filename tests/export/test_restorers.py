@@ -10,8 +10,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from aezip.model.kinds import TASKS
 from aezip.model.onnx_check import OPERATORS
-from aezip.model.packages import TASKS, describe
+from aezip.model.packages import describe
 from aezip.tasks.restore.restorer import Restorer as Running
 from aezip_export import proofs, restorers
 from aezip_export.cli import main

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from aezip.model.packages import TASKS
+from aezip.model.kinds import TASKS
 from aezip_export import restorers
 from aezip_train.restorer import Config, Restorer
 

@@ -9,7 +9,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from aezip.model.packages import TASKS
+from aezip.model.kinds import TASKS
 from aezip_train import restoring, runs
 from aezip_train.cli import main
 from aezip_train.data import Crops, centre

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aezip.model.packages import TASKS
+from aezip.model.kinds import TASKS
 
 from .lab import ab
 

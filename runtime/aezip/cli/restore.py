@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..model.packages import TASKS
+from ..model.kinds import TASKS
 from ..tasks.jobs import Restoration, masked
 from . import options
 from .run import Run, format_for

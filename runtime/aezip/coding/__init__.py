@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from ..engine.graphs import Graphs
 from ..engine.sessions import Sessions
-from ..model.packages import HYPERPRIOR, STATIC
+from ..model.kinds import HYPERPRIOR, STATIC
 from .hyperprior import Hyperprior
 from .static_tables import StaticTables
 

@@ -147,7 +147,7 @@ def check_phases(phases: Sequence[Phase], lanes: int | None) -> None:
         raise UsageError(f"{lanes} lanes", f"a power of two up to {MAX_LANES}")
     for index, symbol in phases:
         if index.shape != symbol.shape:
-            raise UsageError(f"{symbol.shape} symbols for {index.shape} table indices", "as many")
+            raise UsageError(f"{symbol.shape} symbols for {index.shape} table indices", "one for each")
         if index.size and not (index.min() >= 0 and index.max() <= INDEX_TOP):
             raise UsageError(f"table indices from {index.min()} to {index.max()}", f"0 to {INDEX_TOP}")
         if symbol.size and not (symbol.min() >= -SYMBOL_MAX and symbol.max() <= SYMBOL_MAX):
@@ -179,6 +179,6 @@ def check_head(data: bytes) -> NDArray[np.uint32]:
 def check_end(left: int, at_start: bool) -> None:
     """left: words that were not read; at_start: every lane is where the encoder began.  Raises StreamDamaged."""
     if left:
-        raise StreamDamaged(f"{left} words of the stream were not used", "none left")
+        raise StreamDamaged(f"{left} words of the stream were not used", "none")
     if not at_start:
         raise StreamDamaged("the stream's states do not end where they began", "65536 in every lane")

@@ -127,11 +127,11 @@ def _push(cells: NDArray[np.float32], seen: NDArray[np.float32]) -> NDArray[np.f
     count = _summed(seen, 2)
     coarse = _push(np.asarray(_summed(cells * seen, 2) / np.maximum(count, 1), np.float32), count)
     for axis in (0, 1):
-        coarse = _twice(coarse, axis)
+        coarse = twice(coarse, axis)
     return np.where(seen > 0, cells, coarse[: cells.shape[0], : cells.shape[1]])
 
 
-def _twice(a: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+def twice(a: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     """Twice as long along an axis, linear between the cells' centres."""
     a = np.moveaxis(a, axis, 0)
     before, after = np.concatenate((a[:1], a[:-1])), np.concatenate((a[1:], a[-1:]))

@@ -1,5 +1,6 @@
 """Model packages (`.aezm`).
 
+    kinds      what each kind of package holds
     packages   a package: description, members, tables, checked
     store      names and fingerprints → installed packages
     ladder     quality → the integers that both directions share

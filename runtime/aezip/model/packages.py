@@ -13,13 +13,14 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import HalfPackage, ModelNotFound, ModelUnfit, PackageDamaged
+from .kinds import CODING, HALVES, HYPERPRIOR, RESTORING, Kind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,12 +32,6 @@ if TYPE_CHECKING:
 SUFFIX = ".aezm"
 PACKAGE_VERSION = 1
 DESCRIPTION = "model.json"
-CARD = "CARD.md"
-# What one direction alone needs.
-HALVES = {
-    "encoder": ("encoder.int8.onnx", "encoder.onnx", "hyper.onnx"), "decoder": ("decoder.int8.onnx", "decoder.onnx"),
-}
-TASKS = ("denoise", "colorize", "inpaint")  # of a package that restores pictures: its one graph has the task's name
 MAX_MARGIN = 64  # latents
 MAX_MEMBER_BYTES = 2**28
 # What a step² of error is worth, in bits, to an encoder that searches, unless the package says. A uniform quantiser's
@@ -48,54 +43,6 @@ UNREADABLE = (
     zipfile.BadZipFile, ValueError, KeyError, TypeError, OverflowError, RecursionError, NotImplementedError,
     RuntimeError, EOFError, MemoryError,
 )
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A sort of package: what it holds, and which graphs run."""
-
-    name: str
-    deciding: tuple[str, ...]  # members that the fingerprint covers, in its order
-    others: tuple[str, ...] = (CARD,)  # members besides
-    optional: tuple[str, ...] = ()  # members that it may hold
-    encoding: tuple[str, ...] = ()  # graphs of each direction, in the order in which they are needed
-    decoding: tuple[str, ...] = ()
-    windowed: tuple[str, ...] = ("encoder", "decoder")  # graphs that see parts of pictures, each with a margin
-    checked: tuple[str, ...] = ("tables", "ladder")  # properties of Package
-    gains: tuple[str, ...] = ("gain", "inverse_gain")  # arrays of the ladder
-    channels: tuple[int, ...] = (3,)  # that its graphs may take
-    pixels: Mapping[str, int] = field(default_factory=dict)  # numbers that it may say, from 2 to these limits
-
-    @property
-    def members(self) -> tuple[str, ...]:
-        """All that it must hold, but the description."""
-        return *self.deciding, *self.others
-
-    @property
-    def codes(self) -> bool:
-        """Whether it codes pictures; if not, its name is the task that it does."""
-        return bool(self.decoding)
-
-
-HYPERPRIOR = Kind(
-    "hyperprior", ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz"), ("encoder.onnx", "hyper.onnx", CARD),
-    ("decoder.int8.onnx", "encoder.int8.onnx"),
-    encoding=("encoder", "hyper", "prior", "context"), decoding=("prior", "context", "decoder"),
-    checked=("tables", "ladder", "skip"),
-    gains=("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset"),
-)
-STATIC = Kind(
-    "static", ("decoder.onnx", "tables.npz"), ("encoder.onnx", CARD), encoding=("encoder",), decoding=("decoder",),
-    checked=("tables", "ladder", "table"), channels=(1, 3),
-)
-CODING = {kind.name: kind for kind in (HYPERPRIOR, STATIC)}  # by `coding` of the description
-RESTORING = {
-    task: Kind(
-        task, (f"{task}.onnx",), windowed=(task,), checked=(), channels=(1, 3),
-        pixels={"hole": 1024, "side": 8192},  # half a hole, a short side
-    )
-    for task in TASKS
-}
 
 
 @dataclass(frozen=True)
@@ -159,7 +106,7 @@ def describe(path: Path) -> Installed:
         with zipfile.ZipFile(path) as package:
             description = json.loads(_member(package, DESCRIPTION, path))
         digests, task = description["digests"], description.get("task")
-        kind = RESTORING[task] if task in TASKS else CODING[description.get("coding", HYPERPRIOR.name)]
+        kind = RESTORING[task] if task in tuple(RESTORING) else CODING[description.get("coding", HYPERPRIOR.name)]
         for name in (*kind.members, *(m for m in kind.optional if m in digests)):
             bytes.fromhex(digests[name])
         fingerprint = fingerprint_of(digests, kind.deciding)
@@ -318,7 +265,7 @@ def _member(package: zipfile.ZipFile, name: str, path: Path) -> bytes:
     except KeyError:
         raise PackageDamaged(f"{name} is missing", "a whole model package", file=str(path)) from None
     if package.namelist().count(name) > 1:
-        raise PackageDamaged(f"{name} stands twice", "it once", file=str(path))
+        raise PackageDamaged(f"{name} appears twice", "each member once", file=str(path))
     if info.file_size > MAX_MEMBER_BYTES or info.compress_type != zipfile.ZIP_STORED:
         raise PackageDamaged(f"{name} is compressed or too large", "a stored member", file=str(path))
     return package.read(info)
@@ -327,7 +274,7 @@ def _member(package: zipfile.ZipFile, name: str, path: Path) -> bytes:
 def arrays_of(data: bytes) -> dict[str, Any]:
     """The arrays of an .npz file's bytes.  Raises one of UNREADABLE, also for what is compressed: it may be a bomb.
 
-    And for a name that stands twice, of which readers would choose one or the other.
+    And for a name that appears twice, of which readers would choose one or the other.
     """
     import numpy as np
 
@@ -335,6 +282,6 @@ def arrays_of(data: bytes) -> dict[str, Any]:
         if any(i.compress_type != zipfile.ZIP_STORED or i.file_size > len(data) for i in archive.infolist()):
             raise ValueError("a compressed member")
         if len(set(archive.namelist())) < len(archive.namelist()):
-            raise ValueError("a member that stands twice")
+            raise ValueError("a member that appears twice")
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}

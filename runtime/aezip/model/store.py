@@ -88,7 +88,7 @@ def find_fingerprint(fingerprint: bytes, own: Installed | None = None) -> Instal
     also = f" (and {damaged[0].file} is damaged: {damaged[0].finding})" if damaged else ""
     raise UnknownFingerprint(
         f"written by the model {fingerprint.hex()}, which is not installed{also}",
-        "its package: aezip models install FILE.aezm, or --model FILE.aezm",
+        "its package, installed (aezip models install FILE.aezm) or given as the model",
     )
 
 
@@ -96,7 +96,7 @@ def find_codec(model: str) -> Package:
     """The package of a name or a path that codes pictures.  Raises ModelNotFound, ModelUnfit, PackageDamaged."""
     about = find(model)
     if about.task:
-        raise ModelUnfit(f"the model '{about.name}' codes no pictures; it can {about.task}", "one that does")
+        raise ModelUnfit(f"the model '{about.name}' codes no pictures; it can {about.task}", "a model that does")
     return Package(about)
 
 

@@ -1,6 +1,6 @@
 """Packages as files: halves cut from a whole one, and the user's folder of models.
 
-A half is a package without what only the other direction needs (`model.HALVES`). Its description says which
+A half is a package without what only the other direction needs (`kinds.HALVES`). Its description says which
 half it is and keeps the digests of all members, so that its fingerprint is the whole one's: files that it wrote
 decode with the whole, and the other way round.
 """
@@ -16,7 +16,8 @@ from typing import Any
 from ..errors import AezipError, ModelNotFound, OutputError, OutputExists, PackageDamaged, finding_of
 from ..storage import files
 from . import onnx_check
-from .packages import DESCRIPTION, HALVES, SUFFIX, Installed, Package, describe
+from .kinds import HALVES
+from .packages import DESCRIPTION, SUFFIX, Installed, Package, describe
 from .store import INCLUDED, folders, user_folder
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -53,7 +54,7 @@ def install(path: Path, *, force: bool = False) -> Installed:
     check(describe(path))
     target = _user_folder() / f"{path.stem}{SUFFIX}"
     if not force and (INCLUDED / target.name).exists():
-        raise OutputExists(f"'{path.stem}' is a model inside aezip", "another name, or --force", file=str(path))
+        raise OutputExists(f"'{path.stem}' is a model inside aezip", "another name, or force=True", file=str(path))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as e:
@@ -94,5 +95,5 @@ def check(about: Installed) -> None:
 def _user_folder() -> Path:
     folder = user_folder()
     if folder is None:
-        raise AezipError("there is no home folder", "one, or XDG_DATA_HOME set")
+        raise AezipError("there is no home folder to keep models in: set XDG_DATA_HOME")
     return folder

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aezip.errors import PackageDamaged
 from aezip.model import onnx_check
-from aezip.model.packages import TASKS
+from aezip.model.kinds import TASKS
 from aezip.model.store import find
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from aezip import errors
 from aezip.codec import Codec
-from aezip.model import packages, store
+from aezip.model import kinds, packages, store
 
 
 def rewrite(source: str, target: Path, change: dict[str, bytes | None]) -> str:
@@ -52,7 +52,7 @@ def test_a_file_that_is_no_package(tmp_path: Path) -> None:
             Codec(str(tmp_path / name))
 
 
-@pytest.mark.parametrize("member", [name for name in packages.HYPERPRIOR.members if name != "CARD.md"])
+@pytest.mark.parametrize("member", [name for name in kinds.HYPERPRIOR.members if name != "CARD.md"])
 @pytest.mark.parametrize("missing", [True, False])
 def test_damaged_and_missing_members(tiny: str, tmp_path: Path, member: str, missing: bool) -> None:
     with zipfile.ZipFile(tiny) as package:
@@ -156,7 +156,7 @@ def test_every_flipped_byte_of_the_zip_is_told(tiny: str, tmp_path: Path) -> Non
         (tmp_path / "x.aezm").write_bytes(broken)
         with contextlib.suppress(errors.ModelError):
             package = packages.Package(packages.describe(tmp_path / "x.aezm"))
-            for member in packages.HYPERPRIOR.members:
+            for member in kinds.HYPERPRIOR.members:
                 package.member(member)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from aezip.codec import Codec
 from aezip.errors import ImageError, ModelUnfit, UsageError
-from aezip.model.packages import TASKS
+from aezip.model.kinds import TASKS
 from aezip.tasks.features.vectors import halved
 from aezip.tasks.restore import holes, noise
 from aezip.tasks.restore import restorer as restorers

@@ -83,4 +83,4 @@ def check_model(vectors: Vectors, latents: Latents, file: str) -> None:
     """Raise ModelUnfit if the vectors were made by another encoder."""
     if vectors.digest != latents.digest:
         finding = f"its vectors were made by another encoder than that of the model '{latents.name}'"
-        raise ModelUnfit(finding, f"--model {vectors.model}, as it was then", file=file)
+        raise ModelUnfit(finding, f"the model '{vectors.model}', as it was then", file=file)

@@ -5,7 +5,7 @@ In: pixels. Out: float32 arrays. Pooled vectors of pictures can be compared: `ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,5 +84,10 @@ def nearest(query: Array, among: Array, count: int) -> list[tuple[int, float]]:
 def halved(pixels: Pixels) -> Pixels:
     """Half the size by averaging 2×2 pixels; an odd last row or column is left out."""
     h, w = (n // 2 * 2 for n in pixels.shape[:2])
-    parts: Sequence[NDArray[np.uint16]] = [pixels[i:h:2, j:w:2].astype(np.uint16) for i in (0, 1) for j in (0, 1)]
-    return ((sum(parts[1:], parts[0]) + 2) // 4).astype(np.uint8)
+    return ((summed(pixels[:h, :w]) + 2) // 4).astype(np.uint8)
+
+
+def summed(values: NDArray[Any]) -> NDArray[np.uint16]:
+    """Sums of 2×2.  [2h, 2w, C] → [h, w, C]"""
+    parts: list[NDArray[np.uint16]] = [values[i::2, j::2].astype(np.uint16) for i in (0, 1) for j in (0, 1)]
+    return sum(parts[1:], parts[0])

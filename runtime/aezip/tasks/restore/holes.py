@@ -11,6 +11,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from ...format.alpha import twice
+from ..features.vectors import summed
+
 Pixels = NDArray[np.uint8]  # [H, W, 3]
 Mask = NDArray[np.bool_]  # [H, W], true where a pixel is missing
 Fill = Callable[[Pixels, Mask], Pixels]
@@ -34,23 +37,16 @@ def filled(pixels: Pixels, mask: Mask, reach: int, fill: Fill) -> Pixels:
 def halved(pixels: Pixels, mask: Mask) -> tuple[Pixels, Mask]:
     """Half the size (rounded up): of each 2×2 pixels the mean of those known; missing where none is."""
     tall, wide = (n % 2 for n in mask.shape)
-    known = np.pad(~mask, ((0, tall), (0, wide)))
-    values = np.pad(pixels, ((0, tall), (0, wide), (0, 0))) * known[:, :, None]
-    cells = [(values[i::2, j::2].astype(np.uint16), known[i::2, j::2]) for i in (0, 1) for j in (0, 1)]
-    count = np.sum([k for _, k in cells], axis=0, dtype=np.uint16)
-    total = np.sum([v for v, _ in cells], axis=0, dtype=np.uint16)
-    most = np.maximum(count, 1)[:, :, None]
-    return ((total + most // 2) // most).astype(np.uint8), count == 0
+    known = np.pad(~mask, ((0, tall), (0, wide)))[:, :, None]
+    count = summed(known)
+    total = summed(np.pad(pixels, ((0, tall), (0, wide), (0, 0))) * known)
+    most = np.maximum(count, 1)
+    return ((total + most // 2) // most).astype(np.uint8), count[:, :, 0] == 0
 
 
 def doubled(pixels: Pixels, shape: tuple[int, ...]) -> Pixels:
     """Twice the size, cut to `shape`, linear between the pixels' centres: the way back from `halved`."""
-    x = pixels.astype(np.float32)
-    for axis in (0, 1):
-        padded = np.pad(x, [(1, 1) if a == axis else (0, 0) for a in range(3)], mode="edge")
-        before, after = (np.take(padded, range(i, i + x.shape[axis]), axis) for i in (0, 2))
-        pair = np.stack((0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after), axis + 1)
-        x = pair.reshape([n * 2 if a == axis else n for a, n in enumerate(x.shape)])
+    x = twice(twice(pixels.astype(np.float32), 0), 1)
     return np.asarray(np.floor(x[: shape[0], : shape[1]] + 0.5), np.uint8)
 
 

@@ -75,7 +75,7 @@ class Restorer:
             found, wanted = (f"{a.shape[1]}×{a.shape[0]}" for a in (mask, pixels))
             raise ImageError(f"the mask has {found} pixels", f"those of the picture, {wanted}")
         if mask.all():
-            raise ImageError("the mask leaves no pixel of the picture", "some that are known")
+            raise ImageError("the mask leaves no pixel of the picture", "a mask with pixels to keep")
         reach = int(self.package.about.description.get("hole", holes.REACH))
 
         def fill(image: Pixels, missing: Mask) -> Pixels:

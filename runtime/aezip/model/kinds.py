@@ -1,0 +1,61 @@
+"""The kinds of model packages: what each holds, and which of its graphs run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+CARD = "CARD.md"
+# What one direction alone needs.
+HALVES = {
+    "encoder": ("encoder.int8.onnx", "encoder.onnx", "hyper.onnx"), "decoder": ("decoder.int8.onnx", "decoder.onnx"),
+}
+TASKS = ("denoise", "colorize", "inpaint")  # of a package that restores pictures: its one graph has the task's name
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A sort of package: what it holds, and which graphs run."""
+
+    name: str
+    deciding: tuple[str, ...]  # members that the fingerprint covers, in its order
+    others: tuple[str, ...] = (CARD,)  # members besides
+    optional: tuple[str, ...] = ()  # members that it may hold
+    encoding: tuple[str, ...] = ()  # graphs of each direction, in the order in which they are needed
+    decoding: tuple[str, ...] = ()
+    windowed: tuple[str, ...] = ("encoder", "decoder")  # graphs that see parts of pictures, each with a margin
+    checked: tuple[str, ...] = ("tables", "ladder")  # properties of Package
+    gains: tuple[str, ...] = ("gain", "inverse_gain")  # arrays of the ladder
+    channels: tuple[int, ...] = (3,)  # that its graphs may take
+    pixels: Mapping[str, int] = field(default_factory=dict)  # numbers that it may say, from 2 to these limits
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """All that it must hold, but the description."""
+        return *self.deciding, *self.others
+
+    @property
+    def codes(self) -> bool:
+        """Whether it codes pictures; if not, its name is the task that it does."""
+        return bool(self.decoding)
+
+
+HYPERPRIOR = Kind(
+    "hyperprior", ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz"), ("encoder.onnx", "hyper.onnx", CARD),
+    ("decoder.int8.onnx", "encoder.int8.onnx"),
+    encoding=("encoder", "hyper", "prior", "context"), decoding=("prior", "context", "decoder"),
+    checked=("tables", "ladder", "skip"),
+    gains=("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset"),
+)
+STATIC = Kind(
+    "static", ("decoder.onnx", "tables.npz"), ("encoder.onnx", CARD), encoding=("encoder",), decoding=("decoder",),
+    checked=("tables", "ladder", "table"), channels=(1, 3),
+)
+CODING = {kind.name: kind for kind in (HYPERPRIOR, STATIC)}  # by `coding` of the description
+RESTORING = {
+    task: Kind(
+        task, (f"{task}.onnx",), windowed=(task,), checked=(), channels=(1, 3),
+        pixels={"hole": 1024, "side": 8192},  # half a hole, a short side
+    )
+    for task in TASKS
+}
