@@ -119,12 +119,10 @@ def measure(
     peer: Peer, pictures: dict[str, Pixels], settings: Sequence[float] | None = None, similarity: bool = True
 ) -> Iterator[Point]:
     """Code every picture at every setting.  The first file is coded twice and timed once."""
-    warm = False
+    settings = settings or peer.settings
+    peer.decode(peer.encode(next(iter(pictures.values())), settings[0]))
     for name, pixels in pictures.items():
-        for setting in settings or peer.settings:
-            if not warm:
-                peer.decode(peer.encode(pixels, setting))
-                warm = True
+        for setting in settings:
             start = perf_counter()
             data = peer.encode(pixels, setting)
             middle = perf_counter()
@@ -158,18 +156,13 @@ def bd_table(found: Sequence[Curve], against: str = "jpeg") -> dict[str, dict[st
     reference = next((c for c in found if c.codec == against), None)
     if reference is None:
         return {}
-    table = {}
-    for curve in found:
-        if curve is not reference and len(curve.bpp) > 1:
-            table[curve.codec] = {
-                "psnr": _bd(reference, curve, lambda c: c.psnr_db),
-                "ms_ssim": _bd(reference, curve, lambda c: c.ms_ssim_db),
-            }
-    return table
+    measures = {"psnr": "psnr_db", "ms_ssim": "ms_ssim_db"}
+    others = [c for c in found if c is not reference and len(c.bpp) > 1]
+    return {c.codec: {key: _bd(reference, c, name) for key, name in measures.items()} for c in others}
 
 
-def _bd(reference: Curve, other: Curve, quality: Callable[[Curve], list[float]]) -> float:
-    values = [np.array(v) for v in (reference.bpp, quality(reference), other.bpp, quality(other))]
+def _bd(reference: Curve, other: Curve, measure: str) -> float:
+    values = [np.array(v) for c in (reference, other) for v in (c.bpp, getattr(c, measure))]
     return bd_rate(*values) if all(np.isfinite(v).all() for v in values) else math.nan
 
 

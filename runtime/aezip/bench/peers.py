@@ -6,6 +6,7 @@ classic ones are Pillow's encoders with the settings people use when size counts
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -55,21 +56,12 @@ def classic(names: Sequence[str] | None = None, threads: int | None = None) -> l
             settings = (15, 20, 25, 30, 40, 50, 60, 70, 80, 88, 94)
             what = f"AVIF {chroma}, speed 6"
             known.append(_pillow(name, what, "AVIF", settings, threads, speed=6, subsampling=chroma, **avif))
-    if _jpeg_xl():
-        known.append(
-            _pillow(
-                "jxl", "JPEG XL, effort 7", "JXL", (5, 10, 20, 30, 40, 50, 60, 70, 80, 87, 92, 96), effort=7, **jxl
-            )
-        )
-    return [peer for peer in known if names is None or peer.name in names]
-
-
-def _jpeg_xl() -> bool:
-    try:
+    with contextlib.suppress(ImportError):
         import pillow_jxl  # noqa: F401
-    except ImportError:
-        return False
-    return True
+
+        levels = (5, 10, 20, 30, 40, 50, 60, 70, 80, 87, 92, 96)
+        known.append(_pillow("jxl", "JPEG XL, effort 7", "JXL", levels, effort=7, **jxl))
+    return [peer for peer in known if names is None or peer.name in names]
 
 
 def _pillow(

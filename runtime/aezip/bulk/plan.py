@@ -94,29 +94,23 @@ def _is_pattern(name: str) -> bool:
     return bool(_WILD & set(name)) and not os.path.lexists(name)
 
 
-def _several(name: str, taken: frozenset[str], recursive: bool) -> Iterator[tuple[str, str, int]]:
+def _several(name: str, taken: frozenset[str], recursive: bool) -> list[tuple[str, str, int]]:
     """The files that a folder, a pattern or a URL stands for."""
-    some = False
     if _is_pattern(name):
         start = name[: min(name.index(c) for c in _WILD if c in name)]
         root = start[: max(start.rfind(s) for s in _SLASHES) + 1]
-        for file in places.matching(name):
-            if not places.is_folder(file):
-                some = True
-                yield file, file[len(root) :].replace(os.sep, "/"), _size(file)
-        if not some:
+        files = [file for file in places.matching(name) if not places.is_folder(file)]
+        if not files:
             raise AezipError("no file matches", "a pattern that fits some", file=name)
-    elif places.is_folder(name):
-        for file, below, size in places.files_in(name, recursive=recursive):
-            if PurePath(below).suffix.lower() in taken:
-                some = True
-                yield file, below, size
-        if not some:
-            kinds = f"{', '.join(sorted(taken)[:3])}, …" if len(taken) > 3 else ", ".join(sorted(taken))
-            more = "" if recursive else ", or recursive=True"
-            raise AezipError("the folder holds no such file", f"files with the suffix {kinds}{more}", file=name)
-    else:
-        yield name, name.rpartition("/")[2], 0
+        return [(file, file[len(root) :].replace(os.sep, "/"), _size(file)) for file in files]
+    if not places.is_folder(name):
+        return [(name, name.rpartition("/")[2], 0)]
+    found = [f for f in places.files_in(name, recursive=recursive) if PurePath(f[1]).suffix.lower() in taken]
+    if not found:
+        kinds = f"{', '.join(sorted(taken)[:3])}, …" if len(taken) > 3 else ", ".join(sorted(taken))
+        more = "" if recursive else ", or recursive=True"
+        raise AezipError("the folder holds no such file", f"files with the suffix {kinds}{more}", file=name)
+    return found
 
 
 def _size(name: str) -> int:

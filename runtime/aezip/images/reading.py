@@ -47,9 +47,7 @@ _ONE_PICTURE = ("MPO", "PSD")  # formats whose first frame is the photograph, an
 _PLUGINS = (("pillow_heif", "register_heif_opener"), ("pillow_jxl", ""))
 
 
-def read(
-    path: str | os.PathLike[str], intake: Intake = AS_IT_IS, max_pixels: int = DEFAULT_MAX_PIXELS
-) -> Picture:
+def read(path: str | os.PathLike[str], intake: Intake = AS_IT_IS, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     """Read an image file, or the image at a URL.  Raises ImageError, which names the file."""
     name = os.fspath(path)
     try:
