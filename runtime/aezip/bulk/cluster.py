@@ -7,12 +7,12 @@ A worker that dies loses nothing: the scheduler gives its items to another, and 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import socket
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -43,41 +43,22 @@ def outcomes(work: Work, items: Iterable[Item], scheduler: str) -> Iterator[Outc
     logging.getLogger("distributed.client").setLevel(logging.ERROR)  # that a worker died is no news to the user
     if work.model and store.is_path(work.model):
         work = replace(work, model=os.path.abspath(work.model))
-    with contextlib.closing(client):
-        digest = _same_model(client, work.model)
-        yield from _outcomes(client, work, digest, items)
-
-
-def _outcomes(client: Any, work: Work, digest: str, items: Iterable[Item]) -> Iterator[Outcome]:
-    from distributed import as_completed
-
+    folders: set[str] = set()  # with files of workers that may die
     # outputs were found free, or may be replaced: an item that is done again writes the same bytes again
     again = replace(work, force=True, existing=None)
-    folders: set[str] = set()  # with files of workers that may die
-    source, ready = iter(items), as_completed(loop=client.loop)
-    running: dict[Any, Item] = {}
+
+    def submit(item: Item) -> Future[Outcome]:
+        if item.target and not places.is_url(item.target):
+            folders.add(os.path.dirname(item.target))
+        future: Future[Outcome] = executor.submit(_do, again, digest, _absolute(item))
+        return future
+
+    def room() -> int:
+        return max(8, 3 * sum(client.nthreads().values()))
+
     try:
-        while True:
-            room = max(8, 3 * sum(client.nthreads().values()))
-            for item in source:
-                early = work.without_work(item)
-                if early:
-                    yield early
-                    continue
-                if item.target and not places.is_url(item.target):
-                    folders.add(os.path.dirname(item.target))
-                future = client.submit(_do, again, digest, _absolute(item), pure=False)
-                running[future.key] = item
-                ready.add(future)
-                if len(running) >= room:
-                    break
-            if not running:
-                return
-            future = next(ready)
-            item = running.pop(future.key)
-            error = future.exception()
-            yield _failed(item, error) if error else future.result()
-            future.release()
+        digest, executor = _same_model(client, work.model), client.get_executor(pure=False)
+        yield from work.elsewhere(items, submit, room, {}, _failed)
     finally:
         client.close()
         for folder in folders:

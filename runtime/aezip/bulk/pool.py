@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import Any
@@ -24,74 +24,49 @@ from ..storage.files import sweep
 from .work import Item, Outcome, Work, failed
 
 
-def outcomes(work: Work, items: Iterable[Item], jobs: int) -> Iterator[Outcome]:
-    """Do every item; outcomes come as they are ready.  Raises as aezip.Codec, if that cannot be opened."""
+def outcomes(work: Work, items: Iterable[Item], processes: int) -> Iterator[Outcome]:
+    """Do every item; outcomes come as they are ready.  Raises as `Work.open`."""
     work.open()  # what is wrong with the model is said once
-    work = replace(work, threads=work.threads or max(1, cores() // jobs))
-    executor, running = _fresh(work, jobs), dict[Future[Outcome], Item]()
-    source = iter(items)
+    work = replace(work, threads=work.threads or max(1, cores() // processes))
+    executor, running = _fresh(work, processes), dict[Future[Outcome], Item]()
+
+    def submit(item: Item) -> Future[Outcome]:
+        nonlocal executor
+        try:
+            return executor.submit(_do, item)
+        except BrokenProcessPool:
+            executor.shutdown()
+            executor = _fresh(work, processes)
+            return executor.submit(_do, item)
+
+    def on_error(item: Item, error: Exception) -> Outcome:
+        return _alone(work, item) if isinstance(error, BrokenProcessPool) else failed(item, error)
+
     try:
-        while True:
-            for item in source:
-                early = work.without_work(item)
-                if early:
-                    yield early
-                    continue
-                try:
-                    running[executor.submit(_do, item)] = item
-                except BrokenProcessPool:
-                    running[_broken()] = item
-                if len(running) >= 2 * jobs:
-                    break
-            if not running:
-                return
-            ready, _ = wait(running, return_when=FIRST_COMPLETED)
-            if any(isinstance(future.exception(), BrokenProcessPool) for future in ready):
-                wait(running)
-                executor.shutdown()
-                again = [item for future, item in running.items() if future.exception()]
-                yield from (future.result() for future in running if not future.exception())
-                running.clear()
-                yield from _one_by_one(work, again)
-                executor = _fresh(work, jobs)
-                continue
-            for future in ready:
-                yield _result(future, running.pop(future))
+        yield from work.elsewhere(items, submit, lambda: 2 * processes, running, on_error)
     finally:
         _end(executor, list(running.values()))
 
 
-def _one_by_one(work: Work, items: list[Item]) -> Iterator[Outcome]:
-    """Tasks of a pool that broke.  Their outputs were free, or are whole: they are written again."""
-    work = replace(work, force=True)
-    for item in items:
-        executor = _fresh(work, 1)
-        future = executor.submit(_do, item)
-        try:
-            wait([future])
-            if isinstance(future.exception(), BrokenProcessPool):
-                died = AezipError("its process was killed (out of memory?)", "more memory, or fewer processes")
-                yield failed(item, died)
-            else:
-                yield _result(future, item)
-        finally:
-            _end(executor, [] if future.done() and not future.exception() else [item])
+def _alone(work: Work, item: Item) -> Outcome:
+    """An item of a pool that broke.  Its output was free, or is whole: it is written again."""
+    executor, running = _fresh(replace(work, force=True), 1), [item]
+    try:
+        outcome = executor.submit(_do, item).result()
+        running = []
+        return outcome
+    except BrokenProcessPool:
+        died = AezipError("its process was killed (out of memory?)", "more memory, or fewer processes")
+        return failed(item, died)
+    except Exception as error:
+        return failed(item, error)
+    finally:
+        _end(executor, running)
 
 
-def _fresh(work: Work, jobs: int) -> ProcessPoolExecutor:
+def _fresh(work: Work, processes: int) -> ProcessPoolExecutor:
     spawn = multiprocessing.get_context("spawn")  # a fork would copy onnxruntime's threads half
-    return ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_begin, initargs=(work,))
-
-
-def _broken() -> Future[Outcome]:
-    future: Future[Outcome] = Future()
-    future.set_exception(BrokenProcessPool())
-    return future
-
-
-def _result(future: Future[Outcome], item: Item) -> Outcome:
-    error = future.exception()
-    return failed(item, error) if error else future.result()
+    return ProcessPoolExecutor(processes, mp_context=spawn, initializer=_begin, initargs=(work,))
 
 
 def _end(executor: ProcessPoolExecutor, running: list[Item]) -> None:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import OutputError, OutputExists, line_of
 from ..format.facts import facts_of
 from ..storage import places
 from ..storage.files import check_output, make_folder
 from .jobs import Job
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 SKIPPED, FAILED = "skipped", "failed"
 
@@ -75,33 +79,54 @@ class Work:
             if early is None:
                 network = network or self.open()
                 if getattr(network, "batch", 1) > 1:
-                    yield from self._in_threads(item, source, network)
+                    yield from self._in_threads(chain([item], source), network)
                     return
             yield early or self.do(item, network)
 
-    def _in_threads(self, first: Item, others: Iterator[Item], network: Any) -> Iterator[Outcome]:
-        """Do `first`, which needs work, and the others.
-
-        Twice as many at once as a batch takes: while one is in the network, the next is read, the last written.
-        """
-        from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+    def _in_threads(self, items: Iterable[Item], network: Any) -> Iterator[Outcome]:
+        """Twice as many at once as a batch takes: while one is in the network, the next is read, the last written."""
+        from concurrent.futures import ThreadPoolExecutor
 
         most = 2 * network.batch
         executor = ThreadPoolExecutor(most)
-        running: set[Future[Outcome]] = {executor.submit(self.do, first, network)}
         try:
-            for item in others:
+            yield from self.elsewhere(items, lambda item: executor.submit(self.do, item, network), lambda: most, {})
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+    def elsewhere(
+        self, items: Iterable[Item], submit: Callable[[Item], Future[Outcome]], most: Callable[[], int],
+        running: dict[Future[Outcome], Item],
+        on_error: Callable[[Item, Exception], Outcome] | None = None,
+    ) -> Iterator[Outcome]:
+        """Outcomes of items that others do, as they are ready.
+
+        submit: gives an item to them; most: how many they have at a time; running: those that they have, for the
+        caller to see; on_error: the outcome of an item that raised, `failed` if there is none.
+        """
+        from concurrent.futures import FIRST_COMPLETED, wait
+
+        source = iter(items)
+        while True:
+            for item in source:
                 early = self.without_work(item)
                 if early:
                     yield early
                     continue
-                running.add(executor.submit(self.do, item, network))
-                if len(running) == most:
-                    ready, running = wait(running, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in ready)
-            yield from (future.result() for future in as_completed(running))
-        finally:
-            executor.shutdown(cancel_futures=True)
+                running[submit(item)] = item
+                if len(running) >= most():
+                    break
+            if not running:
+                return
+            wait(running, return_when=FIRST_COMPLETED)
+            while ready := next((future for future in running if future.done()), None):
+                item = running.pop(ready)
+                try:
+                    yield ready.result()
+                except BrokenPipeError:
+                    raise
+                except Exception as error:
+                    yield (on_error or failed)(item, error)
 
     def without_work(self, item: Item) -> Outcome | None:
         """The outcome of an item that needs no work: skipped, or sure to fail."""
