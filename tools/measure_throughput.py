@@ -18,7 +18,7 @@ from time import perf_counter
 
 from common import aezip, parser, pictures
 
-from aezip.bench.doctor import cores
+from aezip.engine.cores import cores
 
 ONE = ("--jobs", "1", "--threads", "1")
 

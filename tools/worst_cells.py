@@ -33,7 +33,7 @@ from PIL import Image, ImageDraw
 
 import aezip
 from aezip import embed
-from aezip.bench.doctor import cores
+from aezip.engine.cores import cores
 from aezip.model import store, writing
 from aezip_train import drawn
 

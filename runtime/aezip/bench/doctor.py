@@ -8,7 +8,6 @@ provider says against the same graphs without optimisation on one thread.
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 from collections.abc import Callable
 from time import perf_counter
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__, coding
+from ..engine.cores import cores
 from ..engine.graphs import INT16
 from ..engine.sessions import PROVIDERS, Sessions
 from ..entropy import coder
@@ -52,11 +52,6 @@ def examine(model: str = "photo", threads: int | None = None) -> dict[str, Any]:
         "providers": [_provider(package, p, threads, want) for p, known in PROVIDERS.items() if known in there],
         "absent": [p for p, known in PROVIDERS.items() if known not in there],
     }
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def digest(sessions: Sessions) -> str:

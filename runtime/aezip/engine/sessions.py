@@ -7,7 +7,8 @@ done. Graphs run where the caller wants, but EXACT run on the CPU: their integer
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from threading import Event, Lock, Thread
+from contextlib import suppress
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelUnfit, PackageDamaged, ProviderError, UsageError
@@ -66,8 +67,8 @@ class Sessions:
             finding = f"the model '{package.about.name}' has no graphs in 8 bits"
             raise ModelUnfit(finding, "precision 'float', or a model to which aezip_export.int8 added them")
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
-        self._opening: dict[str, _Opening] = {}
-        self._lock = Lock()
+        self._ahead: set[str] = set()  # those whose turn `prepare` has begun
+        self._locks: dict[str, Lock] = {}  # of each while it is opened
         self._together = {name: Together(batch, BATCH_ELEMENTS) for name in held - set(EXACT)} if batch > 1 else {}
 
     def prepare(self, *names: str, then: Callable[[], object] | None = None) -> None:
@@ -78,12 +79,10 @@ class Sessions:
         onnxruntime lets no other thread of Python run while it opens one. But the first can run while others open, and
         what else takes time outside of Python, as decompressing a PNG file does, goes on.
         """
-        if self.threads == 1:
-            return
-        with self._lock:
-            missing = [name for name in names if name not in self._sessions and name not in self._opening]
-            if missing:
-                self._opening.update(dict.fromkeys(missing, _Opening(self._open, missing, then)))
+        missing = [name for name in names if name not in self._sessions and name not in self._ahead]
+        if missing and self.threads != 1:
+            self._ahead.update(missing)
+            Thread(target=self._open_ahead, args=(missing, then), daemon=True).start()
 
     def transform(
         self, name: str, item: tuple[str, Array], others: dict[str, Any], output: tuple[str, tuple[int, ...]],
@@ -126,56 +125,27 @@ class Sessions:
         """What runs a graph, with these inputs.  Raises PackageDamaged, HalfPackage."""
         session = self._sessions.get(name)
         if session is None:
-            with self._lock:
-                if name not in self._sessions:
-                    opening = self._opening.get(name)
-                    self._sessions[name] = opening.session(name) if opening else self._open(name)
-                    self._opening.pop(name, None)
-                session = self._sessions[name]
+            with self._locks.setdefault(name, Lock()):
+                session = self._sessions[name] = self._sessions.get(name) or self._open(name)
         return session
 
     def close(self) -> None:
         """Give all sessions' memory back; they open again when they are needed."""
-        self._opening.clear()
+        self._ahead.clear()
         self._sessions.clear()
+
+    def _open_ahead(self, names: Sequence[str], then: Callable[[], object] | None) -> None:
+        for name in names:
+            with suppress(Exception):  # whoever needs it tries once more, and hears
+                self.session(name, {})
+        if then:
+            then()
 
     def _open(self, name: str) -> onnxruntime.InferenceSession:
         # onnxruntime's higher levels open the prior later and run it no faster
         level = "basic" if (name, self.optimisation) == ("prior", "all") else self.optimisation
         provider = "cpu" if name in self._on_cpu else self.provider
         return open_session(self.package, self._variants.get(name, name), provider, self.threads, level)
-
-
-class _Opening(Thread):
-    """Sessions that are being opened, one after the other."""
-
-    def __init__(
-        self, opened: Callable[[str], onnxruntime.InferenceSession], names: Sequence[str],
-        then: Callable[[], object] | None = None,
-    ) -> None:
-        super().__init__(daemon=True)
-        self._opened, self._then = opened, then
-        self._there = {name: Event() for name in names}
-        self._found: dict[str, onnxruntime.InferenceSession | Exception] = {}
-        self.start()
-
-    def run(self) -> None:
-        for name, there in self._there.items():
-            try:
-                self._found[name] = self._opened(name)
-            except Exception as error:
-                self._found[name] = error
-            there.set()
-        if self._then:
-            self._then()
-
-    def session(self, name: str) -> onnxruntime.InferenceSession:
-        """One of them, once it is open.  Raises as `open_session`."""
-        self._there[name].wait()
-        found = self._found[name]
-        if isinstance(found, Exception):
-            raise found
-        return found
 
 
 def _first_line(error: Exception) -> str:
