@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from aezip.model.onnx_check import OPERATORS, OPSET
 
 IR_VERSION = 7  # 2020, as opset 13: web and embedded runtimes know them
-TYPES = {
-    "float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "int8": TensorProto.INT8,
-    "int16": TensorProto.INT16, "uint8": TensorProto.UINT8, "int64": TensorProto.INT64,
-}
 Array = NDArray[Any]
+
+
+def _type(kind: str) -> int:
+    return int(helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
 
 
 class Graph:
@@ -34,7 +34,7 @@ class Graph:
         self._outputs: list[onnx.ValueInfoProto] = []
 
     def input(self, name: str, kind: str, shape: list[int | str]) -> str:
-        self._inputs.append(helper.make_tensor_value_info(name, TYPES[kind], shape))
+        self._inputs.append(helper.make_tensor_value_info(name, _type(kind), shape))
         return name
 
     def output(self, name: str, source: str, kind: str, shape: list[int | str]) -> None:
@@ -44,25 +44,22 @@ class Graph:
                 for i, old in enumerate(names):
                     if old == source:
                         names[i] = name
-        self._outputs.append(helper.make_tensor_value_info(name, TYPES[kind], shape))
+        self._outputs.append(helper.make_tensor_value_info(name, _type(kind), shape))
 
     def constant(self, value: Array) -> str:
-        """Store an array; the same array twice is stored once."""
-        tensor = numpy_helper.from_array(np.ascontiguousarray(value))
-        key = f"{value.dtype}{value.shape}".encode() + tensor.raw_data
+        """Store an array; the same array twice is stored once, but for scalars, which become arrays of one."""
+        tensor = numpy_helper.from_array(np.ascontiguousarray(value), f"c{len(self._constants)}")
+        key = tensor.data_type, value.shape, tensor.raw_data
         for name, known in self._constants.items():
-            if f"{numpy_helper.to_array(known).dtype}{tuple(known.dims)}".encode() + known.raw_data == key:
+            if (known.data_type, tuple(known.dims), known.raw_data) == key:
                 return name
-        tensor.name = f"c{len(self._constants)}"
         self._constants[tensor.name] = tensor
-        return tensor.name
+        return str(tensor.name)
 
     def stored(self, value: Array, kind: str) -> str:
         """A float32 constant, stored as `kind` and cast back."""
-        small = value.astype(kind)
-        if kind == "float32":
-            return self.constant(small)
-        return self.cast(self.constant(small), "float32")
+        small = self.constant(value.astype(kind))
+        return small if kind == "float32" else self.cast(small, "float32")
 
     def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
         if operator not in OPERATORS:
@@ -72,7 +69,7 @@ class Graph:
         return output
 
     def cast(self, x: str, kind: str) -> str:
-        return self.node("Cast", x, to=TYPES[kind])
+        return self.node("Cast", x, to=_type(kind))
 
     def scalar(self, value: float) -> str:
         return self.constant(np.float32(value).reshape(()))

@@ -38,6 +38,7 @@ from aezip.model import writing
 from aezip.model.packages import DESCRIPTION, Package
 from aezip.model.store import find_codec
 from aezip.quality import metrics
+from aezip.storage import files
 
 QUALITIES = (20, 60, 90)
 COUNT, SIDE = 32, 256  # of the pictures' middles that calibrate
@@ -208,9 +209,9 @@ def loss_db(path: Path, pictures: list[codecs.Pixels], quality: int = 60) -> tup
 
 def middles(folder: Path) -> list[codecs.Pixels]:
     """The middles of up to COUNT pictures, evenly from the folder's."""
-    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in images.READ_SUFFIXES)
+    every = sorted(f for f in folder.iterdir() if f.suffix.lower() in images.READ_SUFFIXES)
     found = []
-    for file in files[:: max(1, len(files) // COUNT)][:COUNT]:
+    for file in every[:: max(1, len(every) // COUNT)][:COUNT]:
         pixels = images.read(file).pixels
         top, left = (max(0, (size - SIDE) // 2) for size in pixels.shape[:2])
         found.append(np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3))[top:, left:][:SIDE, :SIDE]))
@@ -227,15 +228,13 @@ def main() -> None:
     try:
         pictures = middles(given.pictures)
         data = add(find_codec(given.model), pictures)
-        part = given.output.with_name(f"{given.output.stem}.part.aezm")
-        try:
-            part.write_bytes(data)
-            lost, grown = loss_db(part, pictures)
-            if lost > LOSS_DB:
-                sys.exit(f"{given.output} not written: 8 bits lose {lost:.2f} dB; the limit is {LOSS_DB}")
-            part.replace(given.output)
-        finally:
-            part.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory() as folder:
+            trial = Path(folder) / "trial.aezm"
+            trial.write_bytes(data)
+            lost, grown = loss_db(trial, pictures)
+        if lost > LOSS_DB:
+            sys.exit(f"{given.output} not written: 8 bits lose {lost:.2f} dB; the limit is {LOSS_DB}")
+        files.atomic_write(given.output, data, force=True)
     except (AezipError, OSError, ValueError) as error:
         sys.exit(f"{given.output} not written: {error}")
     print(f"{given.output}: {len(data):,} bytes; 8 bits lose {lost:.3f} dB, files grow by {100 * grown:.2f} %")

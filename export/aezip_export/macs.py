@@ -15,6 +15,7 @@ import onnx
 from onnx import helper, shape_inference
 
 from aezip.errors import AezipError
+from aezip.model.kinds import TASKS
 from aezip.model.packages import Package
 from aezip.model.store import find
 
@@ -63,17 +64,13 @@ def _of(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> int:
 def main(name: str) -> None:
     """Print a table for a model's name or path."""
     package = Package(find(name))
-    if package.about.task:
-        count = per_pixel(package.member(f"{package.about.task}.onnx"))
-        print(f"{package.about.task}: {count:,.1f} multiply-accumulates per pixel, {WIDTH}×{HEIGHT} picture")
-        return
-    there = [g for g in GRAPHS if f"{g}.onnx" in package.about.members]
-    each = {g: per_pixel(package.member(f"{g}.onnx")) for g in there}
+    there = [g for g in (*GRAPHS, *TASKS) if f"{g}.onnx" in package.about.members]
+    rows = {g: per_pixel(package.member(f"{g}.onnx")) for g in there}
+    if not package.about.task:
+        rows |= {"ENCODE": sum(rows.get(g, 0) for g in ENCODING), "DECODE": sum(rows.get(g, 0) for g in DECODING)}
     print(f"multiply-accumulates per pixel, {WIDTH}×{HEIGHT} picture")
-    for graph, count in each.items():
+    for graph, count in rows.items():
         print(f"{graph:<8} {count:10,.1f}")
-    print(f"{'ENCODE':<8} {sum(each.get(g, 0) for g in ENCODING):10,.1f}")
-    print(f"{'DECODE':<8} {sum(each.get(g, 0) for g in DECODING):10,.1f}")
 
 
 if __name__ == "__main__":

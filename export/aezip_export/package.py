@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from aezip.model import kinds, packages
 from aezip.model.ladder import LOG_LIMIT, UNIT, Ladder
 from aezip.model.onnx_check import OPSET
 from aezip.model.writing import EPOCH, description_text, pack
+from aezip.storage import files
 from aezip_train import ladder as float_ladder
 from aezip_train.flagship import Flagship
 
@@ -115,12 +115,8 @@ def description(
 
 def write(path: Path, members: dict[str, bytes], description: dict[str, Any]) -> None:
     """Write the zip: stored, sorted, without times.  An interrupted write leaves nothing."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(pack({**members, packages.DESCRIPTION: description_text(description)}))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    data = pack({**members, packages.DESCRIPTION: description_text(description)})
+    files.atomic_write(path, data, force=True)
 
 
 def write_proved(
