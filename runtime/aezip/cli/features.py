@@ -49,13 +49,12 @@ def features(
     query = vectors.pooled(latents.of(reading.pixels(nearest))) if nearest else None
     if stored:
         found = vector_file.read(stored)
-        vector_file.check_model(found, latents, stored)
+        latents.require(found.digest, found.model, stored)
     else:
-        making = vector_file.Making(latents, full=full)
-        reading.each("features", failures, lambda name: making.add(name, latents.of(reading.pixels(name))))
-        if not making.files:
+        found = vector_file.Vectors(latents.name, latents.digest, full)
+        reading.each("features", failures, lambda name: found.add(name, latents.of(reading.pixels(name))))
+        if not found.files:
             failures.exit_if_any()
-        found = making.vectors()
     if output:
         size = vector_file.write(output, found, force=force)
         if not reading.quiet:

@@ -113,12 +113,12 @@ class Scoring:
 
     def open(self, model: str | None, provider: str, threads: int | None) -> Latents:
         """model: None for the profile's.  Raises ModelUnfit, ProfileDamaged, and as `Latents`."""
-        from .anomaly.profile_file import check_model, read
+        from .anomaly.profile_file import read
         from .features.vectors import Latents
 
         profile = read(self.profile)
         latents = Latents(model or profile.model, provider, threads)
-        check_model(profile, latents)
+        latents.require(profile.digest, profile.model, self.profile)
         return latents
 
     def run(self, latents: Latents, data: bytes, target: str) -> Result:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..coding.windows import grid as latent_grid
-from ..coding.windows import in_channels
+from ..coding.windows import in_channels, window_of
 from ..engine.graphs import STRIDE
 from ..errors import ImageError, ModelUnfit
 from .features.vectors import Latents
@@ -51,8 +51,8 @@ def between(latents: Latents, first: Pixels, last: Pixels, count: int) -> Iterat
         found, wanted = ("×".join(map(str, (p.shape[1], p.shape[0], p.shape[2]))) for p in (last, first))
         raise ImageError(f"{found} (width, height, channels)", f"those of the other picture, {wanted}")
     height, width, channels = first.shape
-    h, w = (-(-n // STRIDE) * STRIDE for n in (height, width))
-    ends = [latents.of(np.pad(p, ((0, h - height), (0, w - width), (0, 0)), mode="edge")) for p in (first, last)]
+    h, w = latent_grid(height, width)
+    ends = [latents.of(window_of(p, (slice(0, h), slice(0, w)), channels)) for p in (first, last)]
     for part in np.linspace(0, 1, count):
         made = decoded(latents, (1 - part) * ends[0] + part * ends[1])[:height, :width]
         yield in_channels(made, channels)

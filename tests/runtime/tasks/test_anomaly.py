@@ -95,7 +95,7 @@ def test_a_profile_comes_back_from_its_file(latents: Latents, fitted: Profile) -
     one, other = measures.score(fitted, picture), measures.score(again, picture)
     assert abs(one.value - other.value) < 0.02
     np.testing.assert_array_equal(again.normal, fitted.normal)
-    profile_file.check_model(again, latents)
+    latents.require(again.digest, again.model)
 
 
 def test_a_damaged_profile_is_refused(fitted: Profile, tmp_path) -> None:
@@ -123,10 +123,8 @@ def _changed(data: bytes, old: bytes, new: bytes) -> bytes:
 
 
 def test_a_profile_belongs_to_its_encoder(latents: Latents, fitted: Profile) -> None:
-    from dataclasses import replace
-
-    with pytest.raises(ModelUnfit, match="another encoder"):
-        profile_file.check_model(replace(fitted, digest="00"), latents)
+    with pytest.raises(ModelUnfit, match=r"a\.profile: made with another encoder"):
+        latents.require("00", fitted.model, "a.profile")
 
 
 def test_what_cannot_be_fitted_is_told(latents: Latents, fitted: Profile) -> None:

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ModelUnfit, ProfileDamaged, finding_of
+from ...errors import ProfileDamaged, finding_of
 from ...model.packages import UNREADABLE, arrays_of
 from ...storage.files import read_bytes
-from ..features.vectors import Latents
 from .gaussian import Gaussian
 from .measures import LOCAL, MEASURES, Profile, Scale
 
@@ -85,13 +84,6 @@ def _read(path: str, _: int, size: int) -> Profile:
     if size > MAX_BYTES:
         raise ProfileDamaged("too large for an anomaly profile", "a file written by aezip anomaly fit")
     return unpack(read_bytes(path, ProfileDamaged))
-
-
-def check_model(profile: Profile, latents: Latents) -> None:
-    """Raise ModelUnfit if the profile was made with another encoder."""
-    if profile.digest != latents.digest:
-        finding = f"the profile was fitted with another encoder than that of the model '{latents.name}'"
-        raise ModelUnfit(finding, f"the model '{profile.model}' as it was then, or a new aezip anomaly fit")
 
 
 def _gaussian(arrays: dict[str, NDArray[Any]], name: str) -> Gaussian:

@@ -15,44 +15,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ImageError, ModelUnfit
+from ...errors import ImageError
 from ...model.packages import UNREADABLE
 from ...storage.files import atomic_write, read_bytes
-from .vectors import Array, Latents, pooled
+from .vectors import Array, pooled
 
 SUFFIX = ".npz"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Vectors:
     """Of some pictures, by one encoder."""
 
-    files: tuple[str, ...]
-    pooled: Array  # [N, 2·C]
     model: str
     digest: str
-    latents: tuple[NDArray[np.float16], ...] = ()  # each [h, w, C]
-
-
-@dataclass
-class Making:
-    """Vectors, one picture after the other."""
-
-    by: Latents
-    full: bool
+    full: bool = False  # whether latents are kept
     files: list[str] = field(default_factory=list)
-    _pooled: list[Array] = field(default_factory=list)
-    _latents: list[NDArray[np.float16]] = field(default_factory=list)
+    rows: list[Array] = field(default_factory=list)  # each [2·C]
+    latents: list[NDArray[np.float16]] = field(default_factory=list)  # each [h, w, C]
+
+    @property
+    def pooled(self) -> Array:
+        """[N, 2·C]"""
+        return np.stack(self.rows)
 
     def add(self, file: str, latents: Array) -> None:
-        """One more.  latents: [h, w, C]"""
-        self._pooled.append(pooled(latents))
+        """One picture more.  latents: [h, w, C]"""
+        self.rows.append(pooled(latents))
         if self.full:
-            self._latents.append(latents.astype(np.float16))
+            self.latents.append(latents.astype(np.float16))
         self.files.append(file)
-
-    def vectors(self) -> Vectors:
-        return Vectors(tuple(self.files), np.stack(self._pooled), self.by.name, self.by.digest, tuple(self._latents))
 
 
 def write(path: str, vectors: Vectors, *, force: bool = False) -> int:
@@ -74,13 +66,6 @@ def read(path: str) -> Vectors:
             files, vectors, model = file["files"], file["pooled"], file["model"]
         if vectors.dtype != np.float32 or vectors.ndim != 2 or len(vectors) != len(files) or not len(files):
             raise ValueError("not vectors")
-        return Vectors(tuple(map(str, files)), vectors, str(model[0]), str(model[1]))
+        return Vectors(str(model[0]), str(model[1]), files=list(map(str, files)), rows=list(vectors))
     except (OSError, IndexError, *UNREADABLE):
         raise ImageError("no vectors of pictures", "an .npz file written by aezip features", file=path) from None
-
-
-def check_model(vectors: Vectors, latents: Latents, file: str) -> None:
-    """Raise ModelUnfit if the vectors were made by another encoder."""
-    if vectors.digest != latents.digest:
-        finding = f"its vectors were made by another encoder than that of the model '{latents.name}'"
-        raise ModelUnfit(finding, f"the model '{vectors.model}', as it was then", file=file)

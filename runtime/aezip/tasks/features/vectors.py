@@ -14,7 +14,7 @@ from ...coding.pictures import transform
 from ...coding.windows import grid, windows
 from ...engine.graphs import Graphs
 from ...engine.sessions import Sessions, check_settings
-from ...errors import ImageError
+from ...errors import ImageError, ModelUnfit
 from ...model.store import find_codec
 
 Array = NDArray[np.float32]
@@ -45,6 +45,12 @@ class Latents:
     def digest(self) -> str:
         """Of the encoder, in hexadecimal: latents of two packages can be compared if it is the same."""
         return str(self.graphs.package.about.description["digests"]["encoder.onnx"])
+
+    def require(self, digest: str, model: str, file: str | None = None) -> None:
+        """Raise ModelUnfit for a file that was made with another encoder, of the model it names."""
+        if digest != self.digest:
+            finding = f"made with another encoder than that of the model '{self.name}'"
+            raise ModelUnfit(finding, f"the model '{model}', as it was then", file=file)
 
     def of(self, pixels: Pixels) -> Array:
         """[H, W, C] → [H // 16, W // 16, channels]; what does not fill a cell is left out.  Raises ImageError."""
