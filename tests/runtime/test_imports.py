@@ -29,6 +29,15 @@ def test_imports_stay_light(statement: str, absent: set[str]) -> None:
     assert not loaded(statement) & absent
 
 
+def test_the_public_names_are_there() -> None:
+    import aezip
+    from aezip import errors
+
+    assert all(getattr(aezip, name) is not None for name in aezip.__all__)
+    classes = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    assert classes == set(errors.__all__) < set(aezip.__all__)
+
+
 def test_the_codec_needs_neither_pillow_nor_click_nor_torch(tiny: str) -> None:
     code = f"""
 import sys

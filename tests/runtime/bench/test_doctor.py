@@ -29,6 +29,12 @@ def test_facts_as_json(tiny: str) -> None:
     assert {"cpu", "cuda", "tensorrt"} <= {p["name"] for p in facts["providers"]} | set(facts["absent"])
 
 
+def test_a_model_without_a_hyperprior(golden) -> None:
+    facts = json.loads(run("-m", str(golden / "tiny-static-grey.aezm"), "--json").output)
+    (cpu,) = (p for p in facts["providers"] if p["name"] == "cpu")
+    assert cpu["exact"]
+
+
 def test_the_table_says_which_coder_works(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(coder.VARIABLE, raising=False)
     monkeypatch.setattr(coder, "_absence", "aezip was installed without a C compiler")

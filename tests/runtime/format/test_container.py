@@ -31,6 +31,15 @@ def test_unpacking_inverts_packing(header: c.Header, icc: bytes, body: bytes) ->
     assert len(data) == 32 + 2 * 12 + len(icc) + len(body)
 
 
+def test_a_header_is_read_from_the_first_bytes() -> None:
+    data = c.pack(LAT)
+    assert c.read_header(data[:32]) == c.read_header(data) == HEADER
+    with pytest.raises(errors.Truncated):
+        c.read_header(data[:31])
+    with pytest.raises(errors.NotALat):
+        c.read_header(b"GIF89a" + data[6:])
+
+
 def test_sections_are_found() -> None:
     lat = c.unpack(c.pack(LAT))
     assert lat.section(c.ICC) == b"profile"
