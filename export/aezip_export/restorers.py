@@ -6,29 +6,24 @@ composition are inside. Weights are stored as float16. Mirrors `aezip_train.rest
 
 from __future__ import annotations
 
-import hashlib
-import math
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from aezip.model.onnx_check import OPSET
-from aezip.model.packages import PACKAGE_VERSION, fingerprint_of
 from aezip.quality import metrics
 from aezip.tasks.restore.restorer import Restorer as Running
-from aezip_train.data import centre
-from aezip_train.restorer import CHROMA, HOLE, INPUTS, SLOPE, STRIDE, UNIT, Block, Far, Restorer, Spoilt, holes
+from aezip_train.data import centre, to_bytes
+from aezip_train.flagship import SLOPE
+from aezip_train.restorer import CHROMA, HOLE, UNIT, Block, Restorer, Spoilt, holes
 
-from . import package, reach
+from . import graphs, package
 from .builder import Graph
 from .graphs import array
-from .proofs import ProofFailed
+from .proofs import ProofFailed, stored_weights
 from .sample import picture
 
 Pixels = NDArray[np.uint8]
@@ -63,66 +58,40 @@ def graph(model: Restorer, storage: str = "float16") -> bytes:
 def unet(g: Graph, model: Restorer, x: str, storage: str, level: str | None = None) -> str:
     """As `Restorer.unet`."""
 
-    def conv(x: str, layer: nn.Module, stride: int = 1, pad: int = 0, dilation: int = 1) -> str:
+    def conv(x: str, layer: nn.Module) -> str:
         assert isinstance(layer, nn.Conv2d)
-        weight, bias = g.stored(array(layer.weight), storage), g.constant(array(layer.bias))
-        return g.conv(x, weight, bias, stride=stride, pad=pad, dilation=dilation)
+        return graphs.conv(g, x, layer, storage)
 
     def run(x: str, blocks: nn.Module) -> str:
         assert isinstance(blocks, nn.Sequential)
         for block in blocks:
             assert isinstance(block, Block)
-            inner = g.node("LeakyRelu", conv(x, block.first, pad=1), alpha=SLOPE)
-            x = g.node("Add", x, conv(inner, block.second, pad=1))
+            x = g.node("Add", x, conv(g.node("LeakyRelu", conv(x, block.first), alpha=SLOPE), block.second))
         return x
 
-    x = conv(x, model.stem, 2, 1)
+    x = conv(x, model.stem)
     if level:
         x = g.node("Add", x, level)
     kept = []
     for before, down in zip(model.before, model.down, strict=True):
         kept.append(run(x, before))
-        x = conv(kept[-1], down, 2)
-    x = run(x, model.bottom)
-    for block in model.far:
-        assert isinstance(block, Far)
-        apart = block.spatial.dilation[0]
-        inner = g.node("LeakyRelu", conv(x, block.reduce), alpha=SLOPE)
-        inner = g.node("LeakyRelu", conv(inner, block.spatial, pad=apart, dilation=apart), alpha=SLOPE)
-        x = g.node("Add", x, conv(inner, block.expand))
+        x = conv(kept[-1], down)
+    x = graphs.residuals(g, run(x, model.bottom), model.far, storage)
     for up, after in zip(list(model.up)[::-1], list(model.after)[::-1], strict=True):
         x = g.node("DepthToSpace", conv(x, up), blocksize=2, mode="CRD")
         x = run(g.node("Add", kept.pop(), x), after)
-    return g.node("DepthToSpace", conv(x, model.tail, pad=1), blocksize=2, mode="CRD")
-
-
-def margin(data: bytes) -> int:
-    """Cells of 16 pixels that a part needs around it to come out as in the whole picture."""
-    first, last = reach.needed(onnx.load_from_string(data), (0, STRIDE - 1))
-    return math.ceil(max(0, -first, last - (STRIDE - 1)) / STRIDE)
+    return g.node("DepthToSpace", conv(x, model.tail), blocksize=2, mode="CRD")
 
 
 def export(model: Restorer, output: Path, *, name: str, facts: dict[str, Any], card: str) -> dict[str, Any]:
     """Write a package once every proof holds.  Returns the figures it was described with."""
-    task = model.config.task
-    with torch.no_grad():  # as stored
-        for layer in model.modules():
-            if isinstance(layer, nn.Conv2d):
-                layer.weight.copy_(layer.weight.half().float())
-    data = graph(model)
-    members = {f"{task}.onnx": data, "CARD.md": card.encode()}
-    digests = {member: hashlib.sha256(value).hexdigest() for member, value in members.items()}
-    description = {
-        "name": name, "family": model.family, "task": task, "version": PACKAGE_VERSION, "opset": OPSET,
-        "fingerprint": fingerprint_of(digests, (f"{task}.onnx",)).hex(), "channels": INPUTS[task] if task != "inpaint"
-        else 3, "stride": STRIDE, "margins": {task: margin(data)}, "hole": HOLE[1] // 2, "digests": digests, **facts,
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / output.name
-        package.write(trial, members, description)
-        figures = prove(model, trial)
-    package.write(output, members, {**description, "measured": figures})
-    return figures
+    task, model = model.config.task, stored_weights(model)
+    members = {f"{task}.onnx": graph(model), "CARD.md": card.encode()}
+    description = package.description(members, {
+        "name": name, "family": model.family, "task": task, "channels": 1 if task == "colorize" else 3,
+        "hole": HOLE[1] // 2, **facts,
+    }, (f"{task}.onnx",))
+    return package.write_proved(output, members, description, lambda path: prove(model, path))
 
 
 @torch.no_grad()
@@ -150,7 +119,7 @@ def prove(model: Restorer, path: Path) -> dict[str, Any]:
     side = 16 * cells
     _close("a window and the whole", ran(running, large, wide)[:16, :16],
            ran(running, large[:side, :side], wide[:side, :side])[:16, :16])
-    return {"sample": {"psnr_db": round(metrics.psnr_db(clean, got), 2)}}
+    return {"measured": {"sample": {"psnr_db": round(metrics.psnr_db(clean, got), 2)}}}
 
 
 def ran(running: Running, shown: Pixels, mask: NDArray[np.bool_]) -> Pixels:
@@ -166,8 +135,7 @@ def ran(running: Running, shown: Pixels, mask: NDArray[np.bool_]) -> Pixels:
 def _torch(model: Restorer, shown: Pixels, mask: NDArray[np.bool_]) -> Pixels:
     missing = torch.from_numpy(mask)[None, None].float()
     made = model(Spoilt(centre(shown[None]), torch.tensor([PROOF_SIGMA]), missing))
-    found: Pixels = (made * UNIT + 128.5).floor().clamp(0, 255).byte()[0].permute(1, 2, 0).numpy()
-    return found
+    return to_bytes(made)[0]
 
 
 def _close(what: str, one: Pixels, other: Pixels) -> None:

@@ -15,16 +15,24 @@ from PIL import Image
 import aezip
 from aezip.model.onnx_check import OPERATORS
 from aezip.quality.metrics import psnr_db
-from aezip_export import graphs, proofs
+from aezip_export import flagships, graphs, proofs
 from aezip_export.builder import Graph
-from aezip_export.cli import export
 from aezip_export.cli import main as export_command
-from aezip_train import loop
+from aezip_train import runs
 from aezip_train.cli import main as train_command
 from aezip_train.flagship import Config, Flagship
+from aezip_train.train_flagship import FlagshipTraining
 
 SMALL = '{"coarse": 32, "latent": 48, "hyper": 8, "feature": 16, "coarse_blocks": 1, "latent_blocks": 1}'
 FACTS = {"summary": "A test.", "licence": "CC0-1.0", "training": {"recipe": "none", "steps": 0, "hours": 0.0}}
+
+
+def export(model: Flagship, path: Path) -> None:
+    flagships.export(model, path, name="x", facts=FACTS, card="A test.")
+
+
+def trained(run: Path) -> Flagship:
+    return FlagshipTraining.load(runs.load_state(run))[0]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +68,7 @@ def test_a_trained_model_compresses(run: Path, tmp_path: Path, drawn) -> None:
 
 
 def test_graphs_use_listed_operators_and_hold_their_weights(run: Path, tmp_path: Path) -> None:
-    export(loop.load_model(run)[0], tmp_path / "x.aezm", name="x", facts=FACTS)
+    export(trained(run), tmp_path / "x.aezm")
     with zipfile.ZipFile(tmp_path / "x.aezm") as package:
         for name in ("encoder", "hyper", "prior", "context", "decoder"):
             graph = onnx.load_from_string(package.read(f"{name}.onnx")).graph
@@ -72,7 +80,7 @@ def test_a_broken_bound_writes_nothing(tmp_path: Path, monkeypatch) -> None:
     model = Flagship(Config(coarse=16, latent=16, hyper=8, feature=8, coarse_blocks=1, latent_blocks=1))
     monkeypatch.setattr(proofs, "SUM_LIMIT", 1000)
     with pytest.raises(proofs.ProofFailed, match="can reach"):
-        export(model, tmp_path / "x.aezm", name="x", facts=FACTS)
+        export(model, tmp_path / "x.aezm")
     assert not list(tmp_path.iterdir())
 
 
@@ -84,12 +92,12 @@ def test_a_prior_that_differs_writes_nothing(run: Path, tmp_path: Path, monkeypa
 
     monkeypatch.setattr(graphs.Graph, "round", off)
     with pytest.raises(proofs.ProofFailed, match="differ"):
-        export(loop.load_model(run)[0], tmp_path / "x.aezm", name="x", facts=FACTS)
+        export(trained(run), tmp_path / "x.aezm")
     assert not list(tmp_path.iterdir())
 
 
 def test_transforms_that_differ_write_nothing(run: Path, tmp_path: Path, monkeypatch) -> None:
-    model = loop.load_model(run)[0]
+    model = trained(run)
     monkeypatch.setattr(proofs, "stored_weights", lambda model: model)
     real = graphs.decoder
 
@@ -104,7 +112,7 @@ def test_transforms_that_differ_write_nothing(run: Path, tmp_path: Path, monkeyp
 
     monkeypatch.setattr(graphs, "decoder", other)
     with pytest.raises(proofs.ProofFailed, match="levels apart"):
-        export(model, tmp_path / "x.aezm", name="x", facts=FACTS)
+        export(model, tmp_path / "x.aezm")
 
 
 def test_the_decoder_graph_is_the_decoder(drawn) -> None:

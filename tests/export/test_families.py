@@ -15,8 +15,10 @@ from aezip.cli import main as aezip
 from aezip_export import families
 from aezip_export.cli import main as export
 from aezip_export.proofs import ProofFailed
-from aezip_train import fitting, runs
+from aezip_train import runs
 from aezip_train.cli import main as train
+from aezip_train.recipe import build
+from aezip_train.train_autoencoder import AutoencoderTraining
 
 NETWORKS = {
     "vanilla": {"wide": 24, "latent": 16, "blocks": 1},
@@ -50,10 +52,10 @@ def test_three_commands_from_a_folder_to_a_file(family: str, channels: int, tmp_
 
 
 def test_a_graph_that_is_not_the_network_is_not_written(tmp_path: Path, drawn, monkeypatch) -> None:
-    plan = fitting.build({"family": "conv", "crop": 64, "network": NETWORKS["conv"]})
-    fit = fitting.Fit(plan, [drawn(96, 96, n) for n in range(3)])
-    fit.finish()
-    net, static = fitting.load_model(fit.state())
+    plan = build({"family": "conv", "crop": 64, "network": NETWORKS["conv"]})
+    fitted = AutoencoderTraining(plan, [drawn(96, 96, n) for n in range(3)])
+    fitted.settle()
+    net, static = AutoencoderTraining.load(fitted.state())
     graph = families.encoder
 
     def other(net, storage="float16"):
@@ -80,8 +82,8 @@ def _prove(net, path, bias):
 
 def test_a_run_without_tables_is_told(tmp_path: Path, drawn) -> None:
     Image.fromarray(drawn(96, 96)).save(tmp_path / "0.png")
-    plan = fitting.build({"family": "conv", "crop": 64, "network": NETWORKS["conv"]})
-    state = fitting.Fit(plan, [drawn(96, 96)]).state()
+    plan = build({"family": "conv", "crop": 64, "network": NETWORKS["conv"]})
+    state = AutoencoderTraining(plan, [drawn(96, 96)]).state()
     (tmp_path / "run").mkdir()
     torch.save(state, tmp_path / "run" / "state.pt")
     assert "static" not in runs.load_state(tmp_path / "run")

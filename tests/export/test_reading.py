@@ -3,7 +3,7 @@ from __future__ import annotations
 from aezip.model.packages import Package
 from aezip.model.store import find
 from aezip_export import macs, package
-from aezip_export.reading import read_model
+from aezip_train.package_weights import read_model
 
 
 def test_a_package_comes_back_and_exports_alike() -> None:

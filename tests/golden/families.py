@@ -17,8 +17,8 @@ import numpy as np
 from aezip import codec as codecs
 from aezip.engine.sessions import Sessions
 from aezip_export import families
-from aezip_train import fitting
 from aezip_train.recipe import build
+from aezip_train.train_autoencoder import AutoencoderTraining
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import draw
@@ -36,9 +36,9 @@ def export(name: str) -> None:
     """A package of a network at its start."""
     family, channels, network = NETWORKS[name]
     recipe = build({"family": family, "channels": channels, "network": network, "crop": 64})
-    fit = fitting.Fit(recipe, [draw(128, 128, seed, channels) for seed in range(8)])
-    fit.finish()
-    net, static = fitting.load_model(fit.state())
+    fitted = AutoencoderTraining(recipe, [draw(128, 128, seed, channels) for seed in range(8)])
+    fitted.settle()
+    net, static = AutoencoderTraining.load(fitted.state())
     path = HERE / f"tiny-{name}.aezm"
     families.export(net, static, path, name=path.stem, facts=FACTS, card="For tests.\n")
 

@@ -7,8 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from aezip_train.data import Crops, centre, halve, read_folder
-from aezip_train.evaluate import to_bytes
+from aezip_train.data import Crops, centre, halve, read_folder, to_bytes
 
 
 def test_centring_is_undone() -> None:

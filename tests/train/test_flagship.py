@@ -23,7 +23,7 @@ def test_the_search_is_the_runtimes() -> None:
 
 def test_the_search_lowers_the_rate(drawn) -> None:
     torch.manual_seed(0)
-    model = flagship.Flagship(flagship.Config(16, 24, 8, 16, 1, 1)).eval()
+    model = flagship.Flagship(flagship.Config(16, 24, 1, 1, 8, 16)).eval()
     image = torch.tensor(drawn(128, 128)).permute(2, 0, 1)[None].float().sub(128).div(64)
     quality = torch.tensor([600.0])
     with torch.no_grad():
@@ -36,7 +36,7 @@ def test_the_search_lowers_the_rate(drawn) -> None:
 def test_gradients_pass_the_search(drawn) -> None:
     """Every part learns: encoder and decoder through the symbols, the prior through their rate."""
     torch.manual_seed(0)
-    model = flagship.Flagship(flagship.Config(16, 24, 8, 16, 1, 1))
+    model = flagship.Flagship(flagship.Config(16, 24, 1, 1, 8, 16))
     model.bits_per_error = 12.0
     image = torch.tensor(drawn(128, 128)).permute(2, 0, 1)[None].float().sub(128).div(64)
     said = model(image, torch.tensor([600.0]))

@@ -6,30 +6,34 @@ from pathlib import Path
 import pytest
 import torch
 
-from aezip_train import evaluate, loop, runs
-from aezip_train.data import Crops
-from aezip_train.recipe import Recipe
+from aezip_train import evaluate, runs
+from aezip_train.data import Picture
+from aezip_train.journal import Journal
+from aezip_train.loop import FALLING, LAST, train
+from aezip_train.recipe import Recipe, build
+from aezip_train.train_flagship import FlagshipTraining
+from aezip_train.train_restorer import RestorerTraining
 
 NETWORK = {"coarse": 16, "latent": 24, "hyper": 8, "feature": 16, "coarse_blocks": 1, "latent_blocks": 1}
 RECIPE = Recipe(network=NETWORK, crop=64, batch=2, integer_from=3, warmup_steps=2, threads=1)
 
 
 @pytest.fixture
-def crops(drawn) -> Crops:
-    return Crops([drawn(150, 140, seed=n) for n in range(3)], 64, 2)
+def pictures(drawn) -> list[Picture]:
+    return [drawn(150, 140, seed=n) for n in range(3)]
 
 
 @pytest.mark.parametrize(("optimiser", "bits_per_error"), [("adam", 0.0), ("soap", 12.0)])
-def test_two_legs_are_one(tmp_path: Path, crops: Crops, optimiser: str, bits_per_error: float) -> None:
-    """n + m steps in two legs equal n + m steps in one, bit for bit; the integer prior sets in between."""
+def test_two_sessions_are_one(tmp_path: Path, pictures: list[Picture], optimiser: str, bits_per_error: float) -> None:
+    """n + m steps in two sessions equal n + m steps in one, bit for bit; the integer prior sets in between."""
     recipe = replace(RECIPE, optimiser=optimiser, bits_per_error=bits_per_error)
-    whole = loop.Run(recipe, crops)
+    whole = FlagshipTraining(recipe, pictures)
     losses = [whole.train_step()["loss"] for _ in range(6)]
 
-    first = loop.Run(recipe, crops)
+    first = FlagshipTraining(recipe, pictures)
     again = [first.train_step()["loss"] for _ in range(3)]
-    loop.save(first, tmp_path)
-    second = loop.Run(recipe, crops)
+    runs.save_state(first.state(), tmp_path)
+    second = FlagshipTraining(recipe, pictures)
     second.restore(runs.load_state(tmp_path))
     again += [second.train_step()["loss"] for _ in range(3)]
 
@@ -39,30 +43,32 @@ def test_two_legs_are_one(tmp_path: Path, crops: Crops, optimiser: str, bits_per
         assert torch.equal(whole.averaged[name], second.averaged[name]), name
 
 
-def test_a_leg_stops_saves_and_logs(tmp_path: Path, crops: Crops, drawn) -> None:
-    run = loop.Run(RECIPE, crops)
-    assert loop.train(run, tmp_path, minutes=10, max_steps=2, val=[drawn(400, 400)], progress=False) == "steps done"
-    model, state = loop.load_model(tmp_path)
+def test_a_session_stops_saves_and_logs(tmp_path: Path, pictures: list[Picture], drawn) -> None:
+    run = FlagshipTraining(RECIPE, pictures, val=[drawn(400, 400)])
+    assert train(run, tmp_path, minutes=10, max_steps=2, progress=False) == "steps done"
+    state = runs.load_state(tmp_path)
+    (model,) = FlagshipTraining.load(state)
     assert state["step"] == 2
     assert state["seconds"] > 0
     assert not model.training
     assert '"step": 2' in (tmp_path / "log.jsonl").read_text()
-    assert loop.train(run, tmp_path, minutes=0, progress=False) == "time used up"
+    assert {file.name for file in tmp_path.iterdir()} >= {"log.jsonl", "sheet.png", "state.pt"}
+    assert train(run, tmp_path, minutes=0, progress=False) == "time used up"
 
 
-def test_a_step_that_is_not_finite_is_thrown_away(crops: Crops, monkeypatch) -> None:
-    run = loop.Run(RECIPE, crops)
+def test_a_step_that_is_not_finite_is_thrown_away(pictures: list[Picture], monkeypatch) -> None:
+    run = FlagshipTraining(RECIPE, pictures)
     before = {k: v.clone() for k, v in run.model.state_dict().items()}
-    draw = crops.draw
-    monkeypatch.setattr(crops, "draw", lambda *which: draw(*which) * float("nan"))
+    draw = run.crops.draw
+    monkeypatch.setattr(run.crops, "draw", lambda *which: draw(*which) * float("nan"))
     run.train_step()
     assert (run.skipped, run.step) == (1, 1)
     for name, value in run.model.state_dict().items():
         assert torch.equal(value, before[name]), name
 
 
-def test_training_lowers_the_loss(crops: Crops, drawn) -> None:
-    run = loop.Run(RECIPE, crops)
+def test_training_lowers_the_loss(pictures: list[Picture], drawn) -> None:
+    run = FlagshipTraining(RECIPE, pictures)
     costs = []
     for steps in (0, 60):
         for _ in range(steps):
@@ -72,14 +78,34 @@ def test_training_lowers_the_loss(crops: Crops, drawn) -> None:
     assert costs[1] < costs[0]
 
 
-def test_the_learning_rate_rises_stays_and_falls(crops: Crops) -> None:
-    run = loop.Run(Recipe(network=NETWORK, crop=64, batch=2, warmup_steps=4, steps=20, cooldown_steps=10), crops)
+def test_the_learning_rate_rises_stays_and_falls(pictures: list[Picture]) -> None:
+    recipe = Recipe(network=NETWORK, crop=64, batch=2, warmup_steps=4, steps=20, cooldown_steps=10)
+    run = FlagshipTraining(recipe, pictures)
     rates = []
     for run.step in range(21):
         rates.append(run.learning_rate())
     assert rates[0] < rates[3] == rates[10] == 1e-3
     assert rates[15] == pytest.approx(5e-4)
     assert rates[20] == 0
+
+
+def test_without_a_schedule_the_learning_rate_falls_with_the_session(drawn) -> None:
+    recipe = build({"family": "restorer", "task": "denoise", "crop": 64, "learning_rate": 1.0, "warmup_steps": 4})
+    run = RestorerTraining(recipe, [drawn(96, 96)])
+    rates = []
+    for run.step in (0, 1, 3, 9):
+        rates.append(run.learning_rate())
+    assert rates == [0.25, 0.5, 1, 1]
+    middle = (FALLING + 1) / 2
+    assert [run.learning_rate(share) for share in (FALLING, middle, 1)] == pytest.approx([1, 0.5, LAST])
+
+
+def test_running_means_skip_what_is_not_finite(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, 0, tensorboard=False, progress=False)
+    for value in (float("nan"), 3, float("inf"), 2):
+        journal.step(1, {"loss": value}, 0.5, 1)
+    assert 2.9 < journal.smooth["loss"] < 3
+    journal.close()
 
 
 def test_a_missing_run_is_named(tmp_path: Path) -> None:

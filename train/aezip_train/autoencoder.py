@@ -15,11 +15,9 @@ import math
 from typing import NamedTuple, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import ladder
-from .flagship import SLOPE, Residual
+from . import lambda_ladder
 from .integer import round_through
 
 SPREADS = (0.1, 0.35, 1.2)  # of the density's parts at the start, in standard deviations
@@ -45,19 +43,6 @@ class Config(Protocol):
     @property
     def latent(self) -> int:
         """Channels of the latent."""
-
-
-class Block(Residual):
-    """The flagship's residual block with dropout: x + expand(act(conv3×3(act(reduce(x)))))."""
-
-    dropout = 0.0
-
-    def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.fast):
-            inner = F.leaky_relu(self.reduce(x), SLOPE)
-            inner = F.leaky_relu(self.spatial(inner), SLOPE)
-            branch = self.expand(F.dropout(inner, self.dropout, self.training))
-        return x + branch.float()
 
 
 class Density(nn.Module):
@@ -86,8 +71,8 @@ class Autoencoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.gain = nn.Parameter(torch.zeros(ladder.NODES, config.latent))  # log₂
-        self.inverse_gain = nn.Parameter(torch.zeros(ladder.NODES, config.latent))
+        self.gain = nn.Parameter(torch.zeros(lambda_ladder.NODES, config.latent))  # log₂
+        self.inverse_gain = nn.Parameter(torch.zeros(lambda_ladder.NODES, config.latent))
         self.density = Density(config.latent)
 
     def encode(self, image: Tensor) -> Tensor:
@@ -112,8 +97,8 @@ class Autoencoder(nn.Module):
     @torch.no_grad()
     def start_ladder(self, spread: Tensor) -> None:
         """Steps that are one size in pixels at each quality, for channels that move pixels by so much.  [latent]"""
-        node = torch.linspace(0, ladder.TOP, ladder.NODES)
-        step = STEP * ladder.lambda_of(node).sqrt()
+        node = torch.linspace(0, lambda_ladder.TOP, lambda_ladder.NODES)
+        step = STEP * lambda_ladder.lambda_of(node).sqrt()
         gain = torch.log2(step[:, None] * spread[None].clamp_min(1e-3))
         self.gain.copy_(gain)
         self.inverse_gain.copy_(-gain)
@@ -125,12 +110,12 @@ class Autoencoder(nn.Module):
         straight-through gradients; without, both are rounded.
         """
         u = self.encode(image)
-        log_gain = ladder.at(self.gain, quality)
+        log_gain = lambda_ladder.at(self.gain, quality)
         y = u * torch.exp2(log_gain)
         symbol = round_through(y)
         seen = y + torch.empty_like(y).uniform_(-0.5, 0.5) if noise else symbol
         bits = self.density.bits(seen, log_gain).sum((1, 2, 3))
-        decoded = self.decode(symbol * torch.exp2(ladder.at(self.inverse_gain, quality)))
+        decoded = self.decode(symbol * torch.exp2(lambda_ladder.at(self.inverse_gain, quality)))
         return Coded(decoded, bits / (image.shape[2] * image.shape[3]), u)
 
 

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from .data import centre, to_bytes
+
 KINDS = ("noise", "blur", "jpeg")
 SIGMA = (3.0, 30.0)  # grey levels of noise
 BLUR = (0.5, 2.0)  # pixels, standard deviation
@@ -47,9 +49,8 @@ def blurred(image: Tensor, sigma: float) -> Tensor:
 
 def through_jpeg(image: Tensor, quality: int) -> Tensor:
     """[C, H, W] coded and decoded."""
-    pixels = (image * 64 + 128.5).floor().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+    pixels = to_bytes(image[None])[0]
     file = io.BytesIO()
     Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).save(file, "JPEG", quality=quality)
     with Image.open(file) as decoded:
-        back = np.asarray(decoded, np.float32).reshape(pixels.shape)
-    return (torch.from_numpy(back).permute(2, 0, 1) - 128) / 64
+        return centre(np.asarray(decoded).reshape(1, *pixels.shape))[0]

@@ -53,6 +53,21 @@ def centre(pictures: NDArray[np.uint8]) -> Tensor:
     return (x.float() - 128) / 64
 
 
+def to_bytes(images: Tensor) -> NDArray[np.uint8]:
+    """The inverse, rounded and clipped.  [N, C, H, W] → [N, H, W, C] uint8"""
+    return (images * 64 + 128.5).floor().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def middle_crops(pictures: list[Picture], side: int = 384, limit: int = 12) -> list[Picture]:
+    """The middle `side`×`side` pixels of up to `limit` pictures, evenly spaced in the list."""
+    large = [p for p in pictures if min(p.shape[:2]) >= side]
+    out = []
+    for n in np.linspace(0, len(large) - 1, min(limit, len(large))).round().astype(int):
+        top, left = ((size - side) // 2 for size in large[n].shape[:2])
+        out.append(large[n][top : top + side, left : left + side])
+    return out
+
+
 def lessened(picture: Picture, side: int) -> Picture:
     """The picture, or the first half-size copy of it whose short side is below `side`."""
     while min(picture.shape[:2]) >= side:

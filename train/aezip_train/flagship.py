@@ -24,24 +24,30 @@ from torch import Tensor, nn
 
 from aezip.entropy.tables import INDEX_ONE, INDEX_TOP, OCTAVE
 
-from . import classic, ladder
+from . import classic, lambda_ladder
 from .integer import IntegerConv2d, round_through, through
 
 SLOPE = 0.1  # of the leaky rectifiers
 LADDERS = ("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset")
-CELL = 64  # one hyper-latent stands for 64×64 pixels
+CHECKERBOARD = (0, 3, 1, 2)  # 2×2 positions, row by row: those of the first half, then those of the second
 
 
 @dataclass(frozen=True)
-class Config:
-    """Sizes of a flagship.  Defaults: `photo`."""
+class LappedSizes:
+    """Sizes of an encoder and its decoder."""
 
     coarse: int = 128  # channels at 1/8
     latent: int = 256  # channels at 1/16
-    hyper: int = 96  # channels at 1/64
-    feature: int = 128  # channels of the prior at 1/16
     coarse_blocks: int = 4
     latent_blocks: int = 4
+
+
+@dataclass(frozen=True)
+class Config(LappedSizes):
+    """Sizes of a flagship.  Defaults: `photo`."""
+
+    hyper: int = 96  # channels at 1/64
+    feature: int = 128  # channels of the prior at 1/16
 
 
 class Rate(NamedTuple):
@@ -53,18 +59,20 @@ class Rate(NamedTuple):
 
 
 class Residual(nn.Module):
-    """x + expand(act(conv3×3(act(reduce(x))))); the last layer starts at zero.
+    """x + expand(act(conv3×3(act(reduce(x))))), the 3×3 one dilated; the last layer starts at zero.
 
-    With `fast` the branch is computed in bfloat16, while the trunk stays float32.
+    With `fast` the branch is computed in bfloat16, while the trunk stays float32. `dropout` is the share of the
+    branch's inner values that training drops.
     """
 
     fast = False
+    dropout = 0.0
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, dilation: int = 1) -> None:
         super().__init__()
         inner = width // 2
         self.reduce = nn.Conv2d(width, inner, 1)
-        self.spatial = nn.Conv2d(inner, inner, 3, padding=1)
+        self.spatial = nn.Conv2d(inner, inner, 3, padding=dilation, dilation=dilation)
         self.expand = nn.Conv2d(inner, width, 1)
         nn.init.zeros_(self.expand.weight)
         nn.init.zeros_(self.expand.bias)  # type: ignore[arg-type]
@@ -73,16 +81,16 @@ class Residual(nn.Module):
         with torch.autocast(x.device.type, torch.bfloat16) if self.fast else nullcontext():
             branch = F.leaky_relu(self.reduce(x), SLOPE)
             branch = F.leaky_relu(self.spatial(branch), SLOPE)
-            branch = self.expand(branch)
-        return x + branch.float()
+            branch = self.expand(F.dropout(branch, self.dropout, self.training))
+        return x + branch.to(x.dtype)
 
 
 class Encoder(nn.Module):
-    """image [N, 3, H, W] (centred, /64; H, W multiples of 16) → u [N, latent, H/16, W/16]."""
+    """image [N, channels, H, W] (centred, /64; H, W multiples of 16) → u [N, latent, H/16, W/16]."""
 
-    def __init__(self, c: Config) -> None:
+    def __init__(self, c: LappedSizes, channels: int = 3) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(3, c.coarse, 16, stride=8)
+        self.stem = nn.Conv2d(channels, c.coarse, 16, stride=8)
         self.coarse = nn.Sequential(*[Residual(c.coarse) for _ in range(c.coarse_blocks)])
         self.down = nn.Conv2d(c.coarse, c.latent, 2, stride=2)
         self.latent = nn.Sequential(*[Residual(c.latent) for _ in range(c.latent_blocks)])
@@ -95,21 +103,44 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """û [N, latent, H/16, W/16] → image [N, 3, H, W] (centred, /64, not clipped)."""
+    """û [N, latent, H/16, W/16] → image [N, channels, H, W] (centred, /64, not clipped)."""
 
-    def __init__(self, c: Config) -> None:
+    def __init__(self, c: LappedSizes, channels: int = 3) -> None:
         super().__init__()
         self.latent = nn.Sequential(*[Residual(c.latent) for _ in range(c.latent_blocks)])
         self.up = nn.ConvTranspose2d(c.latent, c.coarse, 2, stride=2)
         self.coarse = nn.Sequential(*[Residual(c.coarse) for _ in range(c.coarse_blocks)])
         # one ring of cells more on each side, so that the lapped ends find their partners
-        self.stem = nn.ConvTranspose2d(c.coarse, 3, 16, stride=8, padding=12)
+        self.stem = nn.ConvTranspose2d(c.coarse, channels, 16, stride=8, padding=12)
 
     def forward(self, u: Tensor) -> Tensor:
         x = self.latent(u)
         x = self.up(x)
         x = self.coarse(x)
         return self.stem(F.pad(x, (1, 1, 1, 1), mode="replicate"))
+
+
+def strided(encoder: Encoder, decoder: Decoder) -> list[nn.Parameter]:
+    """The parameters of the linear strided layers, which carry the classic start."""
+    layers = (encoder.stem, encoder.down, decoder.up, decoder.stem)
+    return [p for layer in layers for p in layer.parameters()]
+
+
+@torch.no_grad()
+def start_lapped(encoder: Encoder, decoder: Decoder, images: Tensor) -> Tensor:
+    """Make both the lapped transform (`classic`), latents of unit variance.  images: [N, channels, H, W], centred, /64.
+
+    Returns the latents' standard deviations before.  [latent]
+    """
+    coarse, latent = encoder.stem.out_channels, encoder.down.out_channels
+    basis8, std8, basis16, std16 = classic.measure(images, coarse, latent)
+    encoder.stem.weight.copy_(basis8 / std8[:, None, None, None])
+    encoder.down.weight.copy_(basis16 * std8[None, :, None, None] / std16[:, None, None, None])
+    decoder.up.weight.copy_(basis16 / std8[None, :, None, None] * std16[:, None, None, None])
+    decoder.stem.weight.copy_(basis8 * std8[:, None, None, None])
+    for layer in (encoder.stem, encoder.down, decoder.up, decoder.stem):
+        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return std16
 
 
 class HyperEncoder(nn.Module):
@@ -192,7 +223,7 @@ class Flagship(nn.Module):
     """Encoder, prior and decoder with their ladders of gains."""
 
     family = "flagship"
-    lambda_max = ladder.LAMBDA_MAX  # at the top of the ladder
+    lambda_max = lambda_ladder.LAMBDA_MAX  # at the top of the ladder
     bits_per_error = 0.0  # of the encoder-side search that quantises latents; 0: plain rounding
 
     def __init__(self, config: Config | None = None) -> None:
@@ -201,33 +232,25 @@ class Flagship(nn.Module):
         self.encoder, self.decoder = Encoder(c), Decoder(c)
         self.hyper_encoder, self.prior, self.context = HyperEncoder(c), Prior(c), Context(c)
         # log₂ of: gain, inverse gain; of z: gain, inverse gain, scale; and z's offset
-        self.gain = nn.Parameter(torch.zeros(ladder.NODES, c.latent))
-        self.inverse_gain = nn.Parameter(torch.zeros(ladder.NODES, c.latent))
-        self.hyper_gain = nn.Parameter(torch.full((ladder.NODES, c.hyper), 1.0))
-        self.hyper_inverse = nn.Parameter(torch.full((ladder.NODES, c.hyper), -1.0))
-        self.hyper_scale = nn.Parameter(torch.full((ladder.NODES, c.hyper), -1.0))
-        self.hyper_offset = nn.Parameter(torch.zeros(ladder.NODES, c.hyper))
+        self.gain = nn.Parameter(torch.zeros(lambda_ladder.NODES, c.latent))
+        self.inverse_gain = nn.Parameter(torch.zeros(lambda_ladder.NODES, c.latent))
+        self.hyper_gain = nn.Parameter(torch.full((lambda_ladder.NODES, c.hyper), 1.0))
+        self.hyper_inverse = nn.Parameter(torch.full((lambda_ladder.NODES, c.hyper), -1.0))
+        self.hyper_scale = nn.Parameter(torch.full((lambda_ladder.NODES, c.hyper), -1.0))
+        self.hyper_offset = nn.Parameter(torch.zeros(lambda_ladder.NODES, c.hyper))
 
     def strided(self) -> list[nn.Parameter]:
-        """The parameters of the linear strided layers, which carry the classic start."""
-        layers = (self.encoder.stem, self.encoder.down, self.decoder.up, self.decoder.stem)
-        return [p for layer in layers for p in layer.parameters()]
+        """The parameters that start as a transform already."""
+        return strided(self.encoder, self.decoder)
 
     @torch.no_grad()
     def start_classic(self, images: Tensor) -> None:
         """Become a lapped-transform codec.  images: [N, 3, H, W], centred, /64."""
-        c = self.config
-        basis8, std8, basis16, std16 = classic.measure(images, c.coarse, c.latent)
-        self.encoder.stem.weight.copy_(basis8 / std8[:, None, None, None])
-        self.encoder.down.weight.copy_(basis16 * std8[None, :, None, None] / std16[:, None, None, None])
-        self.decoder.up.weight.copy_(basis16 / std8[None, :, None, None] * std16[:, None, None, None])
-        self.decoder.stem.weight.copy_(basis8 * std8[:, None, None, None])
-        for layer in (self.encoder.stem, self.encoder.down, self.decoder.up, self.decoder.stem):
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        node = torch.linspace(0, ladder.TOP, ladder.NODES)
+        std = start_lapped(self.encoder, self.decoder, images)
+        node = torch.linspace(0, lambda_ladder.TOP, lambda_ladder.NODES)
         # the uniform quantiser's high-rate optimum, in units of 64 grey levels
-        step = 64 / 5.1 * ladder.lambda_of(node, self.lambda_max).sqrt()
-        gain = torch.log2(step[:, None] * std16[None])
+        step = 64 / 5.1 * lambda_ladder.lambda_of(node, self.lambda_max).sqrt()
+        gain = torch.log2(step[:, None] * std[None])
         self.gain.copy_(gain)
         self.inverse_gain.copy_(-gain)
 
@@ -236,7 +259,7 @@ class Flagship(nn.Module):
         """Move the ladder's top: each λ keeps its gains, and those beyond the old top go on in straight lines."""
         for name in LADDERS:
             nodes: nn.Parameter = getattr(self, name)
-            nodes.copy_(ladder.stretched(nodes, self.lambda_max, lambda_max))
+            nodes.copy_(lambda_ladder.stretched(nodes, self.lambda_max, lambda_max))
         self.lambda_max = lambda_max
 
     def forward(self, image: Tensor, quality: Tensor, noise: bool = True) -> Rate:
@@ -246,7 +269,7 @@ class Flagship(nn.Module):
         decoder sees rounded ones with straight-through gradients; without, both are rounded.
         """
         pixels = image.shape[2] * image.shape[3]
-        log_gain = ladder.at(self.gain, quality)
+        log_gain = lambda_ladder.at(self.gain, quality)
         y = self.encoder(image) * torch.exp2(log_gain)
         hyper_bits, z = self._hyper(y, quality, noise)
 
@@ -269,15 +292,16 @@ class Flagship(nn.Module):
         hyper_bpp = hyper_bits.sum((1, 2, 3)) / pixels
         bits = (bits_1 + bits_2).sum((1, 2, 3)).reshape(2, -1).sum(0)
         bpp = bits / pixels + hyper_bpp
-        return Rate(self.decoder(decoded * torch.exp2(ladder.at(self.inverse_gain, quality))), bpp, hyper_bpp)
+        return Rate(self.decoder(decoded * torch.exp2(lambda_ladder.at(self.inverse_gain, quality))), bpp, hyper_bpp)
 
     def _hyper(self, y: Tensor, quality: Tensor, noise: bool) -> tuple[Tensor, Tensor]:
         """Quantise the hyper-latent: its bits, and ẑ as the prior sees it (clipped, with the ladder's offset)."""
-        w = self.hyper_encoder(y) * torch.exp2(ladder.at(self.hyper_gain, quality))
-        index = ladder.at(self.hyper_scale, quality) * OCTAVE + INDEX_ONE
+        w = self.hyper_encoder(y) * torch.exp2(lambda_ladder.at(self.hyper_gain, quality))
+        index = lambda_ladder.at(self.hyper_scale, quality) * OCTAVE + INDEX_ONE
         zero = torch.zeros_like(w)
         symbols, bits = self._quantise(w, zero, index + zero, noise, 0.0)
-        z = symbols * torch.exp2(ladder.at(self.hyper_inverse, quality)) + ladder.at(self.hyper_offset, quality)
+        z = symbols * torch.exp2(lambda_ladder.at(self.hyper_inverse, quality))
+        z = z + lambda_ladder.at(self.hyper_offset, quality)
         if self.prior.look.integer:
             z = round_through(z * 32) / 32
         return bits, z.clamp(-255 / 32, 255 / 32)

@@ -9,6 +9,7 @@ the bits that sharing costs; Lloyd 1982), so that the coder and its 64 tables ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX, TOTAL, Tables, integer_f
 from aezip.model.ladder import LOG_LIMIT, UNIT, between
 
 from .autoencoder import Autoencoder
-from .data import Picture, centre
+from .data import Picture, centre, to_bytes
 
 NODES = 41  # qualities 0, 25, … 1000
 COUNT = INDEX_TOP + 1
@@ -43,6 +44,21 @@ class Static:
         """Tables of the channels at a quality of 0 … 1000.  [C]"""
         found: Integers = self.table[node(quality, len(self.table))]
         return found
+
+    def arrays(self) -> dict[str, Integers]:
+        """All integers by name, as a package has them."""
+        tables = {"radius": self.tables.radius, "frequency": self.tables.frequency}
+        return {**tables, "table": self.table, "gain": self.gain, "inverse_gain": self.inverse_gain}
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """The same, as a run's state has them."""
+        return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in self.arrays().items()}
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, torch.Tensor]) -> Static:
+        """The inverse."""
+        arrays = {name: value.numpy() for name, value in tensors.items()}
+        return cls(Tables(arrays.pop("radius"), arrays.pop("frequency")), **arrays)
 
 
 def whole(nodes: torch.Tensor) -> Integers:
@@ -78,10 +94,15 @@ def measure(model: Autoencoder, pictures: list[Picture], bits_per_error: float) 
 
 def _fine(u: NDArray[np.float32], gain: Integers, quality: int) -> Integers:
     """Histograms of latents in 1/16 of a step.  [C, 2·m + 1], m the largest"""
-    exact = np.exp2(between(gain, quality) / UNIT).astype(np.float32)
-    y = np.floor(u * (16 * exact) + 0.5).clip(-LATENT_MAX, LATENT_MAX).astype(np.int32)
+    y = _sixteenths(u, gain, quality)
     most = int(np.abs(y).max())
     return np.stack([np.bincount(y[:, c] + most, minlength=2 * most + 1) for c in range(u.shape[1])])
+
+
+def _sixteenths(u: NDArray[np.float32], gain: Integers, quality: int) -> NDArray[np.int32]:
+    """Latents in 1/16 of a step at a quality of 0 … 1000.  […, C]"""
+    exact = np.exp2(between(gain, quality) / UNIT).astype(np.float32)
+    return np.floor(u * (16 * exact) + 0.5).clip(-LATENT_MAX, LATENT_MAX).astype(np.int32)
 
 
 def _symbols(fine: Integers, cost: Floats | None, bits_per_error: float) -> Integers:
@@ -157,20 +178,24 @@ def excess(model: Autoencoder, static: Static, pictures: list[Picture], bits_per
     return float(np.mean(ratios))
 
 
-@torch.no_grad()
-def decoded(
-    model: Autoencoder, static: Static, picture: Picture, quality: int, bits_per_error: float
-) -> tuple[float, Picture]:
-    """One picture coded at a quality of 0 … 1000 as the runtime does, the rate by the tables: bpp and pixels."""
-    u = model.encode(centre(picture[None]))[0].permute(1, 2, 0).numpy()
-    gain = np.exp2(between(static.gain, quality) / UNIT).astype(np.float32)
-    off = np.floor(u * (16 * gain) + 0.5).clip(-LATENT_MAX, LATENT_MAX).astype(np.int32)
-    index = np.broadcast_to(static.at(quality).astype(np.uint8), off.shape)
-    symbol = np.clip((off + 8) >> 4, -SYMBOL_MAX, SYMBOL_MAX)
-    which = np.nonzero(symbol)
-    symbol[which] = towards_zero(off[which], symbol[which], index[which], static.tables, bits_per_error)
-    bits = static.tables.bits(index.reshape(-1), symbol.reshape(-1))
-    inverse = np.exp2(between(static.inverse_gain, quality) / UNIT).astype(np.float32)
-    image = model.decode(torch.from_numpy(symbol * inverse).float().permute(2, 0, 1)[None])
-    pixels = (image * 64 + 128.5).floor().clamp(0, 255).byte()[0].permute(1, 2, 0).numpy()
-    return bits / (picture.shape[0] * picture.shape[1]), pixels
+class Coder(NamedTuple):
+    """A trained network as the runtime has it."""
+
+    model: Autoencoder
+    static: Static
+    bits_per_error: float
+
+    @torch.no_grad()
+    def decoded(self, picture: Picture, quality: int) -> tuple[float, Picture]:
+        """One picture coded at a quality of 0 … 1000, the rate by the tables: bpp and pixels."""
+        model, static, bits_per_error = self
+        u = model.encode(centre(picture[None]))[0].permute(1, 2, 0).numpy()
+        off = _sixteenths(u, static.gain, quality)
+        index = np.broadcast_to(static.at(quality).astype(np.uint8), off.shape)
+        symbol = np.clip((off + 8) >> 4, -SYMBOL_MAX, SYMBOL_MAX)
+        which = np.nonzero(symbol)
+        symbol[which] = towards_zero(off[which], symbol[which], index[which], static.tables, bits_per_error)
+        bits = static.tables.bits(index.reshape(-1), symbol.reshape(-1))
+        inverse = np.exp2(between(static.inverse_gain, quality) / UNIT).astype(np.float32)
+        image = model.decode(torch.from_numpy(symbol * inverse).float().permute(2, 0, 1)[None])
+        return bits / (picture.shape[0] * picture.shape[1]), to_bytes(image)[0]

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: log.jsonl, sheet.png, TensorBoard's events, a progress bar.
+"""What a run tells while it goes on: log.jsonl, files of a validation, TensorBoard's events, a progress bar.
 
 Everything lands in the run's folder; a journal that is not `on` writes nothing.
 """
@@ -6,8 +6,11 @@ Everything lands in the run's folder; a journal that is not `on` writes nothing.
 from __future__ import annotations
 
 import importlib.util
+import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -17,10 +20,20 @@ from aezip.storage.files import atomic_write
 from . import runs
 
 EVERY = 20  # steps between TensorBoard's scalars
+SMOOTH = 0.02  # of a running mean that the newest value is
+
+
+class Validation(NamedTuple):
+    """What a validation found."""
+
+    line: dict[str, Any]  # for log.jsonl
+    said: str  # one line for people
+    files: Mapping[str, bytes] = MappingProxyType({})  # for the run's folder
+    scalars: Mapping[str, float] = MappingProxyType({})  # for TensorBoard
 
 
 class Journal:
-    """Log, sheet, events and progress of one leg.
+    """Log, files, events and progress of one session.
 
     tensorboard: None writes events where tensorboard is installed; True insists on it (AezipError).
     """
@@ -29,42 +42,41 @@ class Journal:
         self, folder: Path, step: int, *, on: bool = True, tensorboard: bool | None = None, progress: bool = True
     ) -> None:
         self.folder, self.on = folder, on
+        self.smooth: dict[str, float] = {}  # running means of the steps' scalars
         self._events = _writer(folder, step) if on and _wanted(tensorboard) else None
         self._bar = tqdm(
             total=1.0, disable=True if not (on and progress) else None,
             bar_format="{percentage:3.0f}%|{bar:20}| {postfix}",
         )
 
-    def step(self, step: int, values: dict[str, float], share: float, left_s: float) -> None:
-        """After a step: smoothed scalars, the leg's share that is done, and the seconds left of it."""
-        self._bar.n = min(share, 1.0)
-        numbers = ", ".join(f"{k} {v:.4g}" for k, v in values.items())
+    def step(self, step: int, scalars: dict[str, float], share: float, left_s: float) -> None:
+        """After a step: its scalars, the session's share that is done, and the seconds left of it."""
+        for key, value in scalars.items():
+            if math.isfinite(value):
+                self.smooth[key] = (1 - SMOOTH) * self.smooth.get(key, value) + SMOOTH * value
+        self._bar.n = share
+        numbers = ", ".join(f"{k} {v:.4g}" for k, v in self.smooth.items())
         self._bar.postfix = f"step {step:,}, {numbers}, {duration(left_s)} left"
         self._bar.update(0)
         if self._events and step % EVERY == 0:
-            for key, value in values.items():
-                self._events.add_scalar(f"train/{key}", value, step)
+            self._add({f"train/{key}": value for key, value in self.smooth.items()}, step)
 
-    def validation(self, line: dict[str, Any], sheet: bytes, qualities: tuple[int, ...]) -> None:
-        """A validation's line and its sheet of pictures; the old sheet stays until the new one is whole."""
+    def validation(self, step: int, found: Validation) -> None:
+        """After a validation; an old file stays until the new one is whole."""
         if not self.on:
             return
-        runs.log(line, self.folder)
-        atomic_write(self.folder / "sheet.png", sheet, force=True)
-        bd_rate = "" if line["bd_rate_jpeg"] is None else f", BD-rate {line['bd_rate_jpeg']:+.2f} % against JPEG"
-        middle = len(qualities) // 2
-        tqdm.write(
-            f"step {line['step']:,}: {line['bpp'][middle]:.3f} bpp, {line['psnr_db'][middle]:.2f} dB "
-            f"at quality {qualities[middle] / 10:g}{bd_rate}"
-        )
+        runs.log(found.line, self.folder)
+        for name, data in found.files.items():
+            atomic_write(self.folder / name, data, force=True)
+        tqdm.write(f"step {step:,}: {found.said}")
         if self._events:
-            for key in ("bd_rate_jpeg", "learning_rate", "skipped"):
-                if line[key] is not None:
-                    self._events.add_scalar(f"val/{key}", line[key], line["step"])
-            for key in ("bpp", "psnr_db", "hyper_bpp"):
-                for quality, value in zip(qualities, line[key], strict=True):
-                    self._events.add_scalar(f"val_{key}/quality_{quality / 10:g}", value, line["step"])
+            self._add(found.scalars, step)
             self._events.flush()
+
+    def _add(self, scalars: Mapping[str, float], step: int) -> None:
+        assert self._events
+        for key, value in scalars.items():
+            self._events.add_scalar(key, value, step)
 
     def close(self) -> None:
         """End the bar's line and the events' file."""

@@ -7,9 +7,10 @@ A recipe's keys are the fields of `Recipe`; what it leaves out keeps the default
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -17,6 +18,7 @@ else:
     import tomli as tomllib
 
 BUILT_IN = Path(__file__).parent / "recipes"
+Sizes = TypeVar("Sizes")
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Recipe:
     """Everything that decides a training run, but the pictures and the time."""
 
     name: str = "unnamed"
-    family: str = "flagship"
+    family: str = "flagship"  # one of `families`
     task: str = ""  # of the family restorer: denoise, colorize or inpaint
     network: dict[str, int] = field(default_factory=dict)  # fields of the family's Config
     crop: int = 256  # pixels, a multiple of 64
@@ -64,15 +66,15 @@ class Recipe:
     weight_l1: float = 0.0  # penalties, times the sum over all weights
     weight_l2: float = 0.0
     augment: bool = True  # flips, turns and half-size copies
-    checks: int = 16  # validations a leg
-    patience: int = 5  # validations without a better one after which the leg ends
+    checks: int = 16  # validations a session
+    patience: int = 5  # validations without a better one after which the session ends
 
     def __post_init__(self) -> None:
         if self.crop <= 0 or self.crop % 64:
             raise ValueError(f"recipe {self.name}: crop is {self.crop}; expected a positive multiple of 64")
         words = {
-            "family": ("flagship", "restorer", "vanilla", "conv", "vae"), "optimiser": ("adam", "soap"),
-            "channels": (1, 3), "loss": ("mse", "bce", "ms-ssim"), "sparsity": ("", "l1", "kl"),
+            "optimiser": ("adam", "soap"), "channels": (1, 3), "loss": ("mse", "bce", "ms-ssim"),
+            "sparsity": ("", "l1", "kl"),
         }
         for key, known in words.items():
             if (value := getattr(self, key)) not in known:
@@ -84,6 +86,13 @@ class Recipe:
                 raise ValueError(f"recipe {self.name}: {key} is {number}; expected {low} to {high}")
         if other := [kind for kind in self.corrupt if kind not in ("noise", "blur", "jpeg")]:
             raise ValueError(f"recipe {self.name}: corrupt has '{other[0]}'; expected noise, blur or jpeg")
+
+    def sizes(self, config: Callable[..., Sizes], **more: Any) -> Sizes:
+        """A family's Config with the sizes of `network`.  Raises ValueError for what it does not have."""
+        try:
+            return config(**self.network, **more)
+        except TypeError as error:
+            raise ValueError(f"recipe {self.name}: network: {error}") from None
 
 
 def read(name: str, overrides: dict[str, Any] | None = None) -> Recipe:

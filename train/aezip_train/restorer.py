@@ -23,9 +23,9 @@ from torch import Tensor, nn
 
 from aezip.model.kinds import TASKS
 
-from .lab import ab
+from .cielab import ab
+from .flagship import SLOPE, Residual
 
-SLOPE = 0.1  # of the leaky rectifiers
 STRIDE = 16  # sides of pictures are multiples of this
 UNIT = 64.0  # grey levels
 SIGMA = (3.0, 60.0)  # grey levels of noise in training
@@ -81,23 +81,6 @@ class Block(nn.Module):
         return x + self.second(F.leaky_relu(self.first(x), SLOPE))
 
 
-class Far(nn.Module):
-    """x + expand(act(conv3×3(act(reduce(x))))), the convolution dilated; the last layer starts at zero."""
-
-    def __init__(self, width: int, dilation: int) -> None:
-        super().__init__()
-        inner = width // 2
-        self.reduce = nn.Conv2d(width, inner, 1)
-        self.spatial = nn.Conv2d(inner, inner, 3, padding=dilation, dilation=dilation)
-        self.expand = nn.Conv2d(inner, width, 1)
-        nn.init.zeros_(self.expand.weight)
-        nn.init.zeros_(self.expand.bias)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor) -> Tensor:
-        branch = F.leaky_relu(self.reduce(x), SLOPE)
-        return x + self.expand(F.leaky_relu(self.spatial(branch), SLOPE))
-
-
 def blocks(width: int, count: int) -> nn.Sequential:
     """A run of residual blocks."""
     return nn.Sequential(*[Block(width) for _ in range(count)])
@@ -119,7 +102,7 @@ class Restorer(nn.Module):
         self.before = nn.ModuleList(blocks(w, n) for w, n in zip(widths, counts, strict=False))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
         self.bottom = blocks(c.sixteenth, c.sixteenth_blocks)
-        self.far = nn.Sequential(*[Far(c.sixteenth, DILATIONS[n % len(DILATIONS)]) for n in range(c.far_blocks)])
+        self.far = nn.Sequential(*[Residual(c.sixteenth, DILATIONS[n % len(DILATIONS)]) for n in range(c.far_blocks)])
         self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairs)
         self.after = nn.ModuleList(blocks(w, n) for w, n in zip(widths, counts, strict=False))
         self.tail = nn.Conv2d(c.half, 4 * OUTPUTS[c.task], 3, padding=1)

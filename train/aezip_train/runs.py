@@ -32,14 +32,26 @@ def save_state(state: dict[str, Any], folder: Path) -> None:
     os.replace(part, folder / "state.pt")
 
 
-def load_state(path: Path) -> dict[str, Any]:
-    """The state of a run: its folder, or the `state.pt` in it.  Raises FileNotFoundError."""
+def is_run(name: str) -> bool:
+    """Whether a name is that of a run's folder or of the state in it."""
+    return name.endswith(".pt") or exists(Path(name))
+
+
+def load_state(path: Path, recipe: Recipe | None = None) -> dict[str, Any]:
+    """The state of a run: its folder, or the `state.pt` in it.  Raises FileNotFoundError.
+
+    recipe: one that the run should share family and task with. Raises ValueError for another.
+    """
     import torch
 
     file = path / "state.pt" if path.is_dir() else path
     if not file.exists():
         raise FileNotFoundError(f"{path}: no training run found; expected a folder with state.pt")
     state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    for key in ("family", "task") if recipe else ():
+        found, wanted = state["recipe"].get(key, ""), getattr(recipe, key)
+        if found != wanted:
+            raise ValueError(f"{path} is a run of the {key} {found}; expected one of {wanted}")
     return state
 
 

@@ -1,9 +1,8 @@
-"""SSIMULACRA2 (Sneyers 2022) as differentiable torch code, for the loss and for choosing weights.
+"""SSIMULACRA2 (Sneyers 2022) as differentiable torch code, for the loss.
 
-The error `e` is the metric's weighted sum of error maps; its score is `score(e)`, 100 for equal pictures. The maps are
-SSIM, ringing and blur, in XYB (the cube roots of the eye's three responses), over six scales, each as a mean and as a
-4-norm. The published metric fades to black beyond the left and right border; a loss on crops mirrors instead
-(`fade`).
+The error is the metric's weighted sum of error maps, as `aezip.quality.ssimulacra2` has it, whose `score` of it is 100
+for equal pictures. The published metric fades to black beyond the left and right border; a loss on crops mirrors
+instead (`fade`).
 """
 
 from __future__ import annotations
@@ -14,49 +13,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .ladder import LAMBDA_MIN
+from aezip.quality.ssimulacra2 import BIAS, C2, OPSIN, RADIUS, SIGMA, weights_of
 
-SCALES = 6
-SIGMA, RADIUS = 1.5, 5  # of the window
-C2 = 0.0009
-BIAS = 0.0037930732552754493
-OPSIN = ((0.30, 0.622, 0.078), (0.23, 0.692, 0.078), (0.24342268924547819, 0.20476744424496821, 0.5518098665095536))
+from .lambda_ladder import LAMBDA_MIN
+
 WEIGHT, GROWTH = 0.0018, 1.188  # found by training: equal rates at equal quality
 FLOOR = 1e-16  # under a 4-norm's root
-# [channel X, Y, B][scale] → mean of SSIM, ringing, blur; their 4-norms; as published
-WEIGHTS = (
-    ((0, 0.0007376606707406586, 0, 0, 0.0007793481682867309, 0),
-     (0, 0.0004371155730107379, 0, 1.1041726426657346, 0.00066284834129271, 0.00015231632783718752),
-     (0, 0.0016406437456599754, 0, 1.8422455520539298, 11.441172603757666, 0),
-     (0.0007989109436015163, 0.000176816438078653, 0, 1.8787594979546387, 10.94906990605142, 0),
-     (0.0007289346991508072, 0.9677937080626833, 0, 0.00014003424285435884, 0.9981766977854967, 0.00031949755934435053),
-     (0.0004550992113792063, 0, 0, 0.0013648766163243398, 0, 0)),
-    ((0, 0, 0, 7.466890328078848, 0, 17.445833984131262),
-     (0.0006235601634041466, 0, 0, 6.683678146179332, 0.00037724407979611296, 1.027889937768264),
-     (225.20515300849274, 0, 0, 19.213238186143016, 0.0011401524586618361, 0.001237755635509985),
-     (176.39317598450694, 0, 0, 24.43300999870476, 0.28520802612117757, 0.0004485436923833408),
-     (0, 0, 0, 34.77906344483772, 44.835625328877896, 0),
-     (0, 0, 0, 0, 0, 0)),
-    ((0, 0.0008680556573291698, 0, 0, 0, 0),
-     (0, 0.0005313191874358747, 0, 0.00016533814161379112, 0, 0),
-     (0, 0, 0, 0.0004179171803251336, 0.0017290828234722833, 0),
-     (0.0020827005846636437, 0, 0, 8.826982764996862, 23.19243343998926, 0),
-     (95.1080498811086, 0.9863978034400682, 0.9834382792465353, 0.0012286405048278493, 171.2667255897307,
-      0.9807858872435379),
-     (0, 0, 0, 0.0005130064588990679, 0, 0.00010854057858411537)),
-)
 
 
 def error(image: Tensor, wanted: Tensor, fade: bool = True) -> Tensor:
     """The weighted sum of error maps of each image.  [N, 3, H, W] in units of 64 grey levels around 128 → [N]"""
     x, y = linear(wanted), linear(image)
     total = torch.zeros(len(x), device=x.device)
-    weights = torch.tensor(WEIGHTS, device=x.device)  # [3, SCALES, 6]
-    for scale in range(SCALES):
+    weights = torch.tensor(weights_of(*x.shape[2:]), dtype=x.dtype, device=x.device)  # [3, scales, 6]
+    for scale in range(weights.shape[1]):
         if scale:
             x, y = F.avg_pool2d(x, 2, ceil_mode=True), F.avg_pool2d(y, 2, ceil_mode=True)
-        if min(x.shape[2:]) < 8:
-            break
         maps = _maps(xyb(x), xyb(y), fade)  # [N, 3, 3, H, W]
         fourth = maps.square().square().mean((3, 4)).add(FLOOR).sqrt().sqrt()
         norms = torch.cat([maps.mean((3, 4)), fourth], 2)  # [N, 3, 6]
@@ -67,13 +39,6 @@ def error(image: Tensor, wanted: Tensor, fade: bool = True) -> Tensor:
 def weight_of(lam: Tensor) -> Tensor:
     """Bits a pixel for an error of 1 where MSE₂₅₅ weighs λ, so that both ask for about the same rate.  [N] → [N]"""
     return WEIGHT * (lam / LAMBDA_MIN) ** GROWTH
-
-
-def score(e: Tensor) -> Tensor:
-    """From an error to the metric's score: 100 equal, 90 visually lossless, 70 high, 50 medium, 30 low quality."""
-    s = e * 0.9562382616834844
-    s = 2.326765642916932 * s - 0.020884521182843837 * s**2 + 6.248496625763138e-05 * s**3
-    return 100 - 10 * s.clamp_min(0) ** 0.6276336467831387
 
 
 def linear(image: Tensor) -> Tensor:

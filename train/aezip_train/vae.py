@@ -22,7 +22,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .autoencoder import Autoencoder, Coded, sensitivity
-from .conv import Decoder, Encoder, start_classic
+from .conv import start_classic
+from .flagship import Decoder, Encoder, LappedSizes, strided
 
 NOISE = 5.0  # grey levels, of the decoder's Gaussian at the start
 STEEP, FIT_STEPS = 12, 400  # channels whose filters are fitted, and for how long
@@ -30,12 +31,12 @@ LOG_VARIANCE = (-12.0, 2.0)
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(LappedSizes):
     """Sizes."""
 
     channels: int = 3  # of pictures
-    coarse: int = 64  # channels at 1/8
-    latent: int = 128  # channels at 1/16
+    coarse: int = 64
+    latent: int = 128
     coarse_blocks: int = 1
     latent_blocks: int = 2
     reach: int = 4  # cells that the filters look far
@@ -49,7 +50,7 @@ class Vae(Autoencoder):
     def __init__(self, config: Config | None = None) -> None:
         config = c = config or Config()
         super().__init__(config)
-        self.encoder, self.decoder = Encoder(c), Decoder(c)  # type: ignore[arg-type]
+        self.encoder, self.decoder = Encoder(c, c.channels), Decoder(c, c.channels)
         side = 2 * c.reach + 1
         self.whiten = nn.Conv2d(c.latent, c.latent, side, padding=c.reach, groups=c.latent)
         self.log_variance = nn.Conv2d(c.latent, c.latent, 1)
@@ -77,8 +78,7 @@ class Vae(Autoencoder):
         return Coded(self.decode(latent), divergence / (image.shape[2] * image.shape[3]), mean)
 
     def strided(self) -> list[nn.Parameter]:
-        layers = (self.encoder.stem, self.encoder.down, self.decoder.up, self.decoder.stem, self.whiten, self.colour)
-        return [p for layer in layers for p in layer.parameters()]
+        return [*strided(self.encoder, self.decoder), *self.whiten.parameters(), *self.colour.parameters()]
 
     @torch.no_grad()
     def start(self, images: Tensor) -> None:

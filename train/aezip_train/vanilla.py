@@ -33,7 +33,6 @@ class Dense(nn.Module):
     """x + expand(act(reduce(x))) of each patch; the last layer starts at zero."""
 
     dropout = 0.0
-    fast = False
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -43,10 +42,8 @@ class Dense(nn.Module):
         nn.init.zeros_(self.expand.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.fast):
-            inner = F.leaky_relu(self.reduce(x), SLOPE)
-            branch = self.expand(F.dropout(inner, self.dropout, self.training))
-        return x + branch.float()
+        inner = F.leaky_relu(self.reduce(x), SLOPE)
+        return x + self.expand(F.dropout(inner, self.dropout, self.training))
 
 
 class Vanilla(Autoencoder):

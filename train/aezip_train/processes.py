@@ -1,9 +1,8 @@
 """Where a run computes: a device, and which of several equal processes this one is.
 
-Under torchrun every process holds the same weights, draws
-the same batch from the same seed, computes its own part of it, and averages gradients
-with the others (`mean_`), so that a step is that of one process with the whole batch.
-The first process (`leads`) alone writes and decides when to stop.
+Under torchrun every process holds the same weights, draws the same batch from the same seed, computes its own part of
+it, and averages gradients with the others (`mean_`), so that a step is that of one process with the whole batch. The
+first process (`leads`) alone writes and decides when to stop.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Place:
+class Process:
     """A device and a part of the work: `rank` of `world` processes."""
 
     device: torch.device
@@ -70,7 +69,7 @@ class Place:
         return int(answer)
 
 
-ALONE = Place(torch.device("cpu"))
+ALONE = Process(torch.device("cpu"))
 
 
 def device_of(name: str, local_rank: int = 0) -> torch.device:
@@ -88,17 +87,17 @@ def device_of(name: str, local_rank: int = 0) -> torch.device:
 
 
 @contextmanager
-def place(device: str = "auto") -> Iterator[Place]:
-    """The place of this process, as torchrun's environment tells it.  Raises ValueError."""
+def join(device: str = "auto") -> Iterator[Process]:
+    """This process, as torchrun's environment describes it.  Raises ValueError."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     chosen = device_of(device, int(os.environ.get("LOCAL_RANK", "0")))
     if world == 1:
-        yield Place(chosen)
+        yield Process(chosen)
         return
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
-        yield Place(chosen, dist.get_rank(), world)
+        yield Process(chosen, dist.get_rank(), world)
     finally:
         dist.destroy_process_group()

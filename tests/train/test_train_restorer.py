@@ -10,12 +10,13 @@ from click.testing import CliRunner
 from PIL import Image
 
 from aezip.model.kinds import TASKS
-from aezip_train import restoring, runs
+from aezip_train import runs
+from aezip_train.cielab import ab
 from aezip_train.cli import main
-from aezip_train.data import Crops, centre
-from aezip_train.lab import ab
+from aezip_train.data import centre
 from aezip_train.recipe import build
 from aezip_train.restorer import Config, Restorer, Spoilt, grey_of, holes, loss, spoil
+from aezip_train.train_restorer import RestorerTraining, checked
 
 SMALL = """{"half": 8, "quarter": 8, "eighth": 8, "sixteenth": 8, "eighth_blocks": 1, "sixteenth_blocks": 1,
 "far_blocks": 1}"""
@@ -79,9 +80,9 @@ def test_training_learns_and_goes_on(task: str, tmp_path: Path, drawn) -> None:
     assert result.exit_code == 0, result.output
     state = runs.load_state(tmp_path / "run")
     assert state["step"] == 80
-    model = restoring.load_model(state)
+    (model,) = RestorerTraining.load(state)
     crops = [drawn(64, 64, seed=n) for n in range(3)]
-    figures = restoring.checked(model, crops)
+    figures = checked(model, crops)
     if task == "colorize":
         assert figures["ab_error"] < 0.95 * figures["grey_error"]
     else:
@@ -108,13 +109,12 @@ def test_a_run_keeps_its_task(tmp_path: Path, drawn) -> None:
 def test_the_best_weights_are_kept(drawn) -> None:
     recipe = build({"name": "colorize", "family": "restorer", "task": "colorize", "crop": 64, "batch": 2,
                     "keep_best": True, "network": json.loads(SMALL)})
-    fit = restoring.Fit(recipe, Crops([drawn(96, 96)], 64, 2))
-    pictures = [drawn(64, 64)]
-    first = fit.check(pictures)
+    run = RestorerTraining(recipe, [drawn(96, 96)], val=[drawn(256, 256)])
+    first = run.validate({}).line
     assert first["ab_error"] == pytest.approx(first["grey_error"])
-    fit.averaged["tail.bias"] += 1
-    assert fit.check(pictures)["ab_error"] > first["ab_error"]
-    assert not fit.state()["averaged"]["tail.bias"].any()
+    run.averaged["tail.bias"] += 1
+    assert run.validate({}).line["ab_error"] > first["ab_error"]
+    assert not run.state()["averaged"]["tail.bias"].any()
 
 
 def test_distances_of_colours() -> None:

@@ -14,40 +14,40 @@ import numpy as np
 import pytest
 import torch
 
-from aezip_train import loop, place
-from aezip_train.data import Crops
+from aezip_train import processes
 from aezip_train.flagship import Config, Flagship
 from aezip_train.integer import set_integer
-from aezip_train.place import Place
+from aezip_train.processes import Process
 from aezip_train.recipe import Recipe
+from aezip_train.train_flagship import FlagshipTraining
 
 NETWORK = {"coarse": 16, "latent": 24, "hyper": 8, "feature": 16, "coarse_blocks": 1, "latent_blocks": 1}
 RECIPE = Recipe(network=NETWORK, crop=64, batch=4, integer_from=2, warmup_steps=2, threads=1)
 
-# What each of two processes does: two steps without noise, then a leg of one step, and one more after resuming.
+# What each of two processes does: two steps without noise, then a session of one step, and one more after resuming.
 PROCESS = """
 import sys
 from pathlib import Path
 import numpy as np, torch
 from aezip_train import loop, runs
-from aezip_train.data import Crops
-from aezip_train.place import place
-from aezip_train.recipe import Recipe, build
+from aezip_train.processes import join
+from aezip_train.recipe import build
+from aezip_train.train_flagship import FlagshipTraining
 
 folder = Path(sys.argv[1])
 recipe = build(torch.load(folder / "recipe.pt"))
-crops = Crops([np.load(f) for f in sorted(folder.glob("*.npy"))], recipe.crop, recipe.batch)
-with place("cpu") as here:
-    run = loop.Run(recipe, crops, here)
+pictures = [np.load(f) for f in sorted(folder.glob("*.npy"))]
+with join("cpu") as here:
+    run = FlagshipTraining(recipe, pictures, process=here)
     noise, torch.Tensor.uniform_ = torch.Tensor.uniform_, lambda x, *_: x.zero_()
     run.train_step()
     gradients = {n: p.grad for n, p in run.model.named_parameters()}
     torch.save((gradients, run.train_step()), folder / f"{here.rank}.pt")
     torch.Tensor.uniform_ = noise
-    loop.train(run, folder / "leg", minutes=10, max_steps=1)
+    loop.train(run, folder / "session", minutes=10, max_steps=1)
     here.agree(0)  # wait for the first process's checkpoint
-    again = loop.Run(recipe, crops, here)
-    again.restore(runs.load_state(folder / "leg"))
+    again = FlagshipTraining(recipe, pictures, process=here)
+    again.restore(runs.load_state(folder / "session"))
     for r in (run, again):
         r.train_step()
     weights = run.model.state_dict(), again.model.state_dict()
@@ -69,19 +69,19 @@ def test_every_tensor_of_a_step_is_on_the_models_device(integer: bool) -> None:
 def test_devices_are_chosen_by_what_is_there(monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert place.device_of("auto").type == "cpu"
+    assert processes.device_of("auto").type == "cpu"
     with pytest.raises(ValueError, match=r"device mps is not there; expected one of cpu$"):
-        place.device_of("mps")
+        processes.device_of("mps")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert place.device_of("auto", 1) == torch.device("cuda", 1)
+    assert processes.device_of("auto", 1) == torch.device("cuda", 1)
     with pytest.raises(ValueError, match="process 2 of 2 GPUs"):
-        place.device_of("cuda", 2)
+        processes.device_of("cuda", 2)
 
 
 def test_a_batch_is_divided_evenly(drawn) -> None:
     with pytest.raises(ValueError, match="a batch of 4 for 3 processes"):
-        loop.Run(RECIPE, Crops([drawn(100, 100)], 64, 4), Place(torch.device("cpu"), 0, 3))
+        FlagshipTraining(RECIPE, [drawn(100, 100)], process=Process(torch.device("cpu"), 0, 3))
 
 
 def test_two_processes_are_one(tmp_path: Path, drawn) -> None:
@@ -95,7 +95,7 @@ def test_two_processes_are_one(tmp_path: Path, drawn) -> None:
         port = probe.getsockname()[1]
     with contextlib.ExitStack() as stack:
         processes = [stack.enter_context(_process(tmp_path, rank, port)) for rank in range(2)]
-        alone = loop.Run(RECIPE, Crops(pictures, 64, 4))
+        alone = FlagshipTraining(RECIPE, pictures)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(torch.Tensor, "uniform_", lambda x, *_: x.zero_())
             alone.train_step()

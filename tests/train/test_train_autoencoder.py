@@ -13,12 +13,13 @@ from click.testing import CliRunner
 from PIL import Image
 
 from aezip.quality import metrics
-from aezip_train import fitting, histograms, objective, runs, vae
+from aezip_train import histograms, loop, objective, runs, vae
 from aezip_train.autoencoder import Density
 from aezip_train.cli import main
 from aezip_train.corrupt import KINDS, corrupted
 from aezip_train.data import centre
 from aezip_train.recipe import build, read
+from aezip_train.train_autoencoder import BITS_PER_ERROR, AutoencoderTraining
 
 NETWORKS = {
     "vanilla": {"wide": 24, "latent": 16, "blocks": 1},
@@ -27,15 +28,15 @@ NETWORKS = {
 }
 
 
-def fit(family: str, drawn, channels: int = 3, **values: object) -> fitting.Fit:
+def training(family: str, drawn, channels: int = 3, **values: object) -> AutoencoderTraining:
     plan = {"crop": 64, "batch": 2, "warmup_steps": 1, "channels": channels, "network": NETWORKS[family], **values}
-    return fitting.Fit(build({"family": family, **plan}), [drawn(96, 96, n, channels) for n in range(6)])
+    return AutoencoderTraining(build({"family": family, **plan}), [drawn(96, 96, n, channels) for n in range(6)])
 
 
 @pytest.mark.parametrize("family", NETWORKS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_untrained_network_is_a_transform(family: str, channels: int, drawn) -> None:
-    model = fit(family, drawn, channels).model.eval()
+    model = training(family, drawn, channels).model.eval()
     clean = centre(drawn(64, 80, 9, channels)[None])
     u = model.encode(clean)
     assert u.shape == (1, 16, 4, 5)
@@ -50,7 +51,7 @@ def test_an_untrained_network_is_a_transform(family: str, channels: int, drawn) 
 @pytest.mark.parametrize("family", NETWORKS)
 def test_grey_networks_of_the_recipes_own_size_start(family: str, drawn) -> None:
     plan = {**asdict(read(family)), "channels": 1, "crop": 64, "batch": 2}
-    run = fitting.Fit(build(plan), [drawn(96, 96, n, 1) for n in range(4)])
+    run = AutoencoderTraining(build(plan), [drawn(96, 96, n, 1) for n in range(4)])
     assert run.check[0].shape[2] == 1
 
 
@@ -123,24 +124,25 @@ def test_sharing_tables_costs_less_than_a_hundredth() -> None:
 
 @pytest.mark.parametrize("family", NETWORKS)
 def test_tables_are_whole_and_near_the_latents(family: str, drawn) -> None:
-    run = fit(family, drawn)
-    run.finish()
-    model, static = fitting.load_model(run.state())
+    run = training(family, drawn)
+    run.settle()
+    model, static = AutoencoderTraining.load(run.state())
     static.tables.check()
     assert static.table.shape == (histograms.NODES, 16)
     assert run.excess < 15  # as there are few latents; below 1 with a training set
-    bpp, pixels = histograms.decoded(model, static, run.check[0], 700, fitting.BITS_PER_ERROR)
+    bpp, pixels = histograms.Coder(model, static, BITS_PER_ERROR).decoded(run.check[0], 700)
     assert bpp > 0
     assert pixels.shape == run.check[0].shape
 
 
 def test_training_stops_early_and_keeps_the_best(tmp_path: Path, drawn) -> None:
-    run = fit("conv", drawn, learning_rate=0.5, checks=50, patience=3)  # a rate that ruins everything
-    line = fitting.train(run, tmp_path / "run", minutes=5, max_steps=100, progress=False)
-    assert "stopped early, 3 validations without a better one" in line
+    run = training("conv", drawn, learning_rate=0.5, checks=50, patience=3)  # a rate that ruins everything
+    reason = loop.train(run, tmp_path / "run", minutes=5, max_steps=100, tensorboard=False, progress=False)
+    assert reason == "stopped early, 3 validations without a better one"
+    assert "report.html" in run.summary()
     assert run.step < 50
     best = min(h["val_loss"] for h in run.history)
-    assert run.best_loss == pytest.approx(best, abs=1e-4) == pytest.approx(run.history[0]["val_loss"], abs=1e-4)
+    assert run.best_error == pytest.approx(best, abs=1e-4) == pytest.approx(run.history[0]["val_loss"], abs=1e-4)
     page = (tmp_path / "run" / "report.html").read_text()
     assert page.count("<svg") == 3
     assert page.count("<figure>") == 4
@@ -153,8 +155,8 @@ def test_training_stops_early_and_keeps_the_best(tmp_path: Path, drawn) -> None:
 ])
 def test_every_setting_trains(settings: dict[str, object], drawn) -> None:
     for family in NETWORKS:
-        run = fit(family, drawn, **settings)
-        assert all(np.isfinite(run.train_step(0.0)) for _ in range(2))
+        run = training(family, drawn, **settings)
+        assert all(np.isfinite(run.train_step()["loss"]) for _ in range(2))
         assert run.skipped == 0
 
 

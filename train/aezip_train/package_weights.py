@@ -1,0 +1,139 @@
+"""A flagship's package → the network it was exported from, to train on: the inverse of `aezip_export.graphs`.
+
+Weights are read from the graphs' convolutions, in the order in which the exporter writes them. What comes back has the
+weights as stored (float16, integers), and exports to the same decoding members. Needs onnx.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from aezip.errors import ModelUnfit, PackageDamaged
+from aezip.model.kinds import HYPERPRIOR
+from aezip.model.ladder import UNIT
+from aezip.model.packages import Package
+from aezip.model.store import find
+
+from .flagship import CHECKERBOARD, Config, Flagship, Parameters
+from .integer import IntegerConv2d
+
+Array = NDArray[np.float32]
+
+
+class Convolution(NamedTuple):
+    """One Conv node: weight [out, in, kh, kw], bias [out], stride, and the constant factors of the next Mul, or 1."""
+
+    weight: Array
+    bias: Array
+    stride: int
+    factor: Array
+
+
+def read_model(name: str) -> Flagship:
+    """The network of a package, by name or path.  Raises ModelNotFound, ModelUnfit, PackageDamaged."""
+    package = Package(find(name))
+    if package.about.kind is not HYPERPRIOR:
+        raise ModelUnfit(f"the model '{package.about.name}' is no flagship", "one with a hyperprior")
+    try:
+        return _read(package)
+    except (ValueError, IndexError, RuntimeError, StopIteration):
+        raise PackageDamaged("not a flagship's graphs", "a package of aezip-export", file=name) from None
+
+
+@torch.no_grad()
+def _read(package: Package) -> Flagship:
+    members = ("encoder", "hyper", "decoder", "prior", "context")
+    found = {member: convolutions(package.member(f"{member}.onnx")) for member in members}
+    encoder, hyper = found["encoder"], found["hyper"]
+    down = next(n for n, c in enumerate(encoder) if c.stride == 2)
+    model = Flagship(Config(
+        coarse=len(encoder[0].bias), latent=len(encoder[down].bias), hyper=len(hyper[-1].bias),
+        feature=len(hyper[0].bias), coarse_blocks=(down - 1) // 3, latent_blocks=(len(encoder) - down - 1) // 3,
+    ))
+    found["prior"][3] = _shuffled(found["prior"][3], model.config.feature)
+    found["context"][:2] = [_crossed(*found["context"][:2])]
+    for member, layers in _layers(model).items():
+        for layer, conv in zip(layers, found[member], strict=True):
+            if isinstance(layer, IntegerConv2d):
+                layer.become(*(torch.from_numpy(np.array(v)) for v in (conv.weight, conv.bias, -np.log2(conv.factor))))
+                continue
+            assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+            assert layer.bias is not None
+            weight, bias = _unfolded(model, layer, conv)
+            layer.weight.copy_(torch.from_numpy(weight.copy()))
+            layer.bias.copy_(torch.from_numpy(bias.copy()))
+    model.lambda_max = float(package.about.description.get("lambda", [0, model.lambda_max])[1])
+    for name, nodes in package.ladder._asdict().items():
+        getattr(model, name).copy_(torch.from_numpy(nodes / (32 if name == "hyper_offset" else UNIT)))
+    return model
+
+
+def _layers(model: Flagship) -> dict[str, list[nn.Module]]:
+    """Each graph's layers, in their order."""
+    e, d, h, prior, context = model.encoder, model.decoder, model.hyper_encoder, model.prior, model.context
+
+    def branches(blocks: nn.Sequential) -> list[nn.Module]:
+        return [layer for block in blocks for layer in block.children()]
+
+    def three(net: Parameters) -> list[nn.Module]:
+        return [net.mix, net.mean, net.scale]
+
+    return {
+        "encoder": [e.stem, *branches(e.coarse), e.down, *branches(e.latent)],
+        "hyper": [h.mix, h.to_half, h.to_quarter],
+        "decoder": [*branches(d.latent), d.up, *branches(d.coarse), d.stem],
+        "prior": [prior.look, prior.to_half, prior.look_half, prior.to_full, *three(prior.first)],
+        "context": [context.look, *three(context.second)],
+    }
+
+
+def _unfolded(model: Flagship, layer: nn.Module, conv: Convolution) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Weight and bias without the pixels' scale, and transposed convolutions as such."""
+    c, (weight, bias, *_) = model.config, conv
+    if layer is model.encoder.stem:
+        return weight * 64, bias + 128 * weight.sum((1, 2, 3), dtype=np.float64).astype(np.float32)
+    if layer is model.decoder.up:
+        return weight.reshape(2, 2, c.coarse, c.latent).transpose(3, 2, 0, 1), bias[: c.coarse]
+    if layer is model.decoder.stem:
+        cells = weight.reshape(8, 8, 3, c.coarse, 2, 2).transpose(3, 2, 4, 0, 5, 1)[:, :, ::-1, :, ::-1]
+        return cells.reshape(c.coarse, 3, 16, 16) / 64, (bias[:3] - 128) / 64
+    return weight, bias
+
+
+def _shuffled(conv: Convolution, features: int) -> Convolution:
+    """The layer before the last shuffle, its outputs in their own order again."""
+    order = np.arange(4 * features).reshape(features, 4)[:, CHECKERBOARD].T.ravel().argsort()
+    return Convolution(conv.weight[order], conv.bias[order], conv.stride, conv.factor[order])
+
+
+def _crossed(upright: Convolution, level: Convolution) -> Convolution:
+    """The look at four neighbours from its two parts."""
+    taps = *np.moveaxis(upright.weight[:, :, :, 0], 2, 0), *np.moveaxis(level.weight[:, :, 0], 2, 0)
+    return Convolution(np.concatenate(taps, 1)[:, :, None, None], upright.bias, 1, upright.factor)
+
+
+def convolutions(graph: bytes) -> list[Convolution]:
+    """Every convolution of a graph with its constants, in order."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    nodes = onnx.load_from_string(graph).graph
+    constants: dict[str, NDArray[Any]] = {c.name: numpy_helper.to_array(c) for c in nodes.initializer}
+    for node in nodes.node:
+        if node.op_type == "Cast" and node.input[0] in constants:
+            constants[node.output[0]] = constants[node.input[0]]
+    out: list[Convolution] = []
+    factor = np.ones(1, np.float32)
+    for node in reversed(nodes.node):
+        if node.op_type == "Mul" and node.input[1] in constants:
+            factor = np.asarray(constants[node.input[1]], np.float32).reshape(-1)
+        if node.op_type == "Conv":
+            weight, bias = (constants[name].astype(np.float32) for name in node.input[1:])
+            stride = next(helper.get_attribute_value(a)[0] for a in node.attribute if a.name == "strides")
+            out.insert(0, Convolution(weight, bias, stride, factor))
+    return out

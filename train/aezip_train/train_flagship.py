@@ -1,0 +1,131 @@
+"""Training of the flagship: rate and distortion at one quality an image, validated against JPEG and AVIF.
+
+A validation adds a line to `log.jsonl` and writes `sheet.png`. A step draws its crops and qualities from a generator
+kept in the state, so that n + m steps in two sessions are n + m steps in one, bit for bit on the CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from . import evaluate, lambda_ladder, runs, ssimulacra2
+from .contact_sheet import contact_sheet
+from .data import Picture, middle_crops
+from .evaluate import QUALITIES, RateDistortion
+from .flagship import Config, Flagship, set_bfloat16
+from .integer import set_integer
+from .journal import Validation
+from .loop import Training, Weights
+from .package_weights import read_model
+from .recipe import Recipe
+from .session import Session
+
+START_BATCHES = 16  # batches of crops that the classic start is measured on
+
+
+class FlagshipTraining(Training):
+    """The family `flagship`, whose runs go on exactly, on one process or as one of several."""
+
+    exact = parallel = True
+    model: Flagship
+
+    @classmethod
+    def network(cls, recipe: Recipe) -> Flagship:
+        model = Flagship(recipe.sizes(Config))
+        model.bits_per_error, model.lambda_max = recipe.bits_per_error, recipe.lambda_max
+        return model
+
+    @classmethod
+    def start_from(cls, init: str, recipe: Recipe) -> tuple[Recipe, Weights]:
+        """From a run (a folder or its state.pt) or a package.  Raises ValueError, AezipError."""
+        if runs.is_run(init) or Path(init).is_dir():
+            model: Flagship = cls.load(runs.load_state(Path(init), recipe))[0]
+        else:
+            model = read_model(init)
+        model.stretch(recipe.lambda_max)
+        return replace(recipe, network=asdict(model.config)), model.state_dict()
+
+    def split(self, pictures: list[Picture], val: list[Picture] | None) -> tuple[list[Picture], list[Picture]]:
+        return pictures, middle_crops(val or []) if self.process.leads else []
+
+    def start(self, weights: Weights | None) -> None:
+        super().start(weights)
+        if weights is None:
+            self.model.start_classic(torch.cat([self.crops.draw(self.rng) for _ in range(START_BATCHES)]))
+
+    def strided(self) -> Sequence[nn.Parameter]:
+        return self.model.strided()
+
+    def fall(self, share: float) -> float:
+        """Linear over the recipe's last `cooldown_steps`."""
+        r = self.recipe
+        return min(1.0, max(0.0, (r.steps - self.step) / r.cooldown_steps)) if r.steps and r.cooldown_steps else 1.0
+
+    def loss(self, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Rate + λ · distortion of each image, divided by the recipe's power of λ."""
+        r = self.recipe
+        set_bfloat16(self.model, r.bfloat16)
+        set_integer(self.model, 0 <= r.integer_from <= self.step)
+        x = self.crops.draw(rng, self.part).to(self.process.device, memory_format=torch.channels_last)
+        quality = self.qualities(rng)
+        lam = lambda_ladder.lambda_of(quality, r.lambda_max)
+        out = self.model(x, quality)
+        mse = (out.image - x).square().mean((1, 2, 3)) * 64**2
+        distortion = lam * mse
+        if r.ssimulacra2:
+            error = ssimulacra2.error(out.image, x, fade=False)
+            distortion = (1 - r.ssimulacra2) * distortion + r.ssimulacra2 * ssimulacra2.weight_of(lam) * error
+        losses = (out.bpp + distortion) * (lam / lambda_ladder.LAMBDA_MIN) ** -r.rate_weight
+        return {"loss": losses.mean(), "bpp": out.bpp.mean(), "mse": mse.mean()}
+
+    def averaged_model(self) -> Flagship:
+        model: Flagship = super().averaged_model()
+        set_bfloat16(model, False)
+        return model
+
+    def checks(self, session: Session) -> float:
+        return session.seconds / 60 / max(self.recipe.validate_minutes, 1e-9)
+
+    @cached_property
+    def peers(self) -> dict[str, RateDistortion | None]:
+        """JPEG and AVIF on the validation crops."""
+        return {name: evaluate.peer_curve(name, self.check) for name in ("jpeg", "avif")}
+
+    def validate(self, smooth: dict[str, float]) -> Validation:
+        """Rate–distortion over all qualities, against JPEG and AVIF, and a sheet of reconstructions."""
+        model = self.averaged_model()
+        ours, peers = evaluate.curve(model, self.check), self.peers
+
+        def against(name: str, by: str = "psnr_db") -> float | None:
+            return (peer := peers[name]) and round(evaluate.against(peer, ours, by), 2)
+
+        bd_rates = {
+            "bd_rate_jpeg": against("jpeg"), "bd_rate_avif": against("avif"),
+            "bd_rate_avif_ssimulacra2": against("avif", "score"),
+        }
+        curves = {
+            "bpp": [round(v, 4) for v in ours.bpp], "psnr_db": [round(v, 3) for v in ours.psnr_db],
+            "ssimulacra2": [round(v, 2) for v in ours.score], "hyper_bpp": [round(v, 4) for v in ours.hyper_bpp],
+        }
+        facts = {"learning_rate": self.learning_rate(), "skipped": self.skipped}
+        line = {
+            "step": self.step, "hours": round(self.seconds / 3600, 3), **facts, **bd_rates, **curves,
+            **{f"train_{k}": round(v, 5) for k, v in smooth.items()},
+        }
+        scalars: dict[str, Any] = {f"val/{k}": v for k, v in (facts | bd_rates).items() if v is not None}
+        for key, values in curves.items():
+            scalars |= {f"val_{key}/quality_{q / 10:g}": v for q, v in zip(QUALITIES, values, strict=True)}
+        middle, jpeg = len(QUALITIES) // 2, bd_rates["bd_rate_jpeg"]
+        said = (
+            f"{ours.bpp[middle]:.3f} bpp, {ours.psnr_db[middle]:.2f} dB at quality {QUALITIES[middle] / 10:g}"
+            + ("" if jpeg is None else f", BD-rate {jpeg:+.2f} % against JPEG")
+        )
+        return Validation(line, said, {"sheet.png": contact_sheet(model, self.check)}, scalars)
