@@ -1,8 +1,8 @@
 """The cluster: items → outcomes on a Dask scheduler's workers, each with the model loaded once.
 
-Workers need aezip, the same model, and reach the same places: object stores, or a shared file system. Those that
-are there are asked for the model before any work is done; one that joins later is asked when it gets its first item.
-A worker that dies loses nothing: the scheduler gives its items to another, and what is written is written whole.
+Every worker needs aezip, the same model, and access to the same files: object stores, or a shared file system. The
+model is checked before work starts, and when a worker that joined later gets its first item. A worker that dies loses
+nothing: the scheduler gives its items to another, and outputs are written whole or not at all.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def outcomes(work: Work, items: Iterable[Item], scheduler: str) -> Iterator[Outc
 
     try:
         digest, executor = _same_model(client, work.model), client.get_executor(pure=False)
-        yield from work.elsewhere(items, submit, room, {}, _failed)
+        yield from work.delegated(items, submit, room, {}, _failed)
     finally:
         client.close()
         for folder in folders:
@@ -100,7 +100,7 @@ def _absolute(item: Item) -> Item:
 
 def _failed(item: Item, error: BaseException) -> Outcome:
     if type(error).__name__ == "KilledWorker":
-        error = AezipError("every worker that took it died (out of memory?)", "workers with more memory")
+        error = AezipError("every worker that took it died (out of memory?)")
     return failed(item, error)
 
 

@@ -1,8 +1,8 @@
 """The pool: items → outcomes, in several processes.
 
-At most two items a process are on their way, so that a hundred thousand cost no more memory than ten. A process
-that dies (the kernel kills the largest when memory runs out) breaks the pool; its few items are then done again,
-one by one, so that the one that kills is known and the rest gets done. Processes end with the one that began them.
+At most two items a process are under way, so that a hundred thousand need no more memory than ten. A process that dies
+(the kernel kills the largest when memory runs out) breaks the pool; its few items are then done again, one by one, so
+that the one that kills is found and the rest gets done. Processes end with the one that began them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def outcomes(work: Work, items: Iterable[Item], processes: int) -> Iterator[Outc
         return _alone(work, item) if isinstance(error, BrokenProcessPool) else failed(item, error)
 
     try:
-        yield from work.elsewhere(items, submit, lambda: 2 * processes, running, on_error)
+        yield from work.delegated(items, submit, lambda: 2 * processes, running, on_error)
     finally:
         _end(executor, list(running.values()))
 
@@ -56,8 +56,7 @@ def _alone(work: Work, item: Item) -> Outcome:
         running = []
         return outcome
     except BrokenProcessPool:
-        died = AezipError("its process was killed (out of memory?)", "more memory, or fewer processes")
-        return failed(item, died)
+        return failed(item, AezipError("its process was killed (out of memory?); try fewer processes"))
     except Exception as error:
         return failed(item, error)
     finally:

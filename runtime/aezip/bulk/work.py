@@ -75,7 +75,7 @@ class Work:
         network: Any = None
         source = iter(items)
         for item in source:
-            early = self.without_work(item)
+            early = self.early_outcome(item)
             if early is None:
                 network = network or self.open()
                 if getattr(network, "batch", 1) > 1:
@@ -90,11 +90,11 @@ class Work:
         most = 2 * network.batch
         executor = ThreadPoolExecutor(most)
         try:
-            yield from self.elsewhere(items, lambda item: executor.submit(self.do, item, network), lambda: most, {})
+            yield from self.delegated(items, lambda item: executor.submit(self.do, item, network), lambda: most, {})
         finally:
             executor.shutdown(cancel_futures=True)
 
-    def elsewhere(
+    def delegated(
         self, items: Iterable[Item], submit: Callable[[Item], Future[Outcome]], most: Callable[[], int],
         running: dict[Future[Outcome], Item],
         on_error: Callable[[Item, Exception], Outcome] | None = None,
@@ -109,7 +109,7 @@ class Work:
         source = iter(items)
         while True:
             for item in source:
-                early = self.without_work(item)
+                early = self.early_outcome(item)
                 if early:
                     yield early
                     continue
@@ -128,7 +128,7 @@ class Work:
                 except Exception as error:
                     yield (on_error or failed)(item, error)
 
-    def without_work(self, item: Item) -> Outcome | None:
+    def early_outcome(self, item: Item) -> Outcome | None:
         """The outcome of an item that needs no work: skipped, or sure to fail."""
         try:
             if self.skip_existing and self._exists(item):

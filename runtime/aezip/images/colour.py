@@ -1,9 +1,8 @@
 """Every mode that Pillow has → grey or RGB of 8 bits, and alpha.
 
-What comes out has the kind of what went in: grey or RGB, with or without alpha. Bits
-(mode 1) are grey; a palette is grey if all colours in use are, and no RGB profile
-says otherwise. CMYK and Lab become sRGB through their profile. Samples of more than
-8 bits are refused by name, or made 8-bit if the caller says so.
+The result is grey or RGB as the image is, with or without alpha. Bits (mode 1) are grey; a palette is grey if all
+colours in use are and no RGB profile says otherwise. CMYK and Lab become sRGB through their profile. Samples of more
+than 8 bits are rejected, or made 8-bit if the caller asks for it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """`Picture` → Pillow images and image files, with all that the format holds.
 
-Alpha that a format cannot hold is refused, unless it is opaque everywhere; metadata
-that it cannot hold is left out and named.
+Alpha that a format cannot hold is rejected, unless it is opaque everywhere; metadata that it cannot hold is named.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Targets: the quality whose file has a wanted size, or whose picture has a wanted PSNR.
 
-In: a target, and functions that encode at a quality and measure. Out: the file itself. Size and PSNR rise
-with the quality, log(size) and PSNR nearly straight, so the search goes along the line through the two
-nearest tries, from a typical photograph's to begin with, and ends at two neighbouring levels of the ladder
-with the target between them. About five encodings.
+log(size) and PSNR rise nearly straight with the quality, so the search goes along the line through the two nearest
+tries, at first a typical photograph's, and ends at two neighbouring levels of the ladder with the target between them.
+About five encodings.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Verification: how near a `.lat` file is to its original.
 
-In: bytes of a `.lat` file, and the pixels it was made from. Decoding checks everything on its way: the
-checksums, the structure, and every symbol of the streams, which must end where they began; `Codec.check` does
-that much without the pixels.
+Decoding checks the checksums, the structure, and every symbol of the streams, which must end where they began;
+`Codec.check` does that much without the pixels.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """Files: whole or not at all.
 
-In: a path and bytes. Out: a file that holds all of them, or an error of one line
-and no file. The bytes go to a temporary name beside the target, which then takes
-the target's name; nothing is overwritten unless `force` says so. A file's bytes are on the disk (fsync) before it
-gets its name, so that a name never leads to half a file, not even after a power cut; the folder is not synced, so
-a cut may undo the last names. A killed process leaves its temporary file behind, unlocked: `sweep` removes it.
+Bytes are written to a temporary file beside the target, synced (fsync), and renamed, so that a name never leads to half
+a file, not even after a power cut. The folder is not synced: a cut may undo the last names. Nothing is overwritten
+without `force`. A killed process leaves its temporary file behind, unlocked: `sweep` removes it.
 """
 
 from __future__ import annotations

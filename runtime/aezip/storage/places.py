@@ -164,9 +164,9 @@ def _opened(name: str, kind: type[AezipError] = AezipError) -> Iterator[tuple[An
     except AezipError:
         raise
     except NotImplementedError as e:
-        raise kind("this kind of place cannot do that", "another place", file=name) from e
+        raise kind("this kind of URL does not support that", file=name) from e
     except FileNotFoundError as e:
-        raise kind("no such file or folder", "a place that exists", file=name) from e
+        raise kind("no such file or folder", file=name) from e
     except Exception as e:
         known = isinstance(e, OSError) and e.errno
-        raise kind(finding_of(e) if known else f"{type(e).__name__}: {e}", "a place within reach", file=name) from e
+        raise kind(finding_of(e) if known else f"{type(e).__name__}: {e}", file=name) from e

@@ -90,7 +90,7 @@ class Shown:
         try:
             wanted = bytes.fromhex(fingerprint)
         except ValueError:
-            raise UnknownFingerprint(f"no fingerprint: {fingerprint}", "16 hexadecimal digits") from None
+            raise UnknownFingerprint(f"'{fingerprint}' is no fingerprint", "16 hexadecimal digits") from None
         named = store.find(self.model) if self.model else None
         found = named if named and named.fingerprint == wanted else store.find_fingerprint(wanted)
         return read_bytes(found.path)

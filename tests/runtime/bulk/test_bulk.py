@@ -166,7 +166,7 @@ def test_a_killed_process_is_one_line_and_the_rest_is_done(
     errors = {outcome.item.source: outcome.error for outcome in found}
     assert errors == {
         "a.png": "", "c.png": "",
-        "b.png": "b.png: its process was killed (out of memory?); expected more memory, or fewer processes",
+        "b.png": "b.png: its process was killed (out of memory?); try fewer processes",
     }
     assert [o.item.source for o in found if o.status == FAILED] == ["b.png"]
     assert Path("a.lat").exists()
