@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import timeit
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -88,12 +88,6 @@ def _provider(package: Package, name: str, threads: int | None, want: str) -> di
     return facts
 
 
-def _time_ms(what: Callable[[], object], times: int = 3) -> float:
+def _time_ms(what: Callable[[], object]) -> float:
     """Shortest of some runs after a first one."""
-    what()
-    found = []
-    for _ in range(times):
-        start = perf_counter()
-        what()
-        found.append(1000 * (perf_counter() - start))
-    return round(min(found), 1)
+    return round(1000 * min(timeit.repeat(what, number=1, repeat=4)[1:]), 1)

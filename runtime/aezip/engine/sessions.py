@@ -194,12 +194,7 @@ def open_session(
         options.intra_op_num_threads = threads
     for dimension, value in (dimensions or {}).items():
         options.add_free_dimension_override_by_name(dimension, value)
-    data = package.member(f"{name}.onnx")
-    try:
-        onnx_check.check(name, data)
-    except PackageDamaged as error:
-        error.file = str(package.about.path)
-        raise
+    data = package.graph(name)
     providers = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
     settings: list[dict[str, str]] = [{} for _ in providers]
     if provider == "openvino" and threads is not None:  # it has threads of its own

@@ -14,12 +14,14 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import HalfPackage, ModelNotFound, ModelUnfit, PackageDamaged
+from . import onnx_check
 from .kinds import CODING, HALVES, HYPERPRIOR, RESTORING, Kind
 
 if TYPE_CHECKING:
@@ -173,6 +175,13 @@ class Package:
             raise self._damaged(f"{name} does not match its digest", "the bytes it was exported with")
         return data
 
+    def graph(self, name: str) -> bytes:
+        """A graph's bytes.  Raises as `member`, and PackageDamaged for one that packages do not hold."""
+        data = self.member(f"{name}.onnx")
+        with self._named():
+            onnx_check.check(name, data)
+        return data
+
     def require(self, half: str) -> None:
         """Raise HalfPackage unless the package can encode (`encoder`) or decode (`decoder`)."""
         if self.about.half not in (None, half):
@@ -245,15 +254,22 @@ class Package:
         return int(skip)
 
     def _checked(self, make: Callable[..., Any], *names: str) -> Any:
-        try:
+        missing = [name for name in names if name not in self._arrays]
+        if missing:
+            raise self._damaged(f"tables.npz lacks '{missing[0]}'", "all tables")
+        with self._named():
             value = make(*(self._arrays[name] for name in names))
             value.check()
-        except KeyError as error:
-            raise self._damaged(f"tables.npz lacks {error}", "all tables") from None
+        return value
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Inside, damage is that of this package's file."""
+        try:
+            yield
         except PackageDamaged as error:
             error.file = str(self.about.path)
             raise
-        return value
 
     def _damaged(self, finding: str, expectation: str) -> PackageDamaged:
         return PackageDamaged(finding, expectation, file=str(self.about.path))

@@ -13,9 +13,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from ..errors import AezipError, ModelNotFound, OutputError, OutputExists, PackageDamaged, finding_of
+from ..errors import AezipError, ModelNotFound, OutputError, OutputExists, finding_of
 from ..storage import files
-from . import onnx_check
 from .kinds import HALVES
 from .packages import DESCRIPTION, SUFFIX, Installed, Package, describe
 from .store import INCLUDED, folders, user_folder
@@ -55,10 +54,7 @@ def install(path: Path, *, force: bool = False) -> Installed:
     target = _user_folder() / f"{path.stem}{SUFFIX}"
     if not force and (INCLUDED / target.name).exists():
         raise OutputExists(f"'{path.stem}' is a model inside aezip", "another name, or force=True", file=str(path))
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise OutputError(finding_of(e), "a folder that can be made", file=str(target.parent)) from e
+    files.make_folder(target.parent)
     files.atomic_write(target, files.read_bytes(path, ModelNotFound), force=force)
     return describe(target)
 
@@ -81,15 +77,9 @@ def remove(name: str) -> Path:
 def check(about: Installed) -> None:
     """Read every member; graphs and tables have to be of their kind.  Raises PackageDamaged."""
     package = Package(about)
-    try:
-        for name in about.members:
-            data = package.member(name)
-            if name.endswith(".onnx"):
-                onnx_check.check(name.removesuffix(".onnx"), data)
-        package.check()
-    except PackageDamaged as error:
-        error.file = str(about.path)
-        raise
+    for name in about.members:
+        package.graph(name.removesuffix(".onnx")) if name.endswith(".onnx") else package.member(name)
+    package.check()
 
 
 def _user_folder() -> Path:
