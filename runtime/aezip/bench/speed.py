@@ -29,7 +29,7 @@ from .. import images
 from ..codec import Codec
 from ..engine import timing
 from ..engine.cores import cores
-from ..engine.sessions import open_session
+from ..engine.sessions import Sessions
 from ..errors import UsageError
 from ..storage.files import read_bytes
 from . import limits, peers, start
@@ -40,7 +40,6 @@ from .peers import Pixels
 QUALITY = 60
 ROUNDS = 9  # at most, of a picture
 WAYS = ("encode", "decode")
-GRAPHS = ("encoder", "hyper", "prior", "context", "decoder")
 
 # Of one codec and picture: bytes of the file, and for each way the total and, of aezip, stages and bare graphs in s.
 Round = dict[str, Any]
@@ -51,7 +50,7 @@ class Warm:
 
     def __init__(self, model: str, threads: int) -> None:
         self.codec = Codec(model, threads=threads)
-        self._bare = {name: open_session(self.codec.package, name, "cpu", threads) for name in GRAPHS}
+        self._bare = Sessions(self.codec.package, threads=threads)
 
     def round(self, file: Path) -> Round:
         """The picture at `file` compressed and decompressed, and the graphs that this ran, bare."""
@@ -78,7 +77,7 @@ class Warm:
         for span in spans:
             if span.inputs is not None:
                 begin = perf_counter()
-                self._bare[span.stage].run(None, span.inputs)
+                self._bare.session(span.stage, span.inputs).run(None, span.inputs)
                 bare[span.stage] = bare.get(span.stage, 0.0) + perf_counter() - begin
         return out, {"total": total, "stages": stages, "bare": bare}
 
