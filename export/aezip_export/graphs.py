@@ -14,15 +14,13 @@ from torch import Tensor, nn
 
 from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX
 from aezip_train import conv as plain
-from aezip_train.flagship import SLOPE, Context, Decoder, Encoder, Flagship, Parameters, Prior, Residual
+from aezip_train.flagship import CHECKERBOARD, SLOPE, Context, Decoder, Encoder, Flagship, Parameters, Prior, Residual
 from aezip_train.integer import IntegerConv2d
 
 from .builder import Graph
 
 LATENT_MAX = 16 * 2047  # of an encoder's output, in 1/16 of a step
 MEAN_MAX = 16 * 1024 - 1
-CHECKERBOARD = (0, 3, 1, 2)  # of 2×2 positions, row by row: those of the first half, then those of the second
-HALVES = CHECKERBOARD  # as `reading` knows it
 TO_END = 2**31 - 1  # of a slice
 
 

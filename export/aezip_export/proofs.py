@@ -9,11 +9,13 @@ the package passes the runtime's own checks.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aezip import codec as codecs
@@ -21,7 +23,7 @@ from aezip.coding import pictures, windows
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
 from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX
-from aezip.model import packages as packages
+from aezip.model import packages
 from aezip.model.ladder import Rung
 from aezip.quality import metrics
 from aezip_train.data import centre
@@ -98,14 +100,14 @@ def _same_step(half: str, raw_mean: Tensor, raw_scale: Tensor, step: Rung, mean:
 
 
 @torch.no_grad()
-def transforms_agree(model: Flagship, graphs: Graphs, pixels: codecs.Pixels) -> float:
+def transforms_agree(graphs: Graphs, pixels: codecs.Pixels, encode: Callable[[Tensor], Tensor]) -> float:
     """The encoder graph against torch on one picture; the decoder's turn is `decode_agrees`.
 
-    Returns the largest relative difference.
+    encode: the module, pixels [1, C, H, W] → latents [1, L, h, w].  Returns the largest relative difference.
     """
-    latent = graphs.encoder(codecs.pad(pixels))
-    want = model.encoder(centre(codecs.pad(pixels)[None]))[0].permute(1, 2, 0).numpy() * graphs.rung.gain * 16
-    worst = float(np.abs(latent - want).max() - 0.5) / float(np.abs(want).max())
+    padded = codecs.pad(pixels, graphs.package.about.channels)
+    want = encode(centre(padded[None]))[0].permute(1, 2, 0).numpy() * graphs.rung.gain * 16
+    worst = float(np.abs(graphs.encoder(padded) - want).max() - 0.5) / float(np.abs(want).max())
     if worst > TOLERANCE:
         raise ProofFailed(f"encoder: torch and onnxruntime differ by {worst:.2g}; the limit is {TOLERANCE}")
     return max(worst, 0.0)
@@ -119,36 +121,41 @@ def windows_agree(graphs: Graphs, pixels: codecs.Pixels) -> None:
     whole = graphs.encoder(codecs.pad(pixels, graphs.package.about.channels))
     (a, b), (c, d) = ((n // 2 - 1, n // 2 + 1) for n in whole.shape[:2])
     latent = pictures.transform(graphs, pixels, (slice(a, b), slice(c, d)))
-    worst = int(np.abs(latent.astype(int) - whole[a:b, c:d]).max())
-    if worst > 1:
-        raise ProofFailed(f"encoder: latents through a window are {worst}/16 apart; the limit is 1/16")
+    alike("encoder: latents through a window", latent, whole[a:b, c:d], "sixteenths of a step")
     margin = graphs.package.margin("decoder")
     rows, columns = windows.grown((slice(a, b), slice(c, d)), margin, whole.shape)
-    image = graphs.decoder(whole)[16 * a : 16 * b, 16 * c : 16 * d].astype(int)
+    image = graphs.decoder(whole)[16 * a : 16 * b, 16 * c : 16 * d]
     part = graphs.decoder(whole[rows, columns])[16 * (a - rows.start) :, 16 * (c - columns.start) :]
-    worst = int(np.abs(part[: image.shape[0], : image.shape[1]] - image).max())
-    if worst > 1:
-        raise ProofFailed(f"decoder: pixels through a window are {worst} levels apart; the limit is 1")
+    alike("decoder: pixels through a window", part[: image.shape[0], : image.shape[1]], image)
 
 
 @torch.no_grad()
-def decode_agrees(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]:
-    """A file written by the runtime, decoded by it and by torch: at most one level apart.  Returns figures."""
+def decode_agrees(
+    path: Path, pixels: codecs.Pixels, decode: Callable[[Tensor], Tensor], qualities: Sequence[float] = (20, 60, 90)
+) -> dict[str, Any]:
+    """A file written by the runtime, decoded by it and by torch: at most one level apart.  Returns figures.
+
+    decode: the module, latents [1, L, h, w] → pixels [1, C, H, W].
+    """
     codec = codecs.Codec(str(path))
     sessions = Sessions(codec.package)
     measured = {}
-    for quality in (20, 60, 90):
+    for quality in qualities:
         data = codec.encode(pixels, quality)
         ours, lat = codec.decode(data)
         latent, step = codecs.decode_latents(sessions, lat)
-        u = _nchw(latent * step.inverse_gain)
-        theirs = to_bytes(model.decoder(u))[0][: pixels.shape[0], : pixels.shape[1]]
-        worst = int(np.abs(ours.astype(int) - theirs.astype(int)).max())
-        if worst > 1:
-            raise ProofFailed(f"quality {quality}: torch and onnxruntime decode {worst} levels apart; the limit is 1")
+        theirs = to_bytes(decode(_nchw(latent * step.inverse_gain)))[0]
+        alike(f"quality {quality:g}: pixels of torch and onnxruntime", ours, theirs[: ours.shape[0], : ours.shape[1]])
         bpp = metrics.bits_per_pixel(len(data), pixels)
-        measured[str(quality)] = {"bpp": round(bpp, 4), "psnr_db": round(metrics.psnr_db(pixels, ours), 2)}
+        measured[f"{quality:g}"] = {"bpp": round(bpp, 4), "psnr_db": round(metrics.psnr_db(pixels, ours), 2)}
     return measured
+
+
+def alike(what: str, one: NDArray[Any], other: NDArray[Any], unit: str = "levels") -> None:
+    """Raise ProofFailed where whole numbers are more than 1 apart."""
+    worst = int(np.abs(one.astype(int) - other.astype(int)).max())
+    if worst > 1:
+        raise ProofFailed(f"{what} are {worst} {unit} apart; the limit is 1")
 
 
 def all_of(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]:
@@ -156,9 +163,9 @@ def all_of(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]
     log_bounds = bounds(model)
     graphs = Graphs.at(Sessions(packages.Package(packages.describe(path))), 500)
     prior_is_exact(model, graphs.sessions)
-    transforms_agree(model, graphs, pixels)
+    transforms_agree(graphs, pixels, model.encoder)
     windows_agree(graphs, np.tile(pixels, (3, 2, 1)))
-    return {"log2_bounds": log_bounds, "measured": decode_agrees(model, path, pixels)}
+    return {"log2_bounds": log_bounds, "measured": decode_agrees(path, pixels, model.decoder)}
 
 
 def _nchw(x: Any) -> Tensor:
