@@ -13,9 +13,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,7 +33,7 @@ _TYPES = {
     "aezip.js": "text/javascript", "viewer.js": "text/javascript", "worker.js": "text/javascript",
     "ort.mjs": "text/javascript", ORT: "application/wasm",
 }
-_BYTES = "application/octet-stream"
+_BYTES, _TEXT = "application/octet-stream", "text/plain; charset=utf-8"
 _SHOWN = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp")  # by any browser
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -121,29 +119,22 @@ class Server(ThreadingHTTPServer):
         """Where the page is."""
         return f"http://{LOOPBACK}:{self.server_port}/{self.secret}/"
 
-    @cached_property
-    def _answers(self) -> dict[str, tuple[str, Callable[[], bytes]]]:
-        """Name under the address → type and contents of what is not a file of the page."""
-        return {
-            "start": ("application/json", self.shown.start),
-            "lat": (_BYTES, lambda: read_bytes(str(self.shown.file))),
-            "original": (_BYTES, self.shown.picture),
-        }
-
     def answer(self, name: str, gzipped: bool) -> tuple[HTTPStatus, str, bytes, str]:
-        """What stands under a name: status, type, contents, and how those are encoded."""
-        name = name or "index.html"
+        """What is served under a name: status, type, contents, and how those are encoded."""
+        name, shown = name or "index.html", self.shown
+        files = {"lat": lambda: read_bytes(str(shown.file)), "original": shown.picture}
         try:
             if name in _TYPES:
                 return HTTPStatus.OK, _TYPES[name], *_page(name, gzipped)
+            if name == "start":
+                return HTTPStatus.OK, "application/json", shown.start(), ""
             if name.startswith("models/"):
-                return HTTPStatus.OK, _BYTES, self.shown.package(name.removeprefix("models/")), ""
-            if name in self._answers:
-                kind, contents = self._answers[name]
-                return HTTPStatus.OK, kind, contents(), ""
+                return HTTPStatus.OK, _BYTES, shown.package(name.removeprefix("models/")), ""
+            if name in files:
+                return HTTPStatus.OK, _BYTES, files[name](), ""
         except (AezipError, OSError) as error:
-            return HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", str(error).encode(), ""
-        return HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"nothing of this name", ""
+            return HTTPStatus.NOT_FOUND, _TEXT, str(error).encode(), ""
+        return HTTPStatus.NOT_FOUND, _TEXT, b"nothing of this name", ""
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A browser that goes away is no error."""
@@ -157,12 +148,11 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60  # seconds that a connection may be idle
 
     def do_GET(self) -> None:
-        plain = "text/plain; charset=utf-8"
         secret, _, name = unquote(urlsplit(self.path).path).removeprefix("/").partition("/")
         if self._host() not in _HOSTS:
-            found = HTTPStatus.FORBIDDEN, plain, f"expected {LOOPBACK} as the host".encode(), ""
+            found = HTTPStatus.FORBIDDEN, _TEXT, f"expected {LOOPBACK} as the host".encode(), ""
         elif not secrets.compare_digest(secret.encode(), self.server.secret.encode()):
-            found = HTTPStatus.NOT_FOUND, plain, b"expected the address that 'aezip view' printed", ""
+            found = HTTPStatus.NOT_FOUND, _TEXT, b"expected the address that 'aezip view' printed", ""
         else:
             found = self.server.answer(name, "gzip" in self.headers.get("Accept-Encoding", ""))
         status, kind, contents, encoding = found
