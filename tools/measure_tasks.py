@@ -46,26 +46,23 @@ def denoise(seen: list[Pixels], model: str | None) -> Iterator[str]:
     """PSNR of noisy pictures, and of what each method makes of them."""
     import cv2
 
+    def means(share: float, pixels: Pixels, sigma: float) -> Pixels:
+        strength = share * sigma
+        return np.asarray(cv2.fastNlMeansDenoisingColored(pixels, None, strength, strength), np.uint8)
+
     restorer = Restorer("denoise", model)
     methods: dict[str, Callable[[Pixels, float], Pixels]] = {
         "noisy": lambda p, _: p,
         "median 3×3": lambda p, _: np.asarray(cv2.medianBlur(p, 3), np.uint8),
-        **{f"non-local means, {share:g} σ": partial(_nlm, share) for share in NLM_SHARES},
+        **{f"non-local means, {share:g} σ": partial(means, share) for share in NLM_SHARES},
         "aezip, σ given": lambda p, s: restorer.denoise(p, s)[0],
         "aezip, σ estimated": lambda p, _: restorer.denoise(p)[0],
     }
     yield "PSNR in dB            " + "".join(f"{'σ ' + str(s):>9}" for s in SIGMAS)
     spoilt = {s: [noisy(p, s, np.random.default_rng((n, s))) for n, p in enumerate(seen)] for s in SIGMAS}
     for name, method in methods.items():
-        means = [np.mean([psnr_db(p, method(q, s)) for p, q in zip(seen, spoilt[s], strict=True)]) for s in SIGMAS]
-        yield f"{name:<22}" + "".join(f"{m:9.2f}" for m in means)
-
-
-def _nlm(share: float, pixels: Pixels, sigma: float) -> Pixels:
-    """OpenCV's; h, its strength, as a share of σ."""
-    import cv2
-
-    return np.asarray(cv2.fastNlMeansDenoisingColored(pixels, None, share * sigma, share * sigma), np.uint8)
+        found = [np.mean([psnr_db(p, method(q, s)) for p, q in zip(seen, spoilt[s], strict=True)]) for s in SIGMAS]
+        yield f"{name:<22}" + "".join(f"{m:9.2f}" for m in found)
 
 
 def colorize(seen: list[Pixels], model: str | None) -> Iterator[str]:
@@ -229,30 +226,29 @@ def auroc(normal: list[float], other: list[float]) -> float:
     return float((b > a).mean() + (b == a).mean() / 2)
 
 
+TASKS: dict[str, Callable[[Any, str | None], Iterator[str]]] = {
+    "denoise": lambda given, model: denoise(crops(given.pictures)[: given.limit], model),
+    "colorize": lambda given, model: colorize(crops(given.pictures)[: given.limit], model),
+    "inpaint": lambda given, model: inpaint(crops(given.pictures)[: given.limit], model),
+    "textures": lambda given, model: textures(model, given.seed),
+    "domain": lambda given, model: domain(given.pictures, given.normal, model),
+    "features": lambda given, model: features(given.pictures, model),
+    "sample": lambda given, model: sample(given.pictures, model),
+}
+
+
 def main() -> None:
     options = parser(__doc__, pictures=str, normal=str, limit=int, seed=0)
-    options.add_argument("what", nargs="+",
-                         choices=("denoise", "colorize", "inpaint", "textures", "domain", "features", "sample"))
+    options.add_argument("what", nargs="+", choices=TASKS)
     options.add_argument("--model", action="append", default=[], metavar="WHAT=MODEL")
     given = options.parse_args()
-    models: dict[str, Any] = dict(m.split("=", 1) for m in given.model)
-    restoring = {"denoise": denoise, "colorize": colorize, "inpaint": inpaint}
-    if given.pictures is None and given.what != ["textures"]:
-        options.error("expected --pictures FOLDER")
+    for what, needed in [(what, "pictures") for what in TASKS if what != "textures"] + [("domain", "normal")]:
+        if what in given.what and getattr(given, needed) is None:
+            options.error(f"expected --{needed} FOLDER")
+    models = dict(m.split("=", 1) for m in given.model)
     for what in given.what:
         print(f"== {what}", flush=True)
-        model = models.get(what)
-        if what in restoring:
-            lines = restoring[what](crops(given.pictures)[: given.limit], model)
-        elif what == "textures":
-            lines = textures(model, given.seed)
-        elif what == "domain":
-            lines = domain(given.pictures, given.normal or options.error("expected --normal FOLDER"), model)
-        elif what == "sample":
-            lines = sample(given.pictures, model)
-        else:
-            lines = features(given.pictures, model)
-        for line in lines:
+        for line in TASKS[what](given, models.get(what)):
             print(line, flush=True)
 
 
