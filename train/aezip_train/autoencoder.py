@@ -119,13 +119,6 @@ class Autoencoder(nn.Module):
         return Coded(decoded, bits / (image.shape[2] * image.shape[3]), u)
 
 
-def set_dropout(module: nn.Module, share: float) -> None:
-    """Of every block's inner values, in training."""
-    for layer in module.modules():
-        if hasattr(layer, "dropout"):
-            layer.dropout = share  # type: ignore[assignment]
-
-
 @torch.no_grad()
 def sensitivity(model: Autoencoder, latent: Tensor, step: float = 0.3) -> Tensor:
     """By how much a unit of each channel moves the picture: the root of the summed square of all samples.  [latent]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +18,10 @@ from .journal import duration
 from .recipe import Recipe
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What the command was asked for, beside the recipe."""
-
-    data: Path
-    val: Path | None
-    folder: Path
-    init: str | None
-    device: str
-    minutes: float
-    max_steps: int | None
-    tensorboard: bool | None
-
-
-def _alone(plan: Recipe, asked: Asked) -> None:
+def _alone(plan: Recipe, device: str) -> None:
     """Raises ValueError where a small family is asked onto a GPU or several processes, neither of which it uses."""
-    if asked.device not in ("auto", "cpu"):
-        raise ValueError(f"--device {asked.device}: {plan.name} is trained by the CPU alone; expected cpu or auto")
+    if device not in ("auto", "cpu"):
+        raise ValueError(f"--device {device}: {plan.name} is trained by the CPU alone; expected cpu or auto")
     if (world := os.environ.get("WORLD_SIZE", "1")) != "1":
         raise ValueError(f"{world} processes: {plan.name} is trained by one; expected aezip-train without torchrun")
 
@@ -88,12 +74,15 @@ def main(recipe: str, settings: tuple[str, ...], **asked: Any) -> None:
         torchrun --nproc-per-node 4 -m aezip_train.cli photo --data pictures -o run --set batch=64
     """
     try:
-        _train(recipes.read(recipe, dict(_value(s) for s in settings)), Asked(**asked))
+        _train(recipes.read(recipe, dict(_value(s) for s in settings)), **asked)
     except (AezipError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
 
-def _train(plan: Recipe, asked: Asked) -> None:
+def _train(
+    plan: Recipe, *, data: Path, val: Path | None, folder: Path, init: str | None, device: str, minutes: float,
+    max_steps: int | None, tensorboard: bool | None,
+) -> None:
     """One session: a run that exists goes on, a new one starts untrained or from `--init`."""
     from .data import read_folder
     from .families import family_of
@@ -102,33 +91,31 @@ def _train(plan: Recipe, asked: Asked) -> None:
 
     training = family_of(plan).training
     if not training.parallel:
-        _alone(plan, asked)
-    old = runs.load_state(asked.folder, plan) if runs.exists(asked.folder) else None
+        _alone(plan, device)
+        device, tensorboard = "cpu", False
+    old = runs.load_state(folder, plan) if runs.exists(folder) else None
     weights = old and old["averaged"]
     if old:
-        channels = old["recipe"].get("channels", plan.channels)
-        plan = replace(plan, network=old["recipe"]["network"], channels=channels)
-    elif asked.init:
-        plan, weights = training.start_from(asked.init, plan)
-    with join(asked.device if training.parallel else "cpu") as process:
-        pictures = read_folder(asked.data, channels=plan.channels)
-        val = read_folder(asked.val, channels=plan.channels) if asked.val else None
-        run = training(plan, pictures, val=val, process=process, weights=weights)
+        plan = replace(plan, **{key: old["recipe"].get(key, getattr(plan, key)) for key in ("network", "channels")})
+    elif init:
+        plan, weights = training.start_from(init, plan)
+    with join(device) as process:
+        channels = plan.channels if training.grey else 3
+        pictures = read_folder(data, channels=channels)
+        others = read_folder(val, channels=channels) if val else None
+        run = training(plan, pictures, val=others, process=process, weights=weights)
         if old:
             run.restore(old)
         if process.leads:
             if old:
-                click.echo(f"{asked.folder}: going on from step {run.step:,}", err=True)
-            runs.write_recipe(plan, asked.folder)
+                click.echo(f"{folder}: going on from step {run.step:,}", err=True)
+            runs.write_recipe(plan, folder)
         step, seconds = run.step, run.seconds
-        reason = train(
-            run, asked.folder, minutes=asked.minutes, max_steps=asked.max_steps,
-            tensorboard=asked.tensorboard if training.parallel else False,
-        )
+        reason = train(run, folder, minutes=minutes, max_steps=max_steps, tensorboard=tensorboard)
     if process.leads:
-        command = f"aezip-export {asked.folder} -o {asked.folder.name}.aezm"
+        command = f"aezip-export {folder} -o {folder.name}.aezm"
         click.echo(
-            f"{asked.folder}: {reason}: {run.step - step:,} steps in {duration(run.seconds - seconds)}; "
+            f"{folder}: {reason}: {run.step - step:,} steps in {duration(run.seconds - seconds)}; "
             f"step {run.step:,} after {duration(run.seconds)} in all.{run.summary()}\n"
             f"The same command goes on; {command} makes a model of it.", err=True,
         )

@@ -327,11 +327,11 @@ class Flagship(nn.Module):
         return symbol + mean, smooth + hard - hard.detach()
 
 
-def set_bfloat16(module: nn.Module, on: bool) -> None:
-    """Choose the arithmetic of every residual branch below `module`."""
+def set_branches(module: nn.Module, fast: bool, dropout: float = 0.0) -> None:
+    """Choose the arithmetic and the dropout of every residual branch below `module`."""
     for layer in module.modules():
-        if isinstance(layer, Residual):
-            layer.fast = on
+        if hasattr(layer, "dropout"):
+            layer.fast, layer.dropout = fast, dropout  # type: ignore[assignment]
 
 
 @torch.no_grad()

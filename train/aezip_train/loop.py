@@ -41,6 +41,7 @@ class Training:
 
     exact: ClassVar[bool] = False  # runs go on bit for bit; otherwise from averaged weights, with a new learning rate
     parallel: ClassVar[bool] = False  # can use a GPU and several processes
+    grey: ClassVar[bool] = False  # knows pictures of one channel
 
     def __init__(
         self, recipe: Recipe, pictures: list[Picture], *, val: list[Picture] | None = None, process: Process = ALONE,

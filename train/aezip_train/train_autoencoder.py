@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from . import conv, histograms, lambda_ladder, objective, runs, vae, vanilla
-from .autoencoder import Autoencoder, Coded, set_dropout
+from .autoencoder import Autoencoder, Coded
 from .corrupt import corrupted
 from .data import Picture, centre, middle_crops
-from .flagship import set_bfloat16
+from .flagship import set_branches
 from .journal import Validation
 from .loop import Training, Weights
 from .recipe import Recipe, build
@@ -44,6 +44,7 @@ BITS_PER_ERROR = 10.0  # what the encoder's search takes a step² of error to be
 class AutoencoderTraining(Training):
     """The families of NETWORKS."""
 
+    grey = True
     model: Autoencoder
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -109,8 +110,7 @@ class AutoencoderTraining(Training):
         return corrupted(clean, self.recipe.corrupt, rng) if self.recipe.corrupt else clean
 
     def loss(self, rng: np.random.Generator) -> dict[str, Tensor]:
-        set_bfloat16(self.model, self.recipe.bfloat16)
-        set_dropout(self.model, self.recipe.dropout)
+        set_branches(self.model, self.recipe.bfloat16, self.recipe.dropout)
         clean = self.crops.draw(rng).contiguous(memory_format=torch.channels_last)
         given, quality = self.given(clean, rng), self.qualities(rng)
         return {"loss": self.cost(self.model(given, quality), clean, quality)}

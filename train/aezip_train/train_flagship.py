@@ -20,7 +20,7 @@ from . import evaluate, lambda_ladder, runs, ssimulacra2
 from .contact_sheet import contact_sheet
 from .data import Picture, middle_crops
 from .evaluate import QUALITIES, RateDistortion
-from .flagship import Config, Flagship, set_bfloat16
+from .flagship import Config, Flagship, set_branches
 from .integer import set_integer
 from .journal import Validation
 from .loop import Training, Weights
@@ -72,7 +72,7 @@ class FlagshipTraining(Training):
     def loss(self, rng: np.random.Generator) -> dict[str, Tensor]:
         """Rate + λ · distortion of each image, divided by the recipe's power of λ."""
         r = self.recipe
-        set_bfloat16(self.model, r.bfloat16)
+        set_branches(self.model, r.bfloat16)
         set_integer(self.model, 0 <= r.integer_from <= self.step)
         x = self.crops.draw(rng, self.part).to(self.process.device, memory_format=torch.channels_last)
         quality = self.qualities(rng)
@@ -88,7 +88,7 @@ class FlagshipTraining(Training):
 
     def averaged_model(self) -> Flagship:
         model: Flagship = super().averaged_model()
-        set_bfloat16(model, False)
+        set_branches(model, False)
         return model
 
     def checks(self, session: Session) -> float:
