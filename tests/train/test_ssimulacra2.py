@@ -44,7 +44,7 @@ def test_scores_are_the_runtimes(size: tuple[int, int], drawn) -> None:
     picture = drawn(*size)
     other = jpeg(picture, 50)
     assert score_of(picture, other) == pytest.approx(ssimulacra2(picture, other), abs=0.05)
-    assert 98.5 < score_of(picture, picture) <= 100
+    assert 97 < score_of(picture, picture) <= 100  # less than 100 for the floor under a root, for its gradient
 
 
 @pytest.mark.parametrize("size", [(64, 64), (8, 8), (5, 70)])
