@@ -108,7 +108,7 @@ class Targets:
         hyper = numbers.integers(-reach, reach + 1, (-(-h // 4), -(-w // 4), len(step.hyper_gain)), np.int16)
         cells = (*(4 * n for n in hyper.shape[:2]), len(step.gain))
         latent = numbers.integers(-wide, wide + 1, cells, np.int16)
-        stream = coder.encode(found.symbols(latent, h, w, hyper, rng.randrange(2)), package.tables)
+        stream = coder.encode(found.symbols(latent, h, w, hyper, rng.randrange(2))[0], package.tables)
         header = container.Header(16 * w - rng.randrange(16), 16 * h - rng.randrange(16), rng.choice((1, 3)), level,
                                   package.fingerprint)
         return container.pack(container.Lat(header, (container.Section(container.LATENTS, stream),)))

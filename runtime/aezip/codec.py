@@ -1,7 +1,7 @@
 """The codec: pictures ↔ bytes of a `.lat` file.
 
-    encode     pictures.encode (transforms, then each tile's `Coding`) → container.pack
-    decode     container.unpack → pictures.decode
+    encode     coding.checked (transforms, each tile's `Coding`, and a look at what was decoded) → container.pack
+    decode     container.unpack → pictures.decode, patches; or exact pixels
 
 `encode` and `decode` work on arrays and need neither Pillow nor click; `compress` and
 `decompress` are the same for Pillow images.
@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import coding
-from .coding import pictures, tiles
+from .coding import checked, pictures, tiles
 from .coding.pictures import Region
 from .coding.windows import Pixels as Pixels
 from .coding.windows import window_of
@@ -27,7 +26,7 @@ from .engine import timing
 from .engine.graphs import STRIDE
 from .engine.sessions import Sessions, check_settings
 from .errors import ImageError, LimitExceeded, UsageError
-from .format import alpha, container
+from .format import alpha, container, exact, patches
 from .format.container import CELL, DEFAULT_MAX_PIXELS, Header, Lat, Section
 from .model import store
 from .model.ladder import Rung
@@ -36,10 +35,9 @@ from .model.packages import Package
 if TYPE_CHECKING:
     from PIL import Image
 
-TILED_FROM = container.MAX_TILE_PIXELS
 LARGE = 2**25  # pixels from which memory, wanted next by an image file's encoder, is worth opening graphs again
-TILE = 16  # in units of 64 pixels
 BATCH = 8  # pictures
+WORTH = 2.0  # how much larger than the lossy file the estimate of exact pixels may be for these to be tried
 
 
 class Codec:
@@ -89,20 +87,26 @@ class Codec:
 
     def prepare(self) -> None:
         """Begin to open what `encode` needs, which else waits until it is called.  Raises as `package`."""
-        encoding = self.package.about.kind.encoding  # first, for there may be none
-        self._encoding.prepare(*encoding)
+        about = self.package.about  # first, for there may be none
+        self._encoding.prepare(*about.kind.encoding, *(() if about.half else about.kind.decoding))
 
     def encode(
         self, pixels: Pixels, quality: float = 60, sections: tuple[Section, ...] = (), *, effort: int = 1,
-        max_pixels: int = DEFAULT_MAX_PIXELS,
+        lossless: bool | None = None, cell_psnr: float = 0.0, max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> bytes:
         """Pixels → a `.lat` file.
+
+        The file is decoded before it is given away: 16 × 16 pixels that came out worse than photographs ever do are
+        patched with exact ones.
 
         Args:
             pixels: uint8 [H, W, 3], [H, W, 1] or [H, W].
             quality: 0 … 100, in tenths.
             sections: What else the file is to hold, such as metadata.
             effort: 0 rounds latents; 1 weighs the bits of each against its error.
+            lossless: True: every pixel is kept; None: where that makes a smaller file (scans, icons, charts); False:
+                never.
+            cell_psnr: The least PSNR in dB that each cell of 16 × 16 pixels must have; 0: only what is usual.
             max_pixels: Limit on H · W.
 
         Returns:
@@ -115,15 +119,20 @@ class Codec:
             UsageError: The quality is outside its range, or the codec only decodes.
         """
         pixels, level = check_pixels(pixels, max_pixels), check_quality(quality)
+        if lossless:
+            return encode_exact(pixels, sections)
         self.prepare()
-        data = encode(self._encoding, pixels, level, sections, effort)
+        if self.package.about.half:
+            data = container.pack(checked.encode(self._encoding, pixels, level, sections, effort))
+        else:
+            error = 255**2 / 10 ** (cell_psnr / 10) if cell_psnr else np.inf
+            data = checked.checked(self._encoding, pixels, level, sections, effort, error)
         if pixels.shape[0] * pixels.shape[1] > LARGE:
             self._encoding.close()
-        return data
+        return data if lossless is False else shorter(data, pixels, sections)
 
     def decode(
-        self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, *, region: Region | None = None,
-        meanwhile: Callable[[], object] | None = None,
+        self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, *, region: Region | None = None
     ) -> tuple[Pixels, Lat]:
         """A `.lat` file → pixels, and its header and sections.
 
@@ -132,7 +141,6 @@ class Codec:
             max_pixels: Limit on the picture's pixels.
             region: x, y, width, height of what is wanted, in pixels; only the tiles that it touches are decoded. None:
                 the whole picture.
-            meanwhile: Called in another thread while the first picture of a model is decoded, once its graphs are open.
 
         Returns:
             uint8 [H, W, C], C 1 or 3; and the file's header and sections.
@@ -146,10 +154,12 @@ class Codec:
         with timing.stage("container"):
             lat = container.unpack(data, max_pixels)
         region = check_region(region, lat.header)
+        if lat.lossless:
+            return decode_exact(lat, region), lat
         sessions = self._for(lat.header.fingerprint)
         sessions.package.require("decoder")
-        sessions.prepare(*sessions.package.about.kind.decoding, then=meanwhile)
-        pixels = pictures.decode(coding.at(sessions, lat.header.quality), lat, region)
+        sessions.prepare(*sessions.package.about.kind.decoding)
+        pixels = decode(sessions, lat, region)
         if pixels.size > LARGE * lat.header.channels:
             sessions.close()
         return pixels, lat
@@ -163,8 +173,11 @@ class Codec:
             The file's header and sections.
         """
         lat = container.unpack(data, max_pixels)
-        sessions = self._for(lat.header.fingerprint)
-        tiles.Tiles(coding.at(sessions, lat.header.quality), lat).check()
+        if lat.lossless:
+            decode_exact(lat)
+        else:
+            tiles.Tiles(_coding(self._for(lat.header.fingerprint), lat.header), lat).check()
+            check_patches(lat)
         opacity = lat.section(container.ALPHA)
         if opacity is not None:
             alpha.decode(opacity, lat.header.height, lat.header.width)
@@ -206,22 +219,52 @@ class Codec:
         return Sessions(package, self.provider, self.threads, precision=self.precision, batch=self.batch)
 
 
-def encode(
-    sessions: Sessions, pixels: Pixels, level: int, sections: tuple[Section, ...] = (), effort: int = 1
-) -> bytes:
-    """Pixels [H, W, C] that were checked, at a quality of 0 … 1000 → a `.lat` file.  Raises ModelUnfit."""
+def encode_exact(pixels: Pixels, sections: tuple[Section, ...] = ()) -> bytes:
+    """Pixels [H, W, C] → a `.lat` file that holds all of them without loss, and needs no model."""
     h, w, channels = pixels.shape
-    tile = TILE if container.padded_pixels(w, h) > TILED_FROM else 0
-    streams = pictures.encode(coding.at(sessions, level), pixels, tile, effort)
+    header = Header(w, h, channels, container.QUALITY_TOP, container.NO_MODEL)
     with timing.stage("container"):
-        body = Section(container.LATENTS, tiles.pack_streams(streams))
-        return container.pack(Lat(Header(w, h, channels, level, sessions.package.fingerprint, tile), (*sections, body)))
+        return container.pack(Lat(header, (*sections, Section(container.PIXELS, exact.encode(pixels)))))
+
+
+def shorter(data: bytes, pixels: Pixels, sections: tuple[Section, ...] = ()) -> bytes:
+    """A file with latents, or the one with exact pixels [H, W, C] where that is worth trying and shorter."""
+    if exact.estimate(pixels) < WORTH * len(data):
+        return min(data, encode_exact(pixels, sections), key=len)
+    return data
+
+
+def decode_exact(lat: Lat, region: Region | None = None) -> Pixels:
+    """The pixels of such a file, or a region of them.  Raises SectionDamaged."""
+    with timing.stage("container"):
+        return exact.decode(lat.body, lat.header.height, lat.header.width, lat.header.channels, region)
+
+
+def decode(sessions: Sessions, lat: Lat, region: Region | None = None) -> Pixels:
+    """The pixels of a file with latents, or a region of them, patched.  Raises StreamDamaged, SectionDamaged."""
+    pixels = pictures.decode(_coding(sessions, lat.header), lat, region)
+    patch = lat.section(container.PATCHES)
+    if patch is not None:
+        header = lat.header
+        patches.lay(pixels, patch, header.height, header.width, region or (0, 0, header.width, header.height))
+    return pixels
+
+
+def check_patches(lat: Lat) -> None:
+    """Raise SectionDamaged unless a file's patches, if it has some, are whole."""
+    patch = lat.section(container.PATCHES)
+    if patch is not None:
+        patches.check(patch, lat.header.height, lat.header.width, lat.header.channels)
 
 
 def decode_latents(sessions: Sessions, lat: Lat) -> tuple[NDArray[np.int16], Rung]:
     """The latents of a file, in 1/16 of a step [⌈H/16⌉, ⌈W/16⌉, C], and its quality's rung.  Exact everywhere."""
-    found = coding.at(sessions, lat.header.quality)
+    found = _coding(sessions, lat.header)
     return tiles.Tiles(found, lat).all(), found.graphs.rung
+
+
+def _coding(sessions: Sessions, header: Header) -> coding.Coding:
+    return coding.at(sessions, header.quality, header.flags)
 
 
 def pad(pixels: Pixels, channels: int = 3) -> Pixels:

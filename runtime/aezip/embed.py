@@ -18,8 +18,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from . import codec, coding
-from .coding import pictures
+from . import codec
+from .coding import checked
 from .engine.planned import Planned
 from .engine.sessions import Sessions, check_settings
 from .errors import ImageError, LimitExceeded, UnknownFingerprint, UsageError
@@ -56,7 +56,7 @@ class Encoder:
             quality: 0 … 100, in tenths.
 
         Returns:
-            The file's bytes, those of `Codec.encode`.
+            The file's bytes, those of `Codec.encode` where that had nothing to repair: half a codec cannot look.
 
         Raises:
             ImageError: The array is not of such a shape and type, or not of this encoder's size.
@@ -66,7 +66,7 @@ class Encoder:
         pixels, level = codec.check_pixels(image), codec.check_quality(quality)
         if self._size and tuple(self._size) != pixels.shape[:2]:
             raise ImageError(_shown(pixels.shape), f"{_shown(self._size)}, the size of this encoder")
-        return codec.encode(self._sessions, pixels, level)
+        return codec.shorter(container.pack(checked.encode(self._sessions, pixels, level)), pixels)
 
 
 class Decoder:
@@ -102,13 +102,13 @@ class Decoder:
         """
         lat = container.unpack(data, self._max_pixels)
         header, fingerprint = lat.header, self._sessions.package.fingerprint
-        if header.fingerprint != fingerprint:
+        if header.fingerprint != fingerprint and not lat.lossless:
             found, expected = header.fingerprint.hex(), fingerprint.hex()
             raise UnknownFingerprint(f"written by the model {found}", f"{expected}, which this decoder holds")
         if self._size and tuple(self._size) != (header.height, header.width):
             found = _shown((header.height, header.width))
             raise LimitExceeded(found, f"{_shown(self._size)}, the size of this decoder")
-        pixels = pictures.decode(coding.at(self._sessions, header.quality), lat)
+        pixels = codec.decode_exact(lat) if lat.lossless else codec.decode(self._sessions, lat)
         return pixels if header.channels == 3 else pixels[:, :, 0]
 
 

@@ -52,17 +52,20 @@ def vectors(package: packages.Package, name: str, data: bytes, **settings: Any) 
     found: Vectors = {f"{name}.{field}": getattr(step, field) for field in EXACT}
     h, w = -(-lat.header.height // 16), -(-lat.header.width // 16)
     areas = tiles.split(h, w, lat.header.tile)
-    streams = tiles.unpack_streams(lat.latents, len(areas))
+    streams = tiles.unpack_streams(lat.body, len(areas))
     for number, ((rows, columns), stream) in enumerate(zip(areas, streams, strict=True)):
         size = rows.stop - rows.start, columns.stop - columns.start
-        for key, value in _tile(package, stream, *size, step, settings).items():
+        for key, value in _tile(package, stream, *size, step, lat.header.flags, settings).items():
             found[f"{name}.{number}.{key}"] = value
     return found
 
 
-def _tile(package: packages.Package, stream: bytes, h: int, w: int, step: Rung, settings: dict[str, Any]) -> Vectors:
+def _tile(
+    package: packages.Package, stream: bytes, h: int, w: int, step: Rung, flags: int, settings: dict[str, Any]
+) -> Vectors:
     sessions = Recorder(package, **settings)
-    latent = coding.at(sessions, step.quality).decode(stream, h, w)
+    at = coding.at(sessions, step.quality, flags)
+    latent = at.decode(stream, h, w)
     (prior_in, context_in), ((mean, index, *_), (more_mean, more_index)) = sessions.inputs, sessions.outputs
     found = {
         "hyper": prior_in["hyper"][0], "prior.mean": mean, "prior.index": index,
@@ -73,7 +76,7 @@ def _tile(package: packages.Package, stream: bytes, h: int, w: int, step: Rung, 
     tables = [hyperprior.hyper_index(prior_in["hyper"].shape[1:], step)]
     for where, table in zip(hyperprior.inside(h, w), (index, more_index), strict=True):
         coded = table.swapaxes(0, 1)[where]
-        tables.append(coded[coded > package.skip])
+        tables.append(coded[coded.astype(int) > at.skip])
     source = rans.Decoder(stream, package.tables)
     for phase, table in enumerate(tables):
         found[f"table.{phase}"] = table.astype(np.uint8)
@@ -90,7 +93,7 @@ def layers(package: packages.Package, name: str, data: bytes) -> Vectors:
     lat = container.unpack(data)
     sessions = Recorder(package)
     size = -(-lat.header.height // 16), -(-lat.header.width // 16)
-    coding.at(sessions, lat.header.quality).decode(lat.latents, *size)
+    coding.at(sessions, lat.header.quality, lat.header.flags).decode(lat.body, *size)
     found: Vectors = {}
     for graph, inputs in zip(("prior", "context"), sessions.inputs, strict=True):
         network = onnx.load_from_string(package.member(f"{graph}.onnx"))

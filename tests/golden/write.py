@@ -19,6 +19,7 @@ import numpy as np
 
 from aezip import codec as codecs
 from aezip import coding, images
+from aezip.coding import checked
 from aezip.engine.sessions import Sessions
 from aezip.entropy import coder
 from aezip.format import container
@@ -38,7 +39,7 @@ def escaping(codec: codecs.Codec) -> bytes:
     latent[rng.random(latent.shape) < 0.02] = 16 * 900
     hyper = rng.integers(-1, 2, (2, 2, len(step.hyper_gain))).astype(np.int16)
     hyper[0, 0, :3] = 1023, -1023, 77
-    phases = found.symbols(np.pad(latent, ((0, 2), (0, 3), (0, 0))), 6, 5, hyper)
+    phases, _ = found.symbols(np.pad(latent, ((0, 2), (0, 3), (0, 0))), 6, 5, hyper)
     body = coder.encode(phases, codec.package.tables)
     header = container.Header(80, 96, 3, 1000, codec.package.fingerprint)
     return container.pack(container.Lat(header, (container.Section(container.LATENTS, body),)))
@@ -83,7 +84,7 @@ def main(model: str) -> None:
     for name, picture in PICTURES.items():
         files[name] = codec.encode(picture.pixels, 60, images.sections_of(picture))
     for name, (picture, quality, tile) in CASES.items():
-        codecs.TILED_FROM, codecs.TILE = (0, tile) if tile else (2**22, 16)
+        checked.TILED_FROM, checked.TILE = (0, tile) if tile else (2**22, 16)
         files[name] = codec.encode(picture, quality)
     for name, data in files.items():
         if name in facts:

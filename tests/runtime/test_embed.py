@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aezip import codec as codecs
 from aezip import embed, errors
 from aezip.codec import Codec
-from aezip.coding import windows
+from aezip.coding import checked, windows
 from aezip.engine import planned
 from aezip.format import container
 from aezip.model import packages, store, writing
@@ -46,8 +45,8 @@ def test_a_half_does_what_the_codec_does(tiny, halves, drawn, shape, planned) ->
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_windows_and_tiles_of_a_planned_size(tiny, halves, drawn, monkeypatch, threads) -> None:
-    monkeypatch.setattr(codecs, "TILED_FROM", 0)
-    monkeypatch.setattr(codecs, "TILE", 1)
+    monkeypatch.setattr(checked, "TILED_FROM", 0)
+    monkeypatch.setattr(checked, "TILE", 1)
     monkeypatch.setattr(windows, "WINDOW", 8)
     encoder = embed.Encoder(halves["encoder"], size=(333, 410), threads=threads)
     decoder = embed.Decoder(halves["decoder"], size=(333, 410), threads=threads)

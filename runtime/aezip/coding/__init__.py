@@ -5,6 +5,8 @@
     hyperprior     the latents of a tile ↔ its stream, under a prior that is a network
     static_tables  the same under tables that the quality chooses
     quantisation   latents → symbols
+    cells          how far a decoded picture may be from its original
+    checked        pixels → a file that was decoded and found good
     windows        how pictures and latents are cut into windows
 
 `at` gives the coding of a model at a quality: nothing else asks which kind it is.
@@ -22,6 +24,6 @@ Coding = Hyperprior | StaticTables
 _CODINGS: dict[str, type[Coding]] = {HYPERPRIOR.name: Hyperprior, STATIC.name: StaticTables}
 
 
-def at(sessions: Sessions, quality: int) -> Coding:
-    """How a model codes at a quality, 0 … 1000.  Raises PackageDamaged."""
-    return _CODINGS[sessions.package.about.kind.name](Graphs.at(sessions, quality))
+def at(sessions: Sessions, quality: int, flags: int = 0) -> Coding:
+    """How a model codes at a quality, 0 … 1000, in files with these flags.  Raises PackageDamaged."""
+    return _CODINGS[sessions.package.about.kind.name](Graphs.at(sessions, quality), flags)

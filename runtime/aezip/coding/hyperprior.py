@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..engine import timing
 from ..engine.graphs import INT16, Graphs
 from ..entropy import coder, rans
+from ..format.container import ALL_CODED
 from ..model.ladder import Rung
 from .quantisation import quantised
 
@@ -30,15 +31,23 @@ class Hyperprior:
     """Codes tiles with the graphs of one quality.  C latent channels, Z hyper-latent channels."""
 
     graphs: Graphs
+    flags: int = 0
+    skips: ClassVar[bool] = True
 
-    def encode(self, latent: INT16, h: int, w: int, effort: int = 1) -> bytes:
-        """The stream of one tile: the first h rows and w columns of its latents.
+    @property
+    def skip(self) -> int:
+        """Latents under tables up to this one are not coded."""
+        return -1 if self.flags & ALL_CODED else self.graphs.package.skip
 
-        latent: [4a, 4b, C] in 1/16 of a step, as far as whole hyper-latents reach; effort: as of `quantised`.
+    def encode(self, latent: INT16, h: int, w: int, effort: int = 1) -> tuple[bytes, int]:
+        """The stream of one tile, the first h rows and w columns of its latents; and how far skipped latents are off.
+
+        latent: [4a, 4b, C] in 1/16 of a step, as far as whole hyper-latents reach; effort: as of `quantised`. Returns
+        the largest distance between a latent that is not coded and its mean, in 1/16 of a step.
         """
-        phases = self.symbols(latent, h, w, self.graphs.hyper(latent), effort)
+        phases, lost = self.symbols(latent, h, w, self.graphs.hyper(latent), effort)
         with timing.stage("entropy"):
-            return coder.encode(phases, self.graphs.package.tables)
+            return coder.encode(phases, self.graphs.package.tables), lost
 
     def decode(self, stream: bytes, h: int, w: int) -> INT16:
         """Decoded latents of one tile, in 1/16 of a step.  [h, w, C].  Raises StreamDamaged."""
@@ -55,8 +64,10 @@ class Hyperprior:
         source.finish()
         return whole(first, second)[:h, :w]
 
-    def symbols(self, latent: INT16, h: int, w: int, hyper: INT16, effort: int = 1) -> list[rans.Phase]:
-        """The three phases to code, table index and symbol of each.
+    def symbols(
+        self, latent: INT16, h: int, w: int, hyper: INT16, effort: int = 1
+    ) -> tuple[list[rans.Phase], int]:
+        """The three phases to code, table index and symbol of each; and how far skipped latents are off.
 
         latent, h, w, effort: as of `encode`; hyper: [a, b, Z], |hyper| ≤ SYMBOL_MAX.
         """
@@ -64,10 +75,10 @@ class Hyperprior:
         first, second = halves(latent)
         mean, index, carried = self.graphs.prior(hyper)
         known = np.zeros_like(first)
-        even, _rows(known)[in_first] = self._quantise(first, mean, index, in_first, effort)
+        even, _rows(known)[in_first], lost = self._quantise(first, mean, index, in_first, effort)
         mean, index = self.graphs.context(carried, known)
-        odd, _ = self._quantise(second, mean, index, in_second, effort)
-        return [(hyper_index(hyper.shape, self.graphs.rung), hyper.ravel()), even, odd]
+        odd, _, lost_too = self._quantise(second, mean, index, in_second, effort)
+        return [(hyper_index(hyper.shape, self.graphs.rung), hyper.ravel()), even, odd], max(lost, lost_too)
 
     def integers(self, made: Callable[[tuple[int, ...], int], INT16]) -> Iterator[NDArray[Any]]:
         """What the graphs say of hyper-latents and latents made up, and has to be the same everywhere.
@@ -79,14 +90,16 @@ class Hyperprior:
 
     def _quantise(
         self, latent: INT16, mean: INT16, index: NDArray[np.uint8], where: NDArray[np.bool_], effort: int
-    ) -> tuple[rans.Phase, INT16]:
-        """The phase of a half's positions that are `where`, and their latents as the decoder will have them [n, C]."""
+    ) -> tuple[rans.Phase, INT16, int]:
+        """The phase of a half's positions `where`; their latents as the decoder will have them [n, C]; `lost`."""
         latent, mean, index = _rows(latent)[where], _rows(mean)[where], _rows(index)[where]
-        coded = np.flatnonzero(index > self.graphs.package.skip)
-        tables, off = index.ravel()[coded], np.subtract(latent.ravel()[coded], mean.ravel()[coded], dtype=np.int32)
-        symbol = quantised(off, tables, self.graphs.package, effort)
+        off = np.subtract(latent, mean, dtype=np.int32).ravel()
+        kept = index.ravel() > self.skip
+        coded = np.flatnonzero(kept)
+        tables, lost = index.ravel()[coded], int(np.abs(off).max(where=~kept, initial=0))
+        symbol = quantised(off[coded], tables, self.graphs.package, effort)
         mean.ravel()[coded] += (16 * symbol).astype(np.int16)
-        return (tables, symbol), mean
+        return (tables, symbol), mean, lost
 
     def _take(
         self, source: rans.Decoder | coder.Compiled, mean: INT16, index: NDArray[np.uint8], where: NDArray[np.bool_]
@@ -94,7 +107,7 @@ class Hyperprior:
         """The latents of a half, 0 but where positions are `where`.  [2, p, q, C]"""
         half = np.zeros(mean.shape, np.int16)
         latent, index = _rows(mean)[where], _rows(index)[where]
-        coded = np.flatnonzero(index > self.graphs.package.skip)
+        coded = np.flatnonzero(index > self.skip)
         with timing.stage("entropy"):
             symbol = source.take(index.ravel()[coded])
         latent.ravel()[coded] += 16 * symbol

@@ -17,19 +17,24 @@ from .windows import Area, Pixels, ahead, common, grid, grown, in_channels, in_p
 Region = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 
-def encode(coding: Coding, pixels: Pixels, tile: int, effort: int = 1) -> list[bytes]:
-    """The streams of a picture's tiles, in the file's order; `tile` as in the header.  Raises ModelUnfit."""
+def encode(coding: Coding, pixels: Pixels, tile: int, effort: int = 1) -> tuple[list[bytes], int]:
+    """The streams of a picture's tiles, in the file's order; and how far skipped latents are off, at most.
+
+    tile: as in the header. Raises ModelUnfit.
+    """
     graphs, (h, w) = coding.graphs, grid(*pixels.shape[:2])
     side = 4 * tile or 4 * max(-(-h // 4), -(-w // 4))
     streams: dict[tuple[int, int], bytes] = {}
+    most = 0
     seen = windows(slice(0, -(-h // 4) * 4), slice(0, -(-w // 4) * 4), side)
     for (rows, columns), latent in ahead(lambda area: transform(graphs, pixels, area), seen, graphs.sessions.threads):
         for top in range(rows.start, min(rows.stop, h), side):
             for left in range(columns.start, min(columns.stop, w), side):
                 part = latent[top - rows.start :, left - columns.start :][:side, :side]
                 height, width = min(h - top, part.shape[0]), min(w - left, part.shape[1])
-                streams[top, left] = coding.encode(part, height, width, effort)
-    return [streams[place] for place in sorted(streams)]
+                streams[top, left], lost = coding.encode(part, height, width, effort)
+                most = max(most, lost)
+    return [streams[place] for place in sorted(streams)], most
 
 
 def decode(coding: Coding, lat: Lat, region: Region | None = None) -> Pixels:

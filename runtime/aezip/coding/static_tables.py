@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,15 @@ class StaticTables:
     """Codes tiles with the tables of one quality.  The same methods as `Hyperprior`."""
 
     graphs: Graphs
+    flags: int = 0
+    skips: ClassVar[bool] = False
 
-    def encode(self, latent: INT16, h: int, w: int, effort: int = 1) -> bytes:
-        """The stream of one tile: the first h rows and w columns of its latents [4a, 4b, C]."""
+    def encode(self, latent: INT16, h: int, w: int, effort: int = 1) -> tuple[bytes, int]:
+        """A tile's stream, the first h rows and w columns of its latents [4a, 4b, C]; and 0, for none is skipped."""
         package, tables = self.graphs.package, self._index(h, w)
         with timing.stage("entropy"):
             off = latent[:h, :w].reshape(-1).astype(np.int32)
-            return coder.encode([(tables, quantised(off, tables, package, effort))], package.tables)
+            return coder.encode([(tables, quantised(off, tables, package, effort))], package.tables), 0
 
     def decode(self, stream: bytes, h: int, w: int) -> INT16:
         """Decoded latents of one tile, in 1/16 of a step.  [h, w, C].  Raises StreamDamaged."""

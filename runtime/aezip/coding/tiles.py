@@ -48,7 +48,7 @@ class Tiles:
         self._coding = coding
         self.grid = h, w = grid(lat.header.height, lat.header.width)
         self._areas = split(h, w, lat.header.tile)
-        self._streams = unpack_streams(lat.latents, len(self._areas))
+        self._streams = unpack_streams(lat.body, len(self._areas))
         self._side = 4 * lat.header.tile or max(h, w)
         self._kept: dict[int, INT16] = {}
 

@@ -26,10 +26,13 @@ MAGIC = b"\xaeLAT\r\n"  # no ASCII in front, a line end inside: text-mode transf
 VERSION = 1
 HEADER = struct.Struct("<6sBBIIHBB8sI")  # magic version channels width height quality tile flags fingerprint crc
 SECTION = struct.Struct("<4sII")  # type length crc
-LATENTS = b"LATN"
+LATENTS, PIXELS = b"LATN", b"PIXL"  # one of them ends a file
+PATCHES = b"PTCH"
 ICC, EXIF, XMP = b"iCCP", b"eXIF", b"xMPx"
 ALPHA, RESOLUTION = b"ALPH", b"rESO"
-KNOWN = {LATENTS, ICC, EXIF, XMP, ALPHA, RESOLUTION}
+KNOWN = {LATENTS, PIXELS, PATCHES, ICC, EXIF, XMP, ALPHA, RESOLUTION}
+ALL_CODED = 1  # the flag of a file that skips no latent
+NO_MODEL = bytes(8)  # the fingerprint of a file of exact pixels
 QUALITY_TOP = 1000
 CELL = 64  # pixels that share a hyper-latent; the unit of tiles
 MAX_SIDE = 2**20
@@ -55,6 +58,7 @@ class Header(NamedTuple):
     fingerprint: bytes  # 8 bytes of the model
     tile: int = 0  # side of a tile in units of 64 pixels; 0: the whole picture is one
     version: int = VERSION
+    flags: int = 0  # ALL_CODED or 0
 
 
 class Lat(NamedTuple):
@@ -68,17 +72,22 @@ class Lat(NamedTuple):
         return next((s.data for s in self.sections if s.type == kind), None)
 
     @property
-    def latents(self) -> bytes:
-        """The bytes of the latents' section, which every file has."""
+    def lossless(self) -> bool:
+        """Whether the file holds exact pixels rather than latents."""
+        return self.sections[-1].type == PIXELS
+
+    @property
+    def body(self) -> bytes:
+        """The bytes of the last section: latents or exact pixels."""
         return self.sections[-1].data
 
 
 def pack(lat: Lat) -> bytes:
-    """Write header and sections.  The latents' section has to be the last."""
+    """Write header and sections.  Latents or exact pixels have to be the last section."""
     h = lat.header
-    fields = (MAGIC, h.version, h.channels, h.width, h.height, h.quality, h.tile, 0, h.fingerprint)
-    _check_header(h, 0)
-    _check_order([s.type for s in lat.sections])
+    fields = (MAGIC, h.version, h.channels, h.width, h.height, h.quality, h.tile, h.flags, h.fingerprint)
+    _check_header(h)
+    _check_sections(h, [s.type for s in lat.sections])
     head = HEADER.pack(*fields, 0)[:-4]
     parts = [head, struct.pack("<I", zlib.crc32(head))]
     for s in lat.sections:
@@ -130,7 +139,7 @@ def unpack(
             raise SectionUnknown(f"{name} is of the unknown type '{kind.decode()}'", "a newer aezip to read it")
         sections.append(Section(kind, body))
         position += length
-    _check_order([s.type for s in sections])
+    _check_sections(header, [s.type for s in sections])
     return Lat(header, tuple(sections))
 
 
@@ -159,8 +168,8 @@ def read_header(data: bytes) -> Header:
         raise UnsupportedVersion(f"version {version} of the format", f"at most {VERSION}; update aezip")
     if not intact:
         raise HeaderDamaged("the header does not match its checksum", f"CRC-32 {crc:08x}")
-    header = Header(width, height, channels, quality, fingerprint, tile, version)
-    _check_header(header, flags)
+    header = Header(width, height, channels, quality, fingerprint, tile, version, flags)
+    _check_header(header)
     return header
 
 
@@ -181,7 +190,8 @@ def padded_pixels(width: int, height: int) -> int:
     return -(-width // CELL) * -(-height // CELL) * CELL**2
 
 
-def _check_header(h: Header, flags: int) -> None:
+def _check_header(h: Header) -> None:
+    tiles = 0 if h.fingerprint == NO_MODEL else tile_pixels(h)
     for found, good, expectation in (
         (f"version {h.version}", 1 <= h.version <= VERSION, f"1 to {VERSION}"),
         (f"width {h.width}", 1 <= h.width <= MAX_SIDE, f"1 to {MAX_SIDE} pixels"),
@@ -189,19 +199,30 @@ def _check_header(h: Header, flags: int) -> None:
         (f"{h.channels} channels", h.channels in (1, 3), "1 or 3"),
         (f"quality {h.quality}", 0 <= h.quality <= QUALITY_TOP, f"0 to {QUALITY_TOP}"),
         (f"tile {h.tile}", 0 <= h.tile <= 255, "0 to 255"),
-        (f"tiles of {tile_pixels(h)} pixels", tile_pixels(h) <= MAX_TILE_PIXELS, f"at most {MAX_TILE_PIXELS}"),
-        (f"flags {flags:#x}", flags == 0, "0"),
+        (f"tiles of {tiles} pixels", tiles <= MAX_TILE_PIXELS, f"at most {MAX_TILE_PIXELS}"),
+        (f"flags {h.flags:#x}", h.flags in (0, ALL_CODED), f"0 or {ALL_CODED}"),
         (f"a fingerprint of {len(h.fingerprint)} bytes", len(h.fingerprint) == 8, "8"),
     ):
         if not good:
             raise HeaderDamaged(f"the header says {found}", expectation)
 
 
-def _check_order(kinds: list[bytes]) -> None:
-    if kinds[-1:] != [LATENTS]:
-        where = "is not the last" if LATENTS in kinds else "is missing"
-        error = SectionOrder if LATENTS in kinds else Truncated
-        raise error(f"the section 'LATN' {where}", "one at the file's end")
+def _check_sections(h: Header, kinds: list[bytes]) -> None:
+    last = kinds[-1:]
+    if LATENTS in kinds and PIXELS in kinds:
+        raise SectionOrder("latents and exact pixels are both there", "one of them")
+    if last not in ([LATENTS], [PIXELS]):
+        body = next((kind.decode() for kind in (LATENTS, PIXELS) if kind in kinds), "")
+        if body:
+            raise SectionOrder(f"the section '{body}' is not the last", "it at the file's end")
+        raise Truncated("latents and exact pixels are missing", "one of them at the file's end")
     for kind in KNOWN:
         if kinds.count(kind) > 1:
             raise SectionOrder(f"the section '{kind.decode()}' appears {kinds.count(kind)} times", "one at most")
+    if last == [PIXELS]:
+        if PATCHES in kinds:
+            raise SectionOrder("exact pixels have patches", "none")
+        if (h.fingerprint, h.tile, h.flags, h.quality) != (NO_MODEL, 0, 0, QUALITY_TOP):
+            raise HeaderDamaged("the header of exact pixels names a model", f"none, and quality {QUALITY_TOP}")
+    elif tile_pixels(h) > MAX_TILE_PIXELS:
+        raise HeaderDamaged(f"the header says tiles of {tile_pixels(h)} pixels", f"at most {MAX_TILE_PIXELS}")

@@ -1,9 +1,9 @@
 """Exact pixels: uint8 [H, W, C] ↔ bytes, without loss; the body of the sections `PIXL` and `PTCH`.
 
-What few colours make (scans, icons, charts, palettes) is stored as samples of 1, 2 or 4 bits, or as places in a palette;
-anything else as bytes, red and blue as their differences from green where that is shorter. Each row is one of four
-predictions' differences (none, left, up, left + up − upper left: what running sums undo), then bands of rows are
-deflated, each for itself, so that a region needs only the bands it touches.
+What few colours make (scans, icons, charts, palettes) is stored as samples of 1, 2 or 4 bits, or as places in a
+palette; anything else as bytes, red and blue as their differences from green where that is shorter. Each row is one
+of four predictions' differences (none, left, up, left + up − upper left: what running sums undo), then bands of rows
+are deflated, each for itself, so that a region needs only the bands it touches.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ BAND_BYTES = 2**22  # of a band's rows, before they are deflated
 PALETTE, GREEN = 1, 2  # flags
 LEFT, UP = 1, 2  # bits of a row's prediction
 LEVEL = 9
+_SAMPLES, _SAMPLE = 6, 4  # what is estimated from: groups of rows, rows of a group
 _TRIED_BYTES = 2**18  # of the rows that choose how the rest is written
 
 
@@ -62,6 +63,18 @@ def encode(pixels: Pixels) -> bytes:
     return min(found, key=len)
 
 
+def estimate(pixels: Pixels) -> float:
+    """About how many bytes `encode` would make, from a few rows; cheap beside a transform, and rough."""
+    height, width, channels = pixels.shape
+    tops = np.linspace(0, max(0, height - _SAMPLE), min(_SAMPLES, -(-height // _SAMPLE))).astype(int)
+    layout = _Layout(8, channels, width)
+    size = sum(
+        len(zlib.compress(_predicted(part.reshape(len(part), -1), layout, "least", channels == 3).tobytes(), 1))
+        for part in (pixels[top : top + _SAMPLE] for top in tops)
+    )
+    return float(size * height / min(height, len(tops) * _SAMPLE))
+
+
 def decode(
     data: bytes, height: int, width: int, channels: int, region: tuple[int, int, int, int] | None = None
 ) -> Pixels:
@@ -96,9 +109,9 @@ def decode(
 def _colours(pixels: Pixels) -> tuple[Pixels | None, NDArray[np.uint8] | None]:
     """Up to 256 colours, by brightness [n, C], and each pixel's place among them [H, W]; None where there are more."""
     channels = pixels.shape[2]
-    packed = pixels[..., 0].astype(np.uint32)
+    packed: NDArray[np.uint32] = pixels[..., 0].astype(np.uint32)
     for c in range(1, channels):
-        packed = packed << 8 | pixels[..., c]
+        packed = np.asarray(packed << 8 | pixels[..., c], np.uint32)
     some = np.unique(packed[:: max(1, len(packed) // 64)])
     if len(some) > 256:
         return None, None
@@ -124,7 +137,7 @@ def _packed(samples: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
     each = 8 // bits
     padded = np.pad(samples, ((0, 0), (0, -samples.shape[1] % each))).reshape(len(samples), -1, each)
     shifts = np.arange(8 - bits, -1, -bits, dtype=np.uint8)
-    return np.bitwise_or.reduce(padded << shifts, axis=2).astype(np.uint8)
+    return np.asarray(np.bitwise_or.reduce(padded << shifts, axis=2), np.uint8)
 
 
 def _written(rows: NDArray[np.uint8], layout: _Layout, palette: bytes) -> bytes:
@@ -204,7 +217,7 @@ def _unpredicted(band: NDArray[np.uint8], layout: _Layout) -> NDArray[np.uint8]:
     kinds = band[:, 0]
     if kinds.max(initial=0) > LEFT | UP:
         raise SectionDamaged(f"a row has the prediction {kinds.max()}", "0 to 3")
-    rows = band[:, 1:].copy()
+    rows: NDArray[np.uint8] = band[:, 1:].copy()
     lefts = np.flatnonzero(kinds & LEFT)
     if len(lefts):
         cells = rows[lefts].reshape(len(lefts), -1, layout.samples)
@@ -224,9 +237,9 @@ def _pixels(rows: NDArray[np.uint8], layout: _Layout, flags: int, colours: Pixel
     if colours is not None:
         if samples.max(initial=0) >= len(colours):
             raise SectionDamaged(f"a place {samples.max()} in a palette of {len(colours)} colours", "one of them")
-        return colours[samples]
+        return np.asarray(colours[samples])
     if layout.bits < 8:
-        return (samples * np.uint8(255 // (2**layout.bits - 1)))[:, :, None]
+        samples = samples * np.uint8(255 // (2**layout.bits - 1))
     pixels = samples.reshape(len(rows), layout.width, layout.samples)
     if flags & GREEN:
         pixels = pixels.copy()

@@ -36,6 +36,12 @@ def which(data: bytes, height: int, width: int) -> Cells:
     return _parts(data, height, width)[0]
 
 
+def check(data: bytes, height: int, width: int, channels: int) -> None:
+    """Decode the patches of a picture of this size.  Raises SectionDamaged."""
+    cells, body = _parts(data, height, width)
+    exact.decode(body, CELL * int(cells.sum()), CELL, channels)
+
+
 def lay(pixels: Pixels, data: bytes, height: int, width: int, region: tuple[int, int, int, int]) -> None:
     """Lay patches over `pixels`, the region (x, y, w, h) of a picture of this size.  Raises SectionDamaged."""
     cells, body = _parts(data, height, width)

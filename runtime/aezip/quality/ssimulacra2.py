@@ -1,7 +1,7 @@
 """SSIMULACRA2 (Sneyers 2022): how alike two pictures look, 100 for equal ones.
 
-90 is visually lossless, 70 high, 50 medium and 30 low quality. In: uint8 [H, W, C], sRGB. The score is a polynomial of a
-weighted sum of error maps: SSIM, ringing and blur, in XYB (the cube roots of the eye's three responses), over six
+90 is visually lossless, 70 high, 50 medium and 30 low quality. In: uint8 [H, W, C], sRGB. The score is a polynomial
+of a weighted sum of error maps: SSIM, ringing and blur, in XYB (the cube roots of the eye's three responses), over six
 scales, each as a mean and as a 4-norm. As the published metric has it, pictures go on mirrored above and below, and
 fade to black at the left and right. `aezip_train.ssimulacra2` is the same for training.
 """
@@ -92,7 +92,7 @@ def _halved(planes: Planes) -> Planes:
     """Means of 2 × 2, at the right and lower end of what there is."""
     h, w = planes.shape[1:]
     planes = np.pad(planes, ((0, 0), (0, h % 2), (0, w % 2)), mode="edge")
-    return np.asarray(planes.reshape(3, (h + 1) // 2, 2, (w + 1) // 2, 2).mean((2, 4)))
+    return np.asarray(planes.reshape(3, (h + 1) // 2, 2, (w + 1) // 2, 2).mean((2, 4)), np.float32)
 
 
 def _xyb(light: Planes) -> Planes:
@@ -116,7 +116,7 @@ def _window(planes: Planes) -> Planes:
     """A Gaussian over rows and columns."""
     across = _rows(np.pad(planes, ((0, 0), (0, 0), (RADIUS, RADIUS))))
     down = np.pad(across, ((0, 0), (RADIUS, RADIUS), (0, 0)), mode="symmetric").swapaxes(1, 2)
-    return _rows(np.ascontiguousarray(down)).swapaxes(1, 2)
+    return np.asarray(_rows(np.ascontiguousarray(down)).swapaxes(1, 2), np.float32)
 
 
 def _rows(padded: Planes) -> Planes:
@@ -129,5 +129,5 @@ def _rows(padded: Planes) -> Planes:
     size = padded.shape[2] - 2 * RADIUS
     beyond = -size % _BLOCK
     blocks = np.lib.stride_tricks.sliding_window_view(np.pad(padded, ((0, 0), (0, 0), (0, beyond))), wide, axis=2)
-    out = blocks[:, :, ::_BLOCK] @ band
-    return np.asarray(out.reshape(*padded.shape[:2], -1)[:, :, :size])
+    out = np.matmul(blocks[:, :, ::_BLOCK], band)
+    return np.asarray(out, np.float32).reshape(*padded.shape[:2], -1)[:, :, :size]

@@ -138,6 +138,7 @@ def test_pipes(run: Callable[..., Result], tmp_path: Path) -> None:
     assert run("compress", "a.png", "-o", "-", "--json-lines").exit_code == 2
 
 
+@pytest.mark.repairs  # other processes do
 def test_processes_make_the_same_bytes(run: Callable[..., Result]) -> None:
     draw(*(f"in/{i}.png" for i in range(5)))
     Path("in/bad.png").write_bytes(b"")
@@ -261,6 +262,7 @@ def test_urls_without_fsspec(run: Callable[..., Result], monkeypatch: pytest.Mon
     assert not places.is_url(r"C:\pictures\a.png")
 
 
+@pytest.mark.repairs  # other processes do
 def test_a_cluster_makes_the_same_bytes(
     run: Callable[..., Result], tmp_path: Path, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,7 +75,7 @@ class CodecStub:
             raise CodecStub.failure
         lat = unpack(data, max_pixels)
         h = lat.header
-        pixels = np.frombuffer(zlib.decompressobj().decompress(lat.latents), np.uint8)
+        pixels = np.frombuffer(zlib.decompressobj().decompress(lat.body), np.uint8)
         pixels = pixels.reshape(h.height, h.width, h.channels)
         x, y, width, height = region or (0, 0, h.width, h.height)
         return pixels[y : y + height, x : x + width], lat

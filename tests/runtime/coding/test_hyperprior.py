@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aezip import codec as codecs
 from aezip.codec import Codec
-from aezip.coding import hyperprior, tiles
+from aezip.coding import checked, hyperprior, tiles
 from aezip.coding.quantisation import towards_zero
 from aezip.entropy.tables import gaussian_tables
 
@@ -60,4 +59,4 @@ def test_split_covers_the_grid_once() -> None:
             assert rows.start % 4 == columns.start % 4 == 0
             seen[rows, columns] += 1
         assert (seen == 1).all()
-    assert codecs.TILE * 64 == 1024
+    assert checked.TILE * 64 == 1024

@@ -11,7 +11,7 @@ import pytest
 from aezip import codec as codecs
 from aezip import errors
 from aezip.codec import Codec
-from aezip.coding import pictures, windows
+from aezip.coding import checked, pictures, windows
 from aezip.coding.hyperprior import Hyperprior
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
@@ -22,8 +22,8 @@ from aezip.model import packages, store
 @pytest.fixture
 def small(monkeypatch) -> None:
     """Tiles of 64 pixels, windows of 128."""
-    monkeypatch.setattr(codecs, "TILED_FROM", 0)
-    monkeypatch.setattr(codecs, "TILE", 1)
+    monkeypatch.setattr(checked, "TILED_FROM", 0)
+    monkeypatch.setattr(checked, "TILE", 1)
     monkeypatch.setattr(windows, "WINDOW", 8)
 
 
@@ -82,7 +82,7 @@ def test_a_region_outside_is_refused(tiny, drawn, region) -> None:
 def test_a_damaged_tile_is_named_and_others_decode(tiny, drawn) -> None:
     codec = Codec(tiny)
     lat = container.unpack(codec.encode(drawn(64, 640), 60))
-    body = bytearray(lat.latents)
+    body = bytearray(lat.body)
     body[-1] ^= 0x80
     broken = container.pack(container.Lat(lat.header, (container.Section(container.LATENTS, bytes(body)),)))
     assert codec.decode(broken, region=(0, 0, 64, 64))[0].shape == (64, 64, 3)

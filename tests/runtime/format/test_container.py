@@ -19,7 +19,7 @@ LAT = c.Lat(HEADER, (c.Section(c.ICC, b"profile"), c.Section(b"abCD", b"?"), c.S
 @given(
     st.builds(
         c.Header, st.integers(1, 2**15), st.integers(1, 2**7), st.sampled_from([1, 3]), st.integers(0, 1000),
-        st.binary(min_size=8, max_size=8), st.integers(0, 255), st.just(c.VERSION),
+        st.binary(min_size=8, max_size=8), st.integers(0, 255), st.just(c.VERSION), st.integers(0, 1),
     ),
     st.binary(max_size=50), st.binary(max_size=50),
 )
@@ -44,7 +44,7 @@ def test_sections_are_found() -> None:
     lat = c.unpack(c.pack(LAT))
     assert lat.section(c.ICC) == b"profile"
     assert lat.section(c.EXIF) is None
-    assert lat.latents == b"latents"
+    assert lat.body == b"latents"
 
 
 def test_every_truncation_is_named() -> None:
@@ -90,7 +90,7 @@ def section(kind: bytes, data: bytes) -> bytes:
         (header(width=0), errors.HeaderDamaged),
         (header(height=2**20 + 1), errors.HeaderDamaged),
         (header(quality=1001), errors.HeaderDamaged),
-        (header(flags=1), errors.HeaderDamaged),
+        (header(flags=2), errors.HeaderDamaged),
         (header(width=2**20, height=2**20, tile=16), errors.LimitExceeded),
         (header(width=2**12, height=2**11), errors.HeaderDamaged),
         (header(width=2**12, height=2**12, tile=64), errors.HeaderDamaged),

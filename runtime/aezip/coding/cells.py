@@ -1,0 +1,82 @@
+"""How far a decoded picture may be from its original: the error of every cell of 16 × 16 pixels, and its bound.
+
+What is usual depends on the quality and on how much happens in a cell and around it: a flat sky has to come back flat,
+a meadow may lose its blades. A package says what photographs' cells have (`cell_errors` in model.json: mean squared
+errors at 9 evenly spaced qualities for 8 classes of activity); a cell that is worse is one that the network failed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..format.container import QUALITY_TOP
+from ..format.patches import CELL
+from ..model.packages import Package
+from .windows import Pixels
+
+Cells = NDArray[np.float32]  # [⌈H/16⌉, ⌈W/16⌉]
+
+CLASSES, NODES = 8, 9
+BAND = 16  # cells of rows that are looked at together
+# Where a package says nothing: so many times what the model `photo` has.
+UNKNOWN = 4.0
+PHOTO = (
+    (150, 160, 260, 420, 800, 1600, 3200, 5500), (90, 110, 190, 320, 620, 1250, 2500, 4500),
+    (60, 80, 140, 240, 460, 950, 1900, 3600), (42, 55, 100, 175, 330, 680, 1350, 2600),
+    (28, 38, 70, 120, 230, 460, 920, 1800), (19, 26, 48, 80, 150, 300, 600, 1200),
+    (13, 18, 32, 52, 96, 190, 380, 760), (9, 12, 21, 34, 60, 120, 230, 460), (6, 8, 14, 22, 38, 74, 140, 280),
+)
+
+
+def errors(original: Pixels, decoded: Pixels) -> Cells:
+    """Mean squared error of each cell, over what the picture has of it.  Both [H, W, C]"""
+
+    def squares(rows: slice) -> NDArray[np.float32]:
+        difference = original[rows].astype(np.float32) - decoded[rows]
+        return np.asarray(difference * difference)
+
+    return np.asarray(_means(original.shape, squares).mean(2))
+
+
+def bounds(original: Pixels, package: Package, level: int) -> Cells:
+    """The largest error that each cell may have, at a quality of 0 … 1000."""
+    table = np.log(np.array(_table(package), float))
+    place = level * (NODES - 1) / QUALITY_TOP
+    low = min(int(place), NODES - 2)
+    row = np.exp(table[low] * (1 - place + low) + table[low + 1] * (place - low))
+    return np.asarray(row[activity(original)], np.float32)
+
+
+def activity(original: Pixels) -> NDArray[np.int64]:
+    """The class of each cell, 0 flat … 7: by the largest variance among it and its eight neighbours."""
+    values = _means(original.shape, lambda rows: original[rows].astype(np.float32))
+    squares = _means(original.shape, lambda rows: original[rows].astype(np.float32) ** 2)
+    variance = np.maximum(squares - values**2, 0).mean(2)
+    around = np.pad(variance, 1, mode="edge")
+    h, w = variance.shape
+    most = np.max([around[i : i + h, j : j + w] for i in range(3) for j in range(3)], 0)
+    return np.asarray(np.clip(np.log2(most + 1) / 2, 0, CLASSES - 1), np.int64)
+
+
+def _table(package: Package) -> Any:
+    said = package.about.description.get("cell_errors")
+    return said if said is not None else np.array(PHOTO) * UNKNOWN
+
+
+def _means(shape: tuple[int, ...], values: Callable[[slice], NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Means of values over the cells of a picture of this shape [H, W, C]; what `values` has for some of its rows.
+
+    The last cells are filled up with the picture's last row and column.
+    """
+    height, width, channels = shape
+    out = np.empty((-(-height // CELL), -(-width // CELL), channels), np.float32)
+    for top in range(0, height, BAND * CELL):
+        part = values(slice(top, min(top + BAND * CELL, height)))
+        part = np.pad(part, ((0, -len(part) % CELL), (0, -width % CELL), (0, 0)), mode="edge")
+        rows = part.reshape(len(part) // CELL, CELL, -1, CELL, channels)
+        out[top // CELL : top // CELL + len(rows)] = rows.mean((1, 3))
+    return out

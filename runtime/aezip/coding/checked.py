@@ -1,0 +1,59 @@
+"""Pixels → a file that was decoded and found good.
+
+The encoder looks at what a reader will show. Cells of 16 × 16 pixels that are further from the original than
+photographs' cells ever are (`cells`) are first coded without leaving out latents, then patched with exact pixels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..engine import timing
+from ..engine.sessions import Sessions
+from ..format import container, patches
+from ..format.container import ALL_CODED, Header, Lat, Section
+from . import at, cells, pictures, tiles
+from .windows import Pixels
+
+TILED_FROM = container.MAX_TILE_PIXELS
+TILE = 16  # in units of 64 pixels
+LOST = 16 * 3  # how far a latent that is left out may be off, in 1/16 of a step
+
+
+def encode(
+    sessions: Sessions, pixels: Pixels, level: int, sections: tuple[Section, ...] = (), effort: int = 1, flags: int = 0
+) -> Lat:
+    """Pixels [H, W, C] at a quality of 0 … 1000 → a file that nobody has looked at.  Raises ModelUnfit.
+
+    Nothing is left out where that would lose a latent that lies far from its mean.
+    """
+    h, w, channels = pixels.shape
+    tile = TILE if container.padded_pixels(w, h) > TILED_FROM else 0
+    streams, lost = pictures.encode(at(sessions, level, flags), pixels, tile, effort)
+    if lost > LOST:
+        return encode(sessions, pixels, level, sections, effort, flags | ALL_CODED)
+    header = Header(w, h, channels, level, sessions.package.fingerprint, tile, flags=flags)
+    return Lat(header, (*sections, Section(container.LATENTS, tiles.pack_streams(streams))))
+
+
+def checked(
+    sessions: Sessions, pixels: Pixels, level: int, sections: tuple[Section, ...] = (), effort: int = 1,
+    cell_error: float = np.inf,
+) -> bytes:
+    """The same, decoded and repaired: no cell has a larger error than photographs have, or than `cell_error`."""
+    limit = np.minimum(cells.bounds(pixels, sessions.package, level), cell_error)
+    made: list[bytes] = []
+    for flags in (0, ALL_CODED):
+        lat = encode(sessions, pixels, level, sections, effort, flags)
+        shown = pictures.decode(at(sessions, level, lat.header.flags), lat)
+        wrong = cells.errors(pixels, shown) > limit
+        with timing.stage("container"):
+            made.append(container.pack(_patched(lat, pixels, wrong) if wrong.any() else lat))
+        if lat.header.flags or not at(sessions, level).skips or not wrong.any():
+            break
+    return min(made, key=len)
+
+
+def _patched(lat: Lat, pixels: Pixels, wrong: patches.Cells) -> Lat:
+    patch = Section(container.PATCHES, patches.encode(pixels, wrong))
+    return lat._replace(sections=(*lat.sections[:-1], patch, lat.sections[-1]))
