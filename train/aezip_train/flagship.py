@@ -40,6 +40,7 @@ class LappedSizes:
     latent: int = 256  # channels at 1/16
     coarse_blocks: int = 4
     latent_blocks: int = 4
+    latent_inner: int = 0  # channels inside the blocks at 1/16; 0: half of the latent's
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,9 @@ class Residual(nn.Module):
     fast = False
     dropout = 0.0
 
-    def __init__(self, width: int, dilation: int = 1) -> None:
+    def __init__(self, width: int, dilation: int = 1, inner: int = 0) -> None:
         super().__init__()
-        inner = width // 2
+        inner = inner or width // 2
         self.reduce = nn.Conv2d(width, inner, 1)
         self.spatial = nn.Conv2d(inner, inner, 3, padding=dilation, dilation=dilation)
         self.expand = nn.Conv2d(inner, width, 1)
@@ -93,7 +94,7 @@ class Encoder(nn.Module):
         self.stem = nn.Conv2d(channels, c.coarse, 16, stride=8)
         self.coarse = nn.Sequential(*[Residual(c.coarse) for _ in range(c.coarse_blocks)])
         self.down = nn.Conv2d(c.coarse, c.latent, 2, stride=2)
-        self.latent = nn.Sequential(*[Residual(c.latent) for _ in range(c.latent_blocks)])
+        self.latent = nn.Sequential(*[Residual(c.latent, inner=c.latent_inner) for _ in range(c.latent_blocks)])
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.stem(F.pad(image, (4, 4, 4, 4), mode="replicate"))
@@ -107,7 +108,7 @@ class Decoder(nn.Module):
 
     def __init__(self, c: LappedSizes, channels: int = 3) -> None:
         super().__init__()
-        self.latent = nn.Sequential(*[Residual(c.latent) for _ in range(c.latent_blocks)])
+        self.latent = nn.Sequential(*[Residual(c.latent, inner=c.latent_inner) for _ in range(c.latent_blocks)])
         self.up = nn.ConvTranspose2d(c.latent, c.coarse, 2, stride=2)
         self.coarse = nn.Sequential(*[Residual(c.coarse) for _ in range(c.coarse_blocks)])
         # one ring of cells more on each side, so that the lapped ends find their partners

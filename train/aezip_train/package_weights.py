@@ -54,6 +54,7 @@ def _read(package: Package) -> Flagship:
     model = Flagship(Config(
         coarse=len(encoder[0].bias), latent=len(encoder[down].bias), hyper=len(hyper[-1].bias),
         feature=len(hyper[0].bias), coarse_blocks=(down - 1) // 3, latent_blocks=(len(encoder) - down - 1) // 3,
+        latent_inner=len(encoder[down + 1].bias) if len(encoder) > down + 1 else 0,
     ))
     found["prior"][3] = _shuffled(found["prior"][3], model.config.feature)
     found["context"][:2] = [_crossed(*found["context"][:2])]

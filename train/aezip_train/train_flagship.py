@@ -21,6 +21,7 @@ from .contact_sheet import contact_sheet
 from .data import Picture, middle_crops
 from .evaluate import QUALITIES, RateDistortion
 from .flagship import Config, Flagship, set_branches
+from .growth import grown
 from .integer import set_integer
 from .journal import Validation
 from .loop import Training, Weights
@@ -51,12 +52,19 @@ class FlagshipTraining(Training):
         else:
             model = read_model(init)
         model.stretch(recipe.lambda_max)
-        return replace(recipe, network=asdict(model.config)), model.state_dict()
+        found, wanted = model.config, recipe.sizes(Config)
+        if wanted.latent > found.latent:  # it grows when the run starts
+            found = replace(found, latent=wanted.latent, latent_inner=found.latent_inner or found.latent // 2)
+        return replace(recipe, network=asdict(found)), model.state_dict()
 
     def split(self, pictures: list[Picture], val: list[Picture] | None) -> tuple[list[Picture], list[Picture]]:
         return pictures, middle_crops(val or []) if self.process.leads else []
 
     def start(self, weights: Weights | None) -> None:
+        if weights and len(weights["encoder.down.bias"]) < self.model.config.latent:
+            small = Flagship(replace(self.model.config, latent=len(weights["encoder.down.bias"])))
+            small.load_state_dict(weights)
+            weights = grown(small, self.model, lambda: self.crops.draw(self.rng)).state_dict()
         super().start(weights)
         if weights is None:
             self.model.start_classic(torch.cat([self.crops.draw(self.rng) for _ in range(START_BATCHES)]))

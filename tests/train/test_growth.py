@@ -1,0 +1,26 @@
+"""More latents from a trained model: old files at first, and less lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from aezip_train.flagship import Config, Flagship
+from aezip_train.growth import grown
+
+
+def test_more_latents_lose_less() -> None:
+    torch.manual_seed(1)
+    config = Config(coarse=16, latent=16, coarse_blocks=1, latent_blocks=1, latent_inner=8, hyper=8, feature=8)
+    images = torch.randn(4, 3, 16, 16).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    images = images + 0.3 * torch.randn_like(images)
+    small = Flagship(config)
+    small.start_classic(images)
+    large = grown(small, Flagship(replace(config, latent=32)), lambda: images)
+    quality = torch.full((4,), 1000.0)
+    with torch.no_grad():
+        before, after = (m.eval()(images, quality, noise=False) for m in (small, large))
+    assert (after.image - images).square().mean() < 0.97 * (before.image - images).square().mean()
+    torch.testing.assert_close(large.encoder.down.weight[:16], small.encoder.down.weight)
+    assert large.gain.shape == (9, 32)
