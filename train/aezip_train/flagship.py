@@ -97,10 +97,8 @@ class Encoder(nn.Module):
         self.latent = nn.Sequential(*[Residual(c.latent, inner=c.latent_inner) for _ in range(c.latent_blocks)])
 
     def forward(self, image: Tensor) -> Tensor:
-        x = self.stem(F.pad(image, (4, 4, 4, 4), mode="replicate"))
-        x = self.coarse(x)
-        x = self.down(x)
-        return self.latent(x)
+        x = self.coarse(self.stem(F.pad(image, (4, 4, 4, 4), mode="replicate")))
+        return self.latent(self.down(x))
 
 
 class Decoder(nn.Module):
@@ -115,9 +113,7 @@ class Decoder(nn.Module):
         self.stem = nn.ConvTranspose2d(c.coarse, channels, 16, stride=8, padding=12)
 
     def forward(self, u: Tensor) -> Tensor:
-        x = self.latent(u)
-        x = self.up(x)
-        x = self.coarse(x)
+        x = self.coarse(self.up(self.latent(u)))
         return self.stem(F.pad(x, (1, 1, 1, 1), mode="replicate"))
 
 
