@@ -25,13 +25,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
-from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
 from aezip import codec as codecs
 from aezip import images
+from aezip.engine.library import onnxruntime
 from aezip.errors import AezipError
 from aezip.format import container
 from aezip.model import writing
@@ -68,6 +67,9 @@ def quantised(data: bytes, rows: Rows, *, deep: bool = False) -> bytes:
     _prune(model.graph)
     helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})  # nothing left to be done
     with tempfile.TemporaryDirectory() as folder:
+        onnxruntime()
+        from onnxruntime.quantization import QuantType, quantize_static
+
         quantize_static(
             model, f"{folder}/8.onnx", _Reader(rows), op_types_to_quantize=["Conv", "LeakyRelu"], per_channel=True,
             reduce_range=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
@@ -80,7 +82,7 @@ def quantised(data: bytes, rows: Rows, *, deep: bool = False) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-class _Reader(CalibrationDataReader):
+class _Reader:  # a CalibrationDataReader
     """Inputs, one row after the other."""
 
     def __init__(self, rows: Rows) -> None:
@@ -142,7 +144,7 @@ def _tops(model: onnx.ModelProto, names: list[str], rows: Rows) -> dict[str, Arr
     tapped = onnx.ModelProto()
     tapped.CopyFrom(model)
     tapped.graph.output.extend(helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in names)
-    session = ort.InferenceSession(tapped.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime().InferenceSession(tapped.SerializeToString(), providers=["CPUExecutionProvider"])
     found: dict[str, Array] = {name: np.full(1, 1e-6, np.float32) for name in names}
     for row in rows:
         for name, value in zip(names, session.run(names, row), strict=True):

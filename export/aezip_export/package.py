@@ -19,7 +19,7 @@ from aezip.model.ladder import LOG_LIMIT, UNIT, Ladder
 from aezip.model.onnx_check import OPSET
 from aezip.model.writing import EPOCH, description_text, pack
 from aezip.storage import files
-from aezip_train import ladder as float_ladder
+from aezip_train import lambda_ladder
 from aezip_train.flagship import Flagship
 
 from . import graphs, macs, reach
@@ -85,8 +85,8 @@ def describe(model: Flagship, name: str, members: dict[str, bytes], facts: dict[
         "hyper_stride": 64,
         "latent_channels": c.latent,
         "hyper_channels": c.hyper,
-        "qualities": float_ladder.TOP + 1,
-        "lambda": [float_ladder.LAMBDA_MIN, model.lambda_max],
+        "qualities": lambda_ladder.TOP + 1,
+        "lambda": [lambda_ladder.LAMBDA_MIN, model.lambda_max],
         "macs": {name: round(macs.per_pixel(members[f"{name}.onnx"]), 1) for name in macs.GRAPHS},
         "bits_per_error": model.bits_per_error or packages.BITS_PER_ERROR,
         **facts,

@@ -26,8 +26,7 @@ from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX
 from aezip.model import packages
 from aezip.model.ladder import Rung
 from aezip.quality import metrics
-from aezip_train.data import centre
-from aezip_train.evaluate import to_bytes
+from aezip_train.data import centre, to_bytes
 from aezip_train.flagship import Flagship, halves
 from aezip_train.integer import SUM_LIMIT, WEIGHT_MAX, IntegerConv2d, set_integer
 
