@@ -45,23 +45,24 @@ WEIGHTS = (
      (0, 0, 0, 0.0005130064588990679, 0, 0.00010854057858411537)),
 )
 _BLOCK = 64  # columns of the window's matrix product
+_AREA = 2**16  # pixels at a time, so that a large picture takes little more memory
+_BYTES = np.arange(256) / 255
+_LIGHT = np.where(_BYTES <= 0.04045, _BYTES / 12.92, ((_BYTES + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def ssimulacra2(original: Pixels, other: Pixels) -> float:
     """The score of `other`, uint8 [H, W, C] as the original; NaN for pictures with a side under 8 pixels."""
+    if original.shape != other.shape:
+        raise ValueError(f"pictures of one shape expected, got {original.shape} and {other.shape}")
     if min(original.shape[:2]) < LEAST:
         return math.nan
-    x, y = _linear(original), _linear(other)
+    x: Pixels | Planes = original
+    y: Pixels | Planes = other
     total, by_scale = 0.0, weights_of(*original.shape[:2])
     for scale in range(by_scale.shape[1]):
         if scale:
             x, y = _halved(x), _halved(y)
-        for weights, a, b in zip(by_scale[:, scale], _xyb(x), _xyb(y), strict=True):
-            if weights.any():
-                maps = _maps(a, b)
-                means = maps.mean((1, 2), dtype=np.float64)
-                fourth = (maps.astype(np.float64) ** 4).mean((1, 2)) ** 0.25
-                total += float(weights @ np.concatenate([means, fourth]))
+        total += _error(x, y, by_scale[:, scale])
     return score(total)
 
 
@@ -80,19 +81,52 @@ def score(error: float) -> float:
     return float(100 - 10 * max(s, 0.0) ** 0.6276336467831387)
 
 
-def _linear(pixels: Pixels) -> Planes:
-    """Linear light in 0 … 1.  [H, W, C] → [3, H, W]"""
-    v = np.arange(256) / 255
-    light = np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4).astype(np.float32)
-    planes = light[pixels].transpose(2, 0, 1)
+def _error(x: Pixels | Planes, y: Pixels | Planes, weights: NDArray[np.float64]) -> float:
+    """The weighted sum of one scale's means and 4-norms; weights: [3, 6]"""
+    height, width = _size(x)
+    sums = np.zeros((3, 6))
+    for start, stop in _bands(height, width):
+        rows = np.arange(start - RADIUS, stop + RADIUS)
+        rows = np.where(rows < 0, -1 - rows, np.where(rows < height, rows, 2 * height - 1 - rows))
+        for channel, (a, b) in enumerate(zip(_xyb(_linear(x, rows)), _xyb(_linear(y, rows)), strict=True)):
+            if weights[channel].any():
+                maps = _maps(a, b)
+                sums[channel, :3] += maps.sum((1, 2), dtype=np.float64)
+                sums[channel, 3:] += np.square(np.square(maps)).sum((1, 2), dtype=np.float64)
+    sums /= height * width
+    sums[:, 3:] **= 0.25
+    return float((weights * sums).sum())
+
+
+def _bands(height: int, width: int) -> list[tuple[int, int]]:
+    """Rows from and to, an even number each but for the last."""
+    step = max(16, _AREA // width // 2 * 2)
+    return [(start, min(height, start + step)) for start in range(0, height, step)]
+
+
+def _size(picture: Pixels | Planes) -> tuple[int, int]:
+    height, width = picture.shape[:2] if picture.dtype == np.uint8 else picture.shape[1:]
+    return int(height), int(width)
+
+
+def _linear(picture: Pixels | Planes, rows: NDArray[np.int_] | slice) -> Planes:
+    """Some rows in linear light, 0 … 1, which planes are already.  [H, W, C] or [3, H, W] → [3, rows, W]"""
+    if picture.dtype != np.uint8:
+        return np.asarray(picture[:, rows], np.float32)
+    planes = _LIGHT[picture[rows]].transpose(2, 0, 1)
     return np.ascontiguousarray(np.broadcast_to(planes, (3, *planes.shape[1:])))
 
 
-def _halved(planes: Planes) -> Planes:
-    """Means of 2 × 2, at the right and lower end of what there is."""
-    h, w = planes.shape[1:]
-    planes = np.pad(planes, ((0, 0), (0, h % 2), (0, w % 2)), mode="edge")
-    return np.asarray(planes.reshape(3, (h + 1) // 2, 2, (w + 1) // 2, 2).mean((2, 4)), np.float32)
+def _halved(picture: Pixels | Planes) -> Planes:
+    """Means of 2 × 2 in linear light, at the right and lower end of what there is."""
+    height, width = _size(picture)
+    half = np.empty((3, (height + 1) // 2, (width + 1) // 2), np.float32)
+    for start, stop in _bands(height, width):
+        planes = _linear(picture, slice(start, stop))
+        planes = np.pad(planes, ((0, 0), (0, (stop - start) % 2), (0, width % 2)), mode="edge")
+        pairs = planes[:, ::2] + planes[:, 1::2]
+        half[:, start // 2 : (stop + 1) // 2] = (pairs[..., ::2] + pairs[..., 1::2]) / 4
+    return half
 
 
 def _xyb(light: Planes) -> Planes:
@@ -104,8 +138,9 @@ def _xyb(light: Planes) -> Planes:
 
 
 def _maps(x: Planes, y: Planes) -> Planes:
-    """SSIM, ringing and blur of y against x.  [H, W] → [3, H, W]"""
+    """SSIM, ringing and blur of y against x, for all but RADIUS rows at both ends.  [H, W] → [3, H − 2 · RADIUS, W]"""
     mx, my, xx, yy, xy = _window(np.stack([x, y, x * x, y * y, x * y]))
+    x, y = x[RADIUS:-RADIUS], y[RADIUS:-RADIUS]
     structure = (2 * (xy - mx * my) + C2) / ((xx - mx * mx) + (yy - my * my) + C2)
     ssim = np.maximum(1 - (1 - (mx - my) ** 2) * structure, 0)
     edges = (1 + np.abs(y - my)) / (1 + np.abs(x - mx)) - 1
@@ -113,10 +148,9 @@ def _maps(x: Planes, y: Planes) -> Planes:
 
 
 def _window(planes: Planes) -> Planes:
-    """A Gaussian over rows and columns."""
+    """A Gaussian over rows, which fade to black, and columns, which have RADIUS samples more at both ends."""
     across = _rows(np.pad(planes, ((0, 0), (0, 0), (RADIUS, RADIUS))))
-    down = np.pad(across, ((0, 0), (RADIUS, RADIUS), (0, 0)), mode="symmetric").swapaxes(1, 2)
-    return np.asarray(_rows(np.ascontiguousarray(down)).swapaxes(1, 2), np.float32)
+    return np.asarray(_rows(np.ascontiguousarray(across.swapaxes(1, 2))).swapaxes(1, 2), np.float32)
 
 
 def _rows(padded: Planes) -> Planes:
