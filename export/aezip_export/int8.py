@@ -82,8 +82,8 @@ def quantised(data: bytes, rows: Rows, *, deep: bool = False) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-class _Reader:  # a CalibrationDataReader
-    """Inputs, one row after the other."""
+class _Reader:
+    """Inputs, one row after the other: a CalibrationDataReader by its method."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = iter(rows)

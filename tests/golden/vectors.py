@@ -88,7 +88,8 @@ def _tile(
 def layers(package: packages.Package, name: str, data: bytes) -> Vectors:
     """The output of every rounding inside prior and context, in the order of their nodes."""
     import onnx
-    import onnxruntime as ort
+
+    from aezip.engine.library import onnxruntime
 
     lat = container.unpack(data)
     sessions = Recorder(package)
@@ -102,7 +103,7 @@ def layers(package: packages.Package, name: str, data: bytes) -> Vectors:
         network.graph.output.extend(
             onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, None) for n in names if n not in there
         )
-        session = ort.InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])
+        session = onnxruntime().InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])
         for number, value in enumerate(session.run(names, inputs)):
             whole = value.astype(np.int16)
             assert (whole == value).all(), (graph, number)

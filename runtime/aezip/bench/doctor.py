@@ -18,6 +18,7 @@ import numpy as np
 from .. import __version__, coding
 from ..engine.cores import cores
 from ..engine.graphs import INT16
+from ..engine.library import onnxruntime
 from ..engine.sessions import PROVIDERS, Sessions
 from ..entropy import coder
 from ..errors import AezipError
@@ -30,8 +31,7 @@ TIMED = (512, 768)  # pixels, rows and columns
 
 def examine(model: str = "photo", threads: int | None = None) -> dict[str, Any]:
     """All facts, ready for JSON.  Raises ModelNotFound, PackageDamaged, UsageError."""
-    import onnxruntime as ort
-
+    ort = onnxruntime()
     package = Package(find(model))
     name, why = coder.chosen()
     want = digest(Sessions(package, threads=1, optimisation="disabled"))

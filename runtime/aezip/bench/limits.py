@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from ..engine.cores import cores
+from ..engine.library import onnxruntime
 from .peers import Pixels
 
 _POOLS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -43,12 +44,11 @@ def gemm_rate(threads: int) -> float:
 
 def machine() -> dict[str, Any]:
     """What the figures were measured on."""
-    import onnxruntime
     import PIL
 
     return {
         "processor": platform.processor() or platform.machine(), "system": platform.system(), "cores": cores(),
-        "python": platform.python_version(), "numpy": np.__version__, "onnxruntime": onnxruntime.__version__,
+        "python": platform.python_version(), "numpy": np.__version__, "onnxruntime": onnxruntime().__version__,
         "pillow": PIL.__version__,
     }
 

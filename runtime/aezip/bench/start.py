@@ -16,6 +16,7 @@ from time import perf_counter
 from ..bulk.jobs import Compression, Decompression, Job
 from ..bulk.work import Item, Work
 from ..codec import Codec
+from ..engine.library import SWITCH
 from ..model.store import is_path
 
 IMPORTS = "import numpy, onnxruntime, PIL.Image"
@@ -41,7 +42,7 @@ def measure(
         "help": ("-m", "aezip", "--help"),
         "info": ("-m", "aezip", "info", lat),
     }
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "bytecode"), SWITCH: "1"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     work: tuple[tuple[str, Job, Item], ...] = (  # the commands' own, files read and written
         ("warm compress", Compression(), Item(str(file), lat)),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ModelUnfit, PackageDamaged, ProviderError, UsageError
 from ..model import onnx_check
 from ..model.packages import Package
-from . import timing
+from . import library, timing
 from .batching import Array, Together
 
 if TYPE_CHECKING:
@@ -163,9 +163,7 @@ def check_settings(provider: str, threads: int | None, precision: str = "float",
     if batch is not None and batch < 1:
         raise UsageError(f"a batch of {batch}", "at least 1")
     if provider != "cpu":
-        import onnxruntime as ort
-
-        there = ort.get_available_providers()
+        there = library.onnxruntime().get_available_providers()
         if PROVIDERS[provider] not in there:
             have = ", ".join(k for k, v in PROVIDERS.items() if v in there)
             raise ProviderError(f"the provider '{provider}' is not in this onnxruntime", f"one of: {have}")
@@ -181,8 +179,7 @@ def open_session(
 
     Raises PackageDamaged.
     """
-    import onnxruntime as ort
-
+    ort = library.onnxruntime()
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.enable_mem_pattern = False  # planned for one size, it doubles the memory of the first run
