@@ -24,8 +24,13 @@ Trained for {steps} steps, {hours:.1f} hours, with the recipe `{recipe}`.
 @click.option("--name", help="The model's name.  [default: the output's]")
 @click.option("--summary", default="An aezip model.", show_default=True, help="One line for `aezip models`.")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="Licence of the weights.")
+@click.option("--pictures", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
+              help="Photographs that tell how far a decoded cell may be from its original; worse ones will be "
+                   "patched.  [default: bounds that suit most models]")
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing package.")
-def main(run: Path, output: Path, name: str | None, summary: str, licence: str, force: bool) -> None:
+def main(
+    run: Path, output: Path, name: str | None, summary: str, licence: str, pictures: Path | None, force: bool
+) -> None:
     """Export RUN, a folder of aezip-train, as a model package.
 
     Torch and onnxruntime are compared on fixed inputs, and the exactness of the prior is proved;
@@ -47,6 +52,10 @@ def main(run: Path, output: Path, name: str | None, summary: str, licence: str, 
         figures = _export(run, output, name or output.stem, {"summary": summary, "licence": licence})
     except (AezipError, ProofFailed, OSError, ValueError) as error:
         raise click.ClickException(f"{output} not written: {error}") from None
+    if pictures:
+        from .cells import add_errors
+
+        click.echo(f"{output}: measuring cells of {add_errors(output, pictures)} pictures", err=True)
     for what, found in figures["measured"].items():
         quality = f"quality {what}: {found['bpp']} bpp, " if "bpp" in found else ""
         click.echo(f"{quality}{found['psnr_db']} dB on the sample picture", err=True)

@@ -8,19 +8,18 @@ errors at 9 evenly spaced qualities for 8 classes of activity); a cell that is w
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..format.container import QUALITY_TOP
 from ..format.patches import CELL
-from ..model.packages import Package
+from ..model.packages import CELL_ERRORS, Package
 from .windows import Pixels
 
 Cells = NDArray[np.float32]  # [⌈H/16⌉, ⌈W/16⌉]
 
-CLASSES, NODES = 8, 9
+NODES, CLASSES = CELL_ERRORS
 BAND = 16  # cells of rows that are looked at together
 # Where a package says nothing: so many times what the model `photo` has.
 UNKNOWN = 4.0
@@ -44,7 +43,8 @@ def errors(original: Pixels, decoded: Pixels) -> Cells:
 
 def bounds(original: Pixels, package: Package, level: int) -> Cells:
     """The largest error that each cell may have, at a quality of 0 … 1000."""
-    table = np.log(np.array(_table(package), float))
+    said = package.cell_errors
+    table = np.log(np.array(PHOTO) * UNKNOWN if said is None else np.array(said, float))
     place = level * (NODES - 1) / QUALITY_TOP
     low = min(int(place), NODES - 2)
     row = np.exp(table[low] * (1 - place + low) + table[low + 1] * (place - low))
@@ -60,11 +60,6 @@ def activity(original: Pixels) -> NDArray[np.int64]:
     h, w = variance.shape
     most = np.max([around[i : i + h, j : j + w] for i in range(3) for j in range(3)], 0)
     return np.asarray(np.clip(np.log2(most + 1) / 2, 0, CLASSES - 1), np.int64)
-
-
-def _table(package: Package) -> Any:
-    said = package.about.description.get("cell_errors")
-    return said if said is not None else np.array(PHOTO) * UNKNOWN
 
 
 def _means(shape: tuple[int, ...], values: Callable[[slice], NDArray[np.float32]]) -> NDArray[np.float32]:

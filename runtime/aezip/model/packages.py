@@ -40,6 +40,7 @@ MAX_MEMBER_BYTES = 2**28
 # slope at high rate is 6 / ln 2 = 8.7; photographs at all rates, with a context that feeds on what is kept, ask for
 # more of a model that was trained without the search. Chosen on validation pictures.
 BITS_PER_ERROR = 25.0
+CELL_ERRORS = 9, 8  # evenly spaced qualities, classes of activity: of the table that `coding.cells` reads
 # What zipfile, json and numpy raise on bytes that nobody wrote on purpose.
 UNREADABLE = (
     zipfile.BadZipFile, ValueError, KeyError, TypeError, OverflowError, RecursionError, NotImplementedError,
@@ -143,9 +144,23 @@ def _findings(found: Installed) -> Iterator[tuple[str, str]]:
         pixels = said.get(key, 2)
         if type(pixels) is not int or not 2 <= pixels <= limit:
             yield f"a {key} of {pixels}", f"2 to {limit} pixels"
+    errors = said.get("cell_errors")
+    if errors is not None and not _is_table(errors, *CELL_ERRORS):
+        yield "cell_errors that are no table", f"{CELL_ERRORS[0]} rows of {CELL_ERRORS[1]} numbers above 0"
     worth = said.get("bits_per_error", BITS_PER_ERROR)
     if type(worth) not in (int, float) or not 0 < worth < 1e6:
         yield f"bits_per_error {worth}", "a number above 0"
+
+
+def _is_table(found: Any, rows: int, columns: int) -> bool:
+    """Whether it is so many rows of so many numbers above 0."""
+    if not isinstance(found, list) or len(found) != rows:
+        return False
+    return all(
+        isinstance(row, list) and len(row) == columns
+        and all(type(number) in (int, float) and 0 < number < 1e6 for number in row)
+        for row in found
+    )
 
 
 class Package:
@@ -202,6 +217,11 @@ class Package:
     def bits_per_error(self) -> float:
         """What a step² of a latent's error is worth to the encoder's search, in bits."""
         return float(self.about.description.get("bits_per_error", BITS_PER_ERROR))
+
+    @property
+    def cell_errors(self) -> list[list[float]] | None:
+        """Mean squared errors that no decoded cell of a photograph exceeds [9 qualities][8 classes], where it says."""
+        return self.about.description.get("cell_errors")
 
     @cached_property
     def _arrays(self) -> dict[str, Any]:

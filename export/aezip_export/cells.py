@@ -1,0 +1,65 @@
+"""How far the cells of decoded photographs are from their originals: the bound that the codec holds itself to.
+
+The runtime (`aezip.coding.cells`) patches cells of 16 × 16 pixels whose error is above the package's `cell_errors`.
+Here these are measured: of each quality and class of activity the error that one cell in ten thousand exceeds, with
+room.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aezip.codec import Codec
+from aezip.coding import at, cells, checked, pictures
+from aezip.model import packages
+from aezip_train.data import Picture, read_folder
+
+from . import package
+
+RARE, ROOM = 1e-4, 1.5  # share of photographs' cells that may be worse than the bound without its room
+FEW = 2000  # cells of a class, with fewer of which the next class decides, too
+LEAST = 4.0  # mean squared error; no bound is lower
+SIDE = 1024  # pixels of a picture that are looked at
+
+
+def add_errors(path: Path, folder: Path, limit: int | None = None) -> int:
+    """Measure `cell_errors` on the pictures of a folder and write them into a package.  Returns how many there were."""
+    found = read_folder(folder, limit=limit)
+    table = measure(Codec(str(path)), found)
+    about = packages.describe(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist() if name != packages.DESCRIPTION}
+    package.write(path, members, {**about.description, "cell_errors": np.round(table, 1).tolist()})
+    return len(found)
+
+
+def measure(codec: Codec, found: list[Picture]) -> NDArray[np.float64]:
+    """Bounds of the cells' mean squared errors [qualities, classes]."""
+    levels = np.linspace(0, 1000, cells.NODES).astype(int)
+    rows = [_row(codec, [p[:SIDE, :SIDE] for p in found], int(level)) for level in levels]
+    table = np.maximum.accumulate(np.array(rows), 1)  # no busier class has a lower bound,
+    table = np.minimum.accumulate(table, 0)  # and no higher quality a higher one
+    return np.maximum(ROOM * table, LEAST)
+
+
+def _row(codec: Codec, found: list[Picture], level: int) -> list[float]:
+    """The error that is rarely exceeded, of each class."""
+    errors, classes = [], []
+    for pixels in found:
+        lat = checked.encode(codec._encoding, pixels, level)
+        shown = pictures.decode(at(codec._encoding, level, lat.header.flags), lat)
+        errors.append(cells.errors(pixels, shown).ravel())
+        classes.append(cells.activity(pixels).ravel())
+    error, kind = np.concatenate(errors), np.concatenate(classes)
+    row = []
+    for least in range(cells.CLASSES):
+        most = least
+        while most < cells.CLASSES - 1 and ((kind >= least) & (kind <= most)).sum() < FEW:
+            most += 1
+        mine = error[(kind >= least) & (kind <= most)]
+        row.append(float(np.quantile(mine, 1 - RARE)) if len(mine) else 0.0)
+    return row
