@@ -84,5 +84,14 @@ def test_no_modules_import_each_other(package: str) -> None:
     list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError
 
 
+@pytest.mark.parametrize("name", KNOWN)
+def test_files_and_functions_are_short(name: str) -> None:
+    text = KNOWN[name].read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and node.end_lineno:
+            assert node.end_lineno - node.lineno < 60, node.name
+
+
 def test_every_module_has_a_layer() -> None:
     assert {name.split(".")[1] for name in modules("aezip") if "." in name} == set(LEVEL)
