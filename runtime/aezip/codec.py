@@ -116,9 +116,11 @@ class Codec:
             ImageError: The array is not of such a shape and type.
             LimitExceeded: The picture is larger than `max_pixels`, or than 2²⁰ pixels a side.
             ModelUnfit: A picture in colours for a model of grey ones.
-            UsageError: The quality is outside its range, or the codec only decodes.
+            UsageError: The quality or `cell_psnr` is outside its range, or the codec only decodes.
         """
         pixels, level = check_pixels(pixels, max_pixels), check_quality(quality)
+        if not cell_psnr >= 0:
+            raise UsageError(f"cell_psnr {cell_psnr}", "0 or more, in dB")
         if lossless:
             return encode_exact(pixels, sections)
         self.prepare()

@@ -6,8 +6,9 @@
 
 A chunk is one picture, uint8 […, H, W, 3], […, H, W, 1] or […, H, W], where all axes in front are 1; three axes or
 more that end in 1 or 3 have channels. What is stored is a `.lat` file as `Codec.encode` writes it, so that each chunk
-can be taken out of the store and decompressed by itself. It is lossy: a chunk that is written in part is decoded,
-changed and encoded again, all of it. Found by numcodecs through an entry point; `aezip.zarr` is the same for format 3.
+can be taken out of the store and decompressed by itself. A chunk that is written in part is decoded, changed and
+encoded again, all of it, with loss unless `lossless` is True. Found by numcodecs through an entry point; `aezip.zarr`
+is the same for format 3.
 """
 
 from __future__ import annotations
@@ -33,28 +34,32 @@ NAME = "aezip"
 class Aezip(abc.Codec):  # type: ignore[misc]  # numcodecs has no types
     """Encodes with a model at a quality; decodes whatever that or an installed model wrote.
 
-    model: name or path, looked for with the first chunk; quality: 0 … 100; effort: as of `Codec.encode`.
+    model: name or path, looked for with the first chunk; quality: 0 … 100; effort, lossless: as of `Codec.encode`.
     Raises UsageError.
     """
 
     codec_id = NAME
 
-    def __init__(self, model: str = "photo", quality: float = 60, effort: int = 1) -> None:
-        check_settings(model, quality, effort)
-        self.model, self.quality, self.effort = model, quality, effort
+    def __init__(
+        self, model: str = "photo", quality: float = 60, effort: int = 1, lossless: bool | None = None
+    ) -> None:
+        check_settings(model, quality, effort, lossless)
+        self.model, self.quality, self.effort, self.lossless = model, quality, effort, lossless
 
     def encode(self, buf: Any) -> bytes:
         """One chunk → a `.lat` file.  Raises UsageError, ImageError, ModelError and its kinds."""
-        return encode(np.asarray(buf), self.model, self.quality, self.effort)
+        return encode(np.asarray(buf), self.model, self.quality, self.effort, self.lossless)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
         """A `.lat` file → pixels, uint8 [H, W, C], in `out` if there is one.  Raises AezipError and its kinds."""
         return compat.ndarray_copy(decode(compat.ensure_bytes(buf), self.model), out)
 
 
-def encode(chunk: NDArray[Any], model: str, quality: float, effort: int) -> bytes:
+def encode(chunk: NDArray[Any], model: str, quality: float, effort: int, lossless: bool | None) -> bytes:
     """One chunk → a `.lat` file."""
-    return _codec(model, os.getpid()).encode(chunk.reshape(picture_shape(chunk.shape)), quality, effort=effort)
+    picture = chunk.reshape(picture_shape(chunk.shape))
+    codec = _codec(None if lossless else model, os.getpid())  # exact pixels need no model
+    return codec.encode(picture, quality, effort=effort, lossless=lossless)
 
 
 def decode(data: bytes, model: str) -> Pixels:
@@ -75,7 +80,7 @@ def picture_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return h, w, channels
 
 
-def check_settings(model: object, quality: object, effort: object) -> None:
+def check_settings(model: object, quality: object, effort: object, lossless: object) -> None:
     """Raise UsageError for what no chunk could be encoded with."""
     if not isinstance(model, str):
         raise UsageError(f"model {model!r}", "a name or a path")
@@ -84,6 +89,8 @@ def check_settings(model: object, quality: object, effort: object) -> None:
     check_quality(quality)
     if effort not in (0, 1):
         raise UsageError(f"effort {effort!r}", "0 or 1")
+    if lossless is not None and not isinstance(lossless, bool):
+        raise UsageError(f"lossless {lossless!r}", "True, False or None")
 
 
 @lru_cache(maxsize=4)

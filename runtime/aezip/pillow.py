@@ -5,7 +5,8 @@
     image.load()                                       # decodes
     image.save("smaller.lat", quality=40)
 
-`save` also takes effort, model, threads and to_8bit, and icc_profile, exif, xmp and dpi in place of the image's own.
+`save` also takes lossless (True: every pixel is kept, False: never; else where that makes a smaller file), cell_psnr,
+effort, model, threads and to_8bit, and icc_profile, exif, xmp and dpi in place of the image's own.
 Pillow looks for no plugins by itself, and has no entry point for them: the import is what registers this one. A
 damaged file raises SyntaxError while Pillow opens it (so that `Image.open` raises UnidentifiedImageError), and OSError
 from then on, with aezip's one line. Pillow's limit on pixels is obeyed.
@@ -35,7 +36,7 @@ _METADATA = (container.ICC, container.EXIF, container.XMP, container.RESOLUTION)
 
 
 class LatImageFile(ImageFile.ImageFile):
-    """A `.lat` file: opening reads what is in front of the latents, loading the rest."""
+    """A `.lat` file: opening reads what is in front of the latents or exact pixels, loading the rest."""
 
     format = FORMAT
     format_description = "aezip, a neural image codec"
@@ -94,10 +95,10 @@ class _Decoder(ImageFile.PyDecoder):
 
 
 def _head(file: IO[bytes]) -> tuple[container.Header, list[tuple[bytes, bytes]], bool]:
-    """Read what is in front of the latents.
+    """Read what is in front of the latents or exact pixels.
 
     Args:
-        file: A `.lat` file, from its beginning; alpha and latents are not read.
+        file: A `.lat` file, from its beginning; alpha, patches, latents and exact pixels are not read.
 
     Returns:
         The header, kind and contents of the metadata's sections, and whether the file has alpha.
@@ -113,9 +114,9 @@ def _head(file: IO[bytes]) -> tuple[container.Header, list[tuple[bytes, bytes]],
     while True:
         head = file.read(container.SECTION.size)
         if len(head) < container.SECTION.size:
-            raise Truncated("the file ends before its latents", f"{container.SECTION.size} bytes of a section's head")
+            raise Truncated("the file ends before its picture", f"{container.SECTION.size} bytes of a section's head")
         kind, length, crc = container.SECTION.unpack(head)
-        if kind == container.LATENTS:
+        if kind in (container.LATENTS, container.PIXELS):
             return header, sections, alpha
         if length > end - file.tell():
             raise Truncated(f"the file ends {end - file.tell()} bytes into a section", f"{length} bytes")
@@ -133,8 +134,8 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     """Write the frame that the image is at, for `Image.save`.
 
     Args:
-        image: Its `encoderinfo` holds the options: quality, effort, model, threads, to_8bit, and icc_profile, exif,
-            xmp and dpi in place of the image's own metadata; empty bytes drop it.
+        image: Its `encoderinfo` holds the options: quality, lossless, cell_psnr, effort, model, threads, to_8bit, and
+            icc_profile, exif, xmp and dpi in place of the image's own metadata; empty bytes drop it.
         file: Where the bytes go.
         filename: Not used; Pillow passes it.
 
@@ -152,9 +153,11 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         if "dpi" in options:
             changes["resolution"] = fractions_of(options["dpi"], 1) if options["dpi"] else None
         picture = picture._replace(**changes)
-        codec = _codec(options.get("model", "photo"), options.get("threads"))
+        lossless = options.get("lossless")
+        codec = _codec(None if lossless else options.get("model", "photo"), options.get("threads"))
         data = codec.encode(
             picture.pixels, options.get("quality", 60), sections_of(picture), effort=options.get("effort", 1),
+            lossless=None if lossless is None else bool(lossless), cell_psnr=options.get("cell_psnr", 0.0),
             max_pixels=container.MAX_SIDE**2,
         )
     except AezipError as e:

@@ -5,8 +5,8 @@
                       serializer=Aezip(quality=60), compressors=None)
 
 What a chunk may be and what is stored: `aezip.numcodecs`. With `shards`, many pictures share a file. In `zarr.json` the
-codec is `{"name": "aezip", "configuration": {"model", "quality", "effort"}}`; the name is not in Zarr's register of
-extensions. zarr finds it through an entry point, so that reading needs no import.
+codec is `{"name": "aezip", "configuration": {"model", "quality", "effort", "lossless"}}`; the name is not in Zarr's
+register of extensions. zarr finds it through an entry point, so that reading needs no import.
 """
 
 from __future__ import annotations
@@ -39,23 +39,26 @@ class Aezip(ArrayBytesCodec):
     model: str = "photo"
     quality: float = 60
     effort: int = 1
+    lossless: bool | None = None
 
     def __post_init__(self) -> None:
-        numcodecs.check_settings(self.model, self.quality, self.effort)
+        numcodecs.check_settings(self.model, self.quality, self.effort, self.lossless)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Aezip:
         """From what stands in `zarr.json`.  Raises UsageError."""
         configuration = data.get("configuration", {})
-        unknown = sorted(set(configuration) - {"model", "quality", "effort"})
+        unknown = sorted(set(configuration) - {"model", "quality", "effort", "lossless"})
         if unknown:
             raise UsageError(f"the codec {numcodecs.NAME} is configured with {', '.join(unknown)}",
-                             "model, quality, effort")
+                             "model, quality, effort, lossless")
         return cls(**configuration)
 
     def to_dict(self) -> dict[str, Any]:
         """What stands in `zarr.json`."""
-        configuration = {"model": self.model, "quality": self.quality, "effort": self.effort}
+        configuration = {
+            "model": self.model, "quality": self.quality, "effort": self.effort, "lossless": self.lossless
+        }
         return {"name": numcodecs.NAME, "configuration": configuration}
 
     def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:
@@ -73,7 +76,7 @@ class Aezip(ArrayBytesCodec):
 
     async def _encode_single(self, chunk: NDBuffer, spec: ArraySpec) -> Buffer:
         data = await asyncio.to_thread(
-            numcodecs.encode, chunk.as_numpy_array(), self.model, self.quality, self.effort
+            numcodecs.encode, chunk.as_numpy_array(), self.model, self.quality, self.effort, self.lossless
         )
         stored: Buffer = spec.prototype.buffer.from_bytes(data)
         return stored

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 import aezip.pillow as plugin
-from aezip.format.container import unpack
+from aezip.format.container import pack, unpack
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +87,35 @@ def test_options_of_saving(image, tiny) -> None:
     for options, finding in (({"quality": 101}, "quality 101"), ({"model": "nothing"}, "nothing")):
         with pytest.raises(OSError, match=finding):
             image.save(io.BytesIO(), "LAT", **{"model": tiny, **options})
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA"])
+def test_lossless_files_need_no_model(image, mode, tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv("AEZIP_MODELS")
+    image = image.convert(mode)
+    image.save(tmp_path / "a.lat", lossless=True, model="nothing")
+    with Image.open(tmp_path / "a.lat") as again:
+        wanted = image.convert("L") if mode == "1" else image
+        assert (again.mode, again.size, again.info) == (wanted.mode, image.size, image.info)
+        shown, wanted = np.asarray(again), np.asarray(wanted)
+    if "A" in mode:  # colours under full transparency mean nothing
+        shown, wanted = (np.where(pixels[..., -1:] > 0, pixels, 0) for pixels in (shown, wanted))
+    np.testing.assert_array_equal(shown, wanted)
+    data = (tmp_path / "a.lat").read_bytes()
+    Image.open(io.BytesIO(data)).verify()
+    with pytest.raises(OSError, match="does not match its checksum"):
+        Image.open(io.BytesIO(data[:-1] + bytes((data[-1] ^ 1,)))).load()
+
+
+@pytest.mark.repairs
+def test_cells_that_have_to_be_good(image, tiny) -> None:
+    lossy, chosen = (unpack(saved(image.convert("RGB"), tiny, lossless=lossless)) for lossless in (0, None))
+    assert not lossy.lossless
+    assert len(pack(chosen)) <= len(pack(lossy))
+    data = saved(image.convert("RGB"), tiny, lossless=False, cell_psnr=500)
+    np.testing.assert_array_equal(Image.open(io.BytesIO(data)), image.convert("RGB"))
+    with pytest.raises(OSError, match="cell_psnr -1"):
+        saved(image, tiny, cell_psnr=-1)
 
 
 def test_copies(image, tiny) -> None:

@@ -53,9 +53,11 @@ def test_a_model_that_moved_is_found_by_its_fingerprint(tiny: str, drawn, monkey
 def test_settings_travel(tiny: str) -> None:
     codec = ours.Aezip(tiny, quality=33.5, effort=0)
     config = codec.get_config()
-    assert config == {"id": "aezip", "model": tiny, "quality": 33.5, "effort": 0}
+    assert config == {"id": "aezip", "model": tiny, "quality": 33.5, "effort": 0, "lossless": None}
     codecs.register_codec(ours.Aezip)
     assert codecs.get_codec(json.loads(json.dumps(config))) == codec
+    del config["lossless"]  # as it was written before files could be lossless
+    assert codecs.get_codec(config) == codec
     assert pickle.loads(pickle.dumps(codec)) == codec
 
 
@@ -66,7 +68,7 @@ def test_what_is_no_picture_is_refused(tiny: str, shape: tuple[int, ...]) -> Non
 
 
 def test_wrong_settings_and_types(tiny: str) -> None:
-    for wrong in ({"quality": 101}, {"quality": "60"}, {"quality": True}, {"effort": 2}, {"model": 7}):
+    for wrong in ({"quality": 101}, {"quality": "60"}, {"quality": True}, {"effort": 2}, {"model": 7}, {"lossless": 1}):
         with pytest.raises(errors.UsageError):
             ours.Aezip(**wrong)  # type: ignore[arg-type]
     with pytest.raises(errors.ImageError, match="uint8"):
@@ -127,6 +129,29 @@ def test_an_array_of_format_3(tiny: str, pictures: np.ndarray, tmp_path: Path, m
     if shards is None:
         data = (tmp_path / "a" / "c/0/0/0/0").read_bytes()
         assert aezip.unpack(data).header.width == 64
+
+
+def test_lossless_chunks_need_no_model(drawn, tmp_path: Path) -> None:
+    chunk = drawn(50, 70)
+    codec = ours.Aezip("no such model", lossless=True)
+    np.testing.assert_array_equal(codec.decode(codec.encode(chunk)), chunk)
+    zarr = pytest.importorskip("zarr", minversion="3")
+    from aezip.zarr import Aezip
+
+    zarr.registry.register_codec("aezip", Aezip)
+    array = zarr.create_array(
+        tmp_path / "a", shape=(2, 50, 70), chunks=(1, 50, 70), dtype="uint8", serializer=Aezip("none", lossless=True),
+        compressors=None, fill_value=0,
+    )
+    array[:] = np.moveaxis(chunk, 2, 0)[:2]
+    array[0, 3:5] = 7
+    again = zarr.open_array(tmp_path / "a", mode="r")
+    np.testing.assert_array_equal(again[1], chunk[..., 1])
+    np.testing.assert_array_equal(again[0, 5:], chunk[5:, :, 0])
+    told = Aezip(quality=33, lossless=False).to_dict()
+    assert Aezip.from_dict(json.loads(json.dumps(told))) == Aezip(quality=33, lossless=False)
+    del told["configuration"]["lossless"]
+    assert Aezip.from_dict(told) == Aezip(quality=33)
 
 
 def test_channels_in_front(tiny: str, pictures: np.ndarray, monkeypatch) -> None:

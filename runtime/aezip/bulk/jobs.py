@@ -8,11 +8,11 @@ Jobs of other tasks than coding: tasks/jobs.py.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .. import images
-from ..errors import AezipError, FormatError, ImageError
+from ..errors import AezipError, FormatError, ImageError, TargetMissed
 from ..format.container import DEFAULT_MAX_PIXELS, MAX_SIDE, Lat, unpack
 
 if TYPE_CHECKING:
@@ -78,12 +78,16 @@ class Compression(_Coding):
     quality: float = 60
     effort: int = 1
     target: Target | None = None  # instead of `quality`
+    lossless: bool | None = None  # None: where that makes a smaller file
+    cell_psnr: float = 0.0  # dB, of every cell of 16 × 16 pixels; 0: what is usual
     keep_smaller: bool = False  # an input that is smaller than its .lat file stays as it is
     verify: bool = False
+    min_psnr: float = 0.0  # dB; above 0 it implies `verify`
     intake: images.Intake = images.AS_IT_IS  # how the image is read
 
     def run(self, codec: Codec, data: bytes, target: str) -> Result:
-        codec.prepare()  # goes on while a picture is decompressed
+        if not self.lossless:
+            codec.prepare()  # goes on while a picture is decompressed
         picture = images.parse(data, self.max_pixels, self.intake)
         sections = images.sections_of(picture)
 
@@ -93,10 +97,14 @@ class Compression(_Coding):
             return verify(codec, lat, picture.pixels, similarity=False, max_pixels=self.max_pixels).psnr_db
 
         def encode(quality: float) -> bytes:
-            return codec.encode(picture.pixels, quality, sections, effort=self.effort, max_pixels=self.max_pixels)
+            return codec.encode(
+                picture.pixels, quality, sections, effort=self.effort, lossless=False if self.target else self.lossless,
+                cell_psnr=self.cell_psnr, max_pixels=self.max_pixels,
+            )
 
         measured: dict[str, Any] = {}
         if self.target:
+            from ..codec import shorter
             from ..quality.targets import PSNR, reach
 
             height, width = picture.pixels.shape[:2]
@@ -105,16 +113,30 @@ class Compression(_Coding):
             measured = {"target": str(self.target), "reached": hit.value, "tries": hit.tries}
             if self.target.kind == PSNR:
                 measured["psnr_db"] = hit.value
+            if self.lossless is None and (exact := shorter(lat, picture.pixels, sections)) is not lat:
+                lat, measured = exact, {"target": str(self.target), "tries": hit.tries}
         else:
             lat = encode(self.quality)
         parsed = unpack(lat, MAX_SIDE**2)
-        if self.verify:
+        if self.verify or self.min_psnr:
             measured["psnr_db"] = psnr_db(lat)
             images.check_sections(parsed, picture)
-        if self.keep_smaller and len(lat) > len(data):
-            note = f"the .lat file would be larger ({len(lat):,} B); the input is kept"
-            return Result(None, parsed, len(lat), KEPT, (*picture.notes, note), measured)
-        return Result(lat, parsed, len(lat), notes=picture.notes, measured=measured)
+            if measured["psnr_db"] < self.min_psnr:
+                found = f"the decoded picture has {measured['psnr_db']:.2f} dB"
+                raise TargetMissed(found, f"{self.min_psnr:g} dB or more, or a higher quality")
+        return self._smaller(Result(lat, parsed, len(lat), notes=picture.notes, measured=measured), len(data))
+
+    def _smaller(self, result: Result, before: int) -> Result:
+        """The result, or one that keeps the input; with a note where the input, of so many bytes, is smaller."""
+        if result.coded <= before:
+            return result
+        if self.keep_smaller:
+            note = f"the .lat file would be larger ({result.coded:,} B); the input is kept"
+            return replace(result, data=None, status=KEPT, notes=(*result.notes, note))
+        lower = "" if self.lossless or self.target else ", a lower quality makes smaller files"
+        advice = f"keep_smaller=True keeps such inputs{lower}"
+        note = f"the .lat file is larger than its input ({result.coded:,} B, not {before:,} B); {advice}"
+        return replace(result, notes=(*result.notes, note))
 
 
 @dataclass(frozen=True)

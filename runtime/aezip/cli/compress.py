@@ -34,8 +34,14 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
               help="Best quality within RATE bits per pixel.")
 @click.option("--target-psnr", type=click.FloatRange(0, min_open=True), metavar="DB", callback=options.finite,
               help="Lowest quality with a PSNR of DB or more.")
+@click.option("--lossless/--no-lossless", default=None,
+              help="Keep every pixel, or never do.  [default: where that makes a smaller file]")
+@click.option("--cell-psnr", type=click.FloatRange(0), default=0, metavar="DB", callback=options.finite,
+              help="No 16 × 16 cell of the decoded picture is worse.  [default: as photographs are at worst]")
 @click.option("--keep-smaller", is_flag=True, help="Write no .lat file that is larger than its input.")
 @click.option("--verify", is_flag=True, help="Decode each file before saving it and report its PSNR.")
+@click.option("--min-psnr", type=click.FloatRange(0), default=0, metavar="DB", callback=options.finite,
+              help="Fail where the decoded picture's PSNR is lower, and save nothing; implies --verify.")
 @click.option("--effort", type=click.IntRange(0, 1), default=1, show_default=True,
               help="1 weighs each latent's bits against its error; 0 only rounds.")
 @options.max_pixels
@@ -63,6 +69,8 @@ def compress(
       aezip compress --frame 1 --to-8bit scan.tiff
       aezip compress --recursive pictures -o archive --jobs 4 --skip-existing
     """
+    if coding["lossless"] and _is_chosen("quality"):
+        raise click.UsageError("--lossless keeps every pixel, whatever the quality; expected no --quality")
     job = Compression(target=_target(target_size, target_bpp, target_psnr), **coding)
     run.do(job, run.plan(".lat"))
 
@@ -75,7 +83,13 @@ def _target(size: int | None, bpp: float | None, psnr: float | None) -> Target |
 
     wanted = {SIZE: size, BPP: bpp, PSNR: psnr}
     targets = [Target(kind, value) for kind, value in wanted.items() if value is not None]
-    chosen = click.get_current_context().get_parameter_source("quality") is not ParameterSource.DEFAULT
-    if len(targets) + chosen > 1:
+    if targets and click.get_current_context().params["lossless"]:
+        raise click.UsageError("--lossless keeps every pixel, whatever a target says; expected one of them")
+    if len(targets) + _is_chosen("quality") > 1:
         raise click.UsageError("expected one of --quality, --target-size, --target-bpp and --target-psnr")
     return targets[0] if targets else None
+
+
+def _is_chosen(option: str) -> bool:
+    """Whether an option was given."""
+    return click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT

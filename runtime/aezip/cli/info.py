@@ -9,7 +9,7 @@ import click
 from ..errors import FormatError
 from ..format.container import MAX_SIDE, unpack
 from ..format.facts import facts_of, lines_of
-from ..storage.files import read_bytes
+from ..storage import places
 from . import options
 from .messages import Failures, show
 
@@ -21,6 +21,8 @@ from .messages import Failures, show
 def info(inputs: tuple[str, ...], as_json: bool) -> None:
     """Show what is in .lat files.
 
+    FILE is a path, a URL (s3://…), or - for stdin.
+
     \b
     Examples:
       aezip info holiday.lat
@@ -31,7 +33,7 @@ def info(inputs: tuple[str, ...], as_json: bool) -> None:
     failures, found, names = Failures(), [], installed_names()
     for name in inputs:
         with failures.reported(name):
-            data = read_bytes(name, FormatError)
+            data = places.read(name, FormatError)
             facts = facts_of(name, unpack(data, MAX_SIDE**2), len(data), names)
             found.append(facts)
             if not as_json:

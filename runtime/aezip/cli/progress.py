@@ -115,6 +115,8 @@ def line_of(outcome: Outcome) -> str:
     parts = [line, sizes, f"{facts['bpp']:.3f} bpp"]
     if "target" in facts:
         parts.append(f"quality {facts['quality']:.1f}")
+    if facts.get("lossless"):
+        parts.append("lossless")
     if "psnr_db" in facts:
         parts.append(f"{facts['psnr_db']:.2f} dB")
     if "ms_ssim" in facts:

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from .container import ALPHA, CELL, EXIF, ICC, LATENTS, QUALITY_TOP, RESOLUTION, XMP, Lat
+from .container import (
+    ALL_CODED,
+    ALPHA,
+    CELL,
+    EXIF,
+    ICC,
+    LATENTS,
+    PATCHES,
+    PIXELS,
+    QUALITY_TOP,
+    RESOLUTION,
+    XMP,
+    Lat,
+)
 from .resolution import Resolution
 
 _NAMES = {
     ICC: "ICC profile", EXIF: "EXIF", XMP: "XMP", RESOLUTION: "resolution", ALPHA: "alpha", LATENTS: "latents",
+    PATCHES: "patches", PIXELS: "exact pixels",
 }
 
 
 def facts_of(file: str, lat: Lat, size: int, models: dict[bytes, str]) -> dict[str, Any]:
-    """All fields of a file of `size` bytes, ready for JSON."""
+    """All fields of a file of `size` bytes, ready for JSON.  Raises SectionDamaged."""
     h = lat.header
     return {
         "file": file,
@@ -26,11 +40,24 @@ def facts_of(file: str, lat: Lat, size: int, models: dict[bytes, str]) -> dict[s
         "alpha": lat.section(ALPHA) is not None,
         "resolution": _resolution(lat),
         "quality": h.quality * 100 / QUALITY_TOP,
+        "lossless": lat.lossless,
+        "patched_cells": _patched(lat),
+        "all_latents": bool(h.flags & ALL_CODED),
         "tile": h.tile * CELL,
         "fingerprint": h.fingerprint.hex(),
         "model": models.get(h.fingerprint),
         "sections": [{"type": s.type.decode(), "bytes": len(s.data)} for s in lat.sections],
     }
+
+
+def _patched(lat: Lat) -> int:
+    """How many cells have patches."""
+    data = lat.section(PATCHES)
+    if data is None:
+        return 0
+    from . import patches  # and numpy, which no other fact needs
+
+    return patches.count(data, lat.header.height, lat.header.width)
 
 
 def _resolution(lat: Lat) -> str | None:
@@ -48,15 +75,21 @@ def lines_of(facts: dict[str, Any]) -> list[str]:
     """The facts as lines to read."""
     sections = [(_NAMES.get(s["type"].encode(), s["type"]), s["type"], s["bytes"]) for s in facts["sections"]]
     kind = ("grey" if facts["channels"] == 1 else "RGB") + (" and alpha" if facts["alpha"] else "")
+    model = "none needed" if facts["lossless"] else f"{facts['fingerprint']} ({facts['model'] or 'not installed'})"
     rows = [
         ("picture", f"{facts['width']} × {facts['height']} pixels, {kind}"),
         ("size", f"{facts['bytes']:,} B, {facts['bpp']:.3f} bpp"),
-        ("quality", f"{facts['quality']:.1f}"),
-        ("model", f"{facts['fingerprint']} ({facts['model'] or 'not installed'})"),
+        ("quality", "lossless" if facts["lossless"] else f"{facts['quality']:.1f}"),
+        ("model", model),
         ("tiles", f"of {facts['tile']} pixels" if facts["tile"] else "none"),
         ("version", str(facts["version"])),
         ("sections", ", ".join(f"{kind} {size:,} B ({name})" for name, kind, size in sections)),
     ]
+    if facts["all_latents"]:
+        rows.insert(3, ("latents", "all coded, none skipped"))
+    if facts["patched_cells"]:
+        cells = -(-facts["width"] // 16) * -(-facts["height"] // 16)
+        rows.insert(3, ("patched", f"{facts['patched_cells']:,} of {cells:,} cells of 16 × 16 pixels are exact"))
     if facts["resolution"]:
         rows.insert(1, ("resolution", facts["resolution"]))
     return [facts["file"], *(f"  {name:<10} {value}" for name, value in rows)]

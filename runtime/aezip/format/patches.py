@@ -17,6 +17,7 @@ from . import exact
 from .exact import Pixels
 
 CELL = 16  # pixels
+_PART = 2**16  # bytes of a bitmap that are counted at once
 Cells = NDArray[np.bool_]  # [⌈H/16⌉, ⌈W/16⌉]
 
 
@@ -34,6 +35,26 @@ def encode(pixels: Pixels, cells: Cells) -> bytes:
 def which(data: bytes, height: int, width: int) -> Cells:
     """The cells of a picture of this size that have patches.  Raises SectionDamaged."""
     return _parts(data, height, width)[0]
+
+
+def count(data: bytes, height: int, width: int) -> int:
+    """How many cells of a picture of this size have patches.  Raises SectionDamaged.
+
+    Takes little memory, whatever the size.
+    """
+    length = _bitmap(data)
+    size, found, inflate = -(-(-(-height // CELL) * -(-width // CELL)) // 8), 0, zlib.decompressobj()
+    rest = data[4 : 4 + length]
+    try:
+        while size >= 0 and (part := inflate.decompress(rest, _PART)):
+            rest = inflate.unconsumed_tail
+            size -= len(part)
+            found += int(np.bitwise_count(np.frombuffer(part, np.uint8)).sum())
+    except zlib.error as e:
+        raise SectionDamaged(f"the patches' bitmap does not inflate ({e})", "zlib data") from e
+    if size or not inflate.eof or inflate.unused_data or not found:
+        raise SectionDamaged("the patches' bitmap has another size, or marks no cell", "a bit for each cell")
+    return found
 
 
 def check(data: bytes, height: int, width: int, channels: int) -> None:
@@ -56,12 +77,18 @@ def lay(pixels: Pixels, data: bytes, height: int, width: int, region: tuple[int,
             pixels[max(top, 0) : bottom, max(left, 0) : right] = part
 
 
+def _bitmap(data: bytes) -> int:
+    """Bytes of the bitmap's stream.  Raises SectionDamaged."""
+    length = int(struct.unpack_from("<I", data)[0]) if len(data) >= 4 else 0
+    if not length or length > len(data) - 4:
+        raise SectionDamaged("patches that do not say which cells they are", "a bitmap")
+    return length
+
+
 def _parts(data: bytes, height: int, width: int) -> tuple[Cells, bytes]:
     shape = -(-height // CELL), -(-width // CELL)
     size = -(-shape[0] * shape[1] // 8)
-    length = struct.unpack_from("<I", data)[0] if len(data) >= 4 else 0
-    if not length or length > len(data) - 4:
-        raise SectionDamaged("patches that do not say which cells they are", "a bitmap")
+    length = _bitmap(data)
     inflate = zlib.decompressobj()
     try:
         bitmap = inflate.decompress(data[4 : 4 + length], size + 1)

@@ -35,6 +35,7 @@ class CodecStub:
 
     made: tuple[Any, ...] = ()
     qualities: tuple[float, ...] = ()
+    asked: tuple[bool | None, float] = (None, 0.0)  # lossless, cell_psnr
     failure: BaseException | None = None
     padding = 0  # bytes
 
@@ -55,10 +56,11 @@ class CodecStub:
 
     def encode(
         self, pixels: NDArray[np.uint8], quality: float = 60, sections: tuple[Section, ...] = (), *, effort: int = 1,
-        max_pixels: int = 2**28,
+        lossless: bool | None = None, cell_psnr: float = 0.0, max_pixels: int = 2**28,
     ) -> bytes:
         if CodecStub.failure is not None:
             raise CodecStub.failure
+        CodecStub.asked = (lossless, cell_psnr)
         CodecStub.qualities += (quality,)
         header = Header(pixels.shape[1], pixels.shape[0], pixels.shape[2], round(quality * 10), FINGERPRINT)
         body = zlib.compress(pixels.tobytes()) + bytes(CodecStub.padding)
@@ -96,6 +98,7 @@ class InstalledStub:
 def codec_stub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[CodecStub]]:
     codec, model = types.ModuleType("aezip.codec"), types.ModuleType("aezip.model.store")
     vars(codec)["Codec"] = CodecStub
+    vars(codec)["shorter"] = lambda data, *_: data
     vars(model)["installed"] = lambda: [InstalledStub()]
     vars(model)["installed_names"] = lambda: {FINGERPRINT: "photo"}
     monkeypatch.setitem(sys.modules, "aezip.codec", codec)
@@ -145,7 +148,9 @@ def test_there_and_back() -> None:
     assert (result.exit_code, result.stdout) == (0, "")
     size, before = os.stat("a.lat").st_size, os.stat("a.png").st_size
     bpp = 8 * size / (20 * 33)
-    assert result.stderr.startswith(f"a.png → a.lat  {before:,} → {size:,} B  {bpp:.3f} bpp  0.")
+    note, line = result.stderr.splitlines()
+    assert note.startswith("aezip: note: a.lat: the .lat file is larger than its input")
+    assert line.startswith(f"a.png → a.lat  {before:,} → {size:,} B  {bpp:.3f} bpp  0.")
     os.remove("a.png")
     result = run("decompress", "a.lat")
     assert (result.exit_code, result.stdout) == (0, "")
@@ -177,6 +182,12 @@ def test_options_reach_the_codec() -> None:
     assert run("compress", "a.png", "-f").exit_code == 0
     assert list(CodecStub.made) == ["photo", "cpu", None]
     assert list(CodecStub.qualities) == [12.3, 60]
+    for options, asked in (
+        ((), (None, 0)), (("--lossless",), (True, 0)), (("--no-lossless", "--cell-psnr", "33.5"), (False, 33.5)),
+        (("--target-size", "1MB", "--cell-psnr", "30"), (False, 30)),
+    ):
+        assert run("compress", "a.png", "-f", *options).exit_code == 0
+        assert CodecStub.asked == asked
 
 
 def test_verbose_says_what_is_inside() -> None:
@@ -245,6 +256,9 @@ def test_formats(args: list[str], kind: str, name: str) -> None:
         (["decompress", "a.lat", "-o", "a.xyz"], "'xyz'; expected one of png, jpg"),
         (["decompress", "a.lat", "-o", "a"], "expected one of png, jpg"),
         (["decompress", "a.lat", "-o", "b.jpg", "--format", "png"], "has the suffix of jpg"),
+        (["compress", "a.png", "--lossless", "-q", "60"], "--lossless keeps every pixel, whatever the quality"),
+        (["compress", "a.png", "--lossless", "--target-size", "1KB"], "whatever a target says; expected one"),
+        (["compress", "a.png", "--cell-psnr", "nan"], "nan is not a number"),
         (["nothing"], "No such command"),
     ],
 )
@@ -522,6 +536,9 @@ def test_info_as_json_leaves_out_what_is_broken() -> None:
         "alpha": False,
         "resolution": None,
         "quality": 60.5,
+        "lossless": False,
+        "patched_cells": 0,
+        "all_latents": False,
         "tile": 1024,
         "fingerprint": "0001020304050607",
         "model": "photo",
@@ -663,6 +680,14 @@ def test_targets_and_keeping_and_verifying() -> None:
     assert result.exit_code == 0, result.output
     assert "aezip: note: b.lat: the .lat file would be larger" in result.stderr
     assert not Path("b.lat").exists()
+    CodecStub.padding = before
+    for options, advice in ((), ", a lower --quality makes smaller files"), (("--lossless",), ""):
+        result = run("compress", "b.png", "-f", *options)
+        size = Path("b.lat").stat().st_size
+        said = f"the .lat file is larger than its input ({size:,} B, not {before:,} B)"
+        line = f"aezip: note: b.lat: {said}; --keep-smaller keeps such inputs{advice}"
+        assert result.stderr.splitlines()[0] == line
+    CodecStub.padding = 0
     result = run("verify", "a.lat")
     assert result.exit_code == 0
     assert result.stderr.startswith("a.lat  whole")
@@ -686,3 +711,14 @@ def test_targets_and_keeping_and_verifying() -> None:
     for options in (("--target-size", "9KB", "--target-bpp", "1"), ("-q", "9", "--target-psnr", "30")):
         assert "expected one of --quality" in run("compress", "c.png", *options).stderr
     assert run("compress", "c.png", "--target-psnr", "inf").exit_code == 2
+
+
+def test_a_floor_of_fidelity(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw("a.png")
+    assert "inf dB" in run("compress", "a.png", "--min-psnr", "60").stderr
+    monkeypatch.setattr("aezip.quality.metrics.psnr_db", lambda *_: 31.256)
+    assert "31.26 dB" in run("compress", "a.png", "-f", "--min-psnr", "31.2").stderr
+    os.remove("a.lat")
+    line = error_of(run("compress", "a.png", "--min-psnr", "32"))
+    assert line == "a.png: the decoded picture has 31.26 dB; expected 32 dB or more, or a higher quality"
+    assert not Path("a.lat").exists()
