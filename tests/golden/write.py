@@ -22,7 +22,7 @@ from aezip import coding, images
 from aezip.coding import checked
 from aezip.engine.sessions import Sessions
 from aezip.entropy import coder
-from aezip.format import container
+from aezip.format import container, patches
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import draw
@@ -54,6 +54,28 @@ CASES = {
 }
 
 
+REPAIRED = {  # picture, quality, tile, flags, patched cells (row, column)
+    "patched": (draw(40, 53, seed=31), 60.0, 0, 0, [(0, 1), (1, 3), (2, 0), (2, 3)]),
+    "patched-grey": (draw(35, 20, seed=32, channels=1), 40.0, 0, 0, [(0, 0), (2, 1)]),
+    "whole": (draw(66, 70, seed=33), 30.0, 1, container.ALL_CODED, []),
+}
+
+
+def repaired(
+    codec: codecs.Codec, picture: codecs.Pixels, quality: float, tile: int, flags: int, places: list[tuple[int, int]]
+) -> bytes:
+    """A file with patches at some cells, or none, whatever they do for its pixels."""
+    checked.TILED_FROM, checked.TILE = (0, tile) if tile else (2**22, 16)
+    lat = checked.encode(Sessions(codec.package), picture, round(10 * quality), flags=flags)
+    assert lat.header.flags == flags
+    if places:
+        cells = np.zeros([-(-side // patches.CELL) for side in picture.shape[:2]], bool)
+        cells[tuple(zip(*places, strict=True))] = True
+        patch = container.Section(container.PATCHES, patches.encode(picture, cells))
+        lat = lat._replace(sections=(patch, *lat.sections))
+    return container.pack(lat)
+
+
 BLOCKS = np.kron(np.random.default_rng(8).integers(0, 2, (30, 3)), np.full((10, 8), 255)).astype(np.uint8)
 SLOPE = np.add.outer(3 * np.arange(20), 5 * np.arange(31)).astype(np.uint8)
 PICTURES = {  # with what belongs to them
@@ -82,10 +104,12 @@ def main(model: str) -> None:
     facts = json.loads((HERE / "facts.json").read_text())
     pixels = dict(np.load(HERE / "pixels.npz"))
     for name, picture in PICTURES.items():
-        files[name] = codec.encode(picture.pixels, 60, images.sections_of(picture))
+        files[name] = codec.encode(picture.pixels, 60, images.sections_of(picture), lossless=False)
     for name, (picture, quality, tile) in CASES.items():
         checked.TILED_FROM, checked.TILE = (0, tile) if tile else (2**22, 16)
-        files[name] = codec.encode(picture, quality)
+        files[name] = codec.encode(picture, quality, lossless=False)
+    for name, case in REPAIRED.items():
+        files[name] = repaired(codec, *case)
     for name, data in files.items():
         if name in facts:
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from aezip.format import container
 from aezip.model import packages, store
 
 NAMES = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles", "alpha", "grey-alpha", "opaque", "metadata", "aspect"]
+NAMES += ["patched", "patched-grey", "whole"]
+EXACT = json.loads((Path(__file__).parents[1] / "golden" / "exact.json").read_text())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -37,6 +40,30 @@ def test_golden_files_decode(name, golden, tiny) -> None:
         found["alpha"] = None if picture.alpha is None else hashlib.sha256(picture.alpha.tobytes()).hexdigest()
         found["resolution"] = picture.resolution and str(picture.resolution)
         assert found == {name: facts[name] for name in found}
+
+
+def test_what_is_special_of_golden_files(golden) -> None:
+    lats = {name: container.unpack((golden / f"{name}.lat").read_bytes()) for name in NAMES}
+    assert {name for name, lat in lats.items() if lat.header.flags} == {"whole"}
+    assert {name for name, lat in lats.items() if lat.section(container.PATCHES)} == {"patched", "patched-grey"}
+    assert lats["whole"].header.tile
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_exact_pixels_are_the_golden_ones(name, golden) -> None:
+    data = (golden / f"{name}.lat").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == EXACT[name]["file"]
+    pixels, lat = codecs.Codec(None).decode(data)
+    assert lat.lossless
+    assert container.pack(lat) == data
+    assert hashlib.sha256(pixels.tobytes()).hexdigest() == EXACT[name]["pixels"]
+    arrays = np.load(golden / "exact.npz")
+    if name in arrays:
+        np.testing.assert_array_equal(pixels, arrays[name])
+    opacities = images.picture_of(pixels, lat).alpha
+    assert (opacities is None) == (f"{name}.alpha" not in arrays)
+    if opacities is not None:
+        np.testing.assert_array_equal(opacities, arrays[f"{name}.alpha"])
 
 
 @pytest.mark.parametrize("optimisation", ["disabled", "all"])
