@@ -16,7 +16,7 @@ import numpy as np
 
 from aezip import codec as codecs
 from aezip.engine.sessions import Sessions
-from aezip_export import families
+from aezip_export import autoencoders
 from aezip_train.recipe import build
 from aezip_train.train_autoencoder import AutoencoderTraining
 
@@ -40,7 +40,7 @@ def export(name: str) -> None:
     fitted.settle()
     net, static = AutoencoderTraining.load(fitted.state())
     path = HERE / f"tiny-{name}.aezm"
-    families.export(net, static, path, name=path.stem, facts=FACTS, card="For tests.\n")
+    autoencoders.export(net, static, path, name=path.stem, facts=FACTS, card="For tests.\n")
 
 
 if __name__ == "__main__":

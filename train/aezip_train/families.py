@@ -24,7 +24,7 @@ class Family(NamedTuple):
 FAMILIES = {
     "flagship": Family(FlagshipTraining, "flagships"),
     "restorer": Family(RestorerTraining, "restorers"),
-    **{name: Family(AutoencoderTraining, "families") for name in NETWORKS},
+    **{name: Family(AutoencoderTraining, "autoencoders") for name in NETWORKS},
 }
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aezip.coding.quantisation import towards_zero
+from aezip.coding.quantisation import rounded, towards_zero
 from aezip.coding.static_tables import node
 from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX, TOTAL, Tables, integer_frequencies
 from aezip.model.ladder import LOG_LIMIT, UNIT, between
@@ -111,7 +111,7 @@ def _symbols(fine: Integers, cost: Floats | None, bits_per_error: float) -> Inte
     for c, counts in enumerate(fine):
         where = np.nonzero(counts)[0]
         off = where - fine.shape[1] // 2
-        symbol = np.clip((off + 8) >> 4, -SYMBOL_MAX, SYMBOL_MAX)
+        symbol = rounded(off)
         if cost is not None:
             less = symbol - np.sign(symbol)
             saved = cost[c][symbol + SYMBOL_MAX] - cost[c][less + SYMBOL_MAX]
@@ -192,7 +192,7 @@ class Coder(NamedTuple):
         u = model.encode(centre(picture[None]))[0].permute(1, 2, 0).numpy()
         off = _sixteenths(u, static.gain, quality)
         index = np.broadcast_to(static.at(quality).astype(np.uint8), off.shape)
-        symbol = np.clip((off + 8) >> 4, -SYMBOL_MAX, SYMBOL_MAX)
+        symbol = rounded(off)
         which = np.nonzero(symbol)
         symbol[which] = towards_zero(off[which], symbol[which], index[which], static.tables, bits_per_error)
         bits = static.tables.bits(index.reshape(-1), symbol.reshape(-1))

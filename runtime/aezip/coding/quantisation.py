@@ -16,12 +16,17 @@ def quantised(
 
     effort: 0 rounds, 1 lets symbols fall towards zero where that costs less than it saves.
     """
-    symbol: NDArray[np.int32] = np.clip((off + 8) >> 4, -SYMBOL_MAX, SYMBOL_MAX)
+    symbol = rounded(off)
     if effort:
         which = np.flatnonzero(symbol)
         worth = package.bits_per_error
         symbol[which] = towards_zero(off[which], symbol[which], index[which], package.tables, worth)
     return symbol
+
+
+def rounded(off: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The nearest symbols, half a step upwards."""
+    return np.asarray(np.clip((off + 8) >> 4, -SYMBOL_MAX, SYMBOL_MAX))
 
 
 def towards_zero(

@@ -12,7 +12,7 @@ from PIL import Image
 
 from aezip import Codec, images
 from aezip.cli import main as aezip
-from aezip_export import families
+from aezip_export import autoencoders
 from aezip_export.cli import main as export
 from aezip_export.proofs import ProofFailed
 from aezip_train import runs
@@ -56,22 +56,22 @@ def test_a_graph_that_is_not_the_network_is_not_written(tmp_path: Path, drawn, m
     fitted = AutoencoderTraining(plan, [drawn(96, 96, n) for n in range(3)])
     fitted.settle()
     net, static = AutoencoderTraining.load(fitted.state())
-    graph = families.encoder
+    graph = autoencoders.encoder
 
     def other(net, storage="float16"):
         with torch.no_grad():
             net.encoder.down.bias += 0.5
         return graph(net, storage)
 
-    monkeypatch.setattr(families, "encoder", other)
+    monkeypatch.setattr(autoencoders, "encoder", other)
     before = net.encoder.down.bias.detach().clone()
-    monkeypatch.setattr(families, "prove", lambda net, path: _prove(net, path, before))
+    monkeypatch.setattr(autoencoders, "prove", lambda net, path: _prove(net, path, before))
     with pytest.raises(ProofFailed, match="encoder: torch and onnxruntime differ"):
-        families.export(net, static, tmp_path / "a.aezm", name="a", facts={}, card="")
+        autoencoders.export(net, static, tmp_path / "a.aezm", name="a", facts={}, card="")
     assert not (tmp_path / "a.aezm").exists()
 
 
-_proved = families.prove
+_proved = autoencoders.prove
 
 
 def _prove(net, path, bias):
