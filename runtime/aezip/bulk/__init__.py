@@ -3,6 +3,7 @@
     jobs       one file's bytes → another's: compress, decompress, verify
     work       a job with its files read and written: an `Item` goes in, an `Outcome` comes out
     plan       the inputs as a user names them → items, each with its own output
+    partners   items with a second file each: a mask, an original
     run        a plan → outcomes, by one of:
     pool       several processes; `Work.outcomes` is this one
     cluster    a Dask cluster

@@ -94,8 +94,11 @@ def _digest(name: str) -> str:
 
 def _absolute(item: Item) -> Item:
     """Workers have folders of their own to start from."""
-    source, target = (n if not n or places.is_url(n) else os.path.abspath(n) for n in (item.source, item.target))
-    return Item(source, target, item.size)
+    source, target, partner = (
+        name if not name or places.is_url(name) else os.path.abspath(name)
+        for name in (item.source, item.target, item.partner)
+    )
+    return item._replace(source=source, target=target, partner=partner)
 
 
 def _failed(item: Item, error: BaseException) -> Outcome:

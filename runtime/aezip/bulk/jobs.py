@@ -37,7 +37,10 @@ class Result:
 
 
 class Job(Protocol):
-    """One file's bytes → another's, by a network that is opened once for many.  Hashable and pickled."""
+    """One file's bytes → another's, by a network that is opened once for many.  Hashable and pickled.
+
+    A job that reads a second file beside each has a field `partner`, which an item's own takes the place of.
+    """
 
     @property
     def reads(self) -> type[AezipError]:
@@ -161,17 +164,17 @@ class Verification(_Coding):
 
     reads: ClassVar[type[AezipError]] = FormatError
 
-    original: str | None = None  # an image file, or its URL
+    partner: str | None = None  # the original: an image file, or its URL
     intake: images.Intake = images.AS_IT_IS  # how the original is read
 
     def run(self, codec: Codec, data: bytes, target: str) -> Result:
-        if self.original is None:
+        if self.partner is None:
             lat = codec.check(data, self.max_pixels)
             images.check_sections(lat)
             return Result(None, lat, len(data))
         from ..quality.verify import verify
 
-        original = images.read(self.original, self.intake, self.max_pixels)
+        original = images.read(self.partner, self.intake, self.max_pixels)
         report = verify(codec, data, original.pixels, max_pixels=self.max_pixels)
         images.check_sections(report.lat, original)
         return Result(None, report.lat, len(data), measured={"psnr_db": report.psnr_db, "ms_ssim": report.ms_ssim})

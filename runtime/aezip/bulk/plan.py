@@ -1,13 +1,16 @@
 """The plan: inputs as a user names them → items, each with an output of its own, before any work is done.
 
 An input is a file, a folder, a pattern, `-`, or a URL of these. Below an output folder the tree of an input folder
-is mirrored. Two items that would write one output are refused. Names are all that is held of an item.
+is mirrored. A file that is named twice is done once. Two items that would write one output are refused. Names are all
+that is held of an item.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import PurePath
 from typing import NamedTuple
@@ -15,10 +18,8 @@ from typing import NamedTuple
 from ..errors import AezipError, UsageError
 from ..storage import places
 from ..storage.files import make_folder
+from ..storage.folders import SLASHES, Found, Remarks, size_of
 from .work import Item
-
-_SLASHES = tuple(s for s in (os.sep, os.altsep, "/") if s)
-_WILD = frozenset("*?[")
 
 
 class Plan(NamedTuple):
@@ -27,112 +28,180 @@ class Plan(NamedTuple):
     items: list[Item]
     problems: list[AezipError]  # inputs that stand for no file
     folder: str | None  # where outputs go, if it is a folder: its subfolders are made as needed
+    notes: tuple[str, ...]  # what the user should know
+    left_out: Counter[str]  # files of folders that are not taken, by suffix
 
 
-def plan(
-    inputs: Sequence[str], output: str | None, suffix: str | None, *, taken: frozenset[str], recursive: bool = False,
-    append: bool = False,
-) -> Plan:
+@dataclass
+class Inputs:
+    """The names of inputs, and what they stand for.
+
+    Args:
+        names: As the user gives them.
+        taken: Suffixes of the files that are taken out of folders.
+        recursive: Go into subfolders.
+        listed: Names of a list: paths, whatever signs they have, and below an output folder they keep theirs.
+    """
+
+    names: Sequence[str]
+    taken: frozenset[str]
+    recursive: bool = False
+    listed: Sequence[str] = ()
+    remarks: Remarks = field(default_factory=Remarks)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        if not all((*self.names, *self.listed)):
+            raise UsageError("the name of an input is empty", "a file, a folder, a pattern, a URL or -")
+        self.names = list(dict.fromkeys(places.local(name) for name in self.names))
+        self.listed = list(dict.fromkeys(self.listed))
+
+    def found(self) -> list[Found]:
+        """The files, each once."""
+        seen: dict[str, Found] = {}
+        for file in self._all():
+            seen.setdefault(_key(file.name), file)
+        return list(seen.values())
+
+    def _all(self) -> Iterator[Found]:
+        for name, is_listed in (*((n, False) for n in self.names), *((n, True) for n in self.listed)):
+            try:
+                if is_listed:
+                    yield from self._at(name, _kept(name))
+                elif name == places.STANDARD:
+                    yield Found(name, name)
+                elif places.is_pattern(name):
+                    yield from _matching(name)
+                else:
+                    yield from self._at(name, places.last_of(name))
+            except UsageError:
+                raise
+            except AezipError as error:
+                self.remarks.problems.append(error)
+
+    def _at(self, name: str, below: str) -> Iterator[Found]:
+        """The file of this name, or those in the folder of this name."""
+        if not (places.is_url(name) or os.path.isdir(name)) or not places.is_folder(name):
+            yield Found(name, below, 0 if places.is_url(name) else size_of(name))
+            return
+        problems, count = len(self.remarks.problems), 0
+        for file in places.files_in(name, recursive=self.recursive, remarks=self.remarks):
+            suffix = PurePath(file.below).suffix.lower()
+            if suffix in self.taken:
+                count += 1
+                yield file if name in self.names else file._replace(below=f"{below}/{file.below}")
+            else:
+                self.left_out[suffix] += 1
+        if not count and len(self.remarks.problems) == problems:
+            kinds = ", ".join(sorted(self.taken)[:3]) + (", …" if len(self.taken) > 3 else "")
+            more = "" if self.recursive else ", or recursive=True"
+            finding = "the folder holds no such file"
+            self.remarks.problems.append(AezipError(finding, f"files with the suffix {kinds}{more}", file=name))
+
+
+def listed(data: bytes) -> list[str]:
+    """The names of a list, one a line, or with a zero byte behind each (`find -print0`)."""
+    names = data.split(b"\0") if b"\0" in data else [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    return ["./-" if name == b"-" else os.fsdecode(name) for name in names if name]
+
+
+def plan(inputs: Inputs, output: str | None, suffix: str | None, *, append: bool = False) -> Plan:
     """The items of the inputs.
 
-    output: a file for one input, or a folder for any number; one that ends in a slash, or that an input folder goes
-    to, is made if it is not there; suffix: of outputs, None if nothing is written; taken: suffixes of the files that
-    are taken out of folders; append: the suffix goes behind the name, not in place of the suffix that this has.
-    Raises UsageError.
+    Args:
+        inputs: What is worked on.
+        output: A file for one input, or a folder for any number. One that ends in a slash, or that an input folder
+            goes to, is made if it does not exist.
+        suffix: Of outputs; None if nothing is written.
+        append: The suffix goes behind the name, not in place of the suffix that this has.
+
+    Raises:
+        UsageError: Outputs that cannot be meant.
     """
-    problems: list[AezipError] = []
-    found = list(_found([places.local(name) for name in inputs], taken, recursive, problems))
+    if output is not None and not output:
+        raise UsageError("the name of the output is empty", "a file, a folder, a URL or -")
+    found = inputs.found()
+    rest = inputs.remarks.problems, None, tuple(inputs.remarks.notes), inputs.left_out
     if suffix is None:
-        return Plan([Item(source, "", size) for source, _, size in found], problems, None)
+        return Plan([Item(source, "", size, below) for source, below, size in found], *rest)
+    named = len(inputs.names) + len(inputs.listed)
     output = places.local(output) if output else None
-    if any(source == places.STANDARD for source, _, _ in found):
-        if len(inputs) > 1:
+    if any(file.name == places.STANDARD for file in found):
+        if named > 1:
             raise UsageError("'-' is not the only input", "standard input alone")
         output = output or places.STANDARD
-    several = len(inputs) > 1 or len(found) > 1 or any(places.is_folder(name) for name in inputs)
-    folder = None
-    if output and output != places.STANDARD:
-        mirrors = several and (len(inputs) == 1 or places.is_url(output))
-        folder = output if mirrors or output.endswith(_SLASHES) or places.is_folder(output) else None
+    folder = _folder(inputs, output, len(found))
     if output and not folder:
-        if several:
+        if named > 1 or len(found) > 1 or _any_folder(inputs):
             finding = f"the output '{output}' names one file for {len(found)} inputs"
             raise UsageError(finding, f"an existing folder or '{output}/'")
-        return Plan([Item(source, output, size) for source, _, size in found], problems, None)
+        return Plan([Item(source, output, size, below) for source, below, size in found], *rest)
     items = []
     for source, below, size in found:
         name = _renamed(below if folder else source, suffix, append)
-        items.append(Item(source, places.join(folder, name) if folder else name, size))
+        items.append(Item(source, places.join(folder, name) if folder else name, size, below))
     _check_outputs(items, suffix)
     if folder and items and not places.is_url(folder):
         make_folder(folder, UsageError)
-    return Plan(items, problems, folder)
+    if not folder:
+        inputs.left_out.pop(suffix, None)  # outputs of an earlier run
+    return Plan(items, rest[0], folder, *rest[2:])
 
 
-def _found(
-    inputs: Sequence[str], taken: frozenset[str], recursive: bool, problems: list[AezipError]
-) -> Iterator[tuple[str, str, int]]:
-    """Name, path below what was named, and size of each file."""
-    for name in inputs:
-        try:
-            if name == places.STANDARD:
-                yield name, name, 0
-            elif places.is_url(name) or os.path.isdir(name) or _is_pattern(name):
-                yield from _several(name, taken, recursive)
-            else:
-                yield name, os.path.basename(name), _size(name)
-        except UsageError:
-            raise
-        except AezipError as error:
-            problems.append(error)
+def _folder(inputs: Inputs, output: str | None, count: int) -> str | None:
+    """The output, if it is a folder."""
+    if not output or output == places.STANDARD:
+        return None
+    named = len(inputs.names) + len(inputs.listed)
+    several = named > 1 or count > 1 or _any_folder(inputs)
+    mirrors = several and (named == 1 or places.is_url(output))
+    return output if mirrors or output.endswith(SLASHES) or places.is_folder(output) else None
 
 
-def _is_pattern(name: str) -> bool:
-    """Whether a name has wildcards; in a URL of the web, ? begins the query."""
-    if places.is_url(name):
-        return bool((_WILD - {"?"} if name.startswith("http") else _WILD) & set(name))
-    return bool(_WILD & set(name)) and not os.path.lexists(name)
+def _any_folder(inputs: Inputs) -> bool:
+    return any(places.is_folder(name) for name in (*inputs.names, *inputs.listed))
 
 
-def _several(name: str, taken: frozenset[str], recursive: bool) -> list[tuple[str, str, int]]:
-    """The files that a folder, a pattern or a URL stands for."""
-    if _is_pattern(name):
-        start = name[: min(name.index(c) for c in _WILD if c in name)]
-        root = start[: max(start.rfind(s) for s in _SLASHES) + 1]
-        files = [file for file in places.matching(name) if not places.is_folder(file)]
-        if not files:
-            raise AezipError("no file matches", "a pattern that fits some", file=name)
-        return [(file, file[len(root) :].replace(os.sep, "/"), _size(file)) for file in files]
-    if not places.is_folder(name):
-        return [(name, name.rpartition("/")[2], 0)]
-    found = [f for f in places.files_in(name, recursive=recursive) if PurePath(f[1]).suffix.lower() in taken]
-    if not found:
-        kinds = f"{', '.join(sorted(taken)[:3])}, …" if len(taken) > 3 else ", ".join(sorted(taken))
-        more = "" if recursive else ", or recursive=True"
-        raise AezipError("the folder holds no such file", f"files with the suffix {kinds}{more}", file=name)
-    return found
+def _matching(pattern: str) -> list[Found]:
+    files = places.matching(pattern)
+    if not files:
+        raise AezipError("no file matches", "a pattern that fits some", file=pattern)
+    return files
 
 
-def _size(name: str) -> int:
-    try:
-        return 0 if places.is_url(name) else os.stat(name).st_size
-    except OSError:
-        return 0
+def _kept(name: str) -> str:
+    """The path of a listed name below an output folder: as it is, unless that would lead out of the folder."""
+    parts = [part for part in name.replace(os.sep, "/").split("/") if part not in ("", ".")]
+    leads_out = places.is_url(name) or os.path.isabs(name) or ".." in parts
+    return parts[-1] if leads_out else "/".join(parts)
 
 
 def _check_outputs(items: Sequence[Item], suffix: str) -> None:
-    """Raise UsageError if two items have one output."""
-    sources: dict[str, str] = {}
+    """Raise UsageError, which names all of them, if several items have one output."""
+    sources: dict[str, list[Item]] = {}
     for item in items:
-        key = item.target if places.is_url(item.target) else os.path.join(
-            _real(os.path.dirname(item.target)), os.path.normcase(os.path.basename(item.target))
-        )
-        if key in sources:
-            pair = f"'{sources[key]}' and '{item.source}'"
-            names = [PurePath(name).name for name in (sources[key], item.source)]
-            more = f", or append=True: {names[0]}{suffix}, {names[1]}{suffix}" if len(set(names)) > 1 else ""
-            raise UsageError(f"{pair} would both be written to '{item.target}'", "a different output for each" + more)
-        sources[key] = item.source
+        key = item.target if places.is_url(item.target) else _key(item.target)
+        sources.setdefault(key, []).append(item)
+    clashes = [group for group in sources.values() if len(group) > 1]
+    if not clashes:
+        return
+    told, appended = [], True
+    for group in clashes:
+        head = ", ".join(f"'{item.source}'" for item in group[:-1])
+        both = "both" if len(group) == 2 else "all"
+        told.append(f"{head} and '{group[-1].source}' would {both} be written to '{group[0].target}'")
+        appended &= len({PurePath(item.source).name for item in group}) == len(group)
+    names = ", ".join(PurePath(item.source).name + suffix for item in clashes[0])
+    more = f", or append=True: {names}" if appended else ""
+    raise UsageError(", ".join(told), "a different output for each" + more)
+
+
+def _key(name: str) -> str:
+    """The same for all names of a file, but not for links to it."""
+    if name == places.STANDARD or places.is_url(name):
+        return name
+    folder, last = os.path.split(os.path.join(os.getcwd(), name))
+    return os.path.join(_real(folder), os.path.normcase(last))
 
 
 @lru_cache(maxsize=1024)

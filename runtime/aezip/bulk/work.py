@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +17,7 @@ from ..errors import OutputError, OutputExists, line_of
 from ..format.facts import facts_of
 from ..storage import places
 from ..storage.files import check_output, make_folder
-from .jobs import Job
+from .jobs import Job, Result
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -31,6 +31,8 @@ class Item(NamedTuple):
     source: str
     target: str  # "" if the job writes nothing
     size: int = 0  # bytes of the source; 0 if not known
+    below: str = ""  # the source's path below the folder that was named, with /
+    partner: str = ""  # a second file that the job reads, if it is this item's own
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,10 @@ class Work:
         start = perf_counter()
         try:
             data = places.read(item.source, self.job.reads)
-            result = self.job.run(network, data, item.target)
+            job: Any = self.job
+            if item.partner:
+                job = replace(job, partner=item.partner)
+            result: Result = job.run(network, data, item.target)
             notes = result.notes
             if result.data is not None:
                 times = places.times(item.source) if self.keep_times else None
@@ -173,6 +178,8 @@ class Work:
             )
         except BrokenPipeError:
             raise
+        except OutputExists as error:  # another worker was faster
+            return Outcome(item, SKIPPED) if self.skip_existing else failed(item, error)
         except Exception as error:
             return failed(item, error)
 

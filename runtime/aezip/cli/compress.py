@@ -24,7 +24,7 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 
 
 @click.command()
-@options.inputs("IMAGE...")
+@options.inputs("[IMAGE]...", or_listed=True)
 # How a picture is coded: all but the targets are fields of `Compression`.
 @click.option("-q", "--quality", type=click.FloatRange(0, 100), default=60, show_default=True, callback=options.finite,
               help="From smallest to best, in steps of 0.1.")

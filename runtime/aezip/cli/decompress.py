@@ -27,7 +27,7 @@ def _region(_: click.Context, __: click.Parameter, value: str | None) -> Region 
 
 
 @click.command()
-@options.inputs("FILE...")
+@options.inputs("[FILE]...", or_listed=True)
 # How a picture is decoded: fields of `Decompression`.
 @options.format
 @click.option("--region", metavar="X,Y,W,H", callback=_region, help="Decode this part only, in pixels.")

@@ -25,9 +25,9 @@ def finite(_: click.Context, __: click.Parameter, value: float | None) -> float 
     return value
 
 
-def inputs(metavar: str) -> Callable[[F], F]:
-    """What is worked on."""
-    return click.argument("inputs", metavar=metavar, nargs=-1, required=True, type=click.Path(readable=False))
+def inputs(metavar: str, *, or_listed: bool = False) -> Callable[[F], F]:
+    """What is worked on; or_listed: the command has --files-from, too."""
+    return click.argument("inputs", metavar=metavar, nargs=-1, required=not or_listed, type=click.Path(readable=False))
 
 
 def format(command: F) -> F:
@@ -109,6 +109,8 @@ _RUNNING = (
     _recursive,
     provider,
     click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+    click.option("--files-from", metavar="FILE", type=click.Path(readable=False),
+                 help="Work on the files named in FILE, too, one a line (or as find -print0); - for stdin."),
                  help="Processes that work at a time."),
     click.option("--threads", type=click.IntRange(min=1), metavar="N",
                  help="Threads of each process.  [default: all cores, shared by the processes]"),

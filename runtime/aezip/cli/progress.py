@@ -26,6 +26,8 @@ from .messages import as_options, print_error_line, say, show
 if TYPE_CHECKING:
     from .run import Run
 
+KINDS = 10  # suffixes that a line names
+
 
 @dataclass
 class Progress:
@@ -37,6 +39,7 @@ class Progress:
     print_line: Callable[[str], None] = say  # takes the line of a file
     each: Callable[[Outcome], None] | None = None  # takes outcomes instead
     names: dict[bytes, str] = field(default_factory=dict)  # of models
+    left_out: Counter[str] = field(default_factory=Counter)  # files of folders that are not taken, by suffix
     counts: Counter[str] = field(default_factory=Counter)
     before: int = 0  # bytes of what was done
     after: int = 0
@@ -56,7 +59,7 @@ class Progress:
         if outcome.status in (DONE, KEPT):
             self.before += outcome.before
             self.after += outcome.after
-        with self._bar.external_write_mode(file=sys.stderr) if self._bar is not None else contextlib.nullcontext():
+        with above(self._bar):
             self._print(outcome)
         if self._bar is not None:
             percent = f", {100 * self.after / self.before:.1f} %" if self.before else ""
@@ -81,8 +84,14 @@ class Progress:
                     say("\n".join(lines_of(facts)[1:]))
 
     def summary(self) -> None:
-        """How it went, when there was more than one file."""
-        if self.run.quiet or self.files < 2:
+        """How it went, when there was more than one file, and what was left out."""
+        if self.run.json_lines and self.left_out:
+            show(json.dumps({"left_out": dict(self.left_out)}))
+        if self.run.quiet:
+            return
+        if self.left_out:
+            say(left_out_line(self.left_out))
+        if self.files < 2:
             return
         parts = [f"{self.counts[status]:,} {status}" for status in (DONE, KEPT, SKIPPED, FAILED) if self.counts[status]]
         sizes = ""
@@ -91,6 +100,15 @@ class Progress:
             if self.after != self.before:
                 sizes += f" → {_size(self.after)} ({100 * self.after / self.before:.1f} %)"
         say(f"{self.files:,} files: {', '.join(parts) or 'none done'}{sizes}; {perf_counter() - self.start:.1f} s")
+
+
+def left_out_line(left_out: Counter[str]) -> str:
+    """How many files of folders were not taken, by suffix."""
+    ordered = sorted(left_out.items(), key=lambda kind: (-kind[1], not kind[0], kind[0]))
+    kinds = [f"{count:,} {suffix or 'without suffix'}" for suffix, count in ordered]
+    if len(kinds) > KINDS:
+        kinds[KINDS - 1 :] = [f"{len(kinds) - KINDS + 1:,} other suffixes"]
+    return f"aezip: note: left out, for their suffix: {', '.join(kinds)}"
 
 
 @contextlib.contextmanager
@@ -103,6 +121,11 @@ def bar(files: int, quiet: bool, **options: Any) -> Iterator[Any]:
 
     with tqdm(dynamic_ncols=True, file=sys.stderr, leave=False, **options) as shown:
         yield shown
+
+
+def above(shown: Any) -> Any:
+    """Inside, lines can be printed while a bar, or None, is shown."""
+    return contextlib.nullcontext() if shown is None else shown.external_write_mode(file=sys.stderr)
 
 
 def line_of(outcome: Outcome) -> str:

@@ -6,8 +6,11 @@ from typing import Any
 
 import click
 
+from .. import images
+from ..bulk.partners import paired
 from ..model.kinds import TASKS
-from ..tasks.jobs import Restoration, masked
+from ..storage import places
+from ..tasks.jobs import Restoration
 from . import options
 from .run import Run, format_for
 
@@ -16,13 +19,13 @@ _OWN = {"sigma": "denoise", "grey": "colorize", "mask": "inpaint"}  # options of
 
 
 @click.command()
-@options.inputs("IMAGE...")
+@options.inputs("[IMAGE]...", or_listed=True)
 @click.option("-t", "--task", type=click.Choice(TASKS), required=True, help="What is to be done.")
 @click.option("--sigma", type=click.FloatRange(0, 100), metavar="LEVELS", callback=options.finite,
               help="denoise: the noise's standard deviation in grey levels.  [default: estimated]")
 @click.option("--grey", is_flag=True, help="colorize: drop the colours of colour pictures first.")
 @click.option("--mask", metavar="IMAGE|FOLDER", type=click.Path(readable=False),
-              help="inpaint: white where pixels are to be made up; in a folder, the image of the same name.")
+              help="inpaint: white where pixels are to be made up; of a folder, the image of the same path or name.")
 @options.format
 @options.max_pixels
 @options.intake_and_strip
@@ -52,5 +55,6 @@ def restore(
         raise click.UsageError("the task inpaint needs --mask, an image that is white where pixels are missing")
     plan = run.plan(f".{format or 'png'}" if run.output else f".{_DONE[task]}.{format or 'png'}")
     format = format_for(plan, format)
-    plan, masks = masked(plan, mask) if mask is not None else (plan, {})
-    run._replace(model=run.model or task).do(Restoration(task, sigma, grey, masks, format, **reading), plan)
+    if mask is not None and places.is_folder(mask):
+        plan, mask = paired(plan, mask, "mask", images.READ_SUFFIXES, shared=False), None
+    run._replace(model=run.model or task).do(Restoration(task, sigma, grey, mask, format, **reading), plan)

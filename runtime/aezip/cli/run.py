@@ -14,13 +14,14 @@ import click
 from .. import images
 from ..bulk import plan as plans
 from ..bulk.jobs import Job
-from ..bulk.plan import Plan
+from ..bulk.plan import Inputs, Plan
 from ..bulk.run import outcomes
 from ..bulk.work import FAILED, Outcome, Work
+from ..errors import UsageError
 from ..model.store import installed_names
 from ..storage import places
 from .messages import Failures, say
-from .progress import Progress, bar
+from .progress import Progress, bar, left_out_line
 
 if TYPE_CHECKING:
     from ..tasks.features.vectors import Latents
@@ -34,6 +35,7 @@ class Run(NamedTuple):
     inputs: tuple[str, ...]
     output: str | None = None
     recursive: bool = False
+    files_from: str | None = None
     append_suffix: bool = False
     model: str | None = None
     provider: str = "cpu"
@@ -49,9 +51,15 @@ class Run(NamedTuple):
 
     def plan(self, suffix: str | None, taken: frozenset[str] = images.READ_SUFFIXES) -> Plan:
         """The items of the inputs; suffix: of outputs; taken: suffixes of what is taken out of folders."""
-        return plans.plan(
-            self.inputs, self.output, suffix, taken=taken, recursive=self.recursive, append=self.append_suffix
-        )
+        if not self.inputs and self.files_from is None:
+            raise click.UsageError("Missing argument; expected the names of inputs, or --files-from")
+        listed: list[str] = []
+        if self.files_from is not None:
+            listed = plans.listed(places.read(places.local(self.files_from), UsageError))
+        inputs = Inputs(self.inputs, taken, self.recursive, listed)
+        if self.files_from == places.STANDARD in inputs.names:
+            raise click.UsageError("'-' is both the list of inputs and an input; expected one of them")
+        return plans.plan(inputs, self.output, suffix, append=self.append_suffix)
 
     def do(
         self, job: Job, plan: Plan, *,
@@ -72,7 +80,11 @@ class Run(NamedTuple):
             say("aezip: note: --keep-times is for files; objects of stores get the time they are written at")
         work = Work(job, self.model, self.provider, self.threads, self.force, self.skip_existing, keep_times)
         files, size = len(plan.items) + len(plan.problems), sum(item.size for item in plan.items)
-        progress = Progress(self, files, size, print_line, each, installed_names() if self.verbose else {})
+        progress = Progress(
+            self, files, size, print_line, each, installed_names() if self.verbose else {}, plan.left_out
+        )
+        if not self.quiet:
+            say_notes(plan)
         found, code = outcomes(plan, work, self.jobs, self.scheduler), 0
         try:
             with progress.shown():
@@ -111,9 +123,11 @@ class Reading(NamedTuple):
 
     def each(self, label: str, failures: Failures, do: Callable[[str], None]) -> int:
         """Call `do` with the name of each picture, and return how many there are; what fails does not stop others."""
-        plan = plans.plan(self.inputs, None, None, taken=images.READ_SUFFIXES, recursive=self.recursive)
+        plan = plans.plan(Inputs(self.inputs, images.READ_SUFFIXES, self.recursive), None, None)
         for problem in plan.problems:
             failures.report(problem)
+        if not self.quiet:
+            say_notes(plan)
         count = len(plan.items)
         with bar(count, self.quiet, total=count, desc=label, unit="") as shown:
             for item in plan.items:
@@ -121,7 +135,15 @@ class Reading(NamedTuple):
                     do(item.source)
                 if shown is not None:
                     shown.update()
+        if plan.left_out and not self.quiet:
+            say(left_out_line(plan.left_out))
         return count
+
+
+def say_notes(plan: Plan) -> None:
+    """Print what was met while inputs were looked for."""
+    for note in plan.notes:
+        say(f"aezip: note: {note}")
 
 
 def format_for(plan: Plan, format: str | None) -> str | None:

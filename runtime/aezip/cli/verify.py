@@ -6,15 +6,18 @@ from typing import Any
 
 import click
 
+from .. import images
 from ..bulk.jobs import Verification
+from ..bulk.partners import paired
+from ..storage import places
 from . import options
 from .run import LAT, Run
 
 
 @click.command()
-@options.inputs("FILE...")
-@click.option("--original", metavar="IMAGE", type=click.Path(readable=False),
-              help="The picture FILE was made from: report PSNR and MS-SSIM, compare alpha.")
+@options.inputs("[FILE]...", or_listed=True)
+@click.option("--original", metavar="IMAGE|FOLDER", type=click.Path(readable=False),
+              help="The picture FILE was made from, or the folder of those: report PSNR and MS-SSIM, compare alpha.")
 @options.intake
 @options.max_pixels
 @options.decoding_model
@@ -30,7 +33,11 @@ def verify(run: Run, original: str | None, **reading: Any) -> None:
       aezip verify archive/*.lat
       aezip verify --recursive archive --jobs 4 --quiet
       aezip verify holiday.lat --original holiday.png
+      aezip verify --recursive archive --original pictures
     """
-    if original is not None and len(run.inputs) > 1:
-        raise click.UsageError("--original is one picture; expected one FILE")
-    run.do(Verification(original, **reading), run.plan(None, LAT))
+    plan = run.plan(None, LAT)
+    if original is not None and places.is_folder(original):
+        plan, original = paired(plan, original, "original", images.READ_SUFFIXES, shared=True), None
+    elif original is not None and len(plan.items) + len(plan.problems) > 1:
+        raise click.UsageError("--original is one picture; expected one FILE, or the folder of the originals")
+    run.do(Verification(original, **reading), plan)

@@ -8,7 +8,7 @@ be chosen.
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.util
 import io
 import os
 import warnings
@@ -39,9 +39,14 @@ class Intake(NamedTuple):
 AS_IT_IS = Intake()
 # Of the files that are taken out of folders; a file that is named may have any.
 _SUFFIXES = """
-    .avif .bmp .dib .gif .j2k .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp
+    .apng .avif .bmp .bw .cur .dds .dib .fit .fits .gif .icb .icns .ico .im .j2c .j2k .jfif .jp2 .jpc .jpe .jpeg .jpf
+    .jpg .jpx .mpo .pbm .pcd .pcx .pfm .pgm .png .pnm .ppm .psd .qoi .ras .rgb .rgba .sgi .tga .tif .tiff .vda .vst
+    .webp .xbm .xpm
 """
-READ_SUFFIXES = frozenset(_SUFFIXES.split())
+_PLUGIN_SUFFIXES = {"pillow_heif": ".heic .heics .heif .heifs .hif", "pillow_jxl": ".jxl"}  # where they are installed
+READ_SUFFIXES = frozenset(_SUFFIXES.split()).union(
+    *(suffixes.split() for name, suffixes in _PLUGIN_SUFFIXES.items() if importlib.util.find_spec(name))
+)
 _KNOWN = "an image (PNG, JPEG, WebP, TIFF, BMP, …)"
 _ONE_PICTURE = ("MPO", "PSD")  # formats whose first frame is the photograph, and the others what it is made of
 _PLUGINS = (("pillow_heif", "register_heif_opener"), ("pillow_jxl", ""))

@@ -14,9 +14,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import AezipError, OutputError, OutputExists, UsageError, finding_of
-from .files import atomic_write, is_temporary, read_bytes, temporary_name
+from . import folders
+from .files import atomic_write, read_bytes, temporary_name
+from .folders import Found, Remarks
 
 STANDARD = "-"
+_STANDARDS = {"/dev/stdin", "/dev/stdout", "/dev/fd/0", "/dev/fd/1", "/proc/self/fd/0", "/proc/self/fd/1"}
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)")
 _WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "memory"}  # a put shows all or nothing
 
@@ -27,13 +30,15 @@ def is_url(name: str) -> bool:
 
 
 def local(name: str) -> str:
-    """file:///a/b → /a/b; everything else as it is."""
-    return re.sub(r"^(file|local)://", "", name)
+    """file:///a/b → /a/b, /dev/stdin and /dev/stdout → -; everything else as it is."""
+    return STANDARD if name in _STANDARDS else re.sub(r"^(file|local)://", "", name)
 
 
 def read(name: str, error: type[AezipError]) -> bytes:
     """All bytes.  Raises `error`, one line."""
     if name == STANDARD:
+        if sys.stdin is None:
+            raise error("standard input is closed", "a pipe or a file", file=name)
         return sys.stdin.buffer.read()
     if not is_url(name):
         return read_bytes(name, error)
@@ -44,6 +49,8 @@ def read(name: str, error: type[AezipError]) -> bytes:
 def write(name: str, data: bytes, *, force: bool = False, times: tuple[int, int] | None = None) -> None:
     """All bytes or none; times: of access and modification in ns.  Raises OutputError, OutputExists."""
     if name == STANDARD:
+        if sys.stdout is None:
+            raise OutputError("standard output is closed", "a pipe or a file", file=name)
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
@@ -99,53 +106,48 @@ def is_folder(name: str) -> bool:
         return bool(name.endswith("/") or fs.isdir(path))
 
 
-def files_in(folder: str, *, recursive: bool) -> Iterator[tuple[str, str, int]]:
-    """Name, path below `folder`, and size of each file in it, sorted; those that begin with a dot are left out."""
-    if is_url(folder):
-        with _opened(folder) as (fs, path):
-            found = fs.find(path, maxdepth=None if recursive else 1, detail=True)
-        root = path.rstrip("/")
-        for name, facts in sorted(found.items()):
-            below = name[len(root) :].lstrip("/")
-            if not any(part.startswith(".") for part in below.split("/")):
-                yield fs.unstrip_protocol(name), below, int(facts.get("size") or 0)
+def files_in(folder: str, *, recursive: bool, remarks: Remarks | None = None) -> Iterator[Found]:
+    """The files in a folder, sorted, but those that begin with a dot; remarks: get what a local walk meets.
+
+    Raises AezipError for a URL.
+    """
+    if not is_url(folder):
+        yield from folders.walk(folder, remarks or Remarks(), recursive=recursive)
         return
-    yield from _walk(folder, "", recursive)
+    with _opened(folder) as (fs, path):
+        found = fs.find(path, maxdepth=None if recursive else 1, detail=True)
+    root = path.rstrip("/")
+    for name, facts in sorted(found.items()):
+        below = name[len(root) :].lstrip("/")
+        if not any(part.startswith(".") for part in below.split("/")):
+            yield Found(fs.unstrip_protocol(name), below, int(facts.get("size") or 0))
 
 
-def matching(pattern: str) -> list[str]:
-    """The names that a pattern with *, ? or [ ] stands for, sorted; ** goes into subfolders."""
-    if is_url(pattern):
-        with _opened(pattern) as (fs, path):
-            return sorted(str(fs.unstrip_protocol(name)) for name in fs.glob(path))
-    from glob import glob
+def is_pattern(name: str) -> bool:
+    """Whether a name stands for others by wildcards; in a URL of the web, ? begins the query."""
+    if not is_url(name):
+        return folders.is_pattern(name)
+    return bool((folders.WILD - {"?"} if name.startswith("http") else folders.WILD) & set(name))
 
-    return sorted(glob(pattern, recursive=True))
+
+def matching(pattern: str) -> list[Found]:
+    """The files that a pattern with *, ? or [ ] stands for, sorted; ** goes into subfolders."""
+    if not is_url(pattern):
+        return folders.matching(pattern)
+    with _opened(pattern) as (fs, path):
+        names = sorted(str(fs.unstrip_protocol(name)) for name in fs.glob(path) if not fs.isdir(name))
+    root = pattern[: pattern.rfind("/", 0, min(pattern.index(c) for c in folders.WILD if c in pattern)) + 1]
+    return [Found(name, name[len(root) :]) for name in names]
+
+
+def last_of(name: str) -> str:
+    """A name without its folders."""
+    return name.rpartition("/")[2] if is_url(name) else os.path.basename(name)
 
 
 def join(folder: str, below: str) -> str:
     """A name in a folder."""
     return folder.rstrip("/") + "/" + below if is_url(folder) else os.path.join(folder, *below.split("/"))
-
-
-def _walk(folder: str, below: str, recursive: bool) -> Iterator[tuple[str, str, int]]:
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-    except OSError as e:
-        raise AezipError(finding_of(e), "a folder that can be read", file=folder) from e
-    for entry in found:
-        if entry.name.startswith(".") or is_temporary(entry.name):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            if recursive:
-                yield from _walk(entry.path, f"{below}{entry.name}/", recursive)
-        elif entry.is_file():
-            try:
-                size = entry.stat().st_size
-            except OSError:  # removed since the folder was read, or to be told of when it is its turn
-                size = 0
-            yield entry.path, below + entry.name, size
 
 
 @contextlib.contextmanager

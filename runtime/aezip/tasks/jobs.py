@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import PurePath
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import images
 from ..bulk.jobs import Result
-from ..bulk.plan import Plan
 from ..errors import AezipError, ImageError
 from ..format.container import DEFAULT_MAX_PIXELS
 
@@ -30,7 +26,7 @@ class Restoration:
     task: str  # of model.TASKS
     sigma: float | None = None  # of the noise; None: estimated
     grey: bool = False  # colour pictures are made grey first, to get other colours
-    masks: Mapping[str, str] = field(default_factory=dict, hash=False)  # each output's mask image
+    partner: str | None = None  # the mask: an image file, or its URL
     format: str | None = None  # a key of images.FORMATS; None: by the target's suffix
     max_pixels: int = DEFAULT_MAX_PIXELS
     intake: images.Intake = images.AS_IT_IS
@@ -42,7 +38,7 @@ class Restoration:
 
     def run(self, restorer: Restorer, data: bytes, target: str) -> Result:
         picture = images.parse(data, self.max_pixels, self.intake)
-        pixels, measured, summary, note = self._restored(restorer, picture.pixels, target)
+        pixels, measured, summary, note = self._restored(restorer, picture.pixels)
         if self.task == "colorize" and picture.icc and picture.icc[16:20] == b"GRAY":
             picture = picture._replace(icc=None)
         format = images.format_of(target, self.format)
@@ -53,7 +49,7 @@ class Restoration:
         notes = (*picture.notes, *filter(None, [note]), *images.lost_note(format, lost))
         return Result(image, notes=notes, measured=facts, summary=summary)
 
-    def _restored(self, restorer: Restorer, pixels: Any, target: str) -> tuple[Any, dict[str, Any], str, str]:
+    def _restored(self, restorer: Restorer, pixels: Any) -> tuple[Any, dict[str, Any], str, str]:
         """The new pixels, what was measured, its summary, and a note for the user."""
         from .restore.restorer import grey_of, mask_of
 
@@ -66,7 +62,7 @@ class Restoration:
             return restorer.colorize(grey_of(pixels) if self.grey else pixels), {}, "colorized", ""
         # a mask may have any depth: only light and dark count
         intake = self.intake._replace(frame=None, to_8bit=True)
-        file = self.masks[target]
+        file = self.partner or ""
         picture = images.read(file, intake, self.max_pixels)
         try:
             mask = mask_of(picture.pixels)
@@ -77,27 +73,6 @@ class Restoration:
         note = "" if share else "the mask is black everywhere: nothing is to be filled"
         filled = restorer.inpaint(pixels, mask)
         return filled, {"missing": round(share, 5)}, f"{100 * share:.2f} % filled", note
-
-
-def masked(plan: Plan, mask: str) -> tuple[Plan, dict[str, str]]:
-    """The plan without the items that have no mask, which become problems, and each output's mask.
-
-    mask: an image for all, or a folder with one of the same name, but for the suffix, for each.
-    """
-    if not os.path.isdir(mask):
-        return plan, {item.target: mask for item in plan.items}
-    found = {PurePath(name).stem: name for name in sorted(os.listdir(mask), reverse=True)
-             if PurePath(name).suffix.lower() in images.READ_SUFFIXES}
-    items, problems, masks = [], list(plan.problems), {}
-    for item in plan.items:
-        name = found.get(PurePath(item.source).stem)
-        if name is None:
-            expected = f"an image in '{mask}' of the same name"
-            problems.append(ImageError("there is no mask for this picture", expected, file=item.source))
-        else:
-            items.append(item)
-            masks[item.target] = os.path.join(mask, name)
-    return Plan(items, problems, plan.folder), masks
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,30 @@ def test_colorize_keeps_alpha_and_refuses_colours(drawn) -> None:
     assert pixels("a.colorized.png").shape == (40, 50, 3)
 
 
+def test_masks_of_a_tree_and_masks_that_may_be_of_several_pictures() -> None:
+    mask = np.zeros((40, 50), np.uint8)
+    mask[5:20, 10:30] = 255
+    for name in ("in/a/1.png", "in/b/1.png", "in/b/2.jpg"):
+        os.makedirs(os.path.dirname(name), exist_ok=True)
+        Image.open("a.png").save(name)
+    for name, share in (("tree/a/1.png", 1), ("tree/b/1.png", 2), ("tree/b/2.png", 1), ("flat/1.png", 1),
+                        ("flat/2.png", 1), ("two/2.png", 1), ("two/2.bmp", 1)):
+        os.makedirs(os.path.dirname(name), exist_ok=True)
+        Image.fromarray(mask // share).save(name)
+    base = ("restore", "-t", "inpaint", "-m", "tiny-inpaint", "in", "-r", "--json-lines")
+    result = run(*base, "--mask", "tree", "-o", "out")
+    assert result.exit_code == 0, result.output
+    assert [json.loads(line)["missing"] for line in result.stdout.splitlines()] == [0.15, 0.0, 0.15]
+    result = run(*base, "--mask", "flat", "-o", "flat-out")
+    assert result.exit_code == 1
+    for name in "ab":
+        assert f"in/{name}/1.png: 'flat/1.png' is the mask of 2 files; expected a mask for each" in result.stderr
+    assert os.listdir("flat-out") == ["b"]
+    assert os.listdir("flat-out/b") == ["2.png"]
+    result = run(*base, "--mask", "two", "-o", "two-out")
+    assert "in/b/2.jpg: its mask may be 'two/2.bmp' or 'two/2.png'; expected one file of that name" in result.stderr
+
+
 def test_inpaint_takes_a_mask_or_a_folder_of_them() -> None:
     mask = np.zeros((40, 50), np.uint8)
     mask[5:20, 10:30] = 255
@@ -78,7 +102,7 @@ def test_inpaint_takes_a_mask_or_a_folder_of_them() -> None:
     np.testing.assert_array_equal(pixels("a.inpainted.png")[mask == 0], pixels("a.png")[mask == 0])
     assert (pixels("a.inpainted.png")[mask > 0] != pixels("a.png")[mask > 0]).any()
     result = run(*base, "--mask", "masks", "in", "-o", "out")
-    assert "in/b.png: there is no mask for this picture" in error_of(result)
+    assert "in/b.png: there is no mask for it" in error_of(result)
     np.testing.assert_array_equal(pixels("out/a.png"), pixels("a.inpainted.png"))
     Image.fromarray(mask.astype(np.uint16) * 257).save("deep.png")
     assert run(*base, "--mask", "deep.png", "a.png", "-o", "deep.out.png").exit_code == 0
