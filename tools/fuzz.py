@@ -6,12 +6,13 @@
     python tools/fuzz.py --atheris stream -max_total_time=600  # coverage-guided (pip install atheris)
 
 Input N is made from the golden files by a random generator that is seeded with N, so a number is all that a finding
-needs. Inputs go to five targets:
+needs. Inputs go to six targets:
 
     bytes      a file with bytes changed, cut off or added: each must be refused
     header     the header's fields, with its checksum mended
     sections   sections changed, moved, made up, with their checksums mended: alpha, metadata, image files
     stream     the latents' section, with its checksum mended: symbols, by both coders, then pixels
+    exact      exact pixels and patches, made up and damaged before they are deflated: whole and in part
     package    a model package's zip, description, tables and graphs, with digests mended: checks, onnxruntime
 
 An input passes if it is accepted, or refused with an AezipError, within 5 s of processor time and 512 MB of memory; a
@@ -63,7 +64,8 @@ ADDRESS_SPACE = 4 * 2**30  # bytes
 MEMORY_MB = 512  # resident, that reading a .lat file of so many pixels may take
 CHUNK = 1000
 ORDER = ("bytes", "header", "bytes", "sections", "bytes", "stream", "bytes", "header", "bytes", "sections",
-         "bytes", "stream", "bytes", "header", "bytes", "sections", "package", "stream", "header", "sections")
+         "bytes", "stream", "bytes", "header", "bytes", "sections", "package", "stream", "header", "sections",
+         "exact", "exact")
 
 
 class Hang(BaseException):

@@ -8,13 +8,14 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
+import fuzz_exact
 import fuzz_mutations as mutations
 import numpy as np
 
 from aezip import Codec, codec, coding, images
 from aezip.entropy import coder
 from aezip.errors import AezipError
-from aezip.format import container
+from aezip.format import container, exact, facts, patches
 from aezip.model import packages, writing
 from aezip.model.ladder import rung
 
@@ -44,7 +45,8 @@ class Targets:
         self.stage = "made"
         if target == "stream" and rng.random() < 0.15:
             return self._symbols_made_up(rng)
-        made: bytes = getattr(mutations, f"mutate_{target}")(rng, self.corpus)
+        makers = fuzz_exact if target == "exact" else mutations
+        made: bytes = getattr(makers, f"mutate_{target}")(rng, self.corpus)
         return made
 
     def run(self, target: str, data: bytes, rng: random.Random) -> None:
@@ -96,6 +98,35 @@ class Targets:
         self.codec.check(data, MAX_PIXELS)
 
     _header = _latents
+
+    def _exact(self, data: bytes, rng: random.Random) -> None:
+        """Exact pixels and patches: in part and whole the same, and written again the same."""
+        self.stage = "unpack"
+        lat = container.unpack(data, MAX_PIXELS)
+        self.stage = "facts"
+        said = facts.facts_of("", lat, len(data), {})
+        h = lat.header
+        size, patch = (h.height, h.width, h.channels), lat.section(container.PATCHES)
+        x, y = rng.randrange(h.width), rng.randrange(h.height)
+        region = x, y, rng.randint(1, h.width - x), rng.randint(1, h.height - y)
+        within = slice(y, y + region[3]), slice(x, x + region[2])
+        self.stage = "pixels"
+        if lat.lossless:
+            pixels = codec.decode_exact(lat)
+            if pixels.shape != size or (codec.decode_exact(lat, region) != pixels[within]).any():
+                raise Finding(f"a region {region} that is not as in the whole")
+            if pixels.size < 2**16 and (exact.decode(exact.encode(pixels), *size) != pixels).any():
+                raise Finding("pixels that are not kept")
+        elif patch is not None:
+            pixels = np.zeros(size, np.uint8)
+            patches.check(patch, *size)
+            patches.lay(pixels, patch, *size[:2], (0, 0, *size[1::-1]))
+            part = np.zeros(pixels[within].shape, np.uint8)
+            patches.lay(part, patch, *size[:2], region)
+            if (part != pixels[within]).any():
+                raise Finding(f"patches of a region {region} that are not as in the whole")
+            if said["patched_cells"] != patches.which(patch, *size[:2]).sum():
+                raise Finding(f"{said['patched_cells']} patched cells")
 
     def _symbols_made_up(self, rng: random.Random) -> bytes:
         """A sound stream of symbols that no picture has."""

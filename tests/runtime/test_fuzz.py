@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import fuzz
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of damaged Exif
-SAMPLE = {"bytes": 400, "header": 60, "sections": 100, "stream": 60, "package": 12}
+SAMPLE = {"bytes": 400, "header": 60, "sections": 100, "stream": 60, "exact": 150, "package": 12}
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_a_number_makes_one_input(targets: Any) -> None:
 
 
 def test_a_fuzzers_bytes_choose(targets: Any) -> None:
-    for target in ("bytes", "header", "sections", "stream"):
+    for target in ("bytes", "header", "sections", "stream", "exact"):
         for data in (b"", b"\xff" * 20, bytes(range(256))):
             rng = fuzz.mutations.Chosen(data)
             made = targets.make(target, rng)

@@ -24,6 +24,7 @@ PALETTE, GREEN = 1, 2  # flags
 LEFT, UP = 1, 2  # bits of a row's prediction
 LEVEL = 9
 _SAMPLES, _SAMPLE = 6, 4  # what is estimated from: groups of rows, rows of a group
+_ROWS = 64  # where colours are counted first
 _TRIED_BYTES = 2**18  # of the rows that choose how the rest is written
 
 
@@ -64,8 +65,13 @@ def encode(pixels: Pixels) -> bytes:
 
 
 def estimate(pixels: Pixels) -> float:
-    """About how many bytes `encode` would make, from a few rows; cheap beside a transform, and rough."""
+    """About how many bytes `encode` would make, from a few rows; cheap beside a transform, and rough.
+
+    0 for few colours: what they take is not to be told from a few rows, and it is little.
+    """
     height, width, channels = pixels.shape
+    if _are_few(_numbers(pixels[:: max(1, height // _ROWS)]), 256 if channels == 3 else 16):
+        return 0.0
     tops = np.linspace(0, max(0, height - _SAMPLE), min(_SAMPLES, -(-height // _SAMPLE))).astype(int)
     layout = _Layout(8, channels, width)
     size = sum(
@@ -109,11 +115,8 @@ def decode(
 def _colours(pixels: Pixels) -> tuple[Pixels | None, NDArray[np.uint8] | None]:
     """Up to 256 colours, by brightness [n, C], and each pixel's place among them [H, W]; None where there are more."""
     channels = pixels.shape[2]
-    packed: NDArray[np.uint32] = pixels[..., 0].astype(np.uint32)
-    for c in range(1, channels):
-        packed = np.asarray(packed << 8 | pixels[..., c], np.uint32)
-    some = np.unique(packed[:: max(1, len(packed) // 64)])
-    if len(some) > 256:
+    packed = _numbers(pixels)
+    if not _are_few(packed[:: max(1, len(packed) // _ROWS)]):
         return None, None
     found, places = np.unique(packed, return_inverse=True)
     if len(found) > 256:
@@ -123,6 +126,19 @@ def _colours(pixels: Pixels) -> tuple[Pixels | None, NDArray[np.uint8] | None]:
     rank = np.empty(len(order), np.uint8)
     rank[order] = np.arange(len(order))
     return colours[order], rank[places.reshape(packed.shape)]
+
+
+def _numbers(pixels: Pixels) -> NDArray[np.uint32]:
+    """Each pixel's colour as one number [H, W]."""
+    numbers: NDArray[np.uint32] = pixels[..., 0].astype(np.uint32)
+    for c in range(1, pixels.shape[2]):
+        numbers = np.asarray(numbers << 8 | pixels[..., c], np.uint32)
+    return numbers
+
+
+def _are_few(numbers: NDArray[np.uint32], most: int = 256) -> bool:
+    """Whether there are at most so many colours."""
+    return len(np.unique(numbers)) <= most
 
 
 def _grey_bits(colours: Pixels) -> int:

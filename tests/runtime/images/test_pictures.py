@@ -149,6 +149,23 @@ def test_the_table(mode: str, how: str, metadata: str, codec: Codec) -> None:
     assert out.info == chosen
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (16, 16), (34, 21), (64, 33)])
+@pytest.mark.parametrize(("mode", "how"), KINDS)
+def test_every_picture_without_loss(mode: str, how: str, size: tuple[int, int]) -> None:
+    image = made(mode, how).resize(size, Image.Resampling.NEAREST)
+    if mode == "CMYK":
+        image.info["icc_profile"] = cmyk_profile()
+    picture = images.from_pillow(image, Intake(to_8bit=mode in DEEP))
+    codec = Codec(None)
+    data = codec.encode(picture.pixels, sections=images.sections_of(picture), lossless=True)
+    again = images.picture_of(*codec.decode(data))
+    np.testing.assert_array_equal(again.pixels, picture.pixels)
+    assert (again.alpha is None) == (picture.alpha is None)
+    if picture.alpha is not None:
+        np.testing.assert_array_equal(again.alpha, picture.alpha)
+    assert codec.encode(again.pixels, sections=images.sections_of(again), lossless=True) == data
+
+
 # kind of file: the modes that are written, and what it holds
 FILES = {
     "png": (("1", "L", "LA", "P", "RGB", "RGBA", "I;16"), {"icc_profile", "exif", "xmp", "dpi"}),
@@ -188,6 +205,23 @@ def test_the_table_of_files(kind: str, mode: str, codec: Codec) -> None:
                 assert tuple(map(round, after.info["dpi"])) == (300, 150)
             elif name != "icc_profile" or mode not in ("CMYK", "LAB"):
                 assert after.info.get(name) == given[name], name
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff", "webp", "gif", "bmp"])
+def test_files_without_loss(kind: str, codec: Codec) -> None:
+    for mode in FILES[kind][0]:
+        if mode in (*DEEP, "CMYK"):
+            continue
+        source = io.BytesIO()
+        made(mode, "").save(source, kind, **({"lossless": True} if kind == "webp" else {}))
+        coded = Compression(lossless=True).run(codec, source.getvalue(), "a.lat").data
+        assert coded is not None
+        decoded = Decompression().run(Codec(None), coded, "a.png").data
+        assert decoded is not None
+        with Image.open(source) as before, Image.open(io.BytesIO(decoded)) as after:
+            np.testing.assert_array_equal(
+                images.from_pillow(after).pixels, images.from_pillow(before).pixels, err_msg=mode
+            )
 
 
 @pytest.mark.parametrize("mode", DEEP)

@@ -1,0 +1,145 @@
+"""Files that were looked at: patches, exact pixels, and the flag of files that skip no latent."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from aezip.codec import Codec
+from aezip.coding import cells, checked
+from aezip.coding.windows import Pixels
+from aezip.engine.sessions import Sessions
+from aezip.errors import UsageError
+from aezip.format import container, patches
+from aezip.quality.metrics import psnr_db
+
+pytestmark = pytest.mark.repairs
+
+
+@pytest.fixture(scope="module")
+def photo() -> Codec:
+    return Codec("photo")
+
+
+@pytest.fixture(scope="module")
+def tiny_codec(tiny: str) -> Codec:
+    return Codec(tiny)
+
+
+def triangle(height: int = 150, width: int = 200) -> Pixels:
+    """Red on black."""
+    image = Image.new("RGB", (width, height))
+    corners = [(width // 10, height - 20), (width // 2, 10), (width - width // 10, height - 20)]
+    ImageDraw.Draw(image).polygon(corners, fill=(255, 0, 0))
+    return np.asarray(image)
+
+
+def saturated(height: int = 130, width: int = 170) -> Pixels:
+    """Discs and letters of the brightest colours on each other."""
+    image = Image.new("RGB", (width, height), (0, 0, 255))
+    draw = ImageDraw.Draw(image)
+    colours = [(255, 0, 0), (0, 255, 0), (255, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 255), (0, 0, 0)]
+    for n, (x, y) in enumerate(np.random.default_rng(1).integers(0, (width, height), (40, 2)).tolist()):
+        draw.ellipse((x - 3 - n % 17, y - 3 - n % 17, x + 3 + n % 17, y + 3 + n % 17), fill=colours[n % 7])
+        draw.text((y, x), "saturated", fill=colours[n % 5])
+    return np.asarray(image)
+
+
+def worst_cell_db(original: Pixels, shown: Pixels) -> float:
+    error = float(cells.errors(original, shown).max())
+    return 10 * np.log10(255**2 / error) if error else np.inf
+
+
+@pytest.mark.parametrize("lossless", [None, False])
+def test_a_red_triangle_on_black(photo: Codec, lossless: bool | None) -> None:
+    pixels = triangle()
+    data = photo.encode(pixels, 60, lossless=lossless)
+    shown, lat = photo.decode(data)
+    assert lat.lossless == (lossless is None)
+    assert psnr_db(pixels, shown) >= 30
+    assert lossless is False or (shown == pixels).all()
+    assert len(photo.encode(pixels, 60)) <= len(data)
+
+
+@pytest.mark.parametrize("quality", [0, 20, 60, 100])
+def test_no_cell_is_worse_than_its_bound(photo: Codec, quality: float) -> None:
+    pixels = saturated()
+    shown, lat = photo.decode(photo.encode(pixels, quality, lossless=False))
+    assert not lat.lossless
+    bounds = cells.bounds(pixels, photo.package, round(10 * quality))
+    assert (cells.errors(pixels, shown) <= bounds).all()
+    patch = lat.section(container.PATCHES)
+    if patch is not None:
+        marked = np.kron(patches.which(patch, *pixels.shape[:2]), np.ones((16, 16), bool))
+        marked = marked[: pixels.shape[0], : pixels.shape[1]]
+        np.testing.assert_array_equal(shown[marked], pixels[marked])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_least_psnr_of_cells(tiny_codec: Codec, channels: int) -> None:
+    pixels = np.random.default_rng(2).normal(120, 30, (70, 90, channels)).clip(0, 255).astype(np.uint8)
+    pixels[:40, :50] = 99
+    plain, _ = tiny_codec.decode(tiny_codec.encode(pixels, 60, lossless=False))
+    assert worst_cell_db(pixels, plain) < 35
+    data = tiny_codec.encode(pixels, 60, lossless=False, cell_psnr=35)
+    shown, lat = tiny_codec.decode(data)
+    assert worst_cell_db(pixels, shown) >= 35
+    assert lat.section(container.PATCHES) is not None
+    for x, y, w, h in ((0, 0, 90, 70), (17, 33, 1, 1), (40, 30, 33, 40), (80, 64, 10, 6)):
+        part, _ = tiny_codec.decode(data, region=(x, y, w, h))
+        difference = part.astype(int) - shown[y : y + h, x : x + w]
+        assert abs(difference).max() <= 1
+    assert tiny_codec.check(data) == lat
+    for wrong in (-1, float("nan")):
+        with pytest.raises(UsageError, match="cell_psnr"):
+            tiny_codec.encode(pixels, cell_psnr=wrong)
+
+
+@pytest.mark.parametrize("tile", [0, 1])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_files_that_skip_no_latent(tiny_codec: Codec, drawn, monkeypatch, tile: int, channels: int) -> None:
+    if tile:
+        monkeypatch.setattr(checked, "TILED_FROM", 0)
+        monkeypatch.setattr(checked, "TILE", tile)
+    pixels = drawn(100, 150, channels=channels)
+    sessions = Sessions(tiny_codec.package)
+    files = []
+    for flags in (0, container.ALL_CODED):
+        lat = checked.encode(sessions, pixels, 300, flags=flags)
+        assert (lat.header.flags, lat.header.tile) == (flags, tile)
+        files.append(container.pack(lat))
+    shown, lat = tiny_codec.decode(files[1])
+    assert lat.header.flags == container.ALL_CODED
+    assert len(files[1]) > len(files[0])
+    assert tiny_codec.check(files[1]) == lat
+    part, _ = tiny_codec.decode(files[1], region=(60, 50, 30, 20))
+    assert abs(part.astype(int) - shown[50:70, 60:90]).max() <= 1
+
+
+def test_latents_far_from_their_mean_are_not_skipped(tiny_codec: Codec, drawn, monkeypatch) -> None:
+    sessions, pixels = Sessions(tiny_codec.package), drawn(64, 64)
+    assert checked.encode(sessions, pixels, 300).header.flags == 0
+    monkeypatch.setattr(checked, "LOST", 0)
+    assert checked.encode(sessions, pixels, 300).header.flags == container.ALL_CODED
+
+
+def test_exact_pixels_need_no_model(drawn) -> None:
+    pixels, codec = drawn(50, 60), Codec(None)
+    data = codec.encode(pixels, lossless=True)
+    shown, lat = codec.decode(data)
+    np.testing.assert_array_equal(shown, pixels)
+    assert (lat.lossless, lat.header.fingerprint) == (True, container.NO_MODEL)
+    part, _ = codec.decode(data, region=(7, 9, 33, 11))
+    np.testing.assert_array_equal(part, pixels[9:20, 7:40])
+    assert codec.check(data) == lat
+    with pytest.raises(UsageError, match="only decodes"):
+        codec.encode(pixels)
+
+
+def test_exact_pixels_are_stored_where_that_is_shorter(photo: Codec, drawn) -> None:
+    icon = np.kron(np.random.default_rng(5).integers(0, 2, (10, 12, 1)), np.full((8, 8, 3), 255)).astype(np.uint8)
+    data = photo.encode(icon, 60)
+    assert container.unpack(data).lossless
+    assert len(data) < len(photo.encode(icon, 60, lossless=False))
+    assert not container.unpack(photo.encode(drawn(128, 128), 60)).lossless
