@@ -1,63 +1,55 @@
 """Measuring codecs on pictures: rate, distortion, time, memory.
 
-In: a folder of pictures, and codecs. Out: one `Point` a codec, setting and picture, and curves that average them over
-pictures. Rates count the bytes of whole files; distortions compare 8-bit pictures, decoded from those files.
+In: a folder of pictures, and codecs. Out: one `Point` a codec, setting and picture, and what `curves` makes of them.
+Rates count the bytes of whole files; distortions compare 8-bit pictures, decoded from those files.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-
-import numpy as np
+from typing import Any
 
 from .. import images
-from ..errors import ImageError, UsageError
-from ..quality.metrics import bd_rate, bits_per_pixel, ms_ssim, psnr_db
+from ..errors import AezipError, ImageError, UsageError
+from ..quality.metrics import bits_per_pixel, ms_ssim, psnr_db
+from ..quality.ssimulacra2 import ssimulacra2
 from . import peers
+from .butteraugli import distance
+from .curves import Curve, Point, bd_table, curves
 from .peers import Peer, Pixels
 
 LOSSLESS = {".png", ".ppm", ".bmp", ".tif", ".tiff", ".webp"}
 
-
-@dataclass(frozen=True)
-class Point:
-    """One file."""
-
-    codec: str
-    setting: float
-    picture: str
-    size: int  # bytes
-    bpp: float
-    psnr_db: float
-    ms_ssim: float
-    encode_s: float
-    decode_s: float
+Distance = Callable[[Pixels, Pixels, str], float]  # of two pictures, and their name
+Failed = Callable[[Exception, str], None]  # takes an error, and what it is about
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A codec's averages over pictures, by rising rate.  One entry a setting."""
+class Plan:
+    """What is to be measured."""
 
-    codec: str
-    bpp: list[float]
-    psnr_db: list[float]
-    ms_ssim: list[float]
-    setting: list[float]
-    encode_s: list[float]  # medians
-    decode_s: list[float]
+    folder: Path
+    files: list[Path]
+    models: dict[str, str]  # name → as it was asked for
+    peers: list[Peer]
+    missing: list[str]  # codecs that this Pillow does not have
 
     @property
-    def ms_ssim_db(self) -> list[float]:
-        """−10 · log₁₀(1 − MS-SSIM), the scale it is compared on."""
-        return [-10 * math.log10(1 - min(v, 1 - 1e-9)) for v in self.ms_ssim]
+    def steps(self) -> int:
+        """Files to make."""
+        return len(self.files) * self.steps_each
+
+    @property
+    def steps_each(self) -> int:
+        """Files to make of each picture."""
+        return sum(len(peer.settings) for peer in self.peers)
 
 
 @dataclass(frozen=True)
@@ -73,40 +65,107 @@ class Comparison:
     memory_mb: dict[str, float]
 
     def as_json(self) -> str:
-        """Everything that was measured."""
-        return json.dumps({
-            "pictures": list(self.pictures), "bd_rate_percent": self.bd_rates, "memory_mb": self.memory_mb,
+        """Everything that was measured; what was not, or is infinite, is null."""
+        return json.dumps(_finite({
+            "pictures": list(self.pictures), "codecs": {peer.name: peer.what for peer in self.peers},
+            "bd_rate_percent": self.bd_rates, "memory_mb": self.memory_mb,
             "curves": [asdict(c) for c in self.curves], "points": [asdict(p) for p in self.points],
-        }, indent=1)
+        }), indent=1)
 
 
-def compare(
+def _finite(found: Any) -> Any:
+    if isinstance(found, dict):
+        return {key: _finite(value) for key, value in found.items()}
+    if isinstance(found, list):
+        return [_finite(value) for value in found]
+    return None if isinstance(found, float) and not math.isfinite(found) else found
+
+
+def plan(
     folder: Path, models: Sequence[str], qualities: Sequence[float], codecs: Sequence[str], *, limit: int | None = None,
-    threads: int | None = None, similarity: bool = True, say: Callable[[str], None] = print,
-) -> Comparison:
+    threads: int | None = None,
+) -> Plan:
     """Models and classic codecs on the lossless pictures of a folder, or on the first `limit` of them.
 
-    similarity: measure MS-SSIM, too; say: takes a line for each codec that is done.  Raises ImageError, UsageError.
+    Raises ImageError without pictures, UsageError for an unknown codec or two models of one name, and as `Codec`.
     """
+    there = peers.classic(codecs)
     files = sorted(f for f in folder.iterdir() if f.suffix.lower() in LOSSLESS)[:limit]
     if not files:
         raise ImageError("holds no pictures", "lossless ones (png, ppm, bmp, tiff, webp)", file=str(folder))
-    pictures = {file.name: read_rgb(file) for file in files}
-    ours = {peer.name: (model, peer) for model in models for peer in [peers.aezip(model, qualities, threads=threads)]}
-    if len(ours) < len(models):
+    ours = [peers.aezip(model, qualities, threads=threads) for model in models]
+    names = {peer.name: model for peer, model in zip(ours, models, strict=True)}
+    if len(names) < len(models):
         raise UsageError("two models have one name")
-    players = [*(peer for _, peer in ours.values()), *peers.classic(codecs)]
+    missing = [name for name in codecs if name not in {peer.name for peer in there}]
+    return Plan(folder, files, names, [*ours, *there], missing)
+
+
+def compare(
+    plan: Plan, *, similarity: bool = True, butteraugli: bool = False, say: Callable[[str], None] = print,
+    step: Callable[[int], None] = lambda _: None, failed: Failed,
+) -> Comparison:
+    """Make the files of a plan and measure them.
+
+    A picture that cannot be read is left out, and so is a codec that cannot code all others.
+
+    Args:
+        plan: What is to be measured.
+        similarity: Measure MS-SSIM and SSIMULACRA2, too.
+        butteraugli: Measure Butteraugli, too; NaN where that fails.
+        say: Takes a line for each codec that is done.
+        step: Takes how many of `plan.steps` were done.
+        failed: Takes each error, and what it is about.
+
+    Raises:
+        ImageError: No picture can be read.
+    """
+    pictures = _read(plan, step, failed)
+    tried = _tried(failed) if butteraugli else None
+    players: list[Peer] = []
     points: list[Point] = []
     memory: dict[str, float] = {}
-    for player in players:
-        points += measure(player, pictures, similarity=similarity)
-        middle = sorted(player.settings)[len(player.settings) // 2]
-        name, model = ("aezip", ours[player.name][0]) if player.name in ours else (player.name, "")
-        memory[player.name] = peak_memory([name, str(middle), str(files[0]), model])
-        say(f"{player.what}: {sum(p.codec == player.name for p in points)} files")
+    for player in plan.peers:
+        made: list[Point] = []
+        try:
+            for point in measure(player, pictures, similarity=similarity, butteraugli=tried):
+                made.append(point)
+                step(1)
+        except Exception as error:  # whatever an encoder has
+            failed(error, f"{player.what}, left out")
+            step(len(pictures) * len(player.settings) - len(made))
+            continue
+        players.append(player)
+        points += made
+        memory[player.name] = _memory(plan, player, next(iter(pictures)))
+        say(f"{player.what}: {len(made)} files")
     found = curves(points)
-    title = f"{len(pictures)} pictures of {folder.name}"
+    title = f"{len(pictures)} pictures of {plan.folder.name}"
     return Comparison(title, pictures, players, points, found, bd_table(found), memory)
+
+
+def _read(plan: Plan, step: Callable[[int], None], failed: Failed) -> dict[str, Pixels]:
+    pictures = {}
+    for file in plan.files:
+        try:
+            pictures[file.name] = read_rgb(file)
+        except (AezipError, OSError) as error:
+            failed(error, str(file))
+            step(plan.steps_each)
+    if not pictures:
+        raise ImageError("holds no picture that can be read", file=str(plan.folder))
+    return pictures
+
+
+def _tried(failed: Failed) -> Distance:
+    def tried(original: Pixels, other: Pixels, name: str) -> float:
+        try:
+            return distance(original, other)
+        except AezipError as error:
+            failed(error, name)
+            return math.nan
+
+    return tried
 
 
 def read_rgb(file: Path) -> Pixels:
@@ -116,7 +175,8 @@ def read_rgb(file: Path) -> Pixels:
 
 
 def measure(
-    peer: Peer, pictures: dict[str, Pixels], settings: Sequence[float] | None = None, similarity: bool = True
+    peer: Peer, pictures: dict[str, Pixels], settings: Sequence[float] | None = None, similarity: bool = True,
+    butteraugli: Distance | None = None,
 ) -> Iterator[Point]:
     """Code every picture at every setting.  The first file is coded twice and timed once."""
     settings = settings or peer.settings
@@ -129,63 +189,31 @@ def measure(
             decoded = peer.decode(data)
             end = perf_counter()
             yield Point(
-                peer.name, setting, name, len(data), bits_per_pixel(len(data), pixels),
-                psnr_db(pixels, decoded), ms_ssim(pixels, decoded) if similarity else math.nan,
+                peer.name, setting, name, len(data), bits_per_pixel(len(data), pixels), psnr_db(pixels, decoded),
                 middle - start, end - middle,
+                ms_ssim(pixels, decoded) if similarity else math.nan,
+                ssimulacra2(pixels, decoded) if similarity else math.nan,
+                butteraugli(pixels, decoded, name) if butteraugli else math.nan,
             )
 
 
-def curves(points: Sequence[Point]) -> list[Curve]:
-    """Averages over pictures, one curve a codec, in the order of the points."""
-    out = []
-    for codec in dict.fromkeys(p.codec for p in points):
-        rows = []
-        mine = [p for p in points if p.codec == codec]
-        for setting in dict.fromkeys(p.setting for p in mine):
-            group = [p for p in mine if p.setting == setting]
-            mean = {key: float(np.mean([getattr(p, key) for p in group])) for key in ("bpp", "psnr_db", "ms_ssim")}
-            times = [statistics.median(getattr(p, key) for p in group) for key in ("encode_s", "decode_s")]
-            rows.append((mean["bpp"], mean["psnr_db"], mean["ms_ssim"], setting, *times))
-        columns = [list(column) for column in zip(*sorted(rows), strict=True)]
-        out.append(Curve(codec, *columns))
-    return out
-
-
-def bd_table(found: Sequence[Curve], against: str = "jpeg") -> dict[str, dict[str, float]]:
-    """BD-rate of each curve against one of them, in percent, by PSNR and by MS-SSIM (in dB)."""
-    reference = next((c for c in found if c.codec == against), None)
-    if reference is None:
-        return {}
-    measures = {"psnr": "psnr_db", "ms_ssim": "ms_ssim_db"}
-    others = [c for c in found if c is not reference and len(c.bpp) > 1]
-    return {c.codec: {key: _bd(reference, c, name) for key, name in measures.items()} for c in others}
-
-
-def _bd(reference: Curve, other: Curve, measure: str) -> float:
-    values = [np.array(v) for c in (reference, other) for v in (c.bpp, getattr(c, measure))]
-    return bd_rate(*values) if all(np.isfinite(v).all() for v in values) else math.nan
-
-
-def anchors(folder: Path) -> list[Curve]:
-    """Stored curves: every JSON file of `folder` as {name: {"bpp": […], "psnr": […]}}."""
-    out = []
-    for file in sorted(folder.glob("*.json")):
-        for name, curve in json.loads(file.read_text(encoding="utf-8")).items():
-            nothing = [math.nan] * len(curve["bpp"])
-            out.append(Curve(f"{name}*", curve["bpp"], curve["psnr"], nothing, nothing, nothing, nothing))
-    return out
+def _memory(plan: Plan, peer: Peer, picture: str) -> float:
+    """Peak memory of a process that codes one picture at the middle setting, in MB."""
+    middle = sorted(peer.settings)[len(peer.settings) // 2]
+    name = "aezip" if peer.name in plan.models else peer.name
+    return peak_memory([name, str(middle), str(plan.folder / picture), plan.models.get(peer.name, "")])
 
 
 def peak_memory(arguments: Sequence[str]) -> float:
-    """Peak resident memory of this module run with `arguments` in a process of its own, in MB."""
+    """Peak resident memory of this module run with `arguments` in a process of its own, in MB; NaN if that fails."""
     command = [sys.executable, "-m", __name__, *arguments]
-    out = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(out.stdout.split()[-1])
+    out = subprocess.run(command, capture_output=True, text=True)
+    return math.nan if out.returncode else float(out.stdout.split()[-1])
 
 
 def _main(name: str, setting: str, picture: str, model: str) -> None:
     """Encode and decode one picture with one peer, and print this process's peak memory in MB."""
-    pixels = images.read(picture).pixels
+    pixels = read_rgb(Path(picture))
     peer = peers.aezip(model, [float(setting)]) if name == "aezip" else peers.classic([name])[0]
     peer.decode(peer.encode(pixels, float(setting)))
     print(_peak_mb())

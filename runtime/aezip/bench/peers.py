@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, features
 
+from ..errors import UsageError
+
 Pixels = NDArray[np.uint8]  # [H, W, 3]
+CLASSIC = ("jpeg", "webp", "avif420", "avif444", "avifpsnr", "jxl")
+OPTIONAL = ("avifpsnr",)  # only where they are named
+AVIF = (  # name, chroma, speed, tune; None: libavif's default
+    ("avif420", "4:2:0", 6, None), ("avif444", "4:4:4", 6, None), ("avifpsnr", "4:4:4", 4, "psnr"),
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,14 @@ def aezip(model: str, qualities: Sequence[float], provider: str = "cpu", threads
 
 
 def classic(names: Sequence[str] | None = None, threads: int | None = None) -> list[Peer]:
-    """Pillow's codecs that are there; `names` picks some of them; threads: of those that can use several."""
+    """Pillow's codecs that are there.
+
+    names: of CLASSIC, picks some of them; None: all but OPTIONAL; threads: of those that can use several.
+    Raises UsageError for a name that is not one of CLASSIC.
+    """
+    unknown = [name for name in names or () if name not in CLASSIC]
+    if unknown:
+        raise UsageError(f"there is no codec '{unknown[0]}'", f"names of {', '.join(CLASSIC)}")
     avif = {} if threads is None else {"max_threads": threads}
     jxl = {} if threads is None else {"num_threads": threads}
     known = [
@@ -52,16 +66,27 @@ def classic(names: Sequence[str] | None = None, threads: int | None = None) -> l
         _pillow("webp", "WebP, method 6", "WEBP", (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98), method=6),
     ]
     if "avif" in features.modules and features.check("avif"):  # Pillow before 11.3 warns of the question
-        for name, chroma in (("avif420", "4:2:0"), ("avif444", "4:4:4")):
-            settings = (15, 20, 25, 30, 40, 50, 60, 70, 80, 88, 94)
-            what = f"AVIF {chroma}, speed 6"
-            known.append(_pillow(name, what, "AVIF", settings, threads, speed=6, subsampling=chroma, **avif))
+        settings = (15, 20, 25, 30, 40, 50, 60, 70, 80, 88, 94)
+        for name, chroma, speed, tune in AVIF:
+            version = features.version("avif") or "unknown"
+            what = f"AVIF {chroma}, speed {speed}, libavif {version}{_tuning(version, tune)}"
+            options: dict[str, Any] = {"advanced": {"tune": tune}} if tune else {}
+            options.update(speed=speed, subsampling=chroma, **avif)
+            known.append(_pillow(name, what, "AVIF", settings, threads, **options))
     with contextlib.suppress(ImportError):
         import pillow_jxl  # noqa: F401
 
         levels = (5, 10, 20, 30, 40, 50, 60, 70, 80, 87, 92, 96)
         known.append(_pillow("jxl", "JPEG XL, effort 7", "JXL", levels, effort=7, **jxl))
-    return [peer for peer in known if names is None or peer.name in names]
+    return [peer for peer in known if (peer.name in names if names is not None else peer.name not in OPTIONAL)]
+
+
+def _tuning(version: str, tune: str | None) -> str:
+    """What libavif's encoder aims at: since 1.4 it is tune=iq by default."""
+    if tune:
+        return f", tune={tune}"
+    numbers = tuple(int(n) for n in version.split(".")[:2] if n.isdigit())
+    return ", tune=iq by default" if numbers >= (1, 4) else ""
 
 
 def _pillow(

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from .messages import say, show, table
+from .messages import Failures, say, show, table
+from .progress import above, bar
+
+if TYPE_CHECKING:
+    from ..bench.curves import Curve
+    from ..bench.measure import Plan
 
 
 def _numbers(_: click.Context, __: click.Parameter, value: str) -> tuple[float, ...]:
     try:
-        return tuple(float(v) for v in value.split(","))
+        numbers = tuple(dict.fromkeys(float(v) for v in value.split(",")))
     except ValueError:
-        raise click.BadParameter(f"'{value}'; expected numbers with commas between") from None
+        numbers = ()
+    if not numbers or not all(0 <= v <= 100 for v in numbers):
+        raise click.BadParameter(f"'{value}'; expected numbers of 0 to 100 with commas between")
+    return numbers
+
+
+def _names(_: click.Context, __: click.Parameter, value: str) -> list[str]:
+    return list(dict.fromkeys(filter(None, map(str.strip, value.split(",")))))
 
 
 @click.command()
@@ -26,12 +40,15 @@ def _numbers(_: click.Context, __: click.Parameter, value: str) -> tuple[float, 
               help="Name or .aezm file; may be repeated.")
 @click.option("-q", "--qualities", default="0,5,10,15,20,25,30,35,40,45,50,55,60,65,70,75,80,85,90,95,100",
               callback=_numbers, metavar="Q,Q,…", help="Qualities of the models.  [default: 0 to 100 in fives]")
-@click.option("-c", "--codecs", default="jpeg,webp,avif420,avif444,jxl", show_default=True, metavar="NAME,…",
-              help="Classic codecs; those that are not installed are skipped.")
+@click.option("-c", "--codecs", default="jpeg,webp,avif420,avif444,jxl", show_default=True, callback=_names,
+              metavar="NAME,…", help="Classic codecs of these, and avifpsnr; those that are not installed are skipped.")
 @click.option("--anchors", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
-              help="Compare with stored curves as well: JSON files of {NAME: {\"bpp\": […], \"psnr\": […]}}.")
+              help="Compare with stored curves as well: JSON files of {NAME: {\"bpp\": […], \"psnr\": […]}}; also "
+                   "ms_ssim, ssimulacra2, butteraugli.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N pictures only.")
-@click.option("--no-similarity", is_flag=True, help="Skip MS-SSIM, which takes most of the time.")
+@click.option("--no-similarity", is_flag=True, help="Skip MS-SSIM and SSIMULACRA2, which take most of the time.")
+@click.option("--butteraugli", is_flag=True,
+              help="Measure Butteraugli's 3-norm, too, by libjxl's butteraugli_main; slow.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
               help="Threads of the model.  [default of --speed: 1, 2 and 4, as far as there are cores]")
 @click.option("--speed", is_flag=True, help="Measure time instead, by stages and beside the classic codecs; see above.")
@@ -43,15 +60,16 @@ def _numbers(_: click.Context, __: click.Parameter, value: str) -> tuple[float, 
               help="--speed, --compare: by how much a ratio may be worse.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def bench(
-    inputs: tuple[Path, ...], output: Path | None, models: tuple[str, ...], qualities: tuple[float, ...], codecs: str,
-    anchors: Path | None, limit: int | None, no_similarity: bool, threads: int | None, as_json: bool, speed: bool,
-    seconds: float, compare: Path | None, tolerance: float,
+    inputs: tuple[Path, ...], output: Path | None, models: tuple[str, ...], qualities: tuple[float, ...],
+    codecs: list[str], anchors: Path | None, limit: int | None, no_similarity: bool, butteraugli: bool,
+    threads: int | None, as_json: bool, speed: bool, seconds: float, compare: Path | None, tolerance: float,
 ) -> None:
     """Compare models with classic codecs on the pictures of FOLDER.
 
     FOLDER holds lossless pictures (png, ppm, bmp, tiff, webp), not in subfolders. Real files are written and read:
-    rates count every byte, PSNR and MS-SSIM compare 8-bit pictures. BD-rates are against JPEG (4:2:0, optimised,
-    progressive). --output needs the extra `bench` for plots: pip install 'aezip[bench]'.
+    rates count every byte; PSNR, MS-SSIM and SSIMULACRA2 compare 8-bit pictures. BD-rates are against JPEG (4:2:0,
+    optimised, progressive), of SSIMULACRA2 over scores 30 to 85. --output needs the extra `bench` for plots: pip
+    install 'aezip[bench]'. Exit code 1 if a picture cannot be read or a codec fails; the others are measured.
 
     With --speed, name picture files in place of FOLDER; without any, two of 768×512 and 4000×3000 pixels are drawn.
     Times are medians of warm runs, in one process that alternates between the codecs; memory and the start of the
@@ -70,19 +88,61 @@ def bench(
             raise click.UsageError("--speed measures one model; expected one -m")
         _speed(inputs, output, models[0], threads, seconds, as_json, compare, tolerance)
         return
-    from ..bench import measure, report
-
     if len(inputs) != 1 or not inputs[0].is_dir():
         raise click.UsageError("expected one folder of pictures, or --speed")
-    result = measure.compare(
-        inputs[0], models, qualities, codecs.split(","), limit=limit, threads=threads, similarity=not no_similarity,
-        say=say,
-    )
-    stored = measure.anchors(anchors) if anchors else []
-    show(result.as_json() if as_json else table(report.text_table(result), right=range(1, 6)))
+    # numpy's threads for products of matrices would keep all cores busy while the codecs are timed
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from ..bench import curves, measure
+
+    stored = curves.anchors(anchors) if anchors else []
+    _check(output, butteraugli)
+    plan = measure.plan(inputs[0], models, qualities, codecs, limit=limit, threads=threads)
+    for name in plan.missing:
+        say(f"aezip: note: {name} is not installed; skipped")
+    _compare(plan, stored, output, as_json, {"similarity": not no_similarity, "butteraugli": butteraugli})
+
+
+def _check(output: Path | None, butteraugli: bool) -> None:
+    """What would fail at the end fails before the work.  Raises AezipError, OSError."""
+    from ..bench import butteraugli as program
+    from ..quality import html_report
+
     if output:
-        report.write(result, stored, output)
+        html_report.pyplot()
+        output.mkdir(parents=True, exist_ok=True)
+    if butteraugli:
+        program.check()
+
+
+def _compare(
+    plan: Plan, stored: Sequence[Curve], output: Path | None, as_json: bool, options: dict[str, bool]
+) -> None:
+    from ..bench import measure, report
+
+    failures = Failures()
+    with bar(plan.steps, False, total=plan.steps, unit=" files") as shown:
+
+        def failed(error: Exception, name: str) -> None:
+            with above(shown):
+                failures.report(error, name)
+
+        def told(line: str) -> None:
+            with above(shown):
+                say(line)
+
+        step = shown.update if shown is not None else lambda _: None
+        result = measure.compare(plan, say=told, step=step, failed=failed, **options)
+    if output:
+        report.save(result, output)
+    rows = report.text_table(result)
+    rows[0] = tuple(head.upper() for head in rows[0])
+    show(result.as_json() if as_json else table(rows, right=range(1, len(rows[0]))))
+    if output:
+        crops = len(report.shown(result))
+        with bar(crops, False, total=crops, desc="crops", unit="") as shown:
+            report.draw(result, stored, output, shown.update if shown is not None else lambda _: None)
         say(f"written to {output}")
+    failures.exit_if_any()
 
 
 def _speed(
@@ -91,6 +151,7 @@ def _speed(
 ) -> None:
     from ..bench import chart, speed
 
+    _check(output, False)
     earlier = speed.ratios_of(before) if before else None
     result = speed.measure(speed.pictures_of(files), model, [threads] if threads else [], seconds, say)
     if as_json:

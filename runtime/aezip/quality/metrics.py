@@ -74,14 +74,15 @@ def _half(x: NDArray[np.float64]) -> NDArray[np.float64]:
 def bd_rate(
     rate: NDArray[np.float64], quality: NDArray[np.float64],
     other_rate: NDArray[np.float64], other_quality: NDArray[np.float64],
+    span: tuple[float, float] = (-math.inf, math.inf),
 ) -> float:
     """Bjøntegaard delta rate of `other` against the first curve, in percent (negative: fewer bits).
 
-    Mean difference of log rate over the common quality range, each curve interpolated by PCHIP
+    Mean difference of log rate over the common quality range within `span`, each curve interpolated by PCHIP
     (Bjøntegaard, VCEG-M33, 2001; PCHIP as in JVET's sheets). NaN without a common range.
     """
-    low = max(min(quality), min(other_quality))
-    high = min(max(quality), max(other_quality))
+    low = max(min(quality), min(other_quality), span[0])
+    high = min(max(quality), max(other_quality), span[1])
     if not low < high:
         return math.nan
     at = np.linspace(low, high, 1001)
