@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..quality.metrics import bits_per_pixel, psnr_db
+from ..quality.ssimulacra2 import ssimulacra2
 from .peers import Peer, Pixels
 
 
@@ -36,7 +37,8 @@ def strip(peers: Sequence[Peer], pixels: Pixels, bpp: float, side: int = 256) ->
     for peer in peers:
         data, setting = at_rate(peer, pixels, bpp)
         decoded = peer.decode(data)
-        figures = f"{len(data):,} B, {bits_per_pixel(len(data), pixels):.3f} bpp, {psnr_db(pixels, decoded):.2f} dB"
+        distortion = f"{psnr_db(pixels, decoded):.2f} dB, SSIMULACRA2 {ssimulacra2(pixels, decoded):.1f}"
+        figures = f"{len(data):,} B, {bits_per_pixel(len(data), pixels):.3f} bpp, {distortion}"
         out.append((f"{peer.what}, quality {setting:g}: {figures}", decoded[rows, columns]))
     return out
 

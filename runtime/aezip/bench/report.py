@@ -135,8 +135,10 @@ def _span(axes: Any, right: float) -> tuple[float, float]:
 def _crops(strips: Sequence[tuple[str, Strip]]) -> Any:
     """The pictures' strips, one a row, pixel for pixel where it is shown at 130 dots an inch."""
     columns = max(len(strip) for _, strip in strips)
-    size = 2.2 * columns, 2.75 * len(strips)
-    figure, axes = html_report.pyplot().subplots(len(strips), columns, figsize=size, dpi=130, squeeze=False)
+    size = 2.2 * columns, 2.95 * len(strips)
+    figure, axes = html_report.pyplot().subplots(
+        len(strips), columns, figsize=size, dpi=130, squeeze=False, layout="constrained"
+    )
     for places, (name, strip) in zip(axes, strips, strict=True):
         for place, (label, pixels) in zip(places, strip, strict=True):
             place.axis("off")
@@ -144,5 +146,4 @@ def _crops(strips: Sequence[tuple[str, Strip]]) -> Any:
             what, _, figures = label.partition(": ")
             lines = [*textwrap.wrap(what, LETTERS), *(figures.replace(" bpp, ", " bpp\n") or name).splitlines()]
             place.set_title("\n".join(lines), fontsize=7)
-    figure.tight_layout(pad=0.4)
     return figure
