@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -143,3 +145,12 @@ def test_exact_pixels_are_stored_where_that_is_shorter(photo: Codec, drawn) -> N
     assert container.unpack(data).lossless
     assert len(data) < len(photo.encode(icon, 60, lossless=False))
     assert not container.unpack(photo.encode(drawn(128, 128), 60)).lossless
+
+
+@pytest.mark.parametrize("name", ["static", "static-grey", "static-vae"])
+def test_the_flag_says_nothing_to_models_without_a_hyperprior(golden: Path, name: str) -> None:
+    codec = Codec(str(golden / f"tiny-{name}.aezm"))
+    data = (golden / f"{name}.lat").read_bytes()
+    shown, lat = codec.decode(data)
+    flagged = container.pack(lat._replace(header=lat.header._replace(flags=container.ALL_CODED)))
+    np.testing.assert_array_equal(codec.decode(flagged)[0], shown)
