@@ -16,6 +16,7 @@ _PLAIN = {"→": "->", "×": "x", "…": "...", "–": "-", "−": "-", "≤": "
 _OPTIONS = {
     "force=True": "--force", "append=True": "--append-suffix", "recursive=True": "--recursive",
     "to_8bit=True": "--to-8bit", "frame=": "--frame ", "sigma=": "--sigma ", "max_pixels": "--max-pixels",
+    "stretch=True": "--stretch", "none of strict=True": "no --strict",
     "keep_smaller=True": "--keep-smaller", "lower quality": "lower --quality",
     "fewer processes": "fewer --jobs",
 }

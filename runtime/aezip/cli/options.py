@@ -102,9 +102,11 @@ def _gathered(command: F, parameter: str, module: str, name: str) -> F:
 _INTAKE = (
     click.option("--frame", type=click.IntRange(min=1), metavar="N", help="Take the N-th of several frames or pages."),
     click.option("--to-8bit", is_flag=True, help="Make 16-bit and floating-point samples 8-bit."),
+    click.option("--stretch", is_flag=True, help="--to-8bit, but from the range that is found in a grey picture."),
+    click.option("--strict", is_flag=True, help="Refuse pictures with damaged data, even if they can be decoded."),
     click.option("--upright", is_flag=True, help="Turn the picture as its EXIF orientation says, and reset that."),
 )
-_STRIP = click.option("--strip", is_flag=True, help="Drop ICC profile, EXIF, XMP and resolution; implies --upright.")
+_STRIP = click.option("--strip", is_flag=True, help="Drop metadata; the picture is turned upright and made sRGB.")
 _RUNNING = (
     _recursive,
     provider,

@@ -3,6 +3,10 @@
     picture.py      `Picture` ↔ sections of a `.lat` file
     reading.py      image files and Pillow images → `Picture`
     colour.py       every mode that Pillow has → grey or RGB, and alpha
+    headers.py      bits per sample and colours by the headers of files, which Pillow does not tell
+    jpeg2000.py     JPEG 2000 of more than 8 bits
+    profiles.py     ICC profiles: made for colours that a file names otherwise, and applied
+    decoder.py      damage that a decoder passes over
     metadata.py     resolution, EXIF and XMP of image files of each format; the EXIF orientation
     writing.py      `Picture` → Pillow images and image files
 """

@@ -2,7 +2,8 @@
 
 The result is grey or RGB as the image is, with or without alpha. Bits (mode 1) are grey; a palette is grey if all
 colours in use are and no RGB profile says otherwise. CMYK and Lab become sRGB through their profile. Samples of more
-than 8 bits are rejected, or made 8-bit if the caller asks for it.
+than 8 bits are rejected, or made 8-bit if the caller asks for it: from the whole range that they can have, or from
+the range that is found ("stretch").
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import io
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ImageError
+from . import jpeg2000, profiles
+from .headers import NOTHING, Facts, file_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +24,8 @@ _GREY, _PALETTE = ("1", "L", "LA", "La"), ("P", "PA")
 _RGB = ("RGB", "RGBA", "RGBa", "RGBX", "YCbCr", "HSV")
 _PROFILED = {"CMYK": "CMYK", "LAB": "Lab"}
 _EIGHT_BITS = "8-bit samples, or to_8bit=True"
+_PACKED = {"L;2": 85, "L;4": 17}  # grey PNGs of 2 and 4 bits: by what Pillow multiplies samples, but not the key
+_WHITE_IS_ZERO = 0  # TIFF's PhotometricInterpretation
 
 
 class Colours(NamedTuple):
@@ -32,16 +37,19 @@ class Colours(NamedTuple):
     srgb: bool = False  # they are sRGB now, whatever the profile says
 
 
-def separate(image: Image.Image, to_8bit: bool) -> Colours:
-    """Colours and alpha of a Pillow image of any mode.  Raises ImageError."""
+def separate(image: Image.Image, to_8bit: bool, stretch: bool = False, facts: Facts = NOTHING) -> Colours:
+    """Colours and alpha of a Pillow image of any mode.  facts: what its header says.  Raises ImageError."""
     from .arrays import array_of
 
-    deep = _depth(image)
-    if deep and not to_8bit:
+    deep = _depth(image, facts.bits)
+    if deep and not (to_8bit or stretch):
         raise ImageError(f"has {deep} samples", _EIGHT_BITS)
+    packed = _packed(image)
+    if deep and image.format == "JPEG2000" and image.mode in ("LA", "RGB", "RGBA"):
+        image = jpeg2000.in_8_bits(file_of(image))
     image.load()
     if image.mode[0] in "IF":
-        return _from_deep(image, deep)
+        return _from_deep(image, deep, stretch)
     if image.mode in _PROFILED:
         return _from_profiled(image)
     if image.mode not in (*_GREY, *_PALETTE, *_RGB):
@@ -49,6 +57,12 @@ def separate(image: Image.Image, to_8bit: bool) -> Colours:
     if deep and "transparency" in image.info:
         raise ImageError(f"has {deep} samples and a transparent colour", "an alpha channel, or 8-bit samples")
     note = f"{deep} samples made 8-bit" if deep else ""
+    if deep and stretch:
+        note += ", but not stretched, which is for grey only"
+    if packed:
+        pixels = array_of(image, "L")
+        transparent = pixels[:, :, 0] == packed * image.info["transparency"]
+        return Colours(pixels, (255 * ~transparent).astype("uint8"))
     alpha = None
     if image.mode in _PALETTE and _grey_palette(image):
         image = image.convert("LA" if image.has_transparency_data else "L")
@@ -59,34 +73,73 @@ def separate(image: Image.Image, to_8bit: bool) -> Colours:
     return Colours(array_of(image, "L" if image.mode in _GREY else "RGB"), alpha, note)
 
 
-def _depth(image: Image.Image) -> str:
-    """The kind of samples with more than 8 bits, "" if they have not."""
+def profile_of(image: Image.Image, facts: Facts, channels: int) -> profiles.Made:
+    """The ICC profile of an image's colours: its own, or one made of what else its file says of them."""
+    icc, info = image.info.get("icc_profile"), image.info
+    if facts.cicp and (image.format == "PNG" or not icc):
+        made = profiles.of_cicp(facts.cicp, channels)
+        if image.format == "PNG" and not facts.cicp.full_range:
+            return made._replace(note="samples of narrow range (cICP) are taken as of full range")
+        return made
+    if icc or facts.icc:
+        return profiles.Made(bytes(icc or facts.icc or b""))
+    if "srgb" in info or not ("gamma" in info or "chromaticity" in info):
+        return profiles.Made()
+    return profiles.of_chunks(info.get("gamma"), info.get("chromaticity"), channels)
+
+
+def _packed(image: Image.Image) -> int:
+    """The factor between the transparent grey and the samples, 0 if there is none or they agree."""
+    if isinstance(image.info.get("transparency"), int) and image.format == "PNG":
+        return next((_PACKED[tile[3]] for tile in getattr(image, "tile", ()) if tile[3] in _PACKED), 0)
+    return 0
+
+
+def _depth(image: Image.Image, bits: int) -> str:
+    """The kind of samples with more than 8 bits, "" if they have not.  bits: what the header says."""
     if image.mode == "F":
         return "floating-point"
     if image.mode == "I":
         return "32-bit integer"
+    if bits > 8:
+        return f"{bits}-bit"
     for tile in getattr(image, "tile", ()):
         arguments = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
         netpbm = tile[0] in ("ppm", "ppm_plain") and isinstance(arguments[-1], int) and arguments[-1] > 255
         if netpbm or any(isinstance(a, str) and ";16" in a for a in arguments):
             return "16-bit"
+        if "I;12" in arguments:
+            return "12-bit"
     wide = isinstance(image.info.get("bit_depth"), int) and image.info["bit_depth"] > 8
     return f"{image.info['bit_depth']}-bit" if wide else "16-bit" if image.mode.startswith("I;16") else ""
 
 
-def _from_deep(image: Image.Image, deep: str) -> Colours:
-    """Grey of 16 or 32 bits, or floating-point, by the range that its values are in."""
+def _from_deep(image: Image.Image, deep: str, stretch: bool) -> Colours:
+    """Grey of 12 to 32 bits, or floating-point, by the range that its values can have, or are in."""
     import numpy as np
 
     values = np.asarray(image)
     low, high = float(values.min()), float(values.max())
-    if not (low >= 0 and high <= 65535):  # NaN, too
-        raise ImageError(f"has {deep} samples from {low:g} to {high:g}", "0 to 1 (floating-point), to 255 or to 65535")
-    top = (1 if high <= 1 else 255) if image.mode == "F" and high <= 255 else 65535
+    if stretch and np.isfinite((low, high)).all():
+        bottom, top, how = low, high, "found and stretched"
+    elif not (low >= 0 and high <= 65535):  # NaN, too
+        expected = "0 to 1 (floating-point), to 255 or to 65535, or stretch=True"
+        raise ImageError(f"has {deep} samples from {low:g} to {high:g}", expected)
+    else:
+        bottom, top, how = 0.0, (1 if high <= 1 else 255) if image.mode == "F" and high <= 255 else 65535, ""
+        if image.format == "TIFF" and deep == "12-bit":
+            top = 4095
     key = image.info.get("transparency")
     alpha = np.where(values == key, 0, 255).astype(np.uint8) if isinstance(key, int) else None
-    pixels = np.floor(values * np.float32(255 / top) + np.float32(0.5)).astype(np.uint8)
-    return Colours(pixels[:, :, None], alpha, f"{deep} samples of 0 to {top} made 8-bit")
+    shifted = values - np.float64(bottom) if bottom else values
+    scaled = shifted * np.float32(255 / (top - bottom or 1))
+    pixels = np.floor(scaled + np.float32(0.5)).astype(np.uint8)
+    if getattr(image, "tag_v2", {}).get(262) == _WHITE_IS_ZERO and image.mode.startswith("I;16"):
+        pixels = 255 - pixels  # of fewer bits Pillow does it
+    note = f"{deep} samples of {bottom:g} to {top:g}{how and f', as {how},'} made 8-bit"
+    if not stretch and high < top / 16:
+        note += f"; none is above {high:g}, and stretch=True takes the range that is found"
+    return Colours(pixels[:, :, None], alpha, note)
 
 
 def _from_profiled(image: Image.Image) -> Colours:

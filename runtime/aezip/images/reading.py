@@ -1,6 +1,7 @@
 """Image files and Pillow images → `Picture`.
 
-Whatever Pillow opens is read, with the plugins that happen to be installed (pillow-heif, pillow-jxl). Metadata is kept
+The formats of pictures that Pillow opens are read, with the plugins that happen to be installed (pillow-heif,
+pillow-jxl). Metadata is kept
 byte for byte and the EXIF orientation is not applied, unless `Intake` says so. Of several frames or pages one has to
 be chosen.
 """
@@ -20,10 +21,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import AezipError, ImageError
 from ..format.container import DEFAULT_MAX_PIXELS, MAGIC
 from ..storage import places
-from . import colour, metadata
+from . import colour, metadata, profiles
+from .decoder import complaints
+from .headers import facts_of
 from .picture import Picture
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL import Image
 
 
@@ -32,8 +37,10 @@ class Intake(NamedTuple):
 
     frame: int | None = None  # which of several, from 1; None: there must be one alone
     to_8bit: bool = False  # make samples of more bits 8-bit, rather than refuse them
+    stretch: bool = False  # to_8bit, from the range that is found in a grey picture
     upright: bool = False  # turn the picture as its EXIF orientation says, and reset that
-    strip: bool = False  # drop ICC profile, EXIF, XMP and resolution; the picture is turned upright first
+    strip: bool = False  # drop ICC profile, EXIF, XMP and resolution; the picture is turned upright and made sRGB first
+    strict: bool = False  # refuse pictures whose data are damaged, even if they can be decoded
 
 
 AS_IT_IS = Intake()
@@ -49,7 +56,13 @@ READ_SUFFIXES = frozenset(_SUFFIXES.split()).union(
 )
 _KNOWN = "an image (PNG, JPEG, WebP, TIFF, BMP, …)"
 _ONE_PICTURE = ("MPO", "PSD")  # formats whose first frame is the photograph, and the others what it is made of
-_PLUGINS = (("pillow_heif", "register_heif_opener"), ("pillow_jxl", ""))
+# What is tried, the usual first. Not EPS and WMF, which start interpreters, nor what is a stub or opens others in turn.
+_FORMATS = (
+    "PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF", "JPEG2000", "DIB", "TGA", "PSD", "PCX", "DCX", "ICO",
+    "CUR", "ICNS", "QOI", "SGI", "SUN", "DDS", "FITS", "FLI", "IM", "SPIDER", "XBM", "XPM", "MSP", "PIXAR", "PCD",
+    "BLP", "FTEX",
+)
+_PLUGINS = (("pillow_heif", "register_heif_opener", "HEIF"), ("pillow_jxl", "", "JXL"))
 
 
 def read(path: str | os.PathLike[str], intake: Intake = AS_IT_IS, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
@@ -96,25 +109,44 @@ def from_pillow(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
 
 def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
     """The picture of the frame that a Pillow image stands at.  Raises ImageError."""
-    with _pillow_errors():
-        exif, resolution = metadata.exif_of(image), metadata.resolution_of(image)
-        colours = colour.separate(image, intake.to_8bit)
+    with _pillow_errors(), complaints(image) as damage:
+        exif, resolution, facts = metadata.exif_of(image), metadata.resolution_of(image), facts_of(image)
+        colours = colour.separate(image, intake.to_8bit, intake.stretch, facts)
         exif = exif or metadata.exif_of(image)  # a PNG may hold it behind its pixels
         pixels, alpha, xmp = colours.pixels, colours.alpha, metadata.xmp_of(image)
-        icc = None if colours.srgb else metadata.bytes_of(image.info.get("icc_profile"))
+        profile = profiles.Made() if colours.srgb else colour.profile_of(image, facts, pixels.shape[2])
+    if damage and intake.strict:
+        raise ImageError(damage[0], "a whole image, or none of strict=True")
     lies = metadata.orientation_of(exif, xmp) if intake.upright or intake.strip else 1
     if lies != 1:
         pixels = metadata.turn(pixels, lies)
         alpha = metadata.turn(alpha, lies) if alpha is not None else None
         exif, xmp = metadata.reset_orientation(exif, xmp)
         resolution = resolution.turned() if resolution and lies >= 5 else resolution
+    notes = (*damage, colours.note, profile.note)
+    if intake.strip:
+        pixels, icc, note = _stripped(pixels, profile.icc)
+        exif, xmp, resolution, notes = None, None, None, (*notes, note)
+    else:
+        icc = profile.icc
     if alpha is not None:
         from ..format.alpha import fill
 
         pixels = fill(pixels, alpha)
-    notes = (colours.note,) if colours.note else ()
-    picture = Picture(pixels, icc, exif, xmp, alpha, resolution, notes)
-    return picture._replace(icc=None, exif=None, xmp=None, resolution=None) if intake.strip else picture
+    return Picture(pixels, icc, exif, xmp, alpha, resolution, tuple(filter(None, notes)))
+
+
+def _stripped(pixels: NDArray[np.uint8], icc: bytes | None) -> tuple[NDArray[np.uint8], bytes | None, str]:
+    """Pixels that need no profile, the profile that they need nevertheless, and what the user should know."""
+    if icc is None:
+        return pixels, None, ""
+    if profiles.hdr(icc):
+        return pixels, icc, "the ICC profile stays, as PQ and HLG (HDR) have no place in sRGB"
+    try:
+        converted = profiles.to_srgb(pixels, icc)
+    except ValueError as e:
+        return pixels, None, f"the ICC profile cannot be used and is dropped ({e})"
+    return converted, None, "" if converted is pixels else "colours made sRGB through the ICC profile that is dropped"
 
 
 def _open(data: bytes) -> Image.Image:
@@ -122,24 +154,25 @@ def _open(data: bytes) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        return Image.open(io.BytesIO(data))
+        return Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
-        if not _register_plugins():
+        others = _register_plugins()
+        if not others:
             raise
-        return Image.open(io.BytesIO(data))
+        return Image.open(io.BytesIO(data), formats=others)
 
 
 @lru_cache(maxsize=1)
-def _register_plugins() -> int:
-    """Import what else reads images; how many there are."""
-    count = 0
-    for name, function in _PLUGINS:
+def _register_plugins() -> tuple[str, ...]:
+    """Import what else reads images; Pillow's names of the formats."""
+    found = list[str]()
+    for name, function, format in _PLUGINS:
         with contextlib.suppress(Exception):  # an absent or broken plugin must not keep others from being read
             plugin = importlib.import_module(name)
             if function:
                 getattr(plugin, function)()
-            count += 1
-    return count
+            found.append(format)
+    return tuple(found)
 
 
 class _Pillow:

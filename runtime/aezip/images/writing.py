@@ -1,6 +1,7 @@
 """`Picture` → Pillow images and image files, with all that the format holds.
 
-Alpha that a format cannot hold is rejected, unless it is opaque everywhere; metadata that it cannot hold is named.
+Alpha that a format cannot hold is rejected, unless it is opaque everywhere; metadata that it cannot hold is left out
+and named.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import OutputError, UsageError
 from ..storage.files import atomic_write
+from . import profiles
 from .picture import Picture
 from .reading import PILLOW
 
@@ -95,11 +97,38 @@ def build(picture: Picture, format: str) -> tuple[bytes, tuple[str, ...]]:
             able = ", ".join(name for name, known in FORMATS.items() if known.alpha)
             raise OutputError(f"the picture is partly transparent, which {format} cannot hold", f"one of {able}")
         picture = Picture(picture.pixels, picture.icc, picture.exif, picture.xmp, None, picture.resolution)
-    try:
-        data = _encode(picture, kind)
-    except _REFUSALS as e:
-        raise OutputError(f"{kind.pillow} cannot hold this picture ({e})", "another format") from e
-    return data, tuple(METADATA[name] for name in _ALL if getattr(picture, name) and name not in kind.carries)
+    picture, misfit = _with_fitting_profile(picture, kind)
+    data, unfit = _encode_what_fits(picture, kind)
+    lost = [METADATA[name] for name in _ALL if getattr(picture, name) and name not in kind.carries]
+    return data, (*lost, *misfit, *(f"this {METADATA[name]}" for name in unfit))
+
+
+def _with_fitting_profile(picture: Picture, kind: Format) -> tuple[Picture, tuple[str, ...]]:
+    """A picture whose ICC profile is of its own kind of colours, as PNG demands, and what is dropped."""
+    icc, grey = picture.icc, picture.pixels.shape[2] == 1
+    if kind.pillow != "PNG" or not icc or icc[16:20] == (b"GRAY" if grey else b"RGB "):
+        return picture, ()
+    made = profiles.for_grey(icc) if grey and icc[16:20] == b"RGB " else None
+    space = icc[16:20].decode("latin-1").strip()
+    return picture._replace(icc=made), () if made else (f"an ICC profile of {space} in this picture",)
+
+
+def _encode_what_fits(picture: Picture, kind: Format) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes of an image file, and the fields of metadata without which alone it could be written."""
+    there = [name for name in ("exif", "xmp", "resolution") if getattr(picture, name) and name in kind.carries]
+    without = [(), *((name,) for name in there), tuple(there)]
+    refusal: Exception | None = None
+    for names in dict.fromkeys(without):
+        try:
+            return _encode(_without(picture, names), kind), names
+        except _REFUSALS as e:
+            refusal = refusal or e
+    raise OutputError(f"{kind.pillow} cannot hold this picture ({refusal})", "another format") from refusal
+
+
+def _without(picture: Picture, names: tuple[str, ...]) -> Picture:
+    absent: dict[str, Any] = dict.fromkeys(names)
+    return picture._replace(**absent)
 
 
 def lost_note(format: str, lost: tuple[str, ...]) -> tuple[str, ...]:
@@ -147,6 +176,8 @@ def _encode(picture: Picture, kind: Format) -> bytes:
         stream.name = f"image{kind.suffixes[0]}"
         image.save(stream, **options)
     data = stream.getvalue()
+    if kind.pillow == "PNG" and (cicp := profiles.hdr(picture.icc)):
+        data = _with_chunk(data, b"cICP" + cicp)
     patch = {"PNG": _png_resolution, "JPEG": _jfif_resolution}.get(kind.pillow)
     return patch(data, picture) if patch and picture.resolution else data
 
@@ -178,8 +209,12 @@ def _png_resolution(data: bytes, picture: Picture) -> bytes:
         x, y = x * y.denominator * x.denominator, y * y.denominator * x.denominator
     if round(max(x, y)) >= 2**32:
         raise ValueError(f"a resolution of {round(max(x, y))} pixels a metre")
-    body = b"pHYs" + struct.pack(">IIB", round(x), round(y), r.unit > 0)
-    return data[:33] + struct.pack(">I", 9) + body + struct.pack(">I", zlib.crc32(body)) + data[33:]
+    return _with_chunk(data, b"pHYs" + struct.pack(">IIB", round(x), round(y), r.unit > 0))
+
+
+def _with_chunk(data: bytes, body: bytes) -> bytes:
+    """A PNG with a chunk, its type and data, behind IHDR."""
+    return data[:33] + struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body)) + data[33:]
 
 
 def _jfif_resolution(data: bytes, picture: Picture) -> bytes:

@@ -1,0 +1,238 @@
+"""What the header of a file says and Pillow does not: bits per sample, H.273 colours, an ICC profile.
+
+Of PNG (its third edition), JPEG 2000 (ISO 15444-1), AVIF and HEIF (ISO 23008-12) and JPEG XL (ISO 18181-1). A header
+that cannot be understood says nothing; whether it is damaged is for the decoder to say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+CODESTREAM = b"\xff\x4f\xff\x51"  # a JPEG 2000 codestream begins with SOC and SIZ
+_FULL = 4  # version and flags of a full box
+_CONTAINER = b"\0\0\0\x0cJXL "
+
+
+class Cicp(NamedTuple):
+    """Code points of H.273."""
+
+    primaries: int
+    transfer: int
+    matrix: int
+    full_range: bool
+
+
+class Facts(NamedTuple):
+    """What a header says."""
+
+    bits: int = 8  # per sample, of the deepest channel
+    cicp: Cicp | None = None
+    icc: bytes | None = None
+
+
+NOTHING = Facts()
+
+
+def facts_of(image: Image.Image) -> Facts:
+    """The facts of an image whose file is still open.  Call it before the pixels are loaded."""
+    read = _READERS.get(image.format or "")
+    data = file_of(image) if read else b""
+    if read and data:
+        with contextlib.suppress(struct.error, IndexError, ValueError):
+            return read(data)
+    return NOTHING
+
+
+def file_of(image: Image.Image) -> bytes:
+    """The bytes of an image's file, none if it is closed."""
+    file = getattr(image, "fp", None)
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        before = file.tell()  # type: ignore[union-attr]
+        try:
+            file.seek(0)  # type: ignore[union-attr]
+            return bytes(file.read())  # type: ignore[union-attr]
+        finally:
+            file.seek(before)  # type: ignore[union-attr]
+    return b""
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Type and data of each chunk but the pixels."""
+    at = 8
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        yield kind, b"" if kind == b"IDAT" else data[at + 8 : at + 8 + length]
+        at += 12 + length
+
+
+def boxes(data: bytes, start: int = 0, stop: int | None = None) -> Iterator[tuple[bytes, int, int]]:
+    """Type, and begin and end of the body, of each box from start to stop."""
+    stop = len(data) if stop is None else stop
+    while start + 8 <= stop:
+        length, kind = struct.unpack_from(">I4s", data, start)
+        head = 8
+        if length == 1:
+            length, head = struct.unpack_from(">Q", data, start + 8)[0], 16
+        end = stop if length == 0 else start + length
+        if end > stop or end < start + head:
+            return
+        yield kind, start + head, end
+        start = end
+
+
+def _png(data: bytes) -> Facts:
+    for kind, body in png_chunks(data):
+        if kind == b"cICP" and len(body) == 4:
+            return Facts(cicp=Cicp(body[0], body[1], body[2], bool(body[3])))
+        if kind == b"IDAT":
+            break
+    return NOTHING
+
+
+def _jpeg2000(data: bytes) -> Facts:
+    icc, at = None, 0
+    if not data.startswith(CODESTREAM):
+        for kind, start, stop in boxes(data):
+            if kind == b"jp2h":
+                for inner, begin, end in boxes(data, start, stop):
+                    if inner == b"colr" and data[begin] in (2, 3):
+                        icc = data[begin + 3 : end]
+            if kind == b"jp2c":
+                at = start
+                break
+    channels = struct.unpack_from(">H", data, at + 40)[0]
+    return Facts(max((data[at + 42 + 3 * i] & 0x7F) + 1 for i in range(channels)), icc=icc)
+
+
+def _heif(data: bytes) -> Facts:
+    """Of the properties of the primary item; of a sequence without one, of its first configuration."""
+    bits, cicp = 0, None
+    for kind, start, stop in _properties(data):
+        if kind == b"pixi":
+            bits = max((bits, *data[start + _FULL + 1 : stop]))
+        elif kind in (b"av1C", b"hvcC"):
+            bits = bits or _configured(data, kind, start)
+        elif kind == b"colr" and data[start : start + 4] == b"nclx" and stop - start >= 11:
+            primaries, transfer, matrix, flags = struct.unpack_from(">HHHB", data, start + 4)
+            cicp = Cicp(primaries, transfer, matrix, flags >= 128)
+    for kind in (b"av1C", b"hvcC"):
+        if not bits and kind in data:
+            bits = _configured(data, kind, data.index(kind) + 4)
+    return Facts(bits or 8, cicp)
+
+
+def _configured(data: bytes, kind: bytes, start: int) -> int:
+    """Bits per sample by a decoder's configuration."""
+    if kind == b"hvcC":
+        return 8 + (data[start + 17] & 7)
+    return (12 if data[start + 2] & 0x20 else 10) if data[start + 2] & 0x40 else 8
+
+
+def _properties(data: bytes) -> list[tuple[bytes, int, int]]:
+    """The boxes that describe the primary item."""
+    meta = next((box for box in boxes(data) if box[0] == b"meta"), None)
+    if meta is None:
+        return []
+    found = {kind: (start, stop) for kind, start, stop in boxes(data, meta[1] + _FULL, meta[2])}
+    start = found[b"pitm"][0] if b"pitm" in found else -1
+    primary = struct.unpack_from(">I" if data[start] else ">H", data, start + _FULL)[0] if start >= 0 else 1
+    known: list[tuple[bytes, int, int]] = []
+    indices: list[int] = []
+    for kind, begin, end in boxes(data, *found.get(b"iprp", (0, 0))):
+        if kind == b"ipco":
+            known = list(boxes(data, begin, end))
+        elif kind == b"ipma":
+            indices += _associated(data, begin, primary)
+    return [known[i - 1] for i in indices if 0 < i <= len(known)]
+
+
+def _associated(data: bytes, at: int, item: int) -> list[int]:
+    """The numbers, from 1, of an item's properties."""
+    wide, long = data[at + 3] & 1, data[at] > 0
+    count = struct.unpack_from(">I", data, at + 4)[0]
+    at += 8
+    for _ in range(count):
+        found = struct.unpack_from(">I" if long else ">H", data, at)[0]
+        at += 4 if long else 2
+        size = data[at]
+        numbers = struct.unpack_from(f">{size}{'H' if wide else 'B'}", data, at + 1)
+        at += 1 + size * (2 if wide else 1)
+        if found == item:
+            return [number & (0x7FFF if wide else 0x7F) for number in numbers]
+    return []
+
+
+class _Bits:
+    """Numbers of a JPEG XL header, their low bits first."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value, self._left = int.from_bytes(data, "little"), 8 * len(data)
+
+    def take(self, count: int) -> int:
+        if count > self._left:
+            raise ValueError("the header ends early")
+        value = self._value & ((1 << count) - 1)
+        self._value >>= count
+        self._left -= count
+        return value
+
+    def choose(self, *ways: tuple[int, int]) -> int:
+        """One of four ways: an offset, and the bits that are added."""
+        offset, bits = ways[self.take(2)]
+        return offset + self.take(bits)
+
+
+def _jxl(data: bytes) -> Facts:
+    if data.startswith(_CONTAINER):
+        kind, start = next((kind, start) for kind, start, _ in boxes(data) if kind in (b"jxlc", b"jxlp"))
+        data = data[start + (4 if kind == b"jxlp" else 0) :]
+    bits = _Bits(data[2:130])
+    _skip_jxl_size(bits)
+    if bits.take(1):  # all default
+        return NOTHING
+    if bits.take(1):  # extra fields
+        bits.take(3)  # orientation
+        if bits.take(1):
+            _skip_jxl_size(bits)
+        if bits.take(1):
+            _skip_jxl_preview(bits)
+        if bits.take(1):  # animation: rate, loops, time codes
+            bits.choose((100, 0), (1000, 0), (1, 10), (1, 30))
+            bits.choose((1, 0), (1001, 0), (1, 8), (1, 10))
+            bits.choose((0, 0), (0, 3), (0, 16), (0, 32))
+            bits.take(1)
+    if bits.take(1):  # floating-point
+        return Facts(bits.choose((32, 0), (16, 0), (24, 0), (1, 6)))
+    return Facts(bits.choose((8, 0), (10, 0), (12, 0), (1, 6)))
+
+
+def _skip_jxl_size(bits: _Bits) -> None:
+    small = bits.take(1)
+
+    def side() -> None:
+        if small:
+            bits.take(5)
+        else:
+            bits.choose((1, 9), (1, 13), (1, 18), (1, 30))
+
+    side()
+    if not bits.take(3):  # no ratio
+        side()
+
+
+def _skip_jxl_preview(bits: _Bits) -> None:
+    ways = ((16, 0), (32, 0), (1, 5), (33, 9)) if bits.take(1) else ((1, 6), (65, 8), (321, 10), (1345, 12))
+    bits.choose(*ways)
+    if not bits.take(3):
+        bits.choose(*ways)
+
+
+_READERS: dict[str, Callable[[bytes], Facts]] = {
+    "PNG": _png, "JPEG2000": _jpeg2000, "AVIF": _heif, "HEIF": _heif, "JXL": _jxl,
+}

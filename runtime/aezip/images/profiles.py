@@ -1,0 +1,217 @@
+"""ICC profiles: made for colours that a file names by H.273 code points or by chunks of PNG, and applied.
+
+A profile made here has a matrix and curves (ICC.1:2022, version 4), the same bytes on every machine. PQ and HLG, which
+no curve of a picture holds, are kept in the tag `cicp` beside a curve that reaches white at 203 cd/m² (BT.2408).
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .headers import Cicp
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_D65, _C, _D50 = (0.3127, 0.3290), (0.310, 0.316), (0.9642, 1.0, 0.8249)
+_BT709, _NTSC = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), _D65), ((0.63, 0.34), (0.31, 0.595), (0.155, 0.07), _D65)
+_PRIMARIES = {  # H.273 table 2: x, y of red, green, blue and white
+    1: _BT709, 4: ((0.67, 0.33), (0.21, 0.71), (0.14, 0.08), _C), 5: ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06), _D65),
+    6: _NTSC, 7: _NTSC, 8: ((0.681, 0.319), (0.243, 0.692), (0.145, 0.049), _C),
+    9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), _D65), 10: ((1, 0), (0, 1), (0, 0), (1 / 3, 1 / 3)),
+    11: ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), (0.314, 0.351)),
+    12: ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), _D65), 22: ((0.63, 0.34), (0.295, 0.605), (0.155, 0.077), _D65),
+}
+_SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+_VIDEO = (1 / 0.45, 1 / 1.0993, 0.0993 / 1.0993, 1 / 4.5, 0.0812)
+# H.273 table 3: a power, or ICC's parameters g, a, b, c, d of (a·x + b)^g from d on and c·x below
+_CURVES: dict[int, tuple[float, ...]] = {
+    1: _VIDEO, 4: (2.2,), 5: (2.8,), 6: _VIDEO, 7: (1 / 0.45, 1 / 1.1115, 0.1115 / 1.1115, 1 / 4, 0.0913),
+    8: (1.0,), 13: _SRGB_CURVE, 14: _VIDEO, 15: _VIDEO, 17: (2.6,),
+}
+PQ, HLG = 16, 18
+_UNSPECIFIED = 2
+_SRGB_CHUNKS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # cHRM's order: white first
+_SAMPLES = 1024  # of a curve that is no formula
+_ROWS = 128
+
+
+class Made(NamedTuple):
+    """The profile of a picture's colours."""
+
+    icc: bytes | None = None  # None: sRGB
+    note: str = ""
+
+
+def of_cicp(cicp: Cicp, channels: int) -> Made:
+    """The profile of H.273 code points, for grey (1) or RGB (3).  What they leave open is as in sRGB."""
+    primaries = 1 if cicp.primaries == _UNSPECIFIED else cicp.primaries
+    transfer = 13 if cicp.transfer == _UNSPECIFIED else cicp.transfer
+    named = f"colours by H.273 (primaries {cicp.primaries}, transfer {cicp.transfer})"
+    if transfer in (PQ, HLG) and primaries in _PRIMARIES:
+        name = "PQ" if transfer == PQ else "HLG"
+        tag = bytes((primaries, transfer, 0, 1))
+        icc = _profile(_PRIMARIES[primaries], _sampled(transfer), f"{name}, primaries {primaries}", channels, tag)
+        return Made(icc, f"{name} (HDR) colours are kept in an ICC profile, which not every viewer understands")
+    if transfer not in _CURVES or primaries not in _PRIMARIES:
+        return Made(None, f"{named} are not known and taken as sRGB")
+    if transfer == 13 and (primaries == 1 or channels == 1):
+        return Made()
+    named = f"H.273 primaries {primaries}, transfer {transfer}"
+    return Made(_profile(_PRIMARIES[primaries], _formula(_CURVES[transfer]), named, channels))
+
+
+def of_chunks(gamma: float | None, chromaticity: tuple[float, ...] | None, channels: int) -> Made:
+    """The profile of PNG's gAMA (1 / 2.2 is written for sRGB) and cHRM."""
+    srgb_curve = gamma is None or not gamma > 0 or abs(gamma - 1 / 2.2) < 0.006
+    near = chromaticity is None or channels == 1 or all(
+        abs(a - b) < 0.002 for a, b in zip(chromaticity, _SRGB_CHUNKS, strict=True)
+    )
+    if srgb_curve and near:
+        return Made()
+    curve = _SRGB_CURVE if srgb_curve or not gamma else (1 / gamma,)
+    points = _BT709
+    if not near and chromaticity:
+        x, y = chromaticity[::2], chromaticity[1::2]
+        white, *points_of = zip(x, y, strict=True)
+        points = (points_of[0], points_of[1], points_of[2], white)
+    named = f"gamma {1 if srgb_curve or not gamma else gamma:.5g} of a PNG"
+    try:
+        return Made(_profile(points, _formula(curve), "PNG colours" if srgb_curve else named, channels))
+    except (ArithmeticError, ValueError, struct.error):
+        return Made(None, "chunks gAMA and cHRM that name no colours are ignored")
+
+
+def hdr(icc: bytes | None) -> bytes | None:
+    """The four bytes of a profile's tag `cicp` if it says PQ or HLG."""
+    found = _tag(icc or b"", b"cicp")
+    return found[8:12] if found and len(found) >= 12 and found[9] in (PQ, HLG) else None
+
+
+def for_grey(icc: bytes) -> bytes | None:
+    """The grey profile with the curve of an RGB profile, None if that has tables in place of curves."""
+    curve = _tag(icc, b"gTRC")
+    return _profile(_BT709, curve, "grey of an RGB profile", 1) if curve else None
+
+
+def to_srgb(pixels: NDArray[np.uint8], icc: bytes) -> NDArray[np.uint8]:
+    """Colours [H, W, C] of a profile as sRGB; the same array if they are.  Raises ValueError."""
+    import numpy as np
+    from PIL import Image, ImageCms
+
+    space, grey = icc[16:20], pixels.shape[2] == 1
+    if space not in ((b"RGB ", b"GRAY") if grey else (b"RGB ",)):
+        raise ValueError(f"a profile of {space.decode('latin-1').strip()} colours")
+    mode = "L" if space == b"GRAY" else "RGB"
+    try:
+        transform: Any = ImageCms.buildTransform(
+            ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB"), mode, "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError) as e:
+        raise ValueError(str(e)) from e
+
+    def converted(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        given = part[:, :, 0] if mode == "L" else np.repeat(part, 3, 2) if grey else part
+        made = ImageCms.applyTransform(Image.fromarray(np.ascontiguousarray(given)), transform)
+        assert made is not None
+        return np.asarray(made)[:, :, 1:2] if grey else np.asarray(made)
+
+    steps = np.arange(0, 256, 15, dtype=np.uint8)
+    probe = np.stack(np.meshgrid(*[steps] * pixels.shape[2], indexing="ij"), -1).reshape(1, -1, pixels.shape[2])
+    if np.abs(converted(probe).astype(int) - probe).max() <= 2:
+        return pixels
+    strips = range(0, pixels.shape[0], _ROWS)
+    return np.concatenate([converted(pixels[top : top + _ROWS]) for top in strips])
+
+
+def _tag(icc: bytes, name: bytes) -> bytes | None:
+    """The data of a profile's tag."""
+    try:
+        for i in range(min(struct.unpack_from(">I", icc, 128)[0], 100)):
+            kind, at, size = struct.unpack_from(">4sII", icc, 132 + 12 * i)
+            if kind == name:
+                return bytes(icc[at : at + size])
+    except struct.error:
+        pass
+    return None
+
+
+def _formula(parameters: tuple[float, ...]) -> bytes:
+    """A parametric curve: a power, or sRGB's kind of function."""
+    kind = 0 if len(parameters) == 1 else 3
+    return b"para" + struct.pack(">IHH", 0, kind, 0) + b"".join(_fixed(v) for v in parameters)
+
+
+def _sampled(transfer: int) -> bytes:
+    """Light of a PQ or HLG signal by BT.2100, 1 at 203 cd/m² and above."""
+    import numpy as np
+
+    signal = np.linspace(0, 1, _SAMPLES)
+    if transfer == PQ:
+        power = signal ** (32 / 2523)
+        light = 10000 * (np.maximum(power - 3424 / 4096, 0) / (2413 / 128 - 2392 / 128 * power)) ** (8192 / 1305)
+    else:
+        a, b, c = 0.17883277, 0.28466892, 0.55991073
+        scene = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
+        light = 1000 * scene**1.2
+    samples = np.rint(65535 * np.minimum(light / 203, 1)).astype(">u2").tobytes()
+    return bytes(b"curv" + struct.pack(">II", 0, _SAMPLES) + samples)
+
+
+def _profile(
+    points: Any, curve: bytes, name: str, channels: int, cicp: bytes = b""
+) -> bytes:
+    """A display profile.  points: x, y of red, green, blue and white; cicp: the data of that tag."""
+    import numpy as np
+
+    def xyz(point: tuple[float, float]) -> NDArray[np.float64]:
+        x, y = point
+        return np.array((x, y, 1 - x - y)) / (y if y > 0 else 1)
+
+    white = xyz(points[3])
+    bradford = np.array(((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296)))
+    scale = (bradford @ _D50) / (bradford @ white)
+    adapt = np.linalg.inv(bradford) @ np.diag(scale) @ bradford
+    tags = [(b"desc", _text(name)), (b"cprt", _text("CC0")), (b"wtpt", _xyz(_D50)),
+            (b"chad", b"sf32" + bytes(4) + b"".join(_fixed(v) for v in adapt.ravel()))]
+    if channels == 1:
+        tags.append((b"kTRC", curve))
+    else:
+        colours = np.column_stack([xyz(point) for point in points[:3]])
+        colours = adapt @ (colours * np.linalg.solve(colours, white))
+        tags += [(name, _xyz(column)) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colours.T, strict=True)]
+        tags += [(name, curve) for name in (b"rTRC", b"gTRC", b"bTRC")]
+    if cicp and channels == 3:
+        tags.append((b"cicp", b"cicp" + bytes(4) + cicp))
+    return _packed(tags, b"GRAY" if channels == 1 else b"RGB ")
+
+
+def _packed(tags: list[tuple[bytes, bytes]], space: bytes) -> bytes:
+    """Header, index and data; equal data are there once."""
+    body, places = b"", dict[bytes, int]()
+    start = 132 + 12 * len(tags)
+    for _, data in tags:
+        if data not in places:
+            places[data] = start + len(body)
+            body += data + bytes(-len(data) % 4)
+    index = struct.pack(">I", len(tags)) + b"".join(struct.pack(">4sII", k, places[d], len(d)) for k, d in tags)
+    head = struct.pack(">I4sI4s4s4s", start + len(body), bytes(4), 0x04400000, b"mntr", space, b"XYZ ")
+    head += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + b"".join(_fixed(v) for v in _D50)
+    return head.ljust(128, b"\0") + index + body
+
+
+def _fixed(value: float) -> bytes:
+    return struct.pack(">i", round(float(value) * 65536))
+
+
+def _xyz(values: Any) -> bytes:
+    return b"XYZ " + bytes(4) + b"".join(_fixed(v) for v in values)
+
+
+def _text(text: str) -> bytes:
+    data = text.encode("utf-16-be")
+    return b"mluc" + struct.pack(">III2s2sII", 0, 1, 12, b"en", b"US", len(data), 28) + data
