@@ -109,10 +109,10 @@ _INTAKE = (
 _STRIP = click.option("--strip", is_flag=True, help="Drop metadata; the picture is turned upright and made sRGB.")
 _RUNNING = (
     _recursive,
-    provider,
-    click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
     click.option("--files-from", metavar="FILE", type=click.Path(readable=False),
                  help="Work on the files named in FILE, too, one a line (or as find -print0); - for stdin."),
+    provider,
+    click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
                  help="Processes that work at a time."),
     click.option("--threads", type=click.IntRange(min=1), metavar="N",
                  help="Threads of each process.  [default: all cores, shared by the processes]"),
