@@ -18,6 +18,7 @@ from ..format.container import DEFAULT_MAX_PIXELS, MAX_SIDE, Lat, unpack
 if TYPE_CHECKING:
     from ..codec import Codec
     from ..quality.targets import Target
+    from ..quality.verify import Report
 
 
 DONE, KEPT = "done", "kept"
@@ -94,10 +95,10 @@ class Compression(_Coding):
         picture = images.parse(data, self.max_pixels, self.intake)
         sections = images.sections_of(picture)
 
-        def psnr_db(lat: bytes) -> float:
+        def report(lat: bytes) -> Report:
             from ..quality.verify import verify
 
-            return verify(codec, lat, picture.pixels, similarity=False, max_pixels=self.max_pixels).psnr_db
+            return verify(codec, lat, picture.pixels, max_pixels=self.max_pixels)
 
         def encode(quality: float) -> bytes:
             return codec.encode(
@@ -108,25 +109,27 @@ class Compression(_Coding):
         measured: dict[str, Any] = {}
         if self.target:
             from ..codec import shorter
-            from ..quality.targets import PSNR, reach
+            from ..quality.targets import PSNR, SSIMULACRA2, reach
 
             height, width = picture.pixels.shape[:2]
-            hit = reach(self.target, height * width, encode, psnr_db)
+            name = {PSNR: "psnr_db", SSIMULACRA2: "ssimulacra2"}.get(self.target.kind, "")
+            hit = reach(self.target, height * width, encode, lambda lat: float(getattr(report(lat), name)))
             lat = hit.data
             measured = {"target": str(self.target), "reached": hit.value, "tries": hit.tries}
-            if self.target.kind == PSNR:
-                measured["psnr_db"] = hit.value
+            if name:
+                measured[name] = hit.value
             if self.lossless is None and (exact := shorter(lat, picture.pixels, sections)) is not lat:
                 lat, measured = exact, {"target": str(self.target), "tries": hit.tries}
         else:
             lat = encode(self.quality)
         parsed = unpack(lat, MAX_SIDE**2)
         if self.verify or self.min_psnr:
-            measured["psnr_db"] = psnr_db(lat)
+            found = report(lat)
+            measured.update(psnr_db=found.psnr_db, ssimulacra2=found.ssimulacra2)
             images.check_sections(parsed, picture)
-            if measured["psnr_db"] < self.min_psnr:
-                found = f"the decoded picture has {measured['psnr_db']:.2f} dB"
-                raise TargetMissed(found, f"{self.min_psnr:g} dB or more, or a higher quality")
+            if found.psnr_db < self.min_psnr:
+                finding = f"the decoded picture has {found.psnr_db:.2f} dB"
+                raise TargetMissed(finding, f"{self.min_psnr:g} dB or more, or a higher quality")
         return self._smaller(Result(lat, parsed, len(lat), notes=picture.notes, measured=measured), len(data))
 
     def _smaller(self, result: Result, before: int) -> Result:
@@ -177,4 +180,5 @@ class Verification(_Coding):
         original = images.read(self.partner, self.intake, self.max_pixels)
         report = verify(codec, data, original.pixels, max_pixels=self.max_pixels)
         images.check_sections(report.lat, original)
-        return Result(None, report.lat, len(data), measured={"psnr_db": report.psnr_db, "ms_ssim": report.ms_ssim})
+        measured = {"psnr_db": report.psnr_db, "ssimulacra2": report.ssimulacra2, "ms_ssim": report.ms_ssim}
+        return Result(None, report.lat, len(data), measured=measured)

@@ -34,12 +34,15 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
               help="Best quality within RATE bits per pixel.")
 @click.option("--target-psnr", type=click.FloatRange(0, min_open=True), metavar="DB", callback=options.finite,
               help="Lowest quality with a PSNR of DB or more.")
+@click.option("--target-ssimulacra2", type=click.FloatRange(0, 100, min_open=True, max_open=True), metavar="SCORE",
+              callback=options.finite,
+              help="Lowest quality with this SSIMULACRA2 or more: 90 looks lossless, 70 is high, 50 medium.")
 @click.option("--lossless/--no-lossless", default=None,
               help="Keep every pixel, or never do.  [default: where that makes a smaller file]")
 @click.option("--cell-psnr", type=click.FloatRange(0), default=0, metavar="DB", callback=options.finite,
               help="No 16 × 16 cell of the decoded picture is worse.  [default: as photographs are at worst]")
 @click.option("--keep-smaller", is_flag=True, help="Write no .lat file that is larger than its input.")
-@click.option("--verify", is_flag=True, help="Decode each file before saving it and report its PSNR.")
+@click.option("--verify", is_flag=True, help="Decode each file before saving it and report its PSNR and SSIMULACRA2.")
 @click.option("--min-psnr", type=click.FloatRange(0), default=0, metavar="DB", callback=options.finite,
               help="Fail where the decoded picture's PSNR is lower, and save nothing; implies --verify.")
 @click.option("--effort", type=click.IntRange(0, 1), default=1, show_default=True,
@@ -52,7 +55,8 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
 @options.model
 @options.write
 def compress(
-    run: Run, target_size: int | None, target_bpp: float | None, target_psnr: float | None, **coding: Any
+    run: Run, target_size: int | None, target_bpp: float | None, target_psnr: float | None,
+    target_ssimulacra2: float | None, **coding: Any,
 ) -> None:
     """Compress images to .lat files.
 
@@ -65,28 +69,30 @@ def compress(
       aezip compress holiday.png
       aezip compress -q 85 holiday.png -o best.lat
       aezip compress --target-size 200KB holiday.png
+      aezip compress --target-ssimulacra2 75 holiday.png
       aezip compress -o archive/ *.png *.jpg
       aezip compress --frame 1 --to-8bit scan.tiff
       aezip compress --recursive pictures -o archive --jobs 4 --skip-existing
     """
     if coding["lossless"] and _is_chosen("quality"):
         raise click.UsageError("--lossless keeps every pixel, whatever the quality; expected no --quality")
-    job = Compression(target=_target(target_size, target_bpp, target_psnr), **coding)
+    job = Compression(target=_target(target_size, target_bpp, target_psnr, target_ssimulacra2), **coding)
     run.do(job, run.plan(".lat"))
 
 
-def _target(size: int | None, bpp: float | None, psnr: float | None) -> Target | None:
+def _target(size: int | None, bpp: float | None, psnr: float | None, score: float | None) -> Target | None:
     """The one target that was asked for, if any."""
-    if size is bpp is psnr is None:
+    if size is bpp is psnr is score is None:
         return None
-    from ..quality.targets import BPP, PSNR, SIZE, Target
+    from ..quality.targets import BPP, PSNR, SIZE, SSIMULACRA2, Target
 
-    wanted = {SIZE: size, BPP: bpp, PSNR: psnr}
+    wanted = {SIZE: size, BPP: bpp, PSNR: psnr, SSIMULACRA2: score}
     targets = [Target(kind, value) for kind, value in wanted.items() if value is not None]
     if targets and click.get_current_context().params["lossless"]:
         raise click.UsageError("--lossless keeps every pixel, whatever a target says; expected one of them")
     if len(targets) + _is_chosen("quality") > 1:
-        raise click.UsageError("expected one of --quality, --target-size, --target-bpp and --target-psnr")
+        names = "--quality, --target-size, --target-bpp, --target-psnr and --target-ssimulacra2"
+        raise click.UsageError(f"expected one of {names}")
     return targets[0] if targets else None
 
 

@@ -142,6 +142,8 @@ def line_of(outcome: Outcome) -> str:
         parts.append("lossless")
     if "psnr_db" in facts:
         parts.append(f"{facts['psnr_db']:.2f} dB")
+    if "ssimulacra2" in facts:
+        parts.append(f"SSIMULACRA2 {facts['ssimulacra2']:.2f}")
     if "ms_ssim" in facts:
         parts.append(f"MS-SSIM {facts['ms_ssim']:.5f}")
     return "  ".join([*parts, f"{outcome.time_s:.2f} s"])

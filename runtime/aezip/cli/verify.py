@@ -17,7 +17,8 @@ from .run import LAT, Run
 @click.command()
 @options.inputs("[FILE]...", or_listed=True)
 @click.option("--original", metavar="IMAGE|FOLDER", type=click.Path(readable=False),
-              help="The picture FILE was made from, or the folder of those: report PSNR and MS-SSIM, compare alpha.")
+              help="The picture FILE was made from, or the folder of those: report PSNR, SSIMULACRA2 and "
+                   "MS-SSIM; compare alpha.")
 @options.intake
 @options.max_pixels
 @options.decoding_model

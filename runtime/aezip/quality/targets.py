@@ -1,8 +1,8 @@
-"""Targets: the quality whose file has a wanted size, or whose picture has a wanted PSNR.
+"""Targets: the quality whose file has a wanted size, or whose picture has a wanted PSNR or SSIMULACRA2.
 
-log(size) and PSNR rise nearly straight with the quality, so the search goes along the line through the two nearest
-tries, at first a typical photograph's, and ends at two neighbouring levels of the ladder with the target between them.
-About five encodings.
+log(size), PSNR and −log(100 − SSIMULACRA2) rise nearly straight with the quality, so the search goes along the line
+through the two nearest tries, at first a typical photograph's, and ends at two neighbouring levels of the ladder with
+the target between them. About five encodings.
 """
 
 from __future__ import annotations
@@ -16,24 +16,28 @@ from ..errors import TargetMissed, UsageError
 from ..format.container import QUALITY_TOP
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-SIZE, BPP, PSNR = "size", "bpp", "psnr"
+SIZE, BPP, PSNR, SSIMULACRA2 = "size", "bpp", "psnr", "ssimulacra2"
 
 
 @dataclass(frozen=True)
 class Line:
-    """A typical photograph: value at level 500, and its rise for each level; of log(bpp), or of PSNR in dB."""
+    """A typical photograph: value at level 500, and its rise for each level."""
 
     middle: float
     slope: float
 
 
-RATE_LINE = Line(math.log(0.27), 0.0032)
-PSNR_LINE = Line(34.0, 0.015)
+RATE_LINE = Line(math.log(0.27), 0.0032)  # of log(bpp)
+PSNR_LINE = Line(34.0, 0.015)  # of dB
+SCORE_LINE = Line(-4.0, 0.002)  # of −log(100 − SSIMULACRA2)
 
 
 @dataclass(frozen=True)
 class Target:
-    """SIZE: at most `value` bytes; BPP: at most `value` bits per pixel; PSNR: at least `value` dB."""
+    """SIZE: at most `value` bytes; BPP: at most `value` bits per pixel; PSNR: at least `value` dB.
+
+    SSIMULACRA2: a score of at least `value`.
+    """
 
     kind: str
     value: float
@@ -63,20 +67,23 @@ def parse_size(text: str) -> int:
 
 
 def reach(
-    target: Target, pixels: int, encode: Callable[[float], bytes], psnr_db: Callable[[bytes], float]
+    target: Target, pixels: int, encode: Callable[[float], bytes], measured: Callable[[bytes], float]
 ) -> Hit:
-    """The largest quality within a size or rate, or the lowest with a PSNR, of a picture with so many pixels.
+    """The largest quality within a size or rate, or the lowest with a PSNR or score, of a picture with so many pixels.
 
-    encode: quality → file; psnr_db: file → its PSNR. Raises TargetMissed, with the range that there is.
+    encode: quality → file; measured: file → its PSNR or SSIMULACRA2, as the target is one of these.
+    Raises TargetMissed, with the range that there is.
     """
-    fine = target.kind == PSNR
+    fine = target.kind in (PSNR, SSIMULACRA2)
     files: dict[int, bytes] = {}  # the best on each side
     values: dict[int, float] = {}
 
     def measure(level: int) -> float:
         data = encode(level * 100 / QUALITY_TOP)
         scale = 8 / pixels if target.kind == BPP else 1
-        values[level] = psnr_db(data) if fine else len(data) * scale
+        values[level] = measured(data) if fine else len(data) * scale
+        if math.isnan(values[level]):
+            raise TargetMissed(f"the picture is too small for {target}", "at least 8 × 8 pixels")
         met = values[level] >= target.value if fine else values[level] <= target.value
         if met and (not files or (level < min(files)) == fine):
             files.clear()
@@ -84,10 +91,13 @@ def reach(
         return values[level]
 
     def straight(value: float) -> float:
+        if target.kind == SSIMULACRA2:
+            return -math.log(max(100 - value, 1e-6))
         return min(value, 999.0) if fine else math.log(value)
 
     scale = math.log(8 / pixels) if target.kind == SIZE else 0.0  # log(bytes) − log(bpp)
-    line = PSNR_LINE if fine else Line(RATE_LINE.middle - scale, RATE_LINE.slope)
+    rate_line = Line(RATE_LINE.middle - scale, RATE_LINE.slope)
+    line = {PSNR: PSNR_LINE, SSIMULACRA2: SCORE_LINE}.get(target.kind, rate_line)
     crossing(lambda level: straight(measure(level)), straight(target.value), line, strict=fine)
     if not files:
         ends = [values[level] if level in values else measure(level) for level in (0, QUALITY_TOP)]
@@ -132,4 +142,5 @@ def _between(points: dict[int, float], low: int, high: int, limit: float, line: 
 
 
 def _text(kind: str, value: float) -> str:
-    return {SIZE: f"{value:,.0f} B", BPP: f"{value:.4g} bpp", PSNR: f"{value:.2f} dB"}[kind]
+    form = {SIZE: "{:,.0f} B", BPP: "{:.4g} bpp", PSNR: "{:.2f} dB", SSIMULACRA2: "SSIMULACRA2 {:.2f}"}[kind]
+    return form.format(value)

@@ -7,11 +7,13 @@ Decoding checks the checksums, the structure, and every symbol of the streams, w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError
 from ..format.container import DEFAULT_MAX_PIXELS, Lat
 from . import metrics
+from .ssimulacra2 import ssimulacra2
 
 if TYPE_CHECKING:
     from ..codec import Codec
@@ -20,16 +22,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole file, compared."""
+    """A whole file, compared; each measure is computed when it is asked for."""
 
     lat: Lat
-    psnr_db: float  # inf when equal
-    ms_ssim: float | None  # None if it was not asked for, NaN when the picture is too small
+    original: Pixels
+    decoded: Pixels
+
+    @cached_property
+    def psnr_db(self) -> float:
+        """Inf when equal."""
+        return metrics.psnr_db(self.original, self.decoded)
+
+    @cached_property
+    def ms_ssim(self) -> float:
+        """NaN when the picture is too small."""
+        return metrics.ms_ssim(self.original, self.decoded)
+
+    @cached_property
+    def ssimulacra2(self) -> float:
+        """100 when equal, NaN when the picture is too small."""
+        return ssimulacra2(self.original, self.decoded)
 
 
-def verify(
-    codec: Codec, data: bytes, original: Pixels, *, similarity: bool = True, max_pixels: int = DEFAULT_MAX_PIXELS
-) -> Report:
+def verify(codec: Codec, data: bytes, original: Pixels, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Report:
     """Decode a file and compare it with the picture it was made from, uint8 [H, W, C].
 
     Raises FormatError and its kinds, UnknownFingerprint, and ImageError if the original has another shape.
@@ -37,7 +52,7 @@ def verify(
     pixels, lat = codec.decode(data, max_pixels)
     if original.shape != pixels.shape:
         raise ImageError(f"the original is {_size(original)}, the file {_size(pixels)}", "the picture it was made from")
-    return Report(lat, metrics.psnr_db(original, pixels), metrics.ms_ssim(original, pixels) if similarity else None)
+    return Report(lat, original, pixels)
 
 
 def _size(pixels: Pixels) -> str:

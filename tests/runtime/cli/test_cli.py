@@ -691,7 +691,7 @@ def test_targets_and_keeping_and_verifying() -> None:
     result = run("verify", "a.lat")
     assert result.exit_code == 0
     assert result.stderr.startswith("a.lat  whole")
-    assert "MS-SSIM" in run("verify", "a.lat", "--original", "a.png").stderr
+    assert "SSIMULACRA2 100.00  MS-SSIM 1.0" in run("verify", "a.lat", "--original", "a.png").stderr
     assert "expected one FILE" in run("verify", "a.lat", "b.lat", "--original", "a.png").stderr
     Image.open("a.png").convert("RGBA").save("opaque.png")
     assert run("verify", "a.lat", "--original", "opaque.png").exit_code == 0
@@ -708,9 +708,11 @@ def test_targets_and_keeping_and_verifying() -> None:
     draw("c.png", 9)
     assert "the original is 33 × 9 pixels" in error_of(run("verify", "a.lat", "--original", "c.png"))
     assert "a target within that range" in error_of(run("compress", "c.png", "--target-size", "9"))
-    for options in (("--target-size", "9KB", "--target-bpp", "1"), ("-q", "9", "--target-psnr", "30")):
+    for options in (("--target-size", "9KB", "--target-bpp", "1"), ("-q", "9", "--target-psnr", "30"),
+                    ("--target-psnr", "30", "--target-ssimulacra2", "50")):
         assert "expected one of --quality" in run("compress", "c.png", *options).stderr
     assert run("compress", "c.png", "--target-psnr", "inf").exit_code == 2
+    assert run("compress", "c.png", "--target-ssimulacra2", "100").exit_code == 2
 
 
 def test_a_floor_of_fidelity(monkeypatch: pytest.MonkeyPatch) -> None:

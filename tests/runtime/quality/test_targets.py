@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from aezip import Codec
 from aezip.errors import TargetMissed, UsageError
-from aezip.quality.targets import BPP, PSNR, RATE_LINE, SIZE, Line, Target, crossing, parse_size, reach
+from aezip.quality.targets import (
+    BPP,
+    PSNR,
+    RATE_LINE,
+    SIZE,
+    SSIMULACRA2,
+    Line,
+    Target,
+    crossing,
+    parse_size,
+    reach,
+)
 from aezip.quality.verify import verify
 
 
@@ -56,38 +67,50 @@ def codec(tiny: str) -> Codec:
     return Codec(tiny, threads=1)
 
 
-@pytest.mark.parametrize("kind", [SIZE, BPP, PSNR])
+@pytest.mark.parametrize("kind", [SIZE, BPP, PSNR, SSIMULACRA2])
 def test_a_target_is_met_and_its_neighbour_is_not(codec: Codec, drawn: object, kind: str) -> None:
     pixels = drawn(64, 128)  # type: ignore[operator]
 
     def encode(quality: float) -> bytes:
         return codec.encode(pixels, quality)
 
-    def psnr_db(data: bytes) -> float:
-        return verify(codec, data, pixels, similarity=False).psnr_db
+    def measured(data: bytes) -> float:
+        report = verify(codec, data, pixels)
+        return report.psnr_db if kind == PSNR else report.ssimulacra2
 
     middle = encode(50)
-    value = {SIZE: len(middle), BPP: 8 * len(middle) / pixels[..., 0].size, PSNR: psnr_db(middle)}[kind]
-    hit = reach(Target(kind, value), pixels[..., 0].size, encode, psnr_db)
+    value = {SIZE: len(middle), BPP: 8 * len(middle) / pixels[..., 0].size}.get(kind) or measured(middle)
+    hit = reach(Target(kind, value), pixels[..., 0].size, encode, measured)
     assert hit.data == encode(hit.quality)
     assert hit.tries <= 20
-    if kind == PSNR:
+    if kind in (PSNR, SSIMULACRA2):
         assert hit.value >= value
-        assert psnr_db(encode(hit.quality - 0.1)) < value
+        assert measured(encode(hit.quality - 0.1)) < value
     else:
         assert hit.value <= value
         assert len(encode(hit.quality + 0.1)) > len(middle)
 
 
-@pytest.mark.parametrize(("target", "words"), [(Target(SIZE, 60), "60 B"), (Target(PSNR, 99), "99.00 dB")])
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (Target(SIZE, 60), "60 B"), (Target(PSNR, 99), "99.00 dB"),
+        (Target(SSIMULACRA2, 99.5), "SSIMULACRA2 99.50"),
+    ],
+)
 def test_what_cannot_be_reached_is_refused_with_the_range(codec: Codec, target: Target, words: str) -> None:
     pixels = np.zeros((64, 64, 3), np.uint8)
     pixels[::2] = 255
     with pytest.raises(TargetMissed, match=f"not {words}; expected a target within that range"):
         reach(
             target, 4096, lambda quality: codec.encode(pixels, quality),
-            lambda data: verify(codec, data, pixels, similarity=False).psnr_db,
+            lambda data: getattr(verify(codec, data, pixels), "psnr_db" if target.kind == PSNR else "ssimulacra2"),
         )
+
+
+def test_a_picture_without_a_score_is_refused(codec: Codec) -> None:
+    with pytest.raises(TargetMissed, match=r"too small for SSIMULACRA2 50\.00; expected at least 8 × 8 pixels"):
+        reach(Target(SSIMULACRA2, 50), 35, lambda _: b"", lambda _: math.nan)
 
 
 def test_more_room_than_the_best_quality_takes(codec: Codec, drawn: object) -> None:
