@@ -136,7 +136,7 @@ enum {
 	AEZIP_MODEL_STATIC,        /* a model without a hyperprior (FORMAT.md, section 6), which is not for this core */
 	AEZIP_TABLES_DAMAGED,      /* its radii or frequencies */
 	AEZIP_INDEX_RANGE,         /* a table index above 63, from the engine or to encode */
-	AEZIP_SYMBOL_RANGE,        /* a symbol beyond 1023, to encode */
+	AEZIP_SYMBOL_RANGE,        /* a symbol beyond 2047, to encode */
 	AEZIP_NO_ROOM,             /* a buffer of the caller's is too small */
 	AEZIP_ENGINE_FAILED,       /* the caller's engine said so */
 	AEZIP_INFLATE_DAMAGED,     /* a zlib stream, or what it inflates to has another size */
@@ -220,7 +220,8 @@ int aezip_next_tile(aezip_tiles *tiles, aezip_tile *tile);
 
 #define AEZIP_TABLES 64
 #define AEZIP_LANES 256
-#define AEZIP_SYMBOL_MAX 1023
+#define AEZIP_SYMBOL_MAX 2047
+#define AEZIP_RADIUS_MAX 1023
 #define AEZIP_LAST_MAX 65537
 
 /* An entry e of a table owns the slots last[e - 1] + 1 ... last[e] of 0 ... 65535. Tables stand one after the other, and each

@@ -31,7 +31,7 @@ int aezip_make_tables(
 	size_t entry = 0;
 	for (size_t t = 0; t < AEZIP_TABLES; t++) {
 		uint32_t r = u32(radius + 4 * t), sum = 0, guess = 0;
-		if (r < 1 || r > AEZIP_SYMBOL_MAX || 2 * r + 2 > count - entry)
+		if (r < 1 || r > AEZIP_RADIUS_MAX || 2 * r + 2 > count - entry)
 			return AEZIP_TABLES_DAMAGED;
 		if (2 * r + 2 > room - entry)
 			return AEZIP_NO_ROOM;

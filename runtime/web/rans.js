@@ -15,7 +15,8 @@ import { AezipError } from './errors.js';
 import { damaged } from './package.js';
 
 const TABLES = 64;
-const SYMBOL_MAX = 1023;
+const SYMBOL_MAX = 2047;
+const RADIUS_MAX = 1023;
 const LOW = 2 ** 16; // states are at least this
 const MAX_ENTRIES = 2 ** 16; // of all tables
 
@@ -31,7 +32,7 @@ export function tablesOf({ radius, frequency }) {
   const [guess, zero] = [new Uint16Array(TABLES * 256), new Uint16Array(TABLES)];
   let entry = 0;
   radius.values.forEach((r, table) => {
-    if (r < 1 || r > SYMBOL_MAX || entry + 2 * r + 2 > entries) damaged(`the radius ${r}`, `1 to ${SYMBOL_MAX}`);
+    if (r < 1 || r > RADIUS_MAX || entry + 2 * r + 2 > entries) damaged(`the radius ${r}`, `1 to ${RADIUS_MAX}`);
     zero[table] = entry + r;
     let sum = 0;
     for (const end = entry + 2 * r + 2; entry < end; entry++) {

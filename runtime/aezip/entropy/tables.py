@@ -29,7 +29,8 @@ INDEX_ONE = 18  # the table whose scale is 1
 INDEX_TOP = 63
 TOTAL_BITS = 16
 TOTAL = 1 << TOTAL_BITS
-SYMBOL_MAX = 1023  # of any symbol, escaped or not
+SYMBOL_MAX = 2047  # of any symbol, escaped or not: what latents in 1/16 of a step, i16, can say
+RADIUS_MAX = 1023  # of symbols that are not escaped
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ class Tables:
 
     def check(self) -> None:
         """Raise PackageDamaged unless every table is whole: frequencies ≥ 1, sums of 2¹⁶, sane radii."""
-        if self.radius.shape != (INDEX_TOP + 1,) or self.radius.min() < 1 or self.radius.max() > SYMBOL_MAX:
-            raise PackageDamaged("the frequency tables have impossible radii", f"64 from 1 to {SYMBOL_MAX}")
+        if self.radius.shape != (INDEX_TOP + 1,) or self.radius.min() < 1 or self.radius.max() > RADIUS_MAX:
+            raise PackageDamaged("the frequency tables have impossible radii", f"64 from 1 to {RADIUS_MAX}")
         size = 2 * self.radius + 2
         if self.frequency.shape != (size.sum(),) or self.frequency.size > TOTAL:
             raise PackageDamaged(f"{self.frequency.size} frequencies", f"{size.sum()} for these radii")
@@ -111,7 +112,7 @@ def gaussian_tables() -> Tables:
     radii, frequencies = [], []
     for i in range(INDEX_TOP + 1):
         sigma = 2 ** ((i - INDEX_ONE) / OCTAVE)
-        radius = min(math.ceil(4 * sigma) + 4, SYMBOL_MAX)
+        radius = min(math.ceil(4 * sigma) + 4, RADIUS_MAX)
         tail = [0.5 * math.erfc((s - 0.5) / sigma * math.sqrt(0.5)) for s in range(1, radius + 2)]
         half = [tail[s] - tail[s + 1] for s in range(radius)]  # symbols 1 … radius
         mass = np.array([*half[::-1], 1 - 2 * tail[0], *half, 2 * tail[radius]])

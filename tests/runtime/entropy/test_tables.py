@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX, TOTAL, Tables, gaussian_tables
+from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX, TOTAL, Tables, gaussian_tables
 from aezip.errors import PackageDamaged
 
 TABLES = gaussian_tables()
@@ -14,7 +14,7 @@ TABLES = gaussian_tables()
 def test_tables_pass_their_own_check() -> None:
     TABLES.check()
     assert len(TABLES.radius) == INDEX_TOP + 1
-    assert TABLES.radius.max() == SYMBOL_MAX
+    assert TABLES.radius.max() == RADIUS_MAX
 
 
 def test_starts_are_monotone_and_the_lookup_inverts_them() -> None:
