@@ -10,7 +10,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -21,14 +20,17 @@ from typing import Any
 from ..engine.cores import cores
 from ..errors import AezipError
 from ..storage.files import sweep
-from .work import Item, Outcome, Work, failed
+from .work import Item, Outcome, Running, Work, failed, finished
 
 
-def outcomes(work: Work, items: Iterable[Item], processes: int) -> Iterator[Outcome]:
-    """Do every item; outcomes come as they are ready.  Raises as `Work.open`."""
+def outcomes(work: Work, items: Iterable[Item], processes: int, late: list[Outcome]) -> Iterator[Outcome]:
+    """Do every item; outcomes come as they are ready; late: as `Work.outcomes`.
+
+    Raises as `Work.open`.
+    """
     work.open()  # what is wrong with the model is said once
     work = replace(work, threads=work.threads or max(1, cores() // processes))
-    executor, running = _fresh(work, processes), dict[Future[Outcome], Item]()
+    executor, running = _fresh(work, processes), Running()
 
     def submit(item: Item) -> Future[Outcome]:
         nonlocal executor
@@ -45,7 +47,8 @@ def outcomes(work: Work, items: Iterable[Item], processes: int) -> Iterator[Outc
     try:
         yield from work.delegated(items, submit, lambda: 2 * processes, running, on_error)
     finally:
-        _end(executor, list(running.values()))
+        _end(executor, list(running))
+        late += finished(running)
 
 
 def _alone(work: Work, item: Item) -> Outcome:
@@ -85,7 +88,7 @@ def _begin(work: Work) -> None:
     """In a process of the pool: open the codec once, leave Ctrl-C to the parent, and do not outlive it."""
     global _own
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(1))  # what it leaves is swept
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _own = work, work.open()
 

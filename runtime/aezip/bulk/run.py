@@ -13,12 +13,21 @@ from .work import Item, Outcome, Work, failed
 
 
 def outcomes(
-    plan: Plan, work: Work, processes: int = 1, scheduler: str | None = None
+    plan: Plan, work: Work, processes: int = 1, scheduler: str | None = None, late: list[Outcome] | None = None
 ) -> Generator[Outcome, None, None]:
     """What becomes of each item and each problem of the plan, as they are ready.
 
-    scheduler: the address of a Dask cluster's, which then does it.  Raises as `Work.open` and `cluster.outcomes`.
+    Args:
+        plan: What is to be done.
+        work: How.
+        processes: How many do it.
+        scheduler: The address of a Dask cluster's, which then does it.
+        late: As of `Work.outcomes`.
+
+    Raises:
+        AezipError: As `Work.open` and `cluster.outcomes`.
     """
+    late = [] if late is None else late
     existing = None
     if plan.folder and places.is_url(plan.folder):
         found = places.files_in(plan.folder, recursive=True)
@@ -35,6 +44,6 @@ def outcomes(
     elif processes > 1:
         from . import pool
 
-        yield from pool.outcomes(work, plan.items, processes)
+        yield from pool.outcomes(work, plan.items, processes, late)
     else:
-        yield from work.outcomes(plan.items)
+        yield from work.outcomes(plan.items, late)

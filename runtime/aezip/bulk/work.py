@@ -17,7 +17,7 @@ from ..errors import OutputError, OutputExists, line_of
 from ..format.facts import facts_of
 from ..storage import places
 from ..storage.files import check_output, make_folder
-from .jobs import Job, Result
+from .jobs import DONE, Job, Result
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -33,6 +33,16 @@ class Item(NamedTuple):
     size: int = 0  # bytes of the source; 0 if not known
     below: str = ""  # the source's path below the folder that was named, with /
     partner: str = ""  # a second file that the job reads, if it is this item's own
+
+
+class UnderWay(NamedTuple):
+    """What is known of an item that is being done."""
+
+    before: tuple[int, int] | None  # `_mark` of its target
+    future: Future[Outcome] | None = None
+
+
+Running = dict[Item, UnderWay]
 
 
 @dataclass(frozen=True)
@@ -69,10 +79,11 @@ class Work:
         """The network that does it, a Codec in most jobs.  Raises as it does."""
         return self.job.open(self.model, self.provider, self.threads)
 
-    def outcomes(self, items: Iterable[Item]) -> Iterator[Outcome]:
+    def outcomes(self, items: Iterable[Item], late: list[Outcome]) -> Iterator[Outcome]:
         """Do every item in this process: one after the other, or as many at once as go through the network together.
 
-        Outcomes come as they are ready.  Raises as `open`.
+        Outcomes come as they are ready; late: gets those of what was under way when this is interrupted or closed, the
+        one that came last among them.  Raises as `open`.
         """
         network: Any = None
         source = iter(items)
@@ -81,25 +92,32 @@ class Work:
             if early is None:
                 network = network or self.open()
                 if getattr(network, "batch", 1) > 1:
-                    yield from self._in_threads(chain([item], source), network)
+                    yield from self._in_threads(chain([item], source), network, late)
                     return
-            yield early or self.do(item, network)
+            begun = UnderWay(_mark(item))
+            try:
+                yield early or self.do(item, network)
+            except (KeyboardInterrupt, GeneratorExit):
+                late += finished({item: begun})
+                raise
 
-    def _in_threads(self, items: Iterable[Item], network: Any) -> Iterator[Outcome]:
+    def _in_threads(self, items: Iterable[Item], network: Any, late: list[Outcome]) -> Iterator[Outcome]:
         """Twice as many at once as a batch takes: while one is in the network, the next is read, the last written."""
         from concurrent.futures import ThreadPoolExecutor
 
-        most = 2 * network.batch
+        most, running = 2 * network.batch, Running()
         executor = ThreadPoolExecutor(most)
         try:
-            yield from self.delegated(items, lambda item: executor.submit(self.do, item, network), lambda: most, {})
+            yield from self.delegated(
+                items, lambda item: executor.submit(self.do, item, network), lambda: most, running
+            )
         finally:
             executor.shutdown(cancel_futures=True)
+            late += finished(running)
 
     def delegated(
         self, items: Iterable[Item], submit: Callable[[Item], Future[Outcome]], most: Callable[[], int],
-        running: dict[Future[Outcome], Item],
-        on_error: Callable[[Item, Exception], Outcome] | None = None,
+        running: Running, on_error: Callable[[Item, Exception], Outcome] | None = None,
     ) -> Iterator[Outcome]:
         """Outcomes of items that others do, as they are ready.
 
@@ -115,20 +133,23 @@ class Work:
                 if early:
                     yield early
                     continue
-                running[submit(item)] = item
+                running[item] = begun = UnderWay(_mark(item))  # an interrupt may come while it is given
+                running[item] = begun._replace(future=submit(item))
                 if len(running) >= most():
                     break
             if not running:
                 return
-            wait(running, return_when=FIRST_COMPLETED)
-            while ready := next((future for future in running if future.done()), None):
-                item = running.pop(ready)
+            wait([future for _, future in running.values() if future], return_when=FIRST_COMPLETED)
+            while ready := next(((i, f) for i, (_, f) in running.items() if f and f.done()), None):
+                item, future = ready
                 try:
-                    yield ready.result()
+                    outcome = future.result()
                 except BrokenPipeError:
                     raise
                 except Exception as error:
-                    yield (on_error or failed)(item, error)
+                    outcome = (on_error or failed)(item, error)
+                yield outcome
+                del running[item]  # not before it is told
 
     def early_outcome(self, item: Item) -> Outcome | None:
         """The outcome of an item that needs no work: skipped, or sure to fail."""
@@ -136,6 +157,8 @@ class Work:
             if self.skip_existing and self._exists(item):
                 return Outcome(item, SKIPPED)
             self.check(item)
+        except OutputExists as error:  # another worker was faster
+            return Outcome(item, SKIPPED) if self.skip_existing else failed(item, error)
         except Exception as error:
             return failed(item, error)
         return None
@@ -187,6 +210,26 @@ class Work:
         if self.existing is not None and places.is_url(item.target):
             return item.target in self.existing
         return places.exists(item.target)
+
+
+def finished(running: Running) -> list[Outcome]:
+    """The outcomes of those items that are done, whoever knows of it; their files tell, too."""
+    found = []
+    for item, (before, future) in running.items():
+        if future and future.done() and not future.cancelled() and not future.exception():
+            found.append(future.result())
+        elif item.target and _mark(item) not in (None, before):
+            found.append(Outcome(item, DONE, item.size, os.stat(item.target).st_size, summary="done"))
+    return found
+
+
+def _mark(item: Item) -> tuple[int, int] | None:
+    """What a local file at the target has that one written later has not; None: nothing there."""
+    try:
+        facts = os.stat(item.target)
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_ctime_ns
 
 
 def failed(item: Item, error: BaseException) -> Outcome:

@@ -5,6 +5,7 @@ The fields of `Run` and `Reading` are options: options.run, options.write and op
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,12 +17,13 @@ from ..bulk import plan as plans
 from ..bulk.jobs import Job
 from ..bulk.plan import Inputs, Plan
 from ..bulk.run import outcomes
-from ..bulk.work import FAILED, Outcome, Work
+from ..bulk.work import FAILED, Item, Outcome, Work
 from ..errors import UsageError
 from ..model.store import installed_names
 from ..storage import places
 from .messages import Failures, say
 from .progress import Progress, bar, left_out_line
+from .stopping import CODES, WORDS, Stopped, Stops
 
 if TYPE_CHECKING:
     from ..tasks.features.vectors import Latents
@@ -65,14 +67,14 @@ class Run(NamedTuple):
         self, job: Job, plan: Plan, *,
         print_line: Callable[[str], None] = say, each: Callable[[Outcome], None] | None = None,
     ) -> None:
-        """Do the job for each item, say how it went, and leave with 1 if any failed, 130 if interrupted.
+        """Do the job for each item and say how it went; leave with 1 if any failed, 130 or 143 after a signal.
 
         print_line: takes the line of each file; each: takes the outcomes instead.
         """
         to_stdout = any(item.target == places.STANDARD for item in plan.items)
         if to_stdout and self.json_lines:
             raise click.UsageError("--json-lines and the output both want stdout; expected another --output")
-        if to_stdout and sys.stdout.isatty():
+        if to_stdout and sys.stdout and sys.stdout.isatty():
             raise click.UsageError("the output would go to the terminal; expected a pipe, or --output FILE")
         keep_times = self.keep_times
         if keep_times and (to_stdout or any(places.is_url(item.target) for item in plan.items)):
@@ -85,15 +87,23 @@ class Run(NamedTuple):
         )
         if not self.quiet:
             say_notes(plan)
-        found, code = outcomes(plan, work, self.jobs, self.scheduler), 0
+        late: list[Outcome] = []
+        told: Item | None = None
+        found, code = outcomes(plan, work, self.jobs, self.scheduler, late), 0
         try:
-            with progress.shown():
+            with Stops() as stops, progress.shown():
                 for outcome in found:
-                    progress.tell(outcome)
-        except KeyboardInterrupt:
+                    with stops.held():
+                        told = outcome.item
+                        progress.tell(outcome)
+        except KeyboardInterrupt as stop:
             found.close()
-            code = 130
-            say("aezip: interrupted")
+            kind = stop.kind if isinstance(stop, Stopped) else signal.SIGINT
+            code = CODES[kind]
+            say(f"aezip: {WORDS[kind]}")
+            for outcome in late:
+                if outcome.item != told:
+                    progress.tell(outcome)
         progress.summary()
         if code or progress.counts[FAILED]:
             click.get_current_context().exit(code or 1)

@@ -77,8 +77,7 @@ def atomic_write(
             Path(path).write_bytes(data)
             return
         try:
-            with open(temporary, "xb") as f:
-                _lock(f)
+            with _begun(temporary) as f:
                 f.write(data)
                 f.flush()
                 os.fsync(f.fileno())
@@ -125,11 +124,23 @@ def sweep(folder: str | os.PathLike[str]) -> None:
             os.unlink(path)
 
 
+def _begun(temporary: Path) -> BinaryIO:
+    """A new file, marked as being written as long as it is open."""
+    for _ in range(3):
+        file = open(temporary, "xb")  # noqa: SIM115
+        if fcntl:
+            with contextlib.suppress(OSError):  # NFS may have no locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            break
+        file.close()  # swept by another process before it was marked
+    return file
+
+
 def _lock(file: BinaryIO) -> None:
-    """Mark a file as being written, as long as it is open.  Raises BlockingIOError if another process does."""
+    """Raises BlockingIOError if another process is writing the file."""
     if fcntl:
-        with contextlib.suppress(OSError) if file.writable() else contextlib.nullcontext():  # NFS may have no locks
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _beside(path: str | os.PathLike[str]) -> Path:

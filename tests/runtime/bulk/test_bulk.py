@@ -117,6 +117,7 @@ def test_json_lines_and_times(run: Callable[..., Result]) -> None:
     good, bad = map(json.loads, result.stdout.splitlines())
     assert (good["file"], good["output"], good["status"], good["width"]) == ("a.png", "a.lat", "done", 40)
     assert good["psnr_db"] > 20
+    assert good["ssimulacra2"] < 100
     assert (bad["status"], bad["error"]) == (
         "failed", "b.png: no such file or folder; expected a file that can be read"
     )
@@ -163,7 +164,7 @@ def test_a_killed_process_is_one_line_and_the_rest_is_done(
     from killer import Killer  # type: ignore[import-not-found]
 
     work = Work(Killer(), tiny, threads=1)
-    found = list(pool.outcomes(work, [Item(f"{n}.png", f"{n}.lat") for n in "abc"], 2))
+    found = list(pool.outcomes(work, [Item(f"{n}.png", f"{n}.lat") for n in "abc"], 2, []))
     errors = {outcome.item.source: outcome.error for outcome in found}
     assert errors == {
         "a.png": "", "c.png": "",

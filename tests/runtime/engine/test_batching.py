@@ -87,8 +87,8 @@ def test_a_folder_in_batches(tmp_path: Path, drawn: Drawn, tiny: str) -> None:
         Image.fromarray(drawn(40, 50, seed=n)).save(tmp_path / f"{n}.png")
     (tmp_path / "6.png").write_bytes(b"no picture")
     items = [Item(str(tmp_path / f"{n}.png"), str(tmp_path / f"{n}.lat")) for n in range(7)]
-    found = {o.item.source: o.status for o in Work(Compression(batch=2), tiny).outcomes(items)}
+    found = {o.item.source: o.status for o in Work(Compression(batch=2), tiny).outcomes(items, [])}
     assert [found[item.source] for item in items] == 6 * [DONE] + [FAILED]
     back = [Item(item.target, f"{item.target}.png") for item in items[:6]]
-    assert all(o.status == DONE for o in Work(Decompression(batch=3), tiny).outcomes(back))
+    assert all(o.status == DONE for o in Work(Decompression(batch=3), tiny).outcomes(back, []))
     assert len(list(tmp_path.iterdir())) == 7 + 6 + 6

@@ -33,6 +33,24 @@ def test_an_existing_file_stays_without_force(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a"]
 
 
+def test_a_file_that_is_swept_before_it_is_marked_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    flock, swept = fcntl.flock, []
+
+    def late(*args: Any) -> None:
+        if not swept:
+            swept.append([path.unlink() for path in tmp_path.iterdir()])
+        flock(*args)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    atomic_write(tmp_path / "a", b"new")
+    assert swept == [[None]]
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["a"]
+
+
 def test_a_file_that_appears_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "a"
     monkeypatch.setattr("aezip.storage.files.check_output", lambda *_, **__: target.write_bytes(b"other"))
