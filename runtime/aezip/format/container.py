@@ -30,6 +30,7 @@ LATENTS, PIXELS = b"LATN", b"PIXL"  # one of them ends a file
 PATCHES = b"PTCH"
 ICC, EXIF, XMP = b"iCCP", b"eXIF", b"xMPx"
 ALPHA, RESOLUTION = b"ALPH", b"rESO"
+IPTC, EXTENDED_XMP, COMMENT, TEXTS = b"iPTC", b"xMPe", b"cOMM", b"tEXt"  # of the kinds of files that have them
 KNOWN = {LATENTS, PIXELS, PATCHES, ICC, EXIF, XMP, ALPHA, RESOLUTION}
 ALL_CODED = 1  # the flag of a file that skips no latent
 NO_MODEL = bytes(8)  # the fingerprint of a file of exact pixels

@@ -8,13 +8,17 @@ from .container import (
     ALL_CODED,
     ALPHA,
     CELL,
+    COMMENT,
     EXIF,
+    EXTENDED_XMP,
     ICC,
+    IPTC,
     LATENTS,
     PATCHES,
     PIXELS,
     QUALITY_TOP,
     RESOLUTION,
+    TEXTS,
     XMP,
     Lat,
 )
@@ -22,7 +26,8 @@ from .resolution import Resolution
 
 _NAMES = {
     ICC: "ICC profile", EXIF: "EXIF", XMP: "XMP", RESOLUTION: "resolution", ALPHA: "alpha", LATENTS: "latents",
-    PATCHES: "patches", PIXELS: "exact pixels",
+    PATCHES: "patches", PIXELS: "exact pixels", IPTC: "IPTC", EXTENDED_XMP: "extended XMP", COMMENT: "comment",
+    TEXTS: "texts of a PNG",
 }
 
 

@@ -8,6 +8,7 @@
     profiles.py     ICC profiles: made for colours that a file names otherwise, and applied
     decoder.py      damage that a decoder passes over
     metadata.py     resolution, EXIF and XMP of image files of each format; the EXIF orientation
+    extras.py       IPTC, comments, texts, and what stays behind
     writing.py      `Picture` → Pillow images and image files
 """
 

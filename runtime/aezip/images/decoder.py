@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from .headers import file_of
-
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -27,11 +25,14 @@ _HARMLESS = re.compile(r"Warning, (?!Line length|Premature|.*(?:bad|invalid|shor
 
 
 @contextlib.contextmanager
-def complaints(image: Image.Image) -> Iterator[list[str]]:
-    """A list that holds, when the block ends in which an image is decoded, a sentence if its data are damaged."""
+def complaints(image: Image.Image, data: bytes) -> Iterator[list[str]]:
+    """A list that holds, when the block ends in which an image is decoded, a sentence if its data are damaged.
+
+    data: its file, b"" if that is closed.
+    """
     found: list[str] = []
     if image.format in ("JPEG", "MPO"):
-        if _unfinished(file_of(image)):
+        if end_of_jpeg(data) < 0:
             found.append("the image data is damaged: the JPEG has no end (EOI), and part of the picture may be missing")
         yield found
     elif image.format == "TIFF" and any(tile[0] == "libtiff" for tile in getattr(image, "tile", ())):
@@ -77,19 +78,19 @@ def _caught(lines: list[str]) -> Iterator[None]:
                     os.write(_STDERR, raw)
 
 
-def _unfinished(data: bytes) -> bool:
-    """Whether a JPEG has no end: a walk over its markers."""
+def end_of_jpeg(data: bytes) -> int:
+    """Where a JPEG's first picture ends, -1 if it has no end, 0 if it is none: a walk over its markers."""
     if not data.startswith(b"\xff\xd8"):
-        return False
+        return 0
     at = 2
     while at + 1 < len(data):
         marker = data[at + 1]
         if data[at] != 0xFF or marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD7:
             at = data.find(b"\xff", at + (1 if data[at] != 0xFF or marker == 0xFF else 2))
             if at < 0:
-                return True
+                return -1
             continue
         if marker == 0xD9:
-            return False
+            return at + 2
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return True
+    return -1

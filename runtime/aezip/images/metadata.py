@@ -9,7 +9,7 @@ import contextlib
 import re
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..format.resolution import UNITS, Resolution
 
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
 _WHOLE_PER_METRE = {"PNG": 1 / 0.0254, "BMP": 39.3701}  # by what Pillow divides
 _PREFIX = b"Exif\0\0"
+_WHOLE = {3: "H", 4: "I"}  # types of whole numbers
 _IN_XMP = re.compile(rb'(tiff:Orientation(?:\s*=\s*["\']|\s*>\s*))([1-8])')
+_GEO = (33550, 33922, 34264, 34735, 34736, 34737)  # GeoTIFF's tags, which mean something together only
 # a TIFF file is its own EXIF; these of its tags are not about how it stores the pixels
-_DESCRIPTIVE = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 33550, 40091, 40092, 40093, 40094, 40095)
+_DESCRIPTIVE = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 40091, 40092, 40093, 40094, 40095, *_GEO)
 _IFDS = (34665, 34853)  # Exif, GPS
+_INTEROP = 40965
 
 
 def resolution_of(image: Image.Image) -> Resolution | None:
@@ -57,23 +60,64 @@ def fractions_of(pair: Sequence[Any], unit: int) -> Resolution | None:
 
 
 def exif_of(image: Image.Image) -> bytes | None:
-    """The EXIF bytes of an image's file; of a TIFF its descriptive tags.  Call it before the pixels are loaded."""
+    """The EXIF bytes of an image's file; of a TIFF its descriptive tags.  Call it before the pixels are loaded.
+
+    What the caller has changed by `image.getexif()` is in them.
+    """
     raw = image.info.get("Raw profile type exif")
     tags = getattr(image, "tag_v2", None)
-    if "exif" in image.info or (tags is None and raw is None):
-        return bytes_of(image.info.get("exif"))
-    if raw is not None:  # text in a PNG, by older ImageMagick
-        return _from_text(raw)
+    if tags is None or "exif" in image.info:
+        stored = bytes_of(image.info.get("exif"))
+        if stored is None and raw is not None:  # text in a PNG, by older ImageMagick
+            stored = _from_text(raw)
+        return _changed(image, stored)
     from PIL.Image import Exif
 
     found, exif = image.getexif(), Exif()
+    keep_text(found)
     for tag in _DESCRIPTIVE:
         if tag in found:
             exif[tag] = found[tag]
     for ifd in _IFDS:
         if entries := found.get_ifd(ifd):
             exif[ifd] = dict(entries)
+            if _INTEROP in entries:
+                exif[ifd][_INTEROP] = found.get_ifd(_INTEROP)
     return bytes_of(exif.tobytes()) if len(exif) else None
+
+
+class _Latin(str):
+    """Text that Pillow read as Latin-1 and would write as ASCII with question marks: the bytes that it was."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "latin-1", errors: str = "strict") -> bytes:
+        return str.encode(self, "latin-1", "replace")
+
+
+def keep_text(exif: Any) -> None:
+    """Have Pillow write the text of its Exif byte for byte."""
+    for entries in (exif, *(exif.get_ifd(ifd) for ifd in _IFDS)):
+        for tag in list(entries):
+            if isinstance(value := entries[tag], str):
+                entries[tag] = _Latin(value)
+
+
+def _changed(image: Image.Image, stored: bytes | None) -> bytes | None:
+    """The bytes that are stored, or those of `image.getexif()` if that has been changed."""
+    mine = getattr(image, "_exif", None)
+    if mine is None:
+        return stored
+    from PIL.Image import Exif
+
+    with contextlib.suppress(Exception):  # damaged EXIF cannot be written, and so has not been changed
+        theirs = Exif()
+        theirs.load(stored or b"")
+        if 0x0112 in mine and 0x0112 not in theirs and mine[0x0112] == orientation_of(None, xmp_of(image)):
+            theirs[0x0112] = mine[0x0112]  # Pillow has it from the XMP packet
+        if mine.tobytes() != theirs.tobytes():
+            return bytes(mine.tobytes()) if len(mine) else None
+    return stored
 
 
 def xmp_of(image: Image.Image) -> bytes | None:
@@ -91,21 +135,19 @@ def bytes_of(value: object) -> bytes | None:
 
 def orientation_of(exif: bytes | None, xmp: bytes | None) -> int:
     """1 … 8 as EXIF counts; 1, upright, if nothing says otherwise."""
-    at = _find_orientation(exif or b"")
-    if at:
-        place, order = at
-        return int(struct.unpack_from(order + "H", exif or b"", place)[0])
+    place, form = _find_orientation(exif or b"")
+    if place:
+        return int(struct.unpack_from(form, exif or b"", place)[0])
     match = _IN_XMP.search(xmp or b"")
     return int(match[2]) if match else 1
 
 
 def reset_orientation(exif: bytes | None, xmp: bytes | None) -> tuple[bytes | None, bytes | None]:
-    """The same bytes, but for an orientation of 1."""
-    at = _find_orientation(exif or b"")
-    if exif and at:
-        place, order = at
-        exif = exif[:place] + struct.pack(order + "H", 1) + exif[place + 2 :]
-    return exif, _IN_XMP.sub(rb"\g<1>1", xmp) if xmp else xmp
+    """The same bytes, but for an orientation of 1, and without a thumbnail, which lies as the picture did."""
+    place, form = _find_orientation(exif or b"")
+    if exif and place:
+        exif = exif[:place] + struct.pack(form, 1) + exif[place + struct.calcsize(form) :]
+    return _without_thumbnail(exif) if exif else exif, _IN_XMP.sub(rb"\g<1>1", xmp) if xmp else xmp
 
 
 def turn(plane: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -118,19 +160,81 @@ def turn(plane: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.rot90(plane, {3: 2, 6: 3, 8: 1}.get(orientation, 0)))
 
 
-def _find_orientation(exif: bytes) -> tuple[int, str] | None:
-    """Where the value stands, and the byte order; None if there is none from 1 to 8."""
+class _Entry(NamedTuple):
+    """A tag of a directory: where its four bytes of value or offset stand in the EXIF, and what they are."""
+
+    tag: int
+    kind: int
+    size: int
+    place: int
+
+
+def _directory(exif: bytes, at: int = 0) -> tuple[str, int, list[_Entry], int]:
+    """Byte order, where offsets count from, the entries of a directory and the place of the next one's offset.
+
+    at: the directory's offset, 0 for the first.  Raises struct.error if there is none.
+    """
     start = len(_PREFIX) if exif.startswith(_PREFIX) else 0
     order = {b"II": "<", b"MM": ">"}.get(exif[start : start + 2])
+    if order is None:
+        raise struct.error("no byte order")
+    at = start + (at or struct.unpack_from(order + "I", exif, start + 4)[0])
+    count = struct.unpack_from(order + "H", exif, at)[0]
+    entries = []
+    for place in range(at + 2, at + 2 + 12 * count, 12):
+        tag, kind, size = struct.unpack_from(order + "HHI4x", exif, place)
+        entries.append(_Entry(tag, kind, size, place + 8))
+    return order, start, entries, at + 2 + 12 * count
+
+
+def _find_orientation(exif: bytes) -> tuple[int, str]:
+    """Where the value stands, and its form, SHORT or LONG; 0 if there is none from 1 to 8."""
     with contextlib.suppress(struct.error):
-        if order:
-            directory = start + struct.unpack_from(order + "I", exif, start + 4)[0]
-            for entry in range(struct.unpack_from(order + "H", exif, directory)[0]):
-                place = directory + 2 + 12 * entry
-                tag, kind, count, value = struct.unpack_from(order + "HHIH", exif, place)
-                if (tag, kind, count) == (0x0112, 3, 1):
-                    return (place + 8, order) if 1 <= value <= 8 else None
-    return None
+        order, _, entries, _ = _directory(exif)
+        for tag, kind, size, place in entries:
+            if tag == 0x0112 and kind in _WHOLE and size == 1:
+                form = order + _WHOLE[kind]
+                return (place, form) if 1 <= struct.unpack_from(form, exif, place)[0] <= 8 else (0, "")
+    return 0, ""
+
+
+def without_places(exif: bytes) -> bytes:
+    """The same EXIF without GeoTIFF's tags, which hold for the whole picture as it lies."""
+    with contextlib.suppress(struct.error):
+        order, _, entries, end = _directory(exif)
+        if not any(entry.tag in _GEO for entry in entries):
+            return exif
+        kept = [exif[e.place - 8 : e.place + 4] for e in entries if e.tag not in _GEO]
+        body = struct.pack(order + "H", len(kept)) + b"".join(kept) + exif[end : end + 4]
+        start = entries[0].place - 10
+        return exif[:start] + body.ljust(end + 4 - start, b"\0") + exif[end + 4 :]
+    return exif
+
+
+def has_places(exif: bytes | None) -> bool:
+    """Whether there are GeoTIFF's tags."""
+    with contextlib.suppress(struct.error):
+        return any(entry.tag in _GEO for entry in _directory(exif or b"")[2])
+    return False
+
+
+def _without_thumbnail(exif: bytes) -> bytes:
+    """The same EXIF with nothing linked to its first directory; the thumbnail is cut off, or blank if more follows."""
+    with contextlib.suppress(struct.error):
+        order, start, _, link = _directory(exif)
+        second = struct.unpack_from(order + "I", exif, link)[0]
+        if not second:
+            return exif
+        values = {}
+        with contextlib.suppress(struct.error):
+            for entry in _directory(exif, second)[2]:
+                if entry.kind in _WHOLE:
+                    values[entry.tag] = struct.unpack_from(order + _WHOLE[entry.kind], exif, entry.place)[0]
+        exif = exif[:link] + bytes(4) + exif[link + 4 :]
+        at, size = start + values.get(513, 0), values.get(514, 0)
+        if start < at < at + size <= len(exif) and exif[at : at + 2] == b"\xff\xd8":
+            exif = exif[:at] + (bytes(size) + exif[at + size :] if at + size < len(exif) else b"")
+    return exif
 
 
 def _from_text(raw: object) -> bytes | None:

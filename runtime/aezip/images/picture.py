@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ImageError
-from ..format.container import ALPHA, EXIF, ICC, RESOLUTION, XMP, Lat, Section
+from ..format.container import (
+    ALPHA,
+    COMMENT,
+    EXIF,
+    EXTENDED_XMP,
+    ICC,
+    IPTC,
+    RESOLUTION,
+    TEXTS,
+    XMP,
+    Lat,
+    Section,
+)
 from ..format.resolution import Resolution
 
 if TYPE_CHECKING:
@@ -23,6 +35,7 @@ class Picture(NamedTuple):
     alpha: NDArray[np.uint8] | None = None  # [H, W], 255 opaque; None: there is no such channel
     resolution: Resolution | None = None
     notes: tuple[str, ...] = ()  # what was changed to read it
+    extras: tuple[Section, ...] = ()  # what only some kinds of files carry: IPTC, texts, …
 
 
 def sections_of(picture: Picture) -> tuple[Section, ...]:
@@ -34,7 +47,7 @@ def sections_of(picture: Picture) -> tuple[Section, ...]:
         from ..format import alpha
 
         pairs.append((ALPHA, alpha.encode(picture.alpha)))
-    return tuple(Section(kind, data) for kind, data in pairs if data)
+    return (*(Section(kind, data) for kind, data in pairs if data), *picture.extras)
 
 
 def picture_of(
@@ -52,7 +65,14 @@ def picture_of(
         plane = alpha.decode(opacity, lat.header.height, lat.header.width, region)
     packed = lat.section(RESOLUTION)
     resolution = Resolution.unpack(packed) if packed is not None else None
-    return Picture(pixels, lat.section(ICC), lat.section(EXIF), lat.section(XMP), plane, resolution)
+    exif = lat.section(EXIF)
+    if region and exif:
+        from .metadata import without_places
+
+        exif = without_places(exif)
+    kept = ((kind, lat.section(kind)) for kind in (IPTC, EXTENDED_XMP, COMMENT, TEXTS))
+    extras = tuple(Section(kind, data) for kind, data in kept if data)
+    return Picture(pixels, lat.section(ICC), exif, lat.section(XMP), plane, resolution, extras=extras)
 
 
 def check_sections(lat: Lat, original: Picture | None = None) -> None:

@@ -12,18 +12,19 @@ import contextlib
 import importlib.util
 import io
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import AezipError, ImageError
 from ..format.container import DEFAULT_MAX_PIXELS, MAGIC
 from ..storage import places
-from . import colour, metadata, profiles
-from .decoder import complaints
-from .headers import facts_of
+from . import colour, extras, metadata, profiles
+from .decoder import complaints, end_of_jpeg
+from .headers import facts_of, file_of
 from .picture import Picture
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ _PLUGIN_SUFFIXES = {"pillow_heif": ".heic .heics .heif .heifs .hif", "pillow_jxl
 READ_SUFFIXES = frozenset(_SUFFIXES.split()).union(
     *(suffixes.split() for name, suffixes in _PLUGIN_SUFFIXES.items() if importlib.util.find_spec(name))
 )
+_TEXT = 2**24  # bytes of a PNG's compressed text, when it is unpacked
 _KNOWN = "an image (PNG, JPEG, WebP, TIFF, BMP, …)"
 _ONE_PICTURE = ("MPO", "PSD")  # formats whose first frame is the photograph, and the others what it is made of
 # What is tried, the usual first. Not EPS and WMF, which start interpreters, nor what is a stub or opens others in turn.
@@ -62,6 +64,7 @@ _FORMATS = (
     "CUR", "ICNS", "QOI", "SGI", "SUN", "DDS", "FITS", "FLI", "IM", "SPIDER", "XBM", "XPM", "MSP", "PIXAR", "PCD",
     "BLP", "FTEX",
 )
+_LOOKED_INTO = ("JPEG", "MPO", "PNG", "AVIF", "HEIF")  # whose files say more than Pillow does
 _PLUGINS = (("pillow_heif", "register_heif_opener", "HEIF"), ("pillow_jxl", "", "JXL"))
 
 
@@ -81,6 +84,8 @@ def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: Intake = AS
         raise ImageError("the file is empty", _KNOWN)
     if data.startswith(MAGIC):
         raise ImageError("is a .lat file already", _KNOWN)
+    if data.startswith(b"\x89PNG"):
+        importlib.import_module("PIL.PngImagePlugin")  # which has a limit of its own
     with _pillow_errors(max_pixels):
         image = _open(data)
         if image.width * image.height > max_pixels:
@@ -109,12 +114,15 @@ def from_pillow(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
 
 def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
     """The picture of the frame that a Pillow image stands at.  Raises ImageError."""
-    with _pillow_errors(), complaints(image) as damage:
+    data = file_of(image) if image.format in _LOOKED_INTO else b""
+    with _pillow_errors(), complaints(image, data) as damage:
+        turned = getattr(image, "tag_v2", {}).get(274, 1) != 1  # by Pillow, when it loads a TIFF
         exif, resolution, facts = metadata.exif_of(image), metadata.resolution_of(image), facts_of(image)
         colours = colour.separate(image, intake.to_8bit, intake.stretch, facts)
         exif = exif or metadata.exif_of(image)  # a PNG may hold it behind its pixels
         pixels, alpha, xmp = colours.pixels, colours.alpha, metadata.xmp_of(image)
         profile = profiles.Made() if colours.srgb else colour.profile_of(image, facts, pixels.shape[2])
+        kept, left = extras.extras_of(image, data), extras.left_behind(image, data, end_of_jpeg(data))
     if damage and intake.strict:
         raise ImageError(damage[0], "a whole image, or none of strict=True")
     lies = metadata.orientation_of(exif, xmp) if intake.upright or intake.strip else 1
@@ -123,17 +131,19 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
         alpha = metadata.turn(alpha, lies) if alpha is not None else None
         exif, xmp = metadata.reset_orientation(exif, xmp)
         resolution = resolution.turned() if resolution and lies >= 5 else resolution
-    notes = (*damage, colours.note, profile.note)
+    if exif and (turned or lies != 1) and metadata.has_places(exif):
+        exif, left = metadata.without_places(exif), (*left, "GeoTIFF tags, as the picture was turned")
+    notes, icc = (*damage, colours.note, profile.note), profile.icc
     if intake.strip:
-        pixels, icc, note = _stripped(pixels, profile.icc)
-        exif, xmp, resolution, notes = None, None, None, (*notes, note)
-    else:
-        icc = profile.icc
+        pixels, icc, note = _stripped(pixels, icc)
+        exif, xmp, resolution, kept, notes = None, None, None, (), (*notes, note)
+    elif left:
+        notes = (*notes, f"left behind: {', '.join(left)}")
     if alpha is not None:
         from ..format.alpha import fill
 
         pixels = fill(pixels, alpha)
-    return Picture(pixels, icc, exif, xmp, alpha, resolution, tuple(filter(None, notes)))
+    return Picture(pixels, icc, exif, xmp, alpha, resolution, tuple(filter(None, notes)), kept)
 
 
 def _stripped(pixels: NDArray[np.uint8], icc: bytes | None) -> tuple[NDArray[np.uint8], bytes | None, str]:
@@ -178,11 +188,12 @@ def _register_plugins() -> tuple[str, ...]:
 class _Pillow:
     """What Pillow is told while any thread reads or writes: to warn of nothing, and the largest of their pixel limits.
 
-    Pillow knows one limit and Python one list of warnings for all threads, so the last one out restores both.
+    It also reads a text of a PNG of up to 16 MiB, in place of 1. Pillow knows one limit of each kind and Python one
+    list of warnings for all threads, so the last one out restores them.
     """
 
     def __init__(self) -> None:
-        self._lock, self._limits = Lock(), list[int]()
+        self._lock, self._limits, self._text = Lock(), list[int](), list[int]()
 
     @contextlib.contextmanager
     def told(self, max_pixels: int = 0) -> Iterator[None]:
@@ -195,6 +206,10 @@ class _Pillow:
                 self._warnings = warnings.catch_warnings()
                 self._warnings.__enter__()
                 warnings.simplefilter("ignore")
+            plugin: Any = sys.modules.get("PIL.PngImagePlugin")
+            if plugin and not self._text:
+                self._text.append(plugin.MAX_TEXT_CHUNK)
+                plugin.MAX_TEXT_CHUNK = max(plugin.MAX_TEXT_CHUNK, _TEXT)
             self._limits.append(max_pixels)
             Image.MAX_IMAGE_PIXELS = max(self._limits) or self._before
         try:
@@ -205,6 +220,9 @@ class _Pillow:
                 Image.MAX_IMAGE_PIXELS = max(self._limits, default=0) or self._before
                 if not self._limits:
                     self._warnings.__exit__(None, None, None)
+                    for before in self._text:
+                        sys.modules["PIL.PngImagePlugin"].MAX_TEXT_CHUNK = before  # type: ignore[attr-defined]
+                    self._text.clear()
 
 
 PILLOW = _Pillow()

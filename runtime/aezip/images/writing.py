@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import OutputError, UsageError
+from ..format.container import IPTC
 from ..storage.files import atomic_write
-from . import profiles
+from . import extras, profiles
+from .metadata import keep_text
 from .picture import Picture
 from .reading import PILLOW
 
@@ -96,11 +98,12 @@ def build(picture: Picture, format: str) -> tuple[bytes, tuple[str, ...]]:
         if picture.alpha.min() < 255:
             able = ", ".join(name for name, known in FORMATS.items() if known.alpha)
             raise OutputError(f"the picture is partly transparent, which {format} cannot hold", f"one of {able}")
-        picture = Picture(picture.pixels, picture.icc, picture.exif, picture.xmp, None, picture.resolution)
+        picture = picture._replace(alpha=None)
     picture, misfit = _with_fitting_profile(picture, kind)
     data, unfit = _encode_what_fits(picture, kind)
+    data, homeless = extras.add(data, kind.pillow, picture.extras)
     lost = [METADATA[name] for name in _ALL if getattr(picture, name) and name not in kind.carries]
-    return data, (*lost, *misfit, *(f"this {METADATA[name]}" for name in unfit))
+    return data, (*lost, *misfit, *homeless, *(f"this {METADATA[name]}" for name in unfit))
 
 
 def _with_fitting_profile(picture: Picture, kind: Format) -> tuple[Picture, tuple[str, ...]]:
@@ -187,8 +190,12 @@ def _set_tiff_tags(picture: Picture, options: dict[str, Any]) -> None:
 
     exif = Exif()
     exif.load(picture.exif or b"")
+    keep_text(exif)
     if picture.xmp:
         exif[700] = picture.xmp
+    for kind, data in picture.extras:
+        if kind == IPTC:
+            exif[extras.IPTC_TAG] = data
     if picture.resolution:
         from PIL.TiffImagePlugin import IFDRational
 

@@ -1,0 +1,211 @@
+"""What some kinds of image files carry besides ICC profile, EXIF and XMP, and what of it stays behind.
+
+IPTC, extended XMP, comments and the texts of PNGs become sections that a reader may skip (FORMAT.md §1), and go back
+into files that have a place for them. Gain maps, further pictures and videos are named in a note.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..format.container import COMMENT, EXTENDED_XMP, IPTC, TEXTS, Section
+from .headers import png_chunks
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+NAMES = {IPTC: "IPTC", EXTENDED_XMP: "extended XMP", COMMENT: "comment", TEXTS: "texts of a PNG"}
+IPTC_TAG = 33723  # of a TIFF
+_MOST = 2**24  # bytes of a section
+_HEAD = 2**16  # bytes of an AVIF or HEIF that name its items
+_SEGMENT = 65533  # bytes of a JPEG's segment
+_EXTENSION, _PHOTOSHOP = b"http://ns.adobe.com/xmp/extension/\0", b"Photoshop 3.0\0"
+_RESOURCE, _IPTC_RESOURCE = b"8BIM", 0x0404
+_PROFILE = re.compile(rb"Raw profile type (\w+)\0")
+_ELSEWHERE = (b"exif", b"xmp")  # raw profiles that metadata.py reads
+_GAIN_MAPS = (b"hdrgm:", b"urn:iso:std:iso:ts:21496", b"HDRGainMap", b"hdrgainmap", b"tmap")
+_VIDEOS = (b"MotionPhoto", b"MicroVideo")
+
+
+def extras_of(image: Image.Image, data: bytes) -> tuple[Section, ...]:
+    """The sections of an image.  data: its file, b"" if that is closed.  Call it when the pixels are loaded."""
+    found: dict[bytes, bytes | None] = {}
+    if image.format in ("JPEG", "MPO"):
+        segments = getattr(image, "applist", ())
+        found[IPTC] = _of_photoshop(image.info.get("photoshop"))
+        found[EXTENDED_XMP] = _extended([body for name, body in segments if name == "APP1"])
+        found[COMMENT] = b"\n".join(body for name, body in segments if name == "COM")
+    elif image.format == "GIF" and isinstance(image.info.get("comment"), bytes):
+        found[COMMENT] = image.info["comment"]
+    elif image.format == "PNG":
+        found[IPTC], found[TEXTS] = _of_png(data)
+    elif getattr(image, "tag_v2", None) is not None:
+        found[IPTC] = _of_tiff(image)
+    return tuple(Section(kind, body) for kind, body in found.items() if body and len(body) <= _MOST)
+
+
+def left_behind(image: Image.Image, data: bytes, end: int) -> tuple[str, ...]:
+    """Names of what is not kept.  end: where the first picture ends in a JPEG, 0 if it is none."""
+    names = []
+    xmp = bytes_in(image.info.get("xmp"))
+    parts = [body[:64] for _, body in getattr(image, "applist", ())] + [xmp]
+    if image.format in ("AVIF", "HEIF"):
+        parts.append(data[:_HEAD])
+    if any(mark in part for mark in _GAIN_MAPS for part in parts):
+        names.append("a gain map (HDR)")
+    elif image.format == "MPO":
+        names.append("further pictures (MPO)")
+    tail = data[end:] if end > 0 else b""
+    if tail[4:8] == b"ftyp" or any(mark in part for mark in _VIDEOS for part in (tail, xmp)):
+        names.append("a video (motion photo)")
+    return tuple(names)
+
+
+def bytes_in(value: object) -> bytes:
+    """Bytes, or none of another kind of value."""
+    return value if isinstance(value, bytes) else b""
+
+
+def add(data: bytes, format: str, extras: tuple[Section, ...]) -> tuple[bytes, tuple[str, ...]]:
+    """The file of one of Pillow's formats with all that it has a place for, and the names of the rest."""
+    lost = []
+    behind = b""
+    for kind, body in extras:
+        parts: bytes | None = None
+        if format == "JPEG":
+            parts = _segments(kind, body)
+        elif format == "PNG":
+            parts = _chunks(kind, body)
+        elif format == "TIFF" and kind == IPTC:
+            parts = b""  # among its tags
+        if parts is None:
+            lost.append(NAMES[kind])
+        behind += parts or b""
+    if not behind:
+        return data, tuple(lost)
+    at = 33 if format == "PNG" else _behind_applications(data)
+    return data[:at] + behind + data[at:], tuple(lost)
+
+
+def _of_photoshop(resources: Any) -> bytes | None:
+    found = resources.get(_IPTC_RESOURCE) if isinstance(resources, dict) else None
+    return found if isinstance(found, bytes) else None
+
+
+def _extended(segments: list[bytes]) -> bytes | None:
+    """Name (32 letters) and text of extended XMP, if all of it is there."""
+    parts: dict[int, bytes] = {}
+    name, length = b"", 0
+    for body in segments:
+        if body.startswith(_EXTENSION) and len(body) >= len(_EXTENSION) + 40:
+            name, length, at = struct.unpack_from(">32sII", body, len(_EXTENSION))
+            parts[at] = body[len(_EXTENSION) + 40 :]
+    text = b"".join(parts[at] for at in sorted(parts))
+    return name + text if parts and len(text) == length else None
+
+
+def _of_png(data: bytes) -> tuple[bytes | None, bytes | None]:
+    """IPTC, and the chunks of text as length, type and data each."""
+    iptc, texts = None, b""
+    with contextlib.suppress(struct.error):
+        for kind, body in png_chunks(data):
+            if kind not in (b"tEXt", b"zTXt", b"iTXt") or body.startswith(b"XML:com.adobe.xmp\0"):
+                continue
+            profile = _PROFILE.match(body)
+            if profile and profile[1] in _ELSEWHERE:
+                continue
+            if profile and profile[1] in (b"iptc", b"8bim"):
+                iptc = _of_text(kind, body[profile.end() :])
+                if iptc:
+                    continue
+            texts += struct.pack(">I4s", len(body), kind) + body
+    return iptc, texts or None
+
+
+def _of_text(kind: bytes, text: bytes) -> bytes | None:
+    """IPTC from Photoshop's resources in hexadecimal."""
+    with contextlib.suppress(ValueError, zlib.error, struct.error):
+        text = zlib.decompressobj().decompress(text[1:], _MOST) if kind == b"zTXt" else text
+        return _in_resources(bytes.fromhex("".join(text.decode("latin-1").split("\n")[3:])))
+    return None
+
+
+def _in_resources(body: bytes) -> bytes | None:
+    """IPTC among Photoshop's resources."""
+    at = 0
+    while body[at : at + 4] == _RESOURCE:
+        code, name = struct.unpack_from(">HB", body, at + 4)
+        at += 7 + name + (1 - name % 2)
+        size = struct.unpack_from(">I", body, at)[0]
+        if code == _IPTC_RESOURCE:
+            return body[at + 4 : at + 4 + size]
+        at += 4 + size + size % 2
+    return None
+
+
+def _of_tiff(image: Image.Image) -> bytes | None:
+    """The tag of IPTC, byte for byte: Adobe writes it as whole numbers, of which Pillow gives the first."""
+    tags: Any = image.tag_v2  # type: ignore[attr-defined]
+    found = getattr(tags, "_tagdata", {}).get(IPTC_TAG)
+    return bytes(found) if isinstance(found, bytes) else None
+
+
+def _resources(iptc: bytes) -> bytes:
+    """Photoshop's resource of IPTC."""
+    return _RESOURCE + struct.pack(">HHI", _IPTC_RESOURCE, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
+
+
+def _segments(kind: bytes, body: bytes) -> bytes | None:
+    """A section as segments of a JPEG, None if it does not fit into some."""
+
+    def segment(marker: int, data: bytes) -> bytes:
+        return struct.pack(">BBH", 0xFF, marker, 2 + len(data)) + data
+
+    if kind == EXTENDED_XMP and len(body) > 32:
+        name, text, size = body[:32], body[32:], 65400
+        heads = ((at, _EXTENSION + name + struct.pack(">II", len(text), at)) for at in range(0, len(text), size))
+        return b"".join(segment(0xE1, head + text[at : at + size]) for at, head in heads)
+    if kind == IPTC:
+        body = _PHOTOSHOP + _resources(body)
+    if kind not in (IPTC, COMMENT) or len(body) > _SEGMENT:
+        return None
+    return segment(0xED if kind == IPTC else 0xFE, body)
+
+
+def _chunks(kind: bytes, body: bytes) -> bytes | None:
+    """A section as chunks of a PNG, None if it has none."""
+
+    def chunk(data: bytes) -> bytes:
+        return struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
+
+    if kind == TEXTS:
+        return b"".join(chunk(name + text) for name, text in _texts(body))
+    if kind == IPTC:
+        resources = _resources(body).hex()
+        lines = "\n".join(resources[i : i + 72] for i in range(0, len(resources), 72))
+        profile = f"\niptc\n{len(resources) // 2:8}\n{lines}\n".encode()
+        return chunk(b"zTXtRaw profile type iptc\0\0" + zlib.compress(profile))
+    return chunk(b"tEXtComment\0" + body) if kind == COMMENT and b"\0" not in body else None
+
+
+def _texts(body: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Type and data of the chunks in a section; what is damaged is left out."""
+    at = 0
+    while at + 8 <= len(body):
+        length, name = struct.unpack_from(">I4s", body, at)
+        if name in (b"tEXt", b"zTXt", b"iTXt") and at + 8 + length <= len(body):
+            yield name, body[at + 8 : at + 8 + length]
+        at += 8 + length
+
+
+def _behind_applications(data: bytes) -> int:
+    """Where the first segment of a JPEG begins that is not of an application."""
+    at = 2
+    while data[at] == 0xFF and 0xE0 <= data[at + 1] <= 0xEF:
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return at
