@@ -41,7 +41,8 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> list[str]:
 @click.option("-q", "--qualities", default="0,5,10,15,20,25,30,35,40,45,50,55,60,65,70,75,80,85,90,95,100",
               callback=_numbers, metavar="Q,Q,…", help="Qualities of the models.  [default: 0 to 100 in fives]")
 @click.option("-c", "--codecs", default="jpeg,webp,avif420,avif444,jxl", show_default=True, callback=_names,
-              metavar="NAME,…", help="Classic codecs, also avifpsnr: AVIF tuned for PSNR. Those not installed are skipped.")
+              metavar="NAME,…",
+              help="Classic codecs, also avifpsnr: AVIF tuned for PSNR. Those not installed are skipped.")
 @click.option("--anchors", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
               help="Compare with stored curves as well: JSON files of {NAME: {\"bpp\": […], \"psnr\": […]}}; also "
                    "ms_ssim, ssimulacra2, butteraugli.")
