@@ -12,7 +12,7 @@ from ..engine import timing
 from ..engine.sessions import Sessions
 from ..format import container, patches
 from ..format.container import ALL_CODED, Header, Lat, Section
-from . import at, cells, pictures, tiles
+from . import Coding, at, cells, pictures, tiles
 from .windows import Pixels
 
 TILED_FROM = container.MAX_TILE_PIXELS
@@ -45,13 +45,21 @@ def checked(
     made: list[bytes] = []
     for flags in (0, ALL_CODED):
         lat = encode(sessions, pixels, level, sections, effort, flags)
-        shown = pictures.decode(at(sessions, level, lat.header.flags), lat)
-        wrong = cells.errors(pixels, shown) > limit
+        wrong = _wrong(at(sessions, level, lat.header.flags), lat, pixels, limit)
         with timing.stage("container"):
             made.append(container.pack(_patched(lat, pixels, wrong) if wrong.any() else lat))
         if lat.header.flags or not at(sessions, level).skips or not wrong.any():
             break
     return min(made, key=len)
+
+
+def _wrong(coding: Coding, lat: Lat, pixels: Pixels, limit: cells.Cells) -> patches.Cells:
+    """The cells that a reader will see with a larger error than their limit, window by window."""
+    wrong = np.zeros(limit.shape, bool)
+    for part, shown in pictures.parts(coding, lat, (slice(0, len(pixels)), slice(0, pixels.shape[1]))):
+        rows, columns = (slice(side.start // patches.CELL, -(-side.stop // patches.CELL)) for side in part)
+        wrong[rows, columns] = cells.errors(pixels[part], shown) > limit[rows, columns]
+    return wrong
 
 
 def _patched(lat: Lat, pixels: Pixels, wrong: patches.Cells) -> Lat:

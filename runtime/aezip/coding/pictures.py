@@ -6,6 +6,8 @@ last one is in the entropy coder.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..engine.graphs import INT16, STRIDE, Graphs
@@ -42,10 +44,21 @@ def decode(coding: Coding, lat: Lat, region: Region | None = None) -> Pixels:
 
     Raises StreamDamaged, ModelUnfit.
     """
+    x, y, width, height = region or (0, 0, lat.header.width, lat.header.height)
+    wanted = slice(y, y + height), slice(x, x + width)
+    out = np.empty((height, width, lat.header.channels), np.uint8)
+    for part, pixels in parts(coding, lat, wanted):
+        out[within(part, wanted)] = pixels
+    return out
+
+
+def parts(coding: Coding, lat: Lat, wanted: Area) -> Iterator[tuple[Area, Pixels]]:
+    """An area of the picture in pixels, window by window: where each lies in the picture, and its pixels [h, w, C].
+
+    Windows begin at multiples of 16 pixels, or where the area does. Raises StreamDamaged, ModelUnfit.
+    """
     graphs, header = coding.graphs, lat.header
     graphs.package.fit(header.channels)
-    x, y, width, height = region or (0, 0, header.width, header.height)
-    wanted = slice(y, y + height), slice(x, x + width)
     rows, columns = (slice(part.start // STRIDE, -(-part.stop // STRIDE)) for part in wanted)
     tiles, margin = Tiles(coding, lat), graphs.package.margin("decoder")
 
@@ -53,11 +66,9 @@ def decode(coding: Coding, lat: Lat, region: Region | None = None) -> Pixels:
         around = grown(area, margin, tiles.grid)
         return around, tiles.take(around)
 
-    out = np.empty((height, width, header.channels), np.uint8)
     for area, (around, latent) in ahead(taken, windows(rows, columns, 1), graphs.sessions.threads):
         part, image = common(in_pixels(area), wanted), graphs.decoder(latent)
-        out[within(part, wanted)] = in_channels(image[within(part, in_pixels(around))], header.channels)
-    return out
+        yield part, in_channels(image[within(part, in_pixels(around))], header.channels)
 
 
 def transform(graphs: Graphs, pixels: Pixels, area: Area) -> INT16:
