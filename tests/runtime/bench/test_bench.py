@@ -282,3 +282,20 @@ def test_a_report_with_butteraugli(tmp_path, drawn, tiny) -> None:
     assert result.exit_code == 0, result.output
     assert "BD-RATE BUTTERAUGLI" in result.stdout
     assert (tmp_path / "out" / "butteraugli.png").exists()
+
+
+def test_a_failure_of_butteraugli_is_told_and_the_rest_is_measured(tmp_path, drawn, monkeypatch) -> None:
+    def fail(*_: object) -> float:
+        raise AezipError("it broke")
+
+    monkeypatch.setattr(measure, "distance", fail)
+    Image.fromarray(drawn(64, 64)).save(tmp_path / "a.png")
+    told: list[str] = []
+    plan = measure.Plan(tmp_path, [tmp_path / "a.png"], {}, peers.classic(["jpeg"]), [])
+    result = measure.compare(
+        plan, similarity=False, butteraugli=True, say=lambda _: None,
+        failed=lambda error, name: told.append(f"{name}: {error}"),
+    )
+    assert set(told) == {"a.png: it broke"}
+    assert all(math.isnan(point.butteraugli) and point.psnr_db > 15 for point in result.points)
+    assert [m.key for m in curves.measured(result.curves)] == ["psnr"]
