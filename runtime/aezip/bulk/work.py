@@ -74,6 +74,7 @@ class Work:
     keep_times: bool = False
     make_folders: bool = False  # those of the outputs
     existing: frozenset[str] | None = None  # URLs that exist, if they were listed
+    spare_older: bool = False  # `force` replaces no file that is not newer than the input: it may be the original
 
     def open(self) -> Any:
         """The network that does it, a Codec in most jobs.  Raises as it does."""
@@ -174,6 +175,9 @@ class Work:
         with contextlib.suppress(OSError):
             if os.path.samefile(item.source, item.target):
                 raise OutputError("the output would replace the input", "another name for the output", file=item.source)
+            if self.force and self.spare_older and os.stat(item.target).st_mtime <= os.stat(item.source).st_mtime:
+                finding = f"is not newer than '{item.source}' and may be its original"
+                raise OutputError(finding, "another output, or replace_original=True", file=item.target)
         if self.make_folders:
             make_folder(os.path.dirname(item.target) or ".")
         check_output(item.target, force=self.force)

@@ -37,12 +37,16 @@ def _region(_: click.Context, __: click.Parameter, value: str | None) -> Region 
 # With what, and where to.
 @options.decoding_model
 @options.write
-def decompress(run: Run, format: str | None, **decoding: Any) -> None:
+@click.option("--replace-original", is_flag=True, help="With --force: replace files that are older than the .lat, too.")
+def decompress(run: Run, format: str | None, replace_original: bool, **decoding: Any) -> None:
     """Decompress .lat files to images.
 
     An input is a file, a folder, a pattern, a URL (s3://…), or - for stdin. The output is written beside the
     input, with the suffix of its format; an output folder mirrors the tree of an input folder. A file is decoded with
     the model that wrote it, if that is installed; --model names another package to look at.
+
+    --force replaces a file only if it is newer than its .lat file: an older one may be the original. To replace that,
+    add --replace-original, or name the file with --output.
 
     \b
     Examples:
@@ -54,7 +58,9 @@ def decompress(run: Run, format: str | None, **decoding: Any) -> None:
     plan = run.plan(f".{format or 'png'}", LAT)
     if format and run.output and not plan.folder and run.output != places.STANDARD:
         _check_agreement(run.output, format)
-    run.do(Decompression(format_for(plan, format), **decoding), plan)
+    named = run.output and not plan.folder
+    spare = not (named or replace_original)
+    run.do(Decompression(format_for(plan, format), **decoding), plan, spare_older=spare)
 
 
 def _check_agreement(output: str, format: str) -> None:

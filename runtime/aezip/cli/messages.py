@@ -18,6 +18,7 @@ _OPTIONS = {
     "to_8bit=True": "--to-8bit", "frame=": "--frame ", "sigma=": "--sigma ", "max_pixels": "--max-pixels",
     "stretch=True": "--stretch", "none of strict=True": "no --strict",
     "keep_smaller=True": "--keep-smaller", "lower quality": "lower --quality",
+    "replace_original=True": "--replace-original",
     "fewer processes": "fewer --jobs",
 }
 

@@ -66,10 +66,11 @@ class Run(NamedTuple):
     def do(
         self, job: Job, plan: Plan, *,
         print_line: Callable[[str], None] = say, each: Callable[[Outcome], None] | None = None,
+        spare_older: bool = False,
     ) -> None:
         """Do the job for each item and say how it went; leave with 1 if any failed, 130 or 143 after a signal.
 
-        print_line: takes the line of each file; each: takes the outcomes instead.
+        print_line: takes the line of each file; each: takes the outcomes instead; spare_older: as of Work.
         """
         to_stdout = any(item.target == places.STANDARD for item in plan.items)
         if to_stdout and self.json_lines:
@@ -80,7 +81,10 @@ class Run(NamedTuple):
         if keep_times and (to_stdout or any(places.is_url(item.target) for item in plan.items)):
             keep_times = False
             say("aezip: note: --keep-times is for files; objects of stores get the time they are written at")
-        work = Work(job, self.model, self.provider, self.threads, self.force, self.skip_existing, keep_times)
+        work = Work(
+            job, self.model, self.provider, self.threads, self.force, self.skip_existing, keep_times,
+            spare_older=spare_older,
+        )
         files, size = len(plan.items) + len(plan.problems), sum(item.size for item in plan.items)
         progress = Progress(
             self, files, size, print_line, each, installed_names() if self.verbose else {}, plan.left_out

@@ -406,8 +406,18 @@ def test_existing_outputs_need_force(command: str) -> None:
     assert error_of(run(command, source)) == f"{target}: exists already; expected a new name, or --force"
     assert Path(target).read_bytes() == before
     assert CodecStub.made == ()
+    if command == "decompress":
+        line = "a.png: is not newer than 'a.lat' and may be its original; expected another output, or --replace-original"
+        assert error_of(run(command, source, "--force")) == line
+        assert error_of(run(command, source, "--force", "-o", "./")) == f"./{line}"
+        assert Path(target).read_bytes() == before
+        assert run(command, source, "--force", "-o", "a.png").exit_code == 0  # it is named
+        os.utime("a.png", (1, 1))
+        assert run(command, source, "--force", "--replace-original").exit_code == 0
+        Path(target).write_bytes(b"newer")
+        os.utime("a.lat", (1, 1))
     assert run(command, source, "--force").exit_code == 0
-    assert Path(target).read_bytes() != before
+    assert Path(target).read_bytes() not in (before, b"newer")
 
 
 @pytest.mark.parametrize("output", ["a.png", "./a.png"])
@@ -494,8 +504,8 @@ def test_ctrl_c(command: str) -> None:
     assert run("compress", "a.png", "b.png").exit_code == 0
     before = sorted(os.listdir())
     CodecStub.failure = KeyboardInterrupt()
-    suffix = "png" if command == "compress" else "lat"
-    result = run(command, f"a.{suffix}", f"b.{suffix}", "-o", ".", "-f")
+    suffix, options = ("png", ()) if command == "compress" else ("lat", ("--replace-original",))
+    result = run(command, f"a.{suffix}", f"b.{suffix}", "-o", ".", "-f", *options)
     assert (result.exit_code, result.stdout) == (130, "")
     assert result.stderr.startswith("aezip: interrupted\n2 files: none done; ")
     assert sorted(os.listdir()) == before
