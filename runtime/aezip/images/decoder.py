@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
 _STDERR = 2
 _lock = Lock()
-# libtiff's lines: a function's name, or a file's, and what it says; what it warns of while it reads tags is no damage
-_COMPLAINT = re.compile(r"^(?:TIFF\w*|\w*(?:Decode|Setup|Fax|LZW|Zip|JPEG|Pixar|LogLuv|ZSTD|LERC)\w*|tempfile\.tif): ")
+# libtiff's lines: the name of a function, or of the file that Pillow makes up, and what it says; not Python's errors
+_COMPLAINT = re.compile(r"^(?:_?[A-Z]\w*(?<!Error)(?<!Warning)(?<!Exception)|tempfile\.tif): ")
+# of what it warns while it reads tags, little is damage
 _HARMLESS = re.compile(r"Warning, (?!Line length|Premature|.*(?:bad|invalid|short|not enough))|Unknown field")
+
+_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")  # of a JPEG, but for those inside coded data
 
 
 @contextlib.contextmanager
@@ -37,8 +40,11 @@ def complaints(image: Image.Image, data: bytes) -> Iterator[list[str]]:
         yield found
     elif image.format == "TIFF" and any(tile[0] == "libtiff" for tile in getattr(image, "tile", ())):
         lines: list[str] = []
-        with _lock, _caught(lines):
-            yield found
+        try:
+            with _lock, _caught(lines):
+                yield found
+        except OSError as e:
+            raise OSError("; ".join(lines[:1]) or str(e)) from e
         said = list(dict.fromkeys(line for line in lines if not _HARMLESS.search(line)))
         if said:
             more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
@@ -83,14 +89,9 @@ def end_of_jpeg(data: bytes) -> int:
     if not data.startswith(b"\xff\xd8"):
         return 0
     at = 2
-    while at + 1 < len(data):
-        marker = data[at + 1]
-        if data[at] != 0xFF or marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD7:
-            at = data.find(b"\xff", at + (1 if data[at] != 0xFF or marker == 0xFF else 2))
-            if at < 0:
-                return -1
-            continue
-        if marker == 0xD9:
-            return at + 2
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    while found := _MARKER.search(data, at):
+        at = found.end()
+        if found[1] == b"\xd9":
+            return at
+        at += int.from_bytes(data[at : at + 2], "big")
     return -1

@@ -97,6 +97,12 @@ def for_grey(icc: bytes) -> bytes | None:
     return _profile(_BT709, curve, "grey of an RGB profile", 1) if curve else None
 
 
+def for_rgb(icc: bytes) -> bytes | None:
+    """The RGB profile in which equal channels look as in a grey profile, None if that has no curve."""
+    curve = _tag(icc, b"kTRC")
+    return _profile(_BT709, curve, "RGB of a grey profile", 3) if curve else None
+
+
 def to_srgb(pixels: NDArray[np.uint8], icc: bytes) -> NDArray[np.uint8]:
     """Colours [H, W, C] of a profile as sRGB; the same array if they are.  Raises ValueError."""
     import numpy as np

@@ -161,8 +161,13 @@ def _stripped(pixels: NDArray[np.uint8], icc: bytes | None) -> tuple[NDArray[np.
 
 def _open(data: bytes) -> Image.Image:
     """Of Pillow's own plugins, then of the others that are installed."""
+    import logging
+
     from PIL import Image, UnidentifiedImageError
 
+    logger = logging.getLogger("PIL")
+    if not logger.handlers:  # else Python would print what Pillow logs
+        logger.addHandler(logging.NullHandler())
     try:
         return Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:

@@ -39,6 +39,7 @@ class Format(NamedTuple):
 
 
 _LARGE = 2**26  # samples from which libjpeg does not optimise: for that it holds all coefficients, two bytes each
+_JPEG_SIDE = 65500  # pixels: libjpeg's limit
 # what Pillow raises where it cannot write a picture; the last three where a TIFF should hold damaged Exif
 _REFUSALS = (OSError, ValueError, RuntimeError, OverflowError, SyntaxError, TypeError, struct.error)
 FORMATS = {
@@ -107,11 +108,14 @@ def build(picture: Picture, format: str) -> tuple[bytes, tuple[str, ...]]:
 
 
 def _with_fitting_profile(picture: Picture, kind: Format) -> tuple[Picture, tuple[str, ...]]:
-    """A picture whose ICC profile is of its own kind of colours, as PNG demands, and what is dropped."""
+    """A picture whose ICC profile is of the file's colours, as PNG and WebP demand, and what is dropped."""
     icc, grey = picture.icc, picture.pixels.shape[2] == 1
-    if kind.pillow != "PNG" or not icc or icc[16:20] == (b"GRAY" if grey else b"RGB "):
+    wanted = b"GRAY" if grey and kind.pillow == "PNG" else b"RGB "  # a WebP has no grey
+    if kind.pillow not in ("PNG", "WEBP") or not icc or icc[16:20] == wanted:
         return picture, ()
-    made = profiles.for_grey(icc) if grey and icc[16:20] == b"RGB " else None
+    made = None
+    if grey and icc[16:20] in (b"RGB ", b"GRAY"):
+        made = profiles.for_grey(icc) if wanted == b"GRAY" else profiles.for_rgb(icc)
     space = icc[16:20].decode("latin-1").strip()
     return picture._replace(icc=made), () if made else (f"an ICC profile of {space} in this picture",)
 
@@ -169,6 +173,8 @@ def _encode(picture: Picture, kind: Format) -> bytes:
             options["pnginfo"].add(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + picture.xmp)
     if kind.pillow == "JPEG" and picture.exif and not picture.exif.startswith(b"Exif\0\0"):
         options["exif"] = b"Exif\0\0" + picture.exif
+    if kind.pillow == "JPEG" and max(picture.pixels.shape[:2]) > _JPEG_SIDE:
+        raise ValueError(f"a side of more than {_JPEG_SIDE} pixels")  # libjpeg would print it, without the file's name
     if picture.pixels.size > _LARGE:
         options.pop("optimize", None)
     stream = io.BytesIO()

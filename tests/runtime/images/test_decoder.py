@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
@@ -68,16 +69,28 @@ def test_a_damaged_fax_is_noted(capfd: pytest.CaptureFixture[str]) -> None:
     assert images.parse(fax(False), intake=Intake(strict=True)).notes == ()
 
 
+def test_an_error_of_libtiff_is_in_the_message(capfd: pytest.CaptureFixture[str]) -> None:
+    stream = io.BytesIO()
+    page().convert("L").save(stream, "TIFF", compression="tiff_lzw")
+    data = bytearray(stream.getvalue())
+    with Image.open(io.BytesIO(data)) as image:
+        at, size = image.tag_v2[273][0], image.tag_v2[279][0]
+    data[at + size // 3 : at + size] = (size - size // 3) * b"\x55"
+    with pytest.raises(ImageError, match=r"damaged or cut short \((LZWDecode|tempfile\.tif): .*code"):
+        images.parse(bytes(data))
+    assert capfd.readouterr().err == ""
+
+
 def test_what_others_print_meanwhile_is_printed(capfd: pytest.CaptureFixture[str], monkeypatch) -> None:
     load = Image.Image.load
 
     def talkative(image: Image.Image) -> object:
-        os.write(2, b"of another thread\n")
+        os.write(2, b"of another thread\nValueError: of another thread\n")
         return load(image)
 
     monkeypatch.setattr(Image.Image, "load", talkative)
     assert images.parse(fax(True)).notes[0].startswith("the image data is damaged: Fax4Decode")
-    assert "of another thread" in capfd.readouterr().err
+    assert "of another thread\nValueError: of another thread\n" in capfd.readouterr().err
 
 
 def test_threads_have_their_own_notes(capfd: pytest.CaptureFixture[str]) -> None:
@@ -85,6 +98,16 @@ def test_threads_have_their_own_notes(capfd: pytest.CaptureFixture[str]) -> None
     with ThreadPoolExecutor(6) as pool:
         notes = [len(picture.notes) for picture in pool.map(images.parse, files)]
     assert notes == [i % 2 for i in range(24)]
+    assert capfd.readouterr().err == ""
+
+
+def test_nothing_is_printed_of_a_damaged_head(capfd: pytest.CaptureFixture[str]) -> None:
+    """Pillow logs some of it, libtiff prints the rest."""
+    data = fax(False)
+    for i in range(len(data) - 150, len(data)):
+        for value in (0, 255):
+            with contextlib.suppress(ImageError):
+                images.parse(data[:i] + bytes([value]) + data[i + 1 :])
     assert capfd.readouterr().err == ""
 
 

@@ -260,7 +260,7 @@ def test_threads_that_read_leave_pillow_as_it_was(monkeypatch: pytest.MonkeyPatc
     assert warnings.filters == before
 
 
-def test_write_refuses(tmp_path: Path) -> None:
+def test_write_refuses(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     picture = Picture(drawn())
     with pytest.raises(UsageError, match="'xyz'; expected one of png, jpg, webp, tiff, bmp, ppm"):
         write(tmp_path / "a.xyz", picture)
@@ -270,6 +270,9 @@ def test_write_refuses(tmp_path: Path) -> None:
         write(tmp_path / "a.png", picture, "xyz")
     with pytest.raises(OutputError, match="WEBP cannot hold this picture"):
         write(tmp_path / "a.webp", Picture(np.zeros((1, 17000, 3), np.uint8)))
+    with pytest.raises(OutputError, match="JPEG cannot hold this picture .a side of more than 65500 pixels"):
+        write(tmp_path / "a.jpg", Picture(np.zeros((1, 65501, 3), np.uint8)))
+    assert capfd.readouterr().err == ""
     assert os.listdir(tmp_path) == []
     write(tmp_path / "a", picture, "png")
     with pytest.raises(OutputExists):

@@ -163,6 +163,19 @@ def test_stripping_keeps_the_colours() -> None:
         assert len(picture.notes) == (icc != srgb())
 
 
+def test_profiles_in_a_webp_fit_its_colours() -> None:
+    grey = profiles.of_cicp(Cicp(1, 8, 0, True), 1).icc
+    picture = Picture(np.full((4, 4, 1), 128, np.uint8), grey)
+    written, lost = images.build(picture, "webp")
+    again = images.parse(written)
+    assert lost == ()
+    assert again.icc is not None
+    assert again.icc[16:20] == b"RGB "
+    assert profiles.to_srgb(again.pixels, again.icc)[0, 0].tolist() == [188, 188, 188]
+    colours = Picture(np.full((4, 4, 3), 128, np.uint8), grey)
+    assert images.build(colours, "webp")[1] == ("an ICC profile of GRAY in this picture",)
+
+
 def test_profiles_in_a_png_fit_its_colours() -> None:
     wide = profiles.of_cicp(Cicp(12, 4, 0, True), 3).icc
     grey = profiles.of_cicp(Cicp(1, 4, 0, True), 1).icc
