@@ -79,7 +79,8 @@ def fit(reading: Reading, output: str, force: bool) -> None:
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table.")
 @options.max_pixels
 @options.intake
-@click.option("-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the profile's]")
+@click.option("-m", "--model", metavar="MODEL", shell_complete=options.models,
+              help="Name or .aezm file.  [default: the profile's]")
 @options.run
 def score(run: Run, profile: str, rate: float, as_json: bool, as_csv: bool, **reading: Any) -> None:
     """Score pictures against a PROFILE of `fit`.

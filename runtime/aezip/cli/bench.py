@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from . import options
 from .messages import Failures, say, show, table
 from .progress import above, bar
 
@@ -37,6 +38,7 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> list[str]:
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="OUT",
               help="Folder for bench.json, points.csv, plots, crops and report.html.")
 @click.option("-m", "--model", "models", multiple=True, default=("photo",), show_default=True, metavar="MODEL",
+              shell_complete=options.models,
               help="Name or .aezm file; may be repeated.")
 @click.option("-q", "--qualities", default="0,5,10,15,20,25,30,35,40,45,50,55,60,65,70,75,80,85,90,95,100",
               callback=_numbers, metavar="Q,Q,…", help="Qualities of the models.  [default: 0 to 100 in fives]")

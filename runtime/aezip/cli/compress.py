@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,10 +24,26 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
     return parse_size(value)
 
 
+class Quality(click.FloatRange):
+    """A number of 0 to 100 in tenths."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"'{value}' is not a number; expected 0 (smallest) to 100 (best)", param, ctx)
+        if not 0 <= number <= 100:
+            self.fail(f"{value} is not in the range; expected 0 (smallest) to 100 (best)", param, ctx)
+        if abs(10 * number - round(10 * number)) > 1e-6:
+            steps = f"{math.floor(10 * number) / 10:g} or {math.ceil(10 * number) / 10:g}"
+            self.fail(f"{value} lies between two steps of 0.1; expected {steps}", param, ctx)
+        return number
+
+
 @click.command()
 @options.inputs("[IMAGE]...", or_listed=True)
 # How a picture is coded: all but the targets are fields of `Compression`.
-@click.option("-q", "--quality", type=click.FloatRange(0, 100), default=60, show_default=True, callback=options.finite,
+@click.option("-q", "--quality", type=Quality(0, 100), default=60, show_default=True,
               help="From smallest to best, in steps of 0.1.")
 @click.option("--target-size", metavar="SIZE", callback=_size,
               help="Best quality within SIZE: 200KB (1000), 200KiB (1024).")

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, TypeVar, cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..format.container import DEFAULT_MAX_PIXELS
 
@@ -40,6 +41,14 @@ def format(command: F) -> F:
     )(command)
 
 
+def models(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Completions of a model: the installed ones by name, and files."""
+    from ..model.store import installed
+
+    names = [CompletionItem(model.name) for model in installed() if model.name.startswith(begun)]
+    return names or [CompletionItem(begun, type="file")]
+
+
 def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         ctx.meta["aezip.debug"] = True
@@ -53,9 +62,13 @@ max_pixels = click.option(
     "--max-pixels", type=click.IntRange(min=1), default=DEFAULT_MAX_PIXELS, show_default=True, metavar="N",
     help="Refuse larger pictures.",
 )
-model = click.option("-m", "--model", default="photo", show_default=True, metavar="MODEL", help="Name or .aezm file.")
+model = click.option(
+    "-m", "--model", default="photo", show_default=True, metavar="MODEL", shell_complete=models,
+    help="Name or .aezm file.",
+)
 decoding_model = click.option(
-    "-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the installed one that fits]"
+    "-m", "--model", metavar="MODEL", shell_complete=models,
+    help="Name or .aezm file.  [default: the installed one that fits]",
 )
 provider = click.option(
     "--provider", default="cpu", show_default=True, metavar="NAME",

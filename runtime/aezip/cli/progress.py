@@ -62,8 +62,8 @@ class Progress:
         with above(self._bar):
             self._print(outcome)
         if self._bar is not None:
-            percent = f", {100 * self.after / self.before:.1f} %" if self.before else ""
-            self._bar.set_postfix_str(f"{sum(self.counts.values())}/{self.files} files{percent}", refresh=False)
+            ratio = f", {ratio_of(self.before, self.after)}" if self.before else ""
+            self._bar.set_postfix_str(f"{sum(self.counts.values())}/{self.files} files{ratio}", refresh=False)
             self._bar.update(outcome.item.size)
 
     def _print(self, outcome: Outcome) -> None:
@@ -81,7 +81,7 @@ class Progress:
                 self.print_line(line_of(outcome))
                 if self.run.verbose and "fingerprint" in outcome.facts:
                     facts = {**outcome.facts, "model": self.names.get(bytes.fromhex(outcome.facts["fingerprint"]))}
-                    say("\n".join(lines_of(facts)[1:]))
+                    self.print_line("\n".join(lines_of(facts)[1:]))
 
     def summary(self) -> None:
         """How it went, when there was more than one file, and what was left out."""
@@ -98,7 +98,7 @@ class Progress:
         if self.before:
             sizes = f"; {_size(self.before)}"
             if self.after != self.before:
-                sizes += f" → {_size(self.after)} ({100 * self.after / self.before:.1f} %)"
+                sizes += f" → {_size(self.after)} ({ratio_of(self.before, self.after)})"
         say(f"{self.files:,} files: {', '.join(parts) or 'none done'}{sizes}; {perf_counter() - self.start:.1f} s")
 
 
@@ -142,10 +142,10 @@ def line_of(outcome: Outcome) -> str:
         parts.append("lossless")
     if "psnr_db" in facts:
         parts.append(f"{facts['psnr_db']:.2f} dB")
-    if "ssimulacra2" in facts:
-        parts.append(f"SSIMULACRA2 {facts['ssimulacra2']:.2f}")
-    if "ms_ssim" in facts:
-        parts.append(f"MS-SSIM {facts['ms_ssim']:.5f}")
+    for key, name, digits in (("ssimulacra2", "SSIMULACRA2", 2), ("ms_ssim", "MS-SSIM", 5)):
+        if key in facts:
+            small = math.isnan(facts[key])
+            parts.append(f"no {name}: too small a picture" if small else f"{name} {facts[key]:.{digits}f}")
     return "  ".join([*parts, f"{outcome.time_s:.2f} s"])
 
 
@@ -153,12 +153,18 @@ def json_of(outcome: Outcome) -> dict[str, Any]:
     """One outcome, ready for JSON; what JSON has no number for is null."""
     told: dict[str, Any] = {
         "file": outcome.item.source, "output": outcome.item.target or None, "status": outcome.status,
-        "bytes_before": outcome.before, "bytes_after": outcome.after, "time_s": round(outcome.time_s, 3),
+        "bytes_before": outcome.before or outcome.item.size, "bytes_after": outcome.after,
+        "time_s": round(outcome.time_s, 3),
         "notes": [as_options(note) for note in outcome.notes], "error": as_options(outcome.error) or None,
     }
     facts = {name: value for name, value in outcome.facts.items() if name not in (*told, "model")}
     finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in facts.items()}
     return {**told, **finite}
+
+
+def ratio_of(before: int, after: int) -> str:
+    """How large something became."""
+    return f"{100 * after / before:.1f} %" if after <= before else f"{after / before:.1f} times as large"
 
 
 def _size(size: float) -> str:

@@ -29,7 +29,8 @@ _OWN = {"sigma": "denoise", "grey": "colorize", "mask": "inpaint"}  # options of
 @options.format
 @options.max_pixels
 @options.intake_and_strip
-@click.option("-m", "--model", metavar="MODEL", help="Name or .aezm file.  [default: the model named as the task]")
+@click.option("-m", "--model", metavar="MODEL", shell_complete=options.models,
+              help="Name or .aezm file.  [default: the model named as the task]")
 @options.write
 def restore(
     run: Run, task: str, sigma: float | None, grey: bool, mask: str | None, format: str | None, **reading: Any

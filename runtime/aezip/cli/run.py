@@ -5,9 +5,11 @@ The fields of `Run` and `Reading` are options: options.run, options.write and op
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -21,6 +23,7 @@ from ..bulk.work import FAILED, Item, Outcome, Work
 from ..errors import UsageError
 from ..model.store import installed_names
 from ..storage import places
+from ..storage.folders import SLASHES
 from .messages import Failures, say
 from .progress import Progress, bar, left_out_line
 from .stopping import CODES, WORDS, Stopped, Stops
@@ -55,6 +58,7 @@ class Run(NamedTuple):
         """The items of the inputs; suffix: of outputs; taken: suffixes of what is taken out of folders."""
         if not self.inputs and self.files_from is None:
             raise click.UsageError("Missing argument; expected the names of inputs, or --files-from")
+        _check_last(self, taken)
         listed: list[str] = []
         if self.files_from is not None:
             listed = plans.listed(places.read(places.local(self.files_from), UsageError))
@@ -152,6 +156,15 @@ class Reading(NamedTuple):
         if plan.left_out and not self.quiet:
             say(left_out_line(plan.left_out))
         return count
+
+
+def _check_last(run: Run, taken: frozenset[str]) -> None:
+    """Raise click.UsageError if the last input looks like the output, in the place that `cp` has for it."""
+    last = run.inputs[-1] if len(run.inputs) > 1 and not run.output else ""
+    suffix = PurePath(last).suffix.lower()
+    meant = (suffix and suffix not in taken) or last.endswith(SLASHES)
+    if meant and not (places.is_url(last) or places.is_pattern(last) or os.path.lexists(last)):
+        raise click.UsageError(f"'{last}' does not exist; if it is the output, use -o {last}")
 
 
 def say_notes(plan: Plan) -> None:

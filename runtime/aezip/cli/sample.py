@@ -36,7 +36,8 @@ def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
 @click.option("--between", nargs=2, metavar="IMAGE IMAGE", type=click.Path(readable=False),
               help="Images on the way from one to the other, both of one size, in place of new ones.")
 @options.force
-@click.option("-m", "--model", default="vae", show_default=True, metavar="MODEL", help="Name or .aezm file.")
+@click.option("-m", "--model", default="vae", show_default=True, metavar="MODEL", shell_complete=options.models,
+              help="Name or .aezm file.")
 @options.provider
 @options.threads
 @options.debug

@@ -11,6 +11,7 @@ from ..bulk.jobs import Verification
 from ..bulk.partners import paired
 from ..storage import places
 from . import options
+from .messages import show
 from .run import LAT, Run
 
 
@@ -41,4 +42,4 @@ def verify(run: Run, original: str | None, **reading: Any) -> None:
         plan, original = paired(plan, original, "original", images.READ_SUFFIXES, shared=True), None
     elif original is not None and len(plan.items) + len(plan.problems) > 1:
         raise click.UsageError("--original is one picture; expected one FILE, or the folder of the originals")
-    run.do(Verification(original, **reading), plan)
+    run.do(Verification(original, **reading), plan, print_line=show)

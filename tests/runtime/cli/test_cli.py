@@ -243,8 +243,13 @@ def test_formats(args: list[str], kind: str, name: str) -> None:
     ("args", "words"),
     [
         (["compress"], "Missing argument"),
-        (["compress", "a.png", "-q", "101"], "0<=x<=100"),
-        (["compress", "a.png", "-q", "nan"], "nan is not a number"),
+        (["compress", "a.png", "-q", "101"], "101 is not in the range; expected 0 (smallest) to 100 (best)"),
+        (["compress", "a.png", "-q", "nan"], "nan is not in the range"),
+        (["compress", "a.png", "-q", "high"], "'high' is not a number; expected 0 (smallest) to 100 (best)"),
+        (["compress", "a.png", "-q", "60.55"], "60.55 lies between two steps of 0.1; expected 60.5 or 60.6"),
+        (["compress", "a.png", "out.lat"], "'out.lat' does not exist; if it is the output, use -o out.lat"),
+        (["compress", "a.png", "out/"], "if it is the output, use -o out/"),
+        (["decompress", "a.lat", "out.png"], "if it is the output, use -o out.png"),
         (["compress", "a.png", "--threads", "0"], "x>=1"),
         (["compress", "a.png", "--threads", "999"], "999 threads; expected fewer"),
         (["compress", "a.png", "b.png", "-o", "x.lat"], "names one file for 2 inputs"),
@@ -259,7 +264,8 @@ def test_formats(args: list[str], kind: str, name: str) -> None:
         (["compress", "a.png", "--lossless", "-q", "60"], "--lossless keeps every pixel, whatever the quality"),
         (["compress", "a.png", "--lossless", "--target-size", "1KB"], "whatever a target says; expected one"),
         (["compress", "a.png", "--cell-psnr", "nan"], "nan is not a number"),
-        (["nothing"], "No such command"),
+        (["nothing"], "No such command 'nothing'."),
+        (["compres"], "No such command 'compres'. Did you mean 'compress' or 'decompress'?"),
     ],
 )
 def test_wrong_usage(args: list[str], words: str) -> None:
@@ -407,7 +413,8 @@ def test_existing_outputs_need_force(command: str) -> None:
     assert Path(target).read_bytes() == before
     assert CodecStub.made == ()
     if command == "decompress":
-        line = "a.png: is not newer than 'a.lat' and may be its original; expected another output, or --replace-original"
+        line = "a.png: is not newer than 'a.lat' and may be its original; expected another output, or --replace-"
+        line += "original"
         assert error_of(run(command, source, "--force")) == line
         assert error_of(run(command, source, "--force", "-o", "./")) == f"./{line}"
         assert Path(target).read_bytes() == before
@@ -700,8 +707,8 @@ def test_targets_and_keeping_and_verifying() -> None:
     CodecStub.padding = 0
     result = run("verify", "a.lat")
     assert result.exit_code == 0
-    assert result.stderr.startswith("a.lat  whole")
-    assert "SSIMULACRA2 100.00  MS-SSIM 1.0" in run("verify", "a.lat", "--original", "a.png").stderr
+    assert result.stdout.startswith("a.lat  whole")
+    assert "SSIMULACRA2 100.00  MS-SSIM 1.0" in run("verify", "a.lat", "--original", "a.png").stdout
     assert "expected one FILE" in run("verify", "a.lat", "b.lat", "--original", "a.png").stderr
     Image.open("a.png").convert("RGBA").save("opaque.png")
     assert run("verify", "a.lat", "--original", "opaque.png").exit_code == 0
