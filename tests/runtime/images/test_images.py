@@ -270,7 +270,7 @@ def test_write_refuses(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Non
         write(tmp_path / "a.png", picture, "xyz")
     with pytest.raises(OutputError, match="WEBP cannot hold this picture"):
         write(tmp_path / "a.webp", Picture(np.zeros((1, 17000, 3), np.uint8)))
-    with pytest.raises(OutputError, match="JPEG cannot hold this picture .a side of more than 65500 pixels"):
+    with pytest.raises(OutputError, match="JPEG cannot hold this picture"):
         write(tmp_path / "a.jpg", Picture(np.zeros((1, 65501, 3), np.uint8)))
     assert capfd.readouterr().err == ""
     assert os.listdir(tmp_path) == []
