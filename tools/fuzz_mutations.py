@@ -24,8 +24,8 @@ GOLDEN = Path(__file__).parent.parent / "tests/golden"
 HEADER = struct.Struct("<6sBBIIHBB8s")
 EDGES = (0, 1, 2, 3, 15, 16, 17, 63, 64, 65, 127, 128, 255, 256, 1000, 1001, 1023, 4095, 65535, 2**16, 2**20, 2**20 + 1,
          2**22, 2**31 - 1, 2**31, 2**32 - 1)
-TYPES = (b"iCCP", b"eXIF", b"xMPx", b"rESO", b"ALPH", b"LATN", b"PTCH", b"PIXL", b"iPTC", b"xMPe", b"cOMM", b"tEXt", b"aBCD", b"ABCD",
-         b"\0\0\0\0", b"lat1", b"latn")
+TYPES = (b"iCCP", b"eXIF", b"xMPx", b"rESO", b"ALPH", b"LATN", b"PTCH", b"PIXL", b"iPTC", b"xMPe", b"cOMM", b"tEXt",
+         b"aBCD", b"ABCD", b"\0\0\0\0", b"lat1", b"latn")
 JSON_VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 1, 64, 65, 1e308, float("nan"), float("inf"), 10**400, "", "x" * 5000, "\ud800", [], {}, [[]],
     "../../etc/passwd", "encoder", "decoder", "0" * 64, {"encoder": 1}, {"encoder": -1, "decoder": 10**30},
