@@ -36,7 +36,8 @@ def main(folder: str, count: int, rounds: int, jobs: int) -> None:
             for name, options in ways.items():
                 found = times.setdefault(("compress", name), []), times.setdefault(("decompress", name), [])
                 found[0].append(_run("compress", inputs, "-o", middle, *options))
-                found[1].append(_run("decompress", "--replace-original", middle, "-o", out, "--format", "jpg", *options))
+                back = ("--replace-original", "--format", "jpg", *options)
+                found[1].append(_run("decompress", middle, "-o", out, *back))
     print(f"{len(files)} pictures, {jobs} jobs, {rounds} rounds")
     for command in ("compress", "decompress"):
         one, every = (times[command, name][1:] for name in ways)

@@ -117,12 +117,12 @@ def test_transforms_that_differ_write_nothing(run: Path, tmp_path: Path, monkeyp
 
 def test_the_decoder_graph_is_the_decoder(drawn) -> None:
     """Convolution and shuffle against transposed convolution, on random weights."""
-    import onnxruntime as ort
+    from aezip.engine.library import onnxruntime
 
     torch.manual_seed(2)
     model = Flagship(Config(coarse=16, latent=24, hyper=8, feature=8, coarse_blocks=1, latent_blocks=1)).eval()
     latent = np.random.default_rng(1).integers(-40, 40, (1, 3, 5, 24)).astype(np.int16)
-    session = ort.InferenceSession(graphs.decoder(model, "float32"))
+    session = onnxruntime().InferenceSession(graphs.decoder(model, "float32"))
     got = session.run(None, {"latent": latent, "inverse_gain": np.full(24, 1 / 16, np.float32)})[0]
     with torch.no_grad():
         want = model.decoder(torch.from_numpy(latent).permute(0, 3, 1, 2) / 16)

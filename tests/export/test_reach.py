@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import torch
 
+from aezip.engine.library import onnxruntime
 from aezip_export import graphs, reach
 from aezip_export.builder import Graph
 from aezip_train.flagship import Config, Flagship
@@ -24,7 +24,7 @@ def test_margins_follow_the_blocks(coarse_blocks: int, latent_blocks: int, margi
     assert reach.margin(graphs.decoder(model)) == margin
 
     # one latent changed: pixels change as far as the margin says, and not farther
-    session = ort.InferenceSession(graphs.decoder(model, "float32"))
+    session = onnxruntime().InferenceSession(graphs.decoder(model, "float32"))
     side = 2 * margin + 5
     latent = np.random.default_rng(1).integers(-9, 9, (1, side, 3, 16)).astype(np.int16)
     changed = latent.copy()

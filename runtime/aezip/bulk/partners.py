@@ -1,4 +1,4 @@
-"""Second files: the mask of each picture, the original of each .lat file, out of a folder that holds them.
+"""Second files: the mask of each picture, the original of each .lat file; one for all, or out of a folder.
 
 The folder mirrors the tree of the inputs, or holds all files side by side. Names are the same but for the suffix; the
 very same name goes first (`a.jpg` for `a.jpg`, or for `a.jpg.lat`). Which file is meant is never guessed.
@@ -21,11 +21,13 @@ def paired(plan: Plan, folder: str, what: str, taken: frozenset[str], *, shared:
 
     Args:
         plan: What is to be done.
-        folder: Where partners are; its tree is searched whole.
+        folder: Where partners are; its tree is searched whole. Or a file: the partner of all items.
         what: "mask" or "original", for errors.
         taken: Suffixes of partners.
         shared: Whether several items of one path may have one partner: one picture's files of several folders.
     """
+    if not places.is_folder(folder):
+        return plan._replace(items=[item._replace(partner=folder) for item in plan.items])
     remarks, names = Remarks(), dict[str, str]()
     for name, below, _ in places.files_in(folder, recursive=True, remarks=remarks):
         if PurePosixPath(below).suffix.lower() in taken:

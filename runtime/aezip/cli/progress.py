@@ -21,6 +21,7 @@ import click
 from ..bulk.jobs import DONE, KEPT
 from ..bulk.work import FAILED, SKIPPED, Outcome
 from ..format.facts import lines_of
+from ..images import NEEDS
 from .messages import as_options, print_error_line, say, show
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ def left_out_line(left_out: Counter[str]) -> str:
     kinds = [f"{count:,} {suffix or 'without suffix'}" for suffix, count in ordered]
     if len(kinds) > KINDS:
         kinds[KINDS - 1 :] = [f"{len(kinds) - KINDS + 1:,} other suffixes"]
-    return f"aezip: note: left out, for their suffix: {', '.join(kinds)}"
+    packages = " ".join(sorted({NEEDS[suffix] for suffix in left_out if suffix in NEEDS}))
+    advice = f"; some can be read after: pip install {packages}" if packages else ""
+    return f"aezip: note: left out, for their suffix: {', '.join(kinds)}{advice}"
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ import click
 from .. import images
 from ..bulk.partners import paired
 from ..model.kinds import TASKS
-from ..storage import places
 from ..tasks.jobs import Restoration
 from . import options
 from .run import Run, format_for
@@ -56,6 +55,6 @@ def restore(
         raise click.UsageError("the task inpaint needs --mask, an image that is white where pixels are missing")
     plan = run.plan(f".{format or 'png'}" if run.output else f".{_DONE[task]}.{format or 'png'}")
     format = format_for(plan, format)
-    if mask is not None and places.is_folder(mask):
-        plan, mask = paired(plan, mask, "mask", images.READ_SUFFIXES, shared=False), None
-    run._replace(model=run.model or task).do(Restoration(task, sigma, grey, mask, format, **reading), plan)
+    if mask is not None:
+        plan = paired(plan, mask, "mask", images.READ_SUFFIXES, shared=False)
+    run._replace(model=run.model or task).do(Restoration(task, sigma, grey, format=format, **reading), plan)

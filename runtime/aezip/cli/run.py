@@ -24,7 +24,7 @@ from ..errors import UsageError
 from ..model.store import installed_names
 from ..storage import places
 from ..storage.folders import SLASHES
-from .messages import Failures, say
+from .messages import Failures, as_options, say
 from .progress import Progress, bar, left_out_line
 from .stopping import CODES, WORDS, Stopped, Stops
 
@@ -170,7 +170,7 @@ def _check_last(run: Run, taken: frozenset[str]) -> None:
 def say_notes(plan: Plan) -> None:
     """Print what was met while inputs were looked for."""
     for note in plan.notes:
-        say(f"aezip: note: {note}")
+        say(f"aezip: note: {as_options(note)}")
 
 
 def format_for(plan: Plan, format: str | None) -> str | None:

@@ -38,8 +38,8 @@ def verify(run: Run, original: str | None, **reading: Any) -> None:
       aezip verify --recursive archive --original pictures
     """
     plan = run.plan(None, LAT)
-    if original is not None and places.is_folder(original):
-        plan, original = paired(plan, original, "original", images.READ_SUFFIXES, shared=True), None
-    elif original is not None and len(plan.items) + len(plan.problems) > 1:
-        raise click.UsageError("--original is one picture; expected one FILE, or the folder of the originals")
-    run.do(Verification(original, **reading), plan, print_line=show)
+    if original is not None:
+        if len(plan.items) + len(plan.problems) > 1 and not places.is_folder(original):
+            raise click.UsageError("--original is one picture; expected one FILE, or the folder of the originals")
+        plan = paired(plan, original, "original", images.READ_SUFFIXES, shared=True)
+    run.do(Verification(**reading), plan, print_line=show)

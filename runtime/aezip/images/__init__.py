@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from ..format.resolution import Resolution
 from .picture import Picture, check_sections, picture_of, sections_of
-from .reading import AS_IT_IS, READ_SUFFIXES, Intake, from_pillow, parse, read
+from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, Intake, from_pillow, parse, read
 from .writing import FORMATS, build, format_of, lost_note, to_pillow, write
 
 __all__ = [
-    "AS_IT_IS", "FORMATS", "READ_SUFFIXES", "Intake", "Picture", "Resolution", "build", "check_sections", "format_of",
-    "from_pillow", "lost_note", "parse", "picture_of", "read", "sections_of", "to_pillow", "write",
+    "AS_IT_IS", "FORMATS", "NEEDS", "READ_SUFFIXES", "Intake", "Picture", "Resolution", "build", "check_sections",
+    "format_of", "from_pillow", "lost_note", "parse", "picture_of", "read", "sections_of", "to_pillow", "write",
 ]

@@ -51,10 +51,14 @@ _SUFFIXES = """
     .jpg .jpx .mpo .pbm .pcd .pcx .pfm .pgm .png .pnm .ppm .psd .qoi .ras .rgb .rgba .sgi .tga .tif .tiff .vda .vst
     .webp .xbm .xpm
 """
-_PLUGIN_SUFFIXES = {"pillow_heif": ".heic .heics .heif .heifs .hif", "pillow_jxl": ".jxl"}  # where they are installed
-READ_SUFFIXES = frozenset(_SUFFIXES.split()).union(
-    *(suffixes.split() for name, suffixes in _PLUGIN_SUFFIXES.items() if importlib.util.find_spec(name))
+_OF_PLUGINS = (  # module, what to install, suffixes
+    ("pillow_heif", "pillow-heif", ".heic .heics .heif .heifs .hif"), ("pillow_jxl", "pillow-jxl-plugin", ".jxl"),
 )
+_THERE = {module: bool(importlib.util.find_spec(module)) for module, *_ in _OF_PLUGINS}
+READ_SUFFIXES = frozenset(_SUFFIXES.split()).union(*(names.split() for m, _, names in _OF_PLUGINS if _THERE[m]))
+NEEDS = {  # suffix → what to install for it
+    suffix: package for m, package, names in _OF_PLUGINS if not _THERE[m] for suffix in names.split()
+}
 _TEXT = 2**24  # bytes of a PNG's compressed text, when it is unpacked
 _KNOWN = "an image (PNG, JPEG, WebP, TIFF, BMP, …)"
 _ONE_PICTURE = ("MPO", "PSD")  # formats whose first frame is the photograph, and the others what it is made of

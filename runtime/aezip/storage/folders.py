@@ -54,7 +54,7 @@ def _walk(
     except OSError as e:
         remarks.problems.append(AezipError(finding_of(e), "a folder that can be read", file=folder))
         return
-    above = (*above, (here.st_dev, here.st_ino))
+    above, unseen = (*above, (here.st_dev, here.st_ino)), 0
     for entry in found:
         if entry.name.startswith(".") or is_temporary(entry.name):
             continue
@@ -74,8 +74,13 @@ def _walk(
                 yield from _walk(entry.path, f"{below}{entry.name}/", recursive, remarks, above)
         elif is_file:
             yield Found(entry.path, below + entry.name, facts.st_size)
-        elif not is_folder:
+        elif is_folder:
+            unseen += 1
+        else:
             remarks.notes.append(f"{entry.path}: left out: it is not a regular file")
+    if unseen:
+        folders = "a subfolder is" if unseen == 1 else f"{unseen} subfolders are"
+        remarks.notes.append(f"{folder}: {folders} left out; recursive=True goes into them")
 
 
 def _same(folder: str, above: tuple[tuple[int, int], ...]) -> bool:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from aezip import images
 from aezip.bulk.plan import Inputs, listed, plan
-from aezip.cli import main
+from aezip.cli import main, progress
 from aezip.errors import UsageError
 from aezip.storage import folders
 
@@ -49,7 +49,9 @@ def notes(result: Result) -> list[str]:
     return [line.removeprefix("aezip: note: ") for line in result.stderr.splitlines() if ": note: left out" in line]
 
 
-def test_what_is_left_out_of_folders_is_counted(run: Callable[..., Result]) -> None:
+def test_what_is_left_out_of_folders_is_counted(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
     draw("in/a.png", "in/b.ICO", "in/sub/c.pcx")
     for name in ("in/a.txt", "in/sub/b.TXT", "in/film.mov", "in/README", "in/.hidden"):
         Path(name).write_text("no picture")
@@ -64,6 +66,8 @@ def test_what_is_left_out_of_folders_is_counted(run: Callable[..., Result]) -> N
         Path(f"in/x.{i}").write_text("no picture")
     assert "1 other" not in notes(run("compress", "in", "-o", "c"))[0]
     assert ", 6 other suffixes" in notes(run("compress", "in", "-o", "d"))[0]
+    monkeypatch.setitem(progress.NEEDS, ".mov", "pillow-movie")
+    assert notes(run("compress", "in", "-o", "e"))[0].endswith("; some can be read after: pip install pillow-movie")
     os.remove("in/README")
     assert run("compress", "in/sub").exit_code == 0
     assert notes(run("compress", "in/sub", "-f")) == ["left out, for their suffix: 1 .txt"]  # not what it wrote
@@ -71,7 +75,7 @@ def test_what_is_left_out_of_folders_is_counted(run: Callable[..., Result]) -> N
 
 def test_what_plugins_read_is_taken_where_they_are_installed() -> None:
     for suffix, plugin in ((".heic", "pillow_heif"), (".jxl", "pillow_jxl")):
-        assert (suffix in TAKEN) == (importlib.util.find_spec(plugin) is not None)
+        assert (suffix in TAKEN) == (importlib.util.find_spec(plugin) is not None) != (suffix in images.NEEDS)
     assert {".mpo", ".psd", ".ico", ".pcx", ".qoi"} < TAKEN
     assert not {".eps", ".pdf", ".mpg", ".h5", ".lat"} & TAKEN
 
@@ -116,6 +120,13 @@ def test_a_folder_that_cannot_be_read(run: Callable[..., Result], monkeypatch: p
     assert result.exit_code == 1
     assert tree("out") == ["a.lat", "z.lat"]
     assert result.stderr.count("aezip: error: in/no: no permission; expected a folder that can be read\n") == 1
+
+
+def test_subfolders_are_named_where_they_are_left_out(run: Callable[..., Result]) -> None:
+    draw("in/a.png", "in/sub/b.png", "in/other/c.png", "in/.hidden/d.png")
+    result = run("compress", "in", "-o", "out")
+    assert "aezip: note: in: 2 subfolders are left out; --recursive goes into them\n" in result.stderr
+    assert result.exit_code == 0
 
 
 def test_a_pattern_below_a_folder_with_wild_signs(run: Callable[..., Result]) -> None:

@@ -77,14 +77,14 @@ def test_closed_graphs_open_again(tiny, drawn, opened) -> None:
 
 
 def test_openvino_is_told_its_threads(tiny, monkeypatch) -> None:
-    import onnxruntime
+    from aezip.engine.library import onnxruntime
 
     asked: list[tuple[list[str], list[dict[str, str]]]] = []
 
     def session(*_: object, providers: list[str], provider_options: list[dict[str, str]]) -> None:
         asked.append((providers, provider_options))
 
-    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    monkeypatch.setattr(onnxruntime(), "InferenceSession", session)
     package = store.find_codec(tiny)
     sessions.open_session(package, "encoder", "openvino", 3)
     sessions.open_session(package, "encoder", "cpu", 3)
