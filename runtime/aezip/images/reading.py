@@ -47,9 +47,9 @@ class Intake(NamedTuple):
 AS_IT_IS = Intake()
 # Of the files that are taken out of folders; a file that is named may have any.
 _SUFFIXES = """
-    .apng .avif .bmp .bw .cur .dds .dib .fit .fits .gif .icb .icns .ico .im .j2c .j2k .jfif .jp2 .jpc .jpe .jpeg .jpf
-    .jpg .jpx .mpo .pbm .pcd .pcx .pfm .pgm .png .pnm .ppm .psd .qoi .ras .rgb .rgba .sgi .tga .tif .tiff .vda .vst
-    .webp .xbm .xpm
+    .apng .avif .blp .bmp .bw .cur .dcx .dds .dib .fit .fits .gif .icb .icns .ico .im .j2c .j2k .jfif .jp2 .jpc .jpe
+    .jpeg .jpf .jpg .jpx .mpo .msp .pbm .pcd .pcx .pfm .pgm .png .pnm .ppm .psd .pxr .qoi .ras .rgb
+    .rgba .sgi .tga .tif .tiff .vda .vst .webp .xbm .xpm
 """
 _OF_PLUGINS = (  # module, what to install, suffixes
     ("pillow_heif", "pillow-heif", ".heic .heics .heif .heifs .hif"), ("pillow_jxl", "pillow-jxl-plugin", ".jxl"),

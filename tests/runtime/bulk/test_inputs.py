@@ -17,6 +17,7 @@ from aezip import images
 from aezip.bulk.plan import Inputs, listed, plan
 from aezip.cli import main, progress
 from aezip.errors import UsageError
+from aezip.images import reading
 from aezip.storage import folders
 
 TAKEN = images.READ_SUFFIXES
@@ -76,6 +77,9 @@ def test_what_is_left_out_of_folders_is_counted(
 def test_what_plugins_read_is_taken_where_they_are_installed() -> None:
     for suffix, plugin in ((".heic", "pillow_heif"), (".jxl", "pillow_jxl")):
         assert (suffix in TAKEN) == (importlib.util.find_spec(plugin) is not None) != (suffix in images.NEEDS)
+    Image.init()
+    kinds = {suffix: Image.registered_extensions().get(suffix) for suffix in TAKEN}
+    assert all(kind in (*reading._FORMATS, "HEIF", "JXL", "MPO", None) for kind in kinds.values())
     assert {".mpo", ".psd", ".ico", ".pcx", ".qoi"} < TAKEN
     assert not {".eps", ".pdf", ".mpg", ".h5", ".lat"} & TAKEN
 
