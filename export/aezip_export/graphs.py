@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX
+from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX
 from aezip_train import conv as plain
 from aezip_train.flagship import CHECKERBOARD, SLOPE, Context, Decoder, Encoder, Flagship, Parameters, Prior, Residual
 from aezip_train.integer import IntegerConv2d
@@ -59,7 +59,7 @@ def hyper_encoder(model: Flagship, storage: str = "float16") -> bytes:
         x = conv(g, x, layer, storage)
         if layer is not net.to_quarter:
             x = g.node("LeakyRelu", x, alpha=SLOPE)
-    hyper = g.round(g.node("Mul", x, g.per_channel(hyper_gain)), -SYMBOL_MAX, SYMBOL_MAX)
+    hyper = g.round(g.node("Mul", x, g.per_channel(hyper_gain)), -RADIUS_MAX, RADIUS_MAX)
     g.output("hyper", g.to_channels_last(g.cast(hyper, "int16")), "int16", ["N", "a", "b", c.hyper])
     return g.build()
 

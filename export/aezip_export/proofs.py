@@ -22,7 +22,7 @@ from aezip import codec as codecs
 from aezip.coding import pictures, windows
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
-from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX
+from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX
 from aezip.model import packages
 from aezip.model.ladder import Rung
 from aezip.quality import metrics
@@ -74,7 +74,7 @@ def prior_is_exact(model: Flagship, sessions: Sessions) -> None:
         step = graphs.rung
         spread = rng.choice([0.5, 3, 60])
         hyper = np.rint(rng.normal(0, spread, (5, 3, model.config.hyper)))
-        hyper = hyper.clip(-SYMBOL_MAX, SYMBOL_MAX).astype(np.int16)
+        hyper = hyper.clip(-RADIUS_MAX, RADIUS_MAX).astype(np.int16)
         z = np.floor(hyper * step.hyper_inverse.astype(np.float64) + 0.5) + step.hyper_offset
         features, mean, scale = model.prior(_nchw(z.clip(-255, 255)) / 32)
         *said_first, carried = graphs.prior(hyper)

@@ -39,7 +39,7 @@ class Graphs:
         return self._transform("encoder", ("image", image), {"gain": self.rung.gain}, ("latent", shape))
 
     def hyper(self, latent: INT16) -> INT16:
-        """Latents in 1/16 of a step [4a, 4b, C] → hyper-latents [a, b, Z], within ±SYMBOL_MAX."""
+        """Latents in 1/16 of a step [4a, 4b, C] → hyper-latents [a, b, Z], within ±RADIUS_MAX."""
         shape = (latent.shape[0] // 4, latent.shape[1] // 4, len(self.rung.hyper_index))
         return self._transform("hyper", ("latent", latent), {"hyper_gain": self.rung.hyper_gain}, ("hyper", shape))
 
