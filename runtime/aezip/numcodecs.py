@@ -48,7 +48,10 @@ class Aezip(abc.Codec):  # type: ignore[misc]  # numcodecs has no types
 
     def encode(self, buf: Any) -> bytes:
         """One chunk → a `.lat` file.  Raises UsageError, ImageError, ModelError and its kinds."""
-        return encode(np.asarray(buf), self.model, self.quality, self.effort, self.lossless)
+        chunk = np.asarray(buf)
+        if chunk.flags.f_contiguous and not chunk.flags.c_contiguous:  # Zarr would read rows as columns
+            raise UsageError("the chunk's columns come first in memory (order 'F')", "an array of order 'C'")
+        return encode(chunk, self.model, self.quality, self.effort, self.lossless)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
         """A `.lat` file → pixels, uint8 [H, W, C], in `out` if there is one.  Raises AezipError and its kinds."""

@@ -185,3 +185,10 @@ def test_arrays_that_cannot_be_are_refused(tmp_path: Path) -> None:
 def through(tiny: str, picture: np.ndarray, quality: float) -> np.ndarray:
     codec = aezip.Codec(tiny)
     return codec.decode(codec.encode(picture, quality))[0]
+
+
+def test_arrays_of_order_f_are_refused(tiny: str, drawn) -> None:
+    codec = ours.Aezip(tiny)
+    with pytest.raises(errors.UsageError, match="order 'F'"):
+        codec.encode(np.asfortranarray(drawn(40, 50)))
+    assert codec.decode(codec.encode(drawn(40, 50))).shape == (40, 50, 3)
