@@ -45,10 +45,11 @@ def checked(
     made: list[bytes] = []
     for flags in (0, ALL_CODED):
         lat = encode(sessions, pixels, level, sections, effort, flags)
-        wrong = _wrong(at(sessions, level, lat.header.flags), lat, pixels, limit)
+        coding = at(sessions, level, lat.header.flags)
+        wrong = _wrong(coding, lat, pixels, limit)
         with timing.stage("container"):
             made.append(container.pack(_patched(lat, pixels, wrong) if wrong.any() else lat))
-        if lat.header.flags or not at(sessions, level).skips or not wrong.any():
+        if lat.header.flags or not coding.skips or not wrong.any():
             break
     return min(made, key=len)
 

@@ -6,7 +6,7 @@ done. Graphs run where the caller wants, but EXACT run on the CPU: their integer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
@@ -71,10 +71,8 @@ class Sessions:
         self._locks: dict[str, Lock] = {}  # of each while it is opened
         self._together = {name: Together(batch, BATCH_ELEMENTS) for name in held - set(EXACT)} if batch > 1 else {}
 
-    def prepare(self, *names: str, then: Callable[[], object] | None = None) -> None:
+    def prepare(self, *names: str) -> None:
         """Begin to open graphs that will be needed, in this order, in a thread of its own; not if one thread is all.
-
-        then: what that thread does when they are open, if any had to be opened.
 
         onnxruntime lets no other thread of Python run while it opens one. But the first can run while others open, and
         what else takes time outside of Python, as decompressing a PNG file does, goes on.
@@ -82,7 +80,7 @@ class Sessions:
         missing = [name for name in names if name not in self._sessions and name not in self._ahead]
         if missing and self.threads != 1:
             self._ahead.update(missing)
-            Thread(target=self._open_ahead, args=(missing, then), daemon=True).start()
+            Thread(target=self._open_ahead, args=(missing,), daemon=True).start()
 
     def transform(
         self, name: str, item: tuple[str, Array], others: dict[str, Any], output: tuple[str, tuple[int, ...]],
@@ -134,12 +132,10 @@ class Sessions:
         self._ahead.clear()
         self._sessions.clear()
 
-    def _open_ahead(self, names: Sequence[str], then: Callable[[], object] | None) -> None:
+    def _open_ahead(self, names: Sequence[str]) -> None:
         for name in names:
             with suppress(Exception):  # whoever needs it tries once more, and hears
                 self.session(name, {})
-        if then:
-            then()
 
     def _open(self, name: str) -> onnxruntime.InferenceSession:
         # onnxruntime's higher levels open the prior later and run it no faster

@@ -71,7 +71,6 @@ class CodecStub:
 
     def decode(
         self, data: bytes, max_pixels: int = 2**28, *, region: tuple[int, int, int, int] | None = None,
-        meanwhile: Callable[[], object] | None = None,
     ) -> tuple[NDArray[np.uint8], Lat]:
         if CodecStub.failure is not None:
             raise CodecStub.failure
