@@ -8,7 +8,6 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -20,18 +19,6 @@ from aezip.cli import main
 from aezip.errors import ModelDiffers
 from aezip.storage import places
 from aezip.storage.files import is_temporary, sweep
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: str) -> Callable[..., Result]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("AEZIP_MODELS", str(Path(tiny).parent))
-
-    def call(*args: str, **options: Any) -> Result:
-        model = ("-m", tiny) if args[0] == "compress" else ()
-        return CliRunner().invoke(main, [*args, *model, "--threads", "1"], prog_name="aezip", **options)
-
-    return call
 
 
 def draw(*names: str) -> None:

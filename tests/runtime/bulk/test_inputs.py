@@ -10,30 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
 
 from aezip import images
 from aezip.bulk.plan import Inputs, listed, plan
-from aezip.cli import main, progress
+from aezip.cli import progress
 from aezip.errors import UsageError
 from aezip.images import reading
 from aezip.storage import folders
 
 TAKEN = images.READ_SUFFIXES
 needs_links = pytest.mark.skipif(os.name == "nt", reason="links")
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: str) -> Callable[..., Result]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("AEZIP_MODELS", str(Path(tiny).parent))
-
-    def call(*args: str, **options: Any) -> Result:
-        model = ("-m", tiny) if args[0] == "compress" else ()
-        return CliRunner().invoke(main, [*args, *model, "--threads", "1"], prog_name="aezip", **options)
-
-    return call
 
 
 def draw(*names: str) -> None:
