@@ -27,6 +27,7 @@ from .session import EARLY, REASONS, STOPPED, Session, stop_requests
 from .soap import Soap
 
 FALLING = 0.6  # share of a session after which the learning rate falls, linearly
+PARTS = 10**6  # of a session, so that processes can agree on its share
 LAST = 0.02  # share of the learning rate that is left at the end
 
 Weights = dict[str, Tensor]
@@ -267,9 +268,10 @@ def train(
                 reason = STOPPED if asked else EARLY if run.ends_early() else session.reached(run.step)
                 if reason := run.process.agree(reason):
                     break
-                scalars = run.train_step(session.share(run.step))
+                share = run.process.agree(round(PARTS * session.share(run.step))) / PARTS
+                scalars = run.train_step(share)
                 run.seconds = before + session.seconds
-                journal.step(run.step, scalars, session.share(run.step), session.left_s(run.step))
+                journal.step(run.step, scalars, share, session.left_s(run.step))
                 if run.check and leads and run.checks(session) >= checks + 1:
                     validate()
                 if leads and session.seconds > saved + 60 * run.recipe.checkpoint_minutes:

@@ -39,6 +39,7 @@ class Recipe:
     warmup_steps: int = 200
     steps: int = 0  # the learning rate falls to zero over the last `cooldown_steps` before this; 0: never
     cooldown_steps: int = 0
+    fall: float = 0.0  # last part of a session over which the flagship's learning rate falls to zero; 0: by steps
     ema: float = 0.999  # of the averaged weights, which are the ones exported
     clip_norm: float = 1.0
     rate_weight: float = 0.25  # the loss of an image is divided by (λ/λmin)^rate_weight

@@ -73,8 +73,10 @@ class FlagshipTraining(Training):
         return self.model.strided()
 
     def fall(self, share: float) -> float:
-        """Linear over the recipe's last `cooldown_steps`."""
+        """Linear over the recipe's last `cooldown_steps`, or over the last part `fall` of the session."""
         r = self.recipe
+        if r.fall:
+            return min(1.0, (1 - share) / r.fall)
         return min(1.0, max(0.0, (r.steps - self.step) / r.cooldown_steps)) if r.steps and r.cooldown_steps else 1.0
 
     def loss(self, rng: np.random.Generator) -> dict[str, Tensor]:
