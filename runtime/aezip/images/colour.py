@@ -45,6 +45,8 @@ def separate(image: Image.Image, to_8bit: bool, stretch: bool = False, facts: Fa
     if deep and not (to_8bit or stretch):
         raise ImageError(f"has {deep} samples", _EIGHT_BITS)
     packed = _packed(image)
+    if image.mode == "1" and image.info.get("transparency") == 1:  # Pillow before 12.1; its white is 255
+        image.info["transparency"] = 255
     if deep and image.format == "JPEG2000" and image.mode in ("LA", "RGB", "RGBA"):
         image = jpeg2000.in_8_bits(file_of(image))
     image.load()
