@@ -21,10 +21,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile
 
-from .errors import AezipError, SectionDamaged, Truncated
+from .errors import AezipError, SectionDamaged, Truncated, UsageError
 from .format import container
-from .images import Intake, Picture, Resolution, picture_of, sections_of, to_pillow
-from .images.metadata import bytes_of, fractions_of
+from .images import Intake, Picture, Resolution, picture_of, replaced, sections_of, to_pillow
+from .images.metadata import fractions_of
 from .images.reading import of_frame
 from .images.writing import info_of
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from .codec import Codec
 
 FORMAT, MIME, SUFFIX = "LAT", "image/x-aezip", ".lat"
+_OPTIONS = {
+    "quality", "lossless", "cell_psnr", "effort", "model", "threads", "to_8bit", "icc_profile", "exif", "xmp", "dpi",
+}
 _METADATA = (container.ICC, container.EXIF, container.XMP, container.RESOLUTION)
 
 
@@ -84,7 +87,10 @@ class _Decoder(ImageFile.PyDecoder):
     def decode(self, buffer: Any) -> tuple[int, int]:
         assert self.fd is not None
         try:
-            pixels, lat = _codec(None, None).decode(self.fd.read(), container.MAX_SIDE**2)
+            codec = _codec(None, None)
+            if isinstance(name := getattr(self.fd, "name", None), str):
+                codec.look_beside(name)
+            pixels, lat = codec.decode(self.fd.read(), container.MAX_SIDE**2)
             image = to_pillow(picture_of(pixels, lat))
         except AezipError as e:
             raise OSError(str(e)) from e
@@ -140,19 +146,16 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         filename: Not used; Pillow passes it.
 
     Raises:
-        OSError: The image cannot be coded, or there is no such model.
+        OSError: The image cannot be coded, there is no such model, or an option is not one of these.
     """
     options = image.encoderinfo
     try:
-        picture = of_frame(image, Intake(to_8bit=options.get("to_8bit", False)))
-        changes: dict[str, Any] = {}
-        for option, name in (("icc_profile", "icc"), ("exif", "exif"), ("xmp", "xmp")):
-            if option in options:
-                value = options[option]
-                changes[name] = bytes_of(value.tobytes() if isinstance(value, Image.Exif) else value)
+        unknown = ", ".join(sorted(options.keys() - _OPTIONS))
+        if unknown:
+            raise UsageError(f"no options of a .lat file: {unknown}", f"some of {', '.join(sorted(_OPTIONS))}")
+        picture = replaced(of_frame(image, Intake(to_8bit=options.get("to_8bit", False))), options)
         if "dpi" in options:
-            changes["resolution"] = fractions_of(options["dpi"], 1) if options["dpi"] else None
-        picture = picture._replace(**changes)
+            picture = picture._replace(resolution=fractions_of(options["dpi"], 1) if options["dpi"] else None)
         lossless = options.get("lossless")
         codec = _codec(None if lossless else options.get("model", "photo"), options.get("threads"))
         data = codec.encode(

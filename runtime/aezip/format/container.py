@@ -20,6 +20,7 @@ from ..errors import (
     SectionUnknown,
     Truncated,
     UnsupportedVersion,
+    UsageError,
 )
 
 MAGIC = b"\xaeLAT\r\n"  # no ASCII in front, a line end inside: text-mode transfers are caught
@@ -110,13 +111,14 @@ def unpack(
         Header and sections.
 
     Raises:
-        NotALat, UnsupportedVersion, HeaderDamaged: As of `read_header`.
+        NotALat, UnsupportedVersion, HeaderDamaged, UsageError: As of `read_header`.
         Truncated: The file ends before its sections do.
         LimitExceeded: There are more pixels or sections than allowed.
         SectionDamaged: A section does not match its checksum.
         SectionUnknown: A newer aezip is needed to read the file.
         SectionOrder: The latents are not at the end, or a section is there more than once.
     """
+    data = _bytes_of(data)
     header = read_header(data)
     check_limit(header.width, header.height, max_pixels)
     sections: list[Section] = []
@@ -158,7 +160,9 @@ def read_header(data: bytes) -> Header:
         UnsupportedVersion: A newer aezip wrote it.
         Truncated: There are fewer than 32 bytes.
         HeaderDamaged: The checksum or a field is wrong.
+        UsageError: It is no bytes, but a path or an open file.
     """
+    data = _bytes_of(data)
     if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
         raise NotALat("not a .lat file" if data else "the file is empty", "a file written by aezip")
     if len(data) < HEADER.size:
@@ -172,6 +176,17 @@ def read_header(data: bytes) -> Header:
     header = Header(width, height, channels, quality, fingerprint, tile, version, flags)
     _check_header(header)
     return header
+
+
+def _bytes_of(data: bytes) -> bytes:
+    """Bytes as they are, and any other buffer as a view of bytes.  Raises UsageError."""
+    if isinstance(data, bytes):
+        return data
+    try:
+        return memoryview(data).cast("B")
+    except TypeError:
+        finding = f"{data!r}, which is no bytes" if isinstance(data, str) else f"a {type(data).__name__}"
+        raise UsageError(finding, "the bytes of a .lat file, as its read() gives them") from None
 
 
 def check_limit(width: int, height: int, max_pixels: int) -> None:

@@ -15,11 +15,13 @@
 from __future__ import annotations
 
 from ..format.resolution import Resolution
+from .metadata import replaced
 from .picture import Picture, check_sections, picture_of, sections_of
-from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, Intake, from_pillow, parse, read
+from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, Intake, from_pillow, is_pillow, parse, read
 from .writing import FORMATS, build, format_of, lost_note, to_pillow, write
 
 __all__ = [
     "AS_IT_IS", "FORMATS", "NEEDS", "READ_SUFFIXES", "Intake", "Picture", "Resolution", "build", "check_sections",
-    "format_of", "from_pillow", "lost_note", "parse", "picture_of", "read", "sections_of", "to_pillow", "write",
+    "format_of", "from_pillow", "is_pillow", "lost_note", "parse", "picture_of", "read", "replaced", "sections_of",
+    "to_pillow", "write",
 ]

@@ -24,6 +24,7 @@ _GREY, _PALETTE = ("1", "L", "LA", "La"), ("P", "PA")
 _RGB = ("RGB", "RGBA", "RGBa", "RGBX", "YCbCr", "HSV")
 _PROFILED = {"CMYK": "CMYK", "LAB": "Lab"}
 _EIGHT_BITS = "8-bit samples, or to_8bit=True"
+_HIGH_COLOUR = ("RGB;16", "BGR;16")  # raw modes of 5, 6 and 5 bits
 _PACKED = {"L;2": 85, "L;4": 17}  # grey PNGs of 2 and 4 bits: by what Pillow multiplies samples, but not the key
 _WHITE_IS_ZERO = 0  # TIFF's PhotometricInterpretation
 
@@ -37,8 +38,13 @@ class Colours(NamedTuple):
     srgb: bool = False  # they are sRGB now, whatever the profile says
 
 
-def separate(image: Image.Image, to_8bit: bool, stretch: bool = False, facts: Facts = NOTHING) -> Colours:
-    """Colours and alpha of a Pillow image of any mode.  facts: what its header says.  Raises ImageError."""
+def separate(
+    image: Image.Image, to_8bit: bool, stretch: bool = False, facts: Facts = NOTHING, plain_cmyk: bool = False
+) -> Colours:
+    """Colours and alpha of a Pillow image of any mode.  facts: what its header says.  Raises ImageError.
+
+    plain_cmyk: take CMYK without a profile as plain arithmetic has it.
+    """
     from .arrays import array_of
 
     deep = _depth(image, facts.bits)
@@ -52,6 +58,9 @@ def separate(image: Image.Image, to_8bit: bool, stretch: bool = False, facts: Fa
     image.load()
     if image.mode[0] in "IF":
         return _from_deep(image, deep, stretch)
+    if image.mode == "CMYK" and plain_cmyk and not image.info.get("icc_profile"):
+        note = "CMYK colours without an ICC profile made RGB by plain arithmetic"
+        return Colours(array_of(image, "RGB"), None, note, srgb=True)
     if image.mode in _PROFILED:
         return _from_profiled(image)
     if image.mode not in (*_GREY, *_PALETTE, *_RGB):
@@ -108,7 +117,7 @@ def _depth(image: Image.Image, bits: int) -> str:
     for tile in getattr(image, "tile", ()):
         arguments = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
         netpbm = tile[0] in ("ppm", "ppm_plain") and isinstance(arguments[-1], int) and arguments[-1] > 255
-        if netpbm or any(isinstance(a, str) and ";16" in a for a in arguments):
+        if netpbm or any(isinstance(a, str) and ";16" in a and a not in _HIGH_COLOUR for a in arguments):
             return "16-bit"
         if "I;12" in arguments:
             return "12-bit"
@@ -158,7 +167,7 @@ def _from_profiled(image: Image.Image) -> Colours:
         elif icc:
             source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         else:
-            raise ImageError("has CMYK colours and no ICC profile that says which", "RGB, or CMYK with its profile")
+            raise ImageError("has CMYK colours and no ICC profile that says which", "plain_cmyk=True, or RGB")
         rgb = ImageCms.profileToProfile(
             image, source, ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB",
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 _STDERR = 2
 _lock = Lock()
-# libtiff's lines: the name of a function, or of the file that Pillow makes up, and what it says; not Python's errors
-_COMPLAINT = re.compile(r"^(?:_?[A-Z]\w*(?<!Error)(?<!Warning)(?<!Exception)|tempfile\.tif): ")
+# libtiff's lines and those of Pillow's functions for it: the name of a function, or of the file that Pillow makes up,
+# and what it says; not Python's errors
+_COMPLAINT = re.compile(r"^(?:_?[A-Z]\w*(?<!Error)(?<!Warning)(?<!Exception)|_tiff\w+|tempfile\.tif): ")
 # of what it warns while it reads tags, little is damage
 _HARMLESS = re.compile(r"Warning, (?!Line length|Premature|.*(?:bad|invalid|short|not enough))|Unknown field")
 

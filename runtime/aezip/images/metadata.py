@@ -8,15 +8,19 @@ from __future__ import annotations
 import contextlib
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..errors import UsageError
 from ..format.resolution import UNITS, Resolution
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
+
+    from .picture import Picture
 
 _WHOLE_PER_METRE = {"PNG": 1 / 0.0254, "BMP": 39.3701}  # by what Pillow divides
 _PREFIX = b"Exif\0\0"
@@ -131,6 +135,22 @@ def bytes_of(value: object) -> bytes | None:
     if isinstance(value, str):
         return value.encode() or None
     return bytes(value) or None if isinstance(value, (bytes, bytearray)) else None
+
+
+def replaced(picture: Picture, given: Mapping[str, Any]) -> Picture:
+    """A picture with other metadata.  given: Pillow's options of saving: icc_profile, exif, xmp; empty ones drop it.
+
+    Raises UsageError if it is of another type.
+    """
+    changes: dict[str, Any] = {}
+    for option, field in (("icc_profile", "icc"), ("exif", "exif"), ("xmp", "xmp")):
+        if option in given:
+            value = given[option]
+            value = value.tobytes() if hasattr(value, "tobytes") else value  # Pillow's Exif
+            if not isinstance(value, (bytes, bytearray, str, NoneType)):
+                raise UsageError(f"{option} is a {type(value).__name__}", "bytes")
+            changes[field] = bytes_of(value)
+    return picture._replace(**changes)
 
 
 def orientation_of(exif: bytes | None, xmp: bytes | None) -> int:

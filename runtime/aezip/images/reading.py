@@ -12,6 +12,7 @@ import contextlib
 import importlib.util
 import io
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ class Intake(NamedTuple):
 
     frame: int | None = None  # which of several, from 1; None: there must be one alone
     to_8bit: bool = False  # make samples of more bits 8-bit, rather than refuse them
+    plain_cmyk: bool = False  # make CMYK without an ICC profile RGB by plain arithmetic, rather than refuse it
     stretch: bool = False  # to_8bit, from the range that is found in a grey picture
     upright: bool = False  # turn the picture as its EXIF orientation says, and reset that
     strip: bool = False  # drop ICC profile, EXIF, XMP and resolution; the picture is turned upright and made sRGB first
@@ -61,12 +63,14 @@ NEEDS = {  # suffix → what to install for it
 }
 _TEXT = 2**24  # bytes of a PNG's compressed text, when it is unpacked
 _KNOWN = "an image (PNG, JPEG, WebP, TIFF, BMP, …)"
+_UNSUPPORTED = re.compile(r"\bun(?:supported|implemented|known)\b|not (?:supported|configured)", re.IGNORECASE)
 _ONE_PICTURE = ("MPO", "PSD")  # formats whose first frame is the photograph, and the others what it is made of
-# What is tried, the usual first. Not EPS and WMF, which start interpreters, nor what is a stub or opens others in turn.
+# What is tried, the usual first, those without a signature last. Not EPS and WMF, which start interpreters, nor what is
+# a stub or opens others in turn.
 _FORMATS = (
-    "PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF", "JPEG2000", "DIB", "TGA", "PSD", "PCX", "DCX", "ICO",
-    "CUR", "ICNS", "QOI", "SGI", "SUN", "DDS", "FITS", "FLI", "IM", "SPIDER", "XBM", "XPM", "MSP", "PIXAR", "PCD",
-    "BLP", "FTEX",
+    "PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF", "JPEG2000", "DIB", "PSD", "PCX", "DCX", "ICO",
+    "CUR", "ICNS", "QOI", "SGI", "SUN", "DDS", "FITS", "FLI", "IM", "XBM", "XPM", "MSP", "PIXAR", "PCD", "BLP", "FTEX",
+    "GBR", "MCIDAS", "XVTHUMB", "SPIDER", "TGA",
 )
 _LOOKED_INTO = ("JPEG", "MPO", "PNG", "AVIF", "HEIF")  # whose files say more than Pillow does
 _PLUGINS = (("pillow_heif", "register_heif_opener", "HEIF"), ("pillow_jxl", "", "JXL"))
@@ -98,6 +102,12 @@ def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: Intake = AS
         return from_pillow(image, intake)
 
 
+def is_pillow(source: object) -> bool:
+    """Whether something is a Pillow image; Pillow is not loaded to find out."""
+    module = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(source, module.Image)
+
+
 def from_pillow(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
     """The picture of a Pillow image, of the frame that `intake` names.  Raises ImageError."""
     with _pillow_errors():
@@ -122,7 +132,7 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
     with _pillow_errors(), complaints(image, data) as damage:
         turned = getattr(image, "tag_v2", {}).get(274, 1) != 1  # by Pillow, when it loads a TIFF
         exif, resolution, facts = metadata.exif_of(image), metadata.resolution_of(image), facts_of(image)
-        colours = colour.separate(image, intake.to_8bit, intake.stretch, facts)
+        colours = colour.separate(image, intake.to_8bit, intake.stretch, facts, intake.plain_cmyk)
         exif = exif or metadata.exif_of(image)  # a PNG may hold it behind its pixels
         pixels, alpha, xmp = colours.pixels, colours.alpha, metadata.xmp_of(image)
         profile = profiles.Made() if colours.srgb else colour.profile_of(image, facts, pixels.shape[2])
@@ -253,4 +263,6 @@ def _pillow_errors(limit: int = 0) -> Iterator[None]:
             most = Image.MAX_IMAGE_PIXELS
             raise ImageError("has too many pixels", f"at most {most}, or a higher max_pixels") from e
         except Exception as e:  # its plugins raise nearly any class over damaged data
+            if isinstance(e, NotImplementedError) or _UNSUPPORTED.search(str(e)):
+                raise ImageError(f"is of a kind that Pillow does not read ({e})", "another kind of image") from e
             raise ImageError(f"the image data is damaged or cut short ({e})", "a whole image") from e

@@ -39,6 +39,9 @@ class Format(NamedTuple):
 
 
 _LARGE = 2**26  # samples from which libjpeg does not optimise: for that it holds all coefficients, two bytes each
+# a TIFF's tags of how it stores its pixels, which Exif may hold, too
+_OF_PIXELS = (254, 255, *range(256, 260), 262, 266, 273, 277, 278, 279, 284, 317, *range(320, 326), 338, 339, 513, 514,
+              530, 531, 532)
 _JPEG_SIDE = 65500  # pixels: libjpeg's limit
 # what Pillow raises where it cannot write a picture; the last three where a TIFF should hold damaged Exif
 _REFUSALS = (OSError, ValueError, RuntimeError, OverflowError, SyntaxError, TypeError, struct.error)
@@ -116,7 +119,7 @@ def _with_fitting_profile(picture: Picture, kind: Format) -> tuple[Picture, tupl
     made = None
     if grey and icc[16:20] in (b"RGB ", b"GRAY"):
         made = profiles.for_grey(icc) if wanted == b"GRAY" else profiles.for_rgb(icc)
-    space = icc[16:20].decode("latin-1").strip()
+    space = icc[16:20].decode("latin-1").strip("\0 ") or "unknown colours"
     return picture._replace(icc=made), () if made else (f"an ICC profile of {space} in this picture",)
 
 
@@ -196,6 +199,8 @@ def _set_tiff_tags(picture: Picture, options: dict[str, Any]) -> None:
 
     exif = Exif()
     exif.load(picture.exif or b"")
+    for tag in _OF_PIXELS:  # of the file that the Exif is from, though Pillow would write them over those of this one
+        exif.pop(tag, None)
     keep_text(exif)
     if picture.xmp:
         exif[700] = picture.xmp

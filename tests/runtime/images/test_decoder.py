@@ -52,6 +52,20 @@ def test_postscript_is_never_run(start: bytes, monkeypatch: pytest.MonkeyPatch) 
         images.parse(start + b"{} loop\n%%EOF\n")
 
 
+def test_a_tiff_that_ends_early_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    """Pillow's own functions for libtiff print, too."""
+    stream = io.BytesIO()
+    Image.new("L", (64, 64)).save(stream, "TIFF", compression="tiff_lzw", tiffinfo={270: "tail"})
+    data = bytearray(stream.getvalue())
+    with Image.open(io.BytesIO(data)) as image:
+        place = data.index(struct.pack("<HHI", 273, 4, 1)) + 8
+        assert struct.unpack_from("<I", data, place)[0] == image.tag_v2[273][0]
+    struct.pack_into("<I", data, place, len(data) + 1000)
+    with pytest.raises(ImageError, match="damaged or cut short"):
+        images.parse(bytes(data))
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize("start", [b"\xd7\xcd\xc6\x9a\0\0", b"GRIB\0\0\0\1", b"BUFR\0\0\0\4", b"\x89HDF\r\n\x1a\n"])
 def test_stubs_are_no_images(start: bytes) -> None:
     Image.init()
