@@ -15,11 +15,14 @@ such a half works on one picture at a time.
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 from numpy.typing import NDArray
 
 from . import codec
 from .coding import checked
+from .coding.arguments import check_pixels, check_quality
 from .engine.planned import Planned
 from .engine.sessions import Sessions, check_settings
 from .errors import ImageError, LimitExceeded, UnknownFingerprint, UsageError
@@ -45,7 +48,9 @@ class Encoder:
         UsageError: A setting is outside its range.
     """
 
-    def __init__(self, model: str = "photo", *, size: Size | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self, model: str | os.PathLike[str] = "photo", *, size: Size | None = None, threads: int | None = None
+    ) -> None:
         self._sessions, self._size = _open(model, "encoder", size, threads), size
 
     def encode(self, image: NDArray[np.uint8], quality: float = 60) -> bytes:
@@ -63,7 +68,7 @@ class Encoder:
             LimitExceeded: It has more than 2²⁸ pixels.
             UsageError: The quality is outside its range.
         """
-        pixels, level = codec.check_pixels(image), codec.check_quality(quality)
+        pixels, level = check_pixels(image), check_quality(quality)
         if self._size and tuple(self._size) != pixels.shape[:2]:
             raise ImageError(_shown(pixels.shape), f"{_shown(self._size)}, the size of this encoder")
         return codec.shorter(container.pack(checked.encode(self._sessions, pixels, level)), pixels)
@@ -82,7 +87,7 @@ class Decoder:
     """
 
     def __init__(
-        self, model: str = "photo", *, size: Size | None = None, threads: int | None = None,
+        self, model: str | os.PathLike[str] = "photo", *, size: Size | None = None, threads: int | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
         self._sessions, self._size, self._max_pixels = _open(model, "decoder", size, threads), size, max_pixels
@@ -112,12 +117,12 @@ class Decoder:
         return pixels if header.channels == 3 else pixels[:, :, 0]
 
 
-def _open(name: str, half: str, size: Size | None, threads: int | None) -> Sessions:
+def _open(model: str | os.PathLike[str], half: str, size: Size | None, threads: int | None) -> Sessions:
     """The graphs of a package that has this half, with all but the graphs read and checked."""
     check_settings("cpu", threads)
     if size is not None and (len(size) != 2 or min(size) < 1):
         raise UsageError(f"size {size}", "rows and columns, 1 or more")
-    package = store.find_codec(name)
+    package = store.find_codec(os.fspath(model))
     package.require(half)
     package.check()
     return Sessions(package, threads=threads) if size is None else Planned(package, threads=threads)

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .codec import Codec, Pixels, check_quality
+from .codec import Codec, Pixels
+from .coding.arguments import check_quality
 from .errors import ModelNotFound, UsageError
 
 try:

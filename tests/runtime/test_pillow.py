@@ -84,7 +84,8 @@ def test_options_of_saving(image, tiny) -> None:
     with pytest.raises(OSError, match="has 16-bit samples"):
         saved(deep, tiny)
     assert unpack(saved(deep, tiny, to_8bit=True)).header.channels == 1
-    for options, finding in (({"quality": 101}, "quality 101"), ({"model": "nothing"}, "nothing")):
+    wrong = ({"quality": 101}, "quality 101"), ({"model": "nothing"}, "nothing"), ({"qualty": 9}, "options .*: qualty;")
+    for options, finding in wrong:
         with pytest.raises(OSError, match=finding):
             image.save(io.BytesIO(), "LAT", **{"model": tiny, **options})
 
