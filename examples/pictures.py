@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-SIZE = 192, 160
+SIZE = 288, 256  # training takes crops of 256²
 COLOURS = """
     photo.png dawn.png dusk.png night.jpg portrait.png sunset.jpg pictures/a.png pictures/b.jpg pictures/sub/c.png
     today/a.png today/b.png good-parts/1.png good-parts/2.png good-parts/3.png good-parts/4.png good-parts/5.png
@@ -29,7 +29,7 @@ def main() -> None:
         sample = Image.open(path).convert("RGB")
     for place, name in enumerate(COLOURS.split()):
         save(sample.crop((16 * place, 96, 16 * place + SIZE[0], 96 + SIZE[1])), folder / name)
-    save(sample.crop((0, 96, *SIZE)).convert("L"), folder / "old/street.png")
+    save(sample.crop((0, 96, 144, 224)).convert("L"), folder / "old/street.png")
     save(sample.resize(MAP), folder / "map.png")
     mask = Image.new("L", SIZE)
     ImageDraw.Draw(mask).line(SCRATCH, 255, 5)
