@@ -16,7 +16,7 @@ from aezip import Codec, codec, coding, images
 from aezip.entropy import coder
 from aezip.errors import AezipError
 from aezip.format import container, exact, facts, patches
-from aezip.model import packages, writing
+from aezip.model import packages
 from aezip.model.ladder import rung
 
 MAX_PIXELS = 2**20
@@ -149,7 +149,7 @@ class Targets:
         self.stage = "describe"
         about = packages.describe(self._path)
         self.stage = "check"
-        writing.check(about)
+        packages.check(about)
         rung(packages.Package(about).ladder, rng.randrange(1001))
         if rng.random() < 0.5:
             self.stage = "run"

@@ -11,26 +11,30 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
+from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import coding
 from .coding import checked, pictures, tiles
+from .coding.arguments import check_pixels, check_quality, check_region, check_size
 from .coding.pictures import Region
 from .coding.windows import Pixels as Pixels
 from .coding.windows import window_of
 from .engine import timing
 from .engine.graphs import STRIDE
 from .engine.sessions import Sessions, check_settings
-from .errors import ImageError, LimitExceeded, UsageError
+from .errors import FormatError, UsageError
 from .format import alpha, container, exact, patches
 from .format.container import CELL, DEFAULT_MAX_PIXELS, Header, Lat, Section
-from .model import store
+from .model import archives, store
 from .model.ladder import Rung
 from .model.packages import Package
+from .quality import targets
+from .storage import places
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -43,7 +47,8 @@ WORTH = 2.0  # how much larger than the lossy file the estimate of exact pixels 
 class Codec:
     """Compresses with one model; decompresses files of any installed one.
 
-    Any codec reads what any other wrote, whatever their settings. Any number of threads may use one.
+    Any codec reads what any other wrote, whatever their settings. Any number of threads may use one. A pickled codec
+    opens its model again where it is loaded.
 
     Args:
         model: A name that `aezip models` lists, or the path of a package; None to decode only.
@@ -53,6 +58,7 @@ class Codec:
             may hold.
         batch: How many pictures of one size and quality, from as many threads, go through a transform together, at
             most. None: 1 on the CPU, which gains nothing from more, and 8 elsewhere.
+        offline: Fetch no model from the places that the user added (`aezip models add`).
 
     Raises:
         ModelNotFound: There is no such model.
@@ -63,19 +69,38 @@ class Codec:
     """
 
     def __init__(
-        self, model: str | None = "photo", provider: str = "cpu", threads: int | None = None, precision: str = "float",
-        batch: int | None = None,
+        self, model: str | os.PathLike[str] | None = "photo", provider: str = "cpu", threads: int | None = None,
+        precision: str = "float", batch: int | None = None, offline: bool = False,
     ) -> None:
         check_settings(provider, threads, precision, batch)
+        name = os.fspath(model) if model is not None else None
+        lasting = os.path.abspath(name) if name and store.is_path(name) else name
+        self._arguments = (lasting, provider, threads, precision, batch, offline)
         self.provider, self.threads, self.precision = provider, threads, precision
-        self.batch = batch or (1 if provider == "cpu" else BATCH)
+        self.batch, self.offline = batch or (1 if provider == "cpu" else BATCH), offline
         self._opened: dict[bytes, Sessions] = {}
+        self._beside: dict[Path, None] = {}  # folders of archives, in the order in which they were met
         self._lock = Lock()
-        self._own = _package(model) if model is not None else None
+        self._own = _package(name) if name is not None else None
         if self._own:
             self._encoding = self._of(self._own)
             if self._own.about.half != "encoder":
                 self._opened[self._own.fingerprint] = self._encoding
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._arguments
+
+    def __enter__(self) -> Codec:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the memory of all graphs back.  They open again if the codec is used again."""
+        with self._lock:
+            for sessions in ([self._encoding] if self._own else []) + list(self._opened.values()):
+                sessions.close()
 
     @property
     def package(self) -> Package:
@@ -89,6 +114,16 @@ class Codec:
         """Begin to open what `encode` needs, which else waits until it is called.  Raises as `package`."""
         about = self.package.about  # first, for there may be none
         self._encoding.prepare(*about.kind.encoding, *(() if about.half else about.kind.decoding))
+
+    def look_beside(self, path: str | os.PathLike[str]) -> None:
+        """Find models, from now on, that the archive of a file carries: in `.aezip` of its folder, and of those above.
+
+        `decompress` does it by itself for a path.
+
+        Args:
+            path: A `.lat` file. URLs carry nothing.
+        """
+        self._beside.update(dict.fromkeys(archives.folders_of(os.fspath(path))))
 
     def encode(
         self, pixels: Pixels, quality: float = 60, sections: tuple[Section, ...] = (), *, effort: int = 1,
@@ -185,36 +220,84 @@ class Codec:
             alpha.decode(opacity, lat.header.height, lat.header.width)
         return lat
 
-    def compress(self, image: Image.Image | Pixels, quality: float = 60) -> bytes:
-        """A Pillow image or an array → a `.lat` file, with the image's alpha and metadata.
+    def compress(
+        self, image: Image.Image | Pixels | str | os.PathLike[str], quality: float = 60, *,
+        target_size: int | None = None, effort: int = 1, lossless: bool | None = None, cell_psnr: float = 0.0,
+        max_pixels: int = DEFAULT_MAX_PIXELS, to_8bit: bool = False, upright: bool = False, strip: bool = False,
+        icc_profile: bytes | None = None, exif: bytes | Image.Exif | None = None, xmp: bytes | None = None,
+    ) -> bytes:
+        """A picture → a `.lat` file, with the picture's alpha and metadata.
 
         Args:
-            image: A Pillow image of any mode, or an array as of `encode`.
+            image: A Pillow image of any mode, the path of an image file, or an array as of `encode`.
             quality: 0 … 100, in tenths.
+            target_size: The largest quality whose file has at most so many bytes, instead of `quality`.
+            effort, lossless, cell_psnr, max_pixels: As of `encode`.
+            to_8bit: Make 16-bit and floating-point samples 8-bit, rather than refuse them.
+            upright: Turn the picture as its EXIF orientation says.
+            strip: Drop the picture's metadata; it is turned upright and made sRGB first.
+            icc_profile, exif, xmp: In place of the picture's own; b"" drops it. None: its own.
 
         Returns:
             The file's bytes.
 
-        Raises: as `encode`.
+        Raises: as `encode`; ImageError also for a file that cannot be read, TargetMissed if no quality is small enough.
         """
-        if isinstance(image, np.ndarray):
-            return self.encode(image, quality)
         from . import images
 
-        picture = images.from_pillow(image)
-        return self.encode(picture.pixels, quality, images.sections_of(picture))
+        intake = images.Intake(to_8bit=to_8bit, upright=upright, strip=strip)
+        if isinstance(image, (str, os.PathLike)):
+            picture = images.read(image, intake, max_pixels)
+        elif images.is_pillow(image):
+            picture = images.from_pillow(cast("Image.Image", image), intake)
+        else:
+            picture = images.Picture(check_pixels(image, max_pixels))
+        given = {"icc_profile": icc_profile, "exif": exif, "xmp": xmp}
+        picture = images.replaced(picture, {name: value for name, value in given.items() if value is not None})
+        sections = images.sections_of(picture)
 
-    def decompress(self, data: bytes) -> Image.Image:
-        """A `.lat` file → a Pillow image, with alpha and metadata.  Raises as `decode`."""
+        def encode(quality: float, lossless: bool | None) -> bytes:
+            return self.encode(
+                picture.pixels, quality, sections, effort=effort, lossless=lossless, cell_psnr=cell_psnr,
+                max_pixels=max_pixels,
+            )
+
+        if target_size is None or lossless:
+            return encode(quality, lossless)
+        target = targets.Target(targets.SIZE, check_size(target_size))
+        h, w = picture.pixels.shape[:2]
+        data = targets.reach(target, h * w, lambda quality: encode(quality, False), len).data
+        return data if lossless is False else shorter(data, picture.pixels, sections)
+
+    def decompress(self, data: bytes | str | os.PathLike[str]) -> Image.Image:
+        """A `.lat` file → a Pillow image, with alpha and metadata.
+
+        Args:
+            data: The file's bytes, or its path.
+
+        Returns:
+            The image, of mode L, LA, RGB or RGBA; `.info` holds icc_profile, exif, xmp and dpi, if the file has them.
+
+        Raises: as `decode`.
+        """
         from . import images
 
-        return images.to_pillow(images.picture_of(*self.decode(data)))
+        if not isinstance(data, (str, os.PathLike)):
+            return images.to_pillow(images.picture_of(*self.decode(data)))
+        name = os.fspath(data)
+        self.look_beside(name)
+        try:
+            return self.decompress(places.read(name, FormatError))
+        except FormatError as e:
+            e.file = name
+            raise
 
     def _for(self, fingerprint: bytes) -> Sessions:
         with self._lock:
             if fingerprint not in self._opened:
                 own = self._own.about if self._own else None
-                self._opened[fingerprint] = self._of(Package(store.find_fingerprint(fingerprint, own)))
+                found = store.find_fingerprint(fingerprint, own, list(self._beside), offline=self.offline)
+                self._opened[fingerprint] = self._of(Package(found))
             return self._opened[fingerprint]
 
     def _of(self, package: Package) -> Sessions:
@@ -273,39 +356,6 @@ def pad(pixels: Pixels, channels: int = 3) -> Pixels:
     """To multiples of 64 by repeating the last row and column, and to so many channels.  [H, W, C] → [H', W', 3]"""
     rows, columns = (slice(0, -(-size // CELL) * CELL // STRIDE) for size in pixels.shape[:2])
     return window_of(pixels, (rows, columns), channels)
-
-
-def check_pixels(pixels: Any, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
-    """uint8 [H, W], [H, W, 1] or [H, W, 3] → [H, W, C].  Raises ImageError, LimitExceeded."""
-    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
-        raise ImageError(f"an array of {getattr(pixels, 'dtype', type(pixels).__name__)}", "uint8")
-    if pixels.ndim == 2:
-        pixels = pixels[:, :, None]
-    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or 0 in pixels.shape:
-        raise ImageError(f"an array of shape {pixels.shape}", "[H, W, 3], [H, W, 1] or [H, W], not empty")
-    h, w, _ = pixels.shape
-    if max(h, w) > container.MAX_SIDE:
-        raise LimitExceeded(f"{w}×{h} pixels", f"at most {container.MAX_SIDE} a side")
-    container.check_limit(w, h, max_pixels)
-    return np.asarray(pixels)
-
-
-def check_region(region: Region | None, header: Header) -> Region:
-    """The region, or the whole picture's.  Raises UsageError."""
-    if region is None:
-        return 0, 0, header.width, header.height
-    x, y, width, height = region
-    if min(x, y) < 0 or min(width, height) < 1 or x + width > header.width or y + height > header.height:
-        finding = f"region {x},{y},{width},{height}"
-        raise UsageError(finding, f"X,Y,W,H within the picture's {header.width}×{header.height} pixels")
-    return region
-
-
-def check_quality(quality: float) -> int:
-    """0 … 100 → 0 … 1000.  Raises UsageError."""
-    if not 0 <= quality <= 100:
-        raise UsageError(f"quality {quality}", "0 to 100")
-    return round(quality * 10)
 
 
 def _package(name: str) -> Package:

@@ -56,7 +56,7 @@ def test_the_package_is_the_same_model(whole8: str, plain: str) -> None:
     with_both, without = store.find(whole8), store.find(plain)
     assert with_both.fingerprint == without.fingerprint
     assert set(with_both.members) - set(without.members) == {"decoder.int8.onnx", "encoder.int8.onnx"}
-    writing.check(with_both)
+    packages.check(with_both)
     pixels = np.zeros((20, 30, 3), np.uint8)
     assert Codec(whole8).encode(pixels) == Codec(plain).encode(pixels)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .. import images
 from ..errors import AezipError, FormatError, ImageError, TargetMissed
-from ..format.container import DEFAULT_MAX_PIXELS, MAX_SIDE, Lat, unpack
+from ..format.container import DEFAULT_MAX_PIXELS, LATENTS, MAX_SIDE, PATCHES, Lat, unpack
 
 if TYPE_CHECKING:
     from ..codec import Codec
@@ -64,13 +64,14 @@ class _Coding:
     max_pixels: int = DEFAULT_MAX_PIXELS
     precision: str = "float"
     batch: int | None = None
+    offline: bool = False
 
     def open(self, model: str | None, provider: str, threads: int | None) -> Codec:
         # numpy's threads for products of matrices, of which the codec has none, would keep all cores busy for a while
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from ..codec import Codec
 
-        return Codec(model, provider, threads, self.precision, self.batch)
+        return Codec(model, provider, threads, self.precision, self.batch, self.offline)
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,29 @@ class Decompression(_Coding):
         pixels, lat = codec.decode(data, self.max_pixels, region=self.region)
         image, lost = images.build(images.picture_of(pixels, lat, self.region), format)
         return Result(image, lat, len(data), notes=images.lost_note(format, lost))
+
+
+@dataclass(frozen=True)
+class Recompression(_Coding):
+    """A `.lat` file → one of another model or quality, with all else that it holds."""
+
+    reads: ClassVar[type[AezipError]] = FormatError
+
+    quality: float | None = None  # None: the file's own
+    effort: int = 1
+    in_place: bool = False  # files that stay as they are need not be written
+
+    def run(self, codec: Codec, data: bytes, target: str) -> Result:
+        lat = unpack(data, self.max_pixels)
+        header = lat.header
+        quality = header.quality / 10 if self.quality is None else self.quality
+        same = header.fingerprint == codec.package.fingerprint and header.quality == round(10 * quality)
+        if lat.lossless or same:
+            return Result(None if self.in_place else data, lat, len(data), status=KEPT)
+        pixels, _ = codec.decode(data, self.max_pixels)
+        sections = tuple(s for s in lat.sections if s.type not in (LATENTS, PATCHES))
+        again = codec.encode(pixels, quality, sections, effort=self.effort, max_pixels=self.max_pixels)
+        return Result(again, unpack(again, MAX_SIDE**2), len(again))
 
 
 @dataclass(frozen=True)

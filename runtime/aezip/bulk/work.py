@@ -74,6 +74,7 @@ class Work:
     keep_times: bool = False
     make_folders: bool = False  # those of the outputs
     existing: frozenset[str] | None = None  # URLs that exist, if they were listed
+    in_place: bool = False  # an output may replace its own input
     spare_older: bool = False  # `force` replaces no file that is not newer than the input: it may be the original
 
     def open(self) -> Any:
@@ -173,7 +174,7 @@ class Work:
                 raise OutputExists("exists already", "a new name, or force=True", file=item.target)
             return
         with contextlib.suppress(OSError):
-            if os.path.samefile(item.source, item.target):
+            if os.path.samefile(item.source, item.target) and not self.in_place:
                 raise OutputError("the output would replace the input", "another name for the output", file=item.source)
             if self.force and self.spare_older and os.stat(item.target).st_mtime <= os.stat(item.source).st_mtime:
                 finding = f"is not newer than '{item.source}' and may be its original"
@@ -190,6 +191,8 @@ class Work:
             job: Any = self.job
             if item.partner:
                 job = replace(job, partner=item.partner)
+            if look_beside := getattr(network, "look_beside", None):  # of a codec: the archive may carry the model
+                look_beside(item.source)
             result: Result = job.run(network, data, item.target)
             notes = result.notes
             if result.data is not None:

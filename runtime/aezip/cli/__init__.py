@@ -27,6 +27,7 @@ COMMANDS = {
     "features": "Make vectors of pictures from a model's latents, or find the nearest.",
     "info": "Show what is in .lat files.",
     "models": "List the installed models; install others.",
+    "recompress": "Encode .lat files again, with another model or quality.",
     "restore": "Remove noise from images, colorize grey ones, or fill holes in them.",
     "sample": "Draw new images from a variational autoencoder's prior, or walk between two.",
     "verify": "Check .lat files: checksums, structure, and every symbol of the streams.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from ..bulk.carried import roots
 from ..bulk.jobs import Compression
 from . import options
 from .run import Run
@@ -68,12 +69,13 @@ class Quality(click.FloatRange):
 @options.intake_and_strip
 @options.precision
 @options.batch
+@click.option("--with-model", is_flag=True, help="Put the model's decoder beside the files, in the folder .aezip.")
 # With what, and where to.
 @options.model
 @options.write
 def compress(
     run: Run, target_size: int | None, target_bpp: float | None, target_psnr: float | None,
-    target_ssimulacra2: float | None, **coding: Any,
+    target_ssimulacra2: float | None, with_model: bool, **coding: Any,
 ) -> None:
     """Compress images to .lat files.
 
@@ -90,11 +92,17 @@ def compress(
       aezip compress -o archive/ *.png *.jpg
       aezip compress --frame 1 --to-8bit scan.tiff
       aezip compress --recursive pictures -o archive --jobs 4 --skip-existing
+      aezip compress --recursive pictures -o archive --with-model
     """
     if coding["lossless"] and _is_chosen("quality"):
         raise click.UsageError("--lossless keeps every pixel, whatever the quality; expected no --quality")
     job = Compression(target=_target(target_size, target_bpp, target_psnr, target_ssimulacra2), **coding)
-    run.do(job, run.plan(".lat"))
+    plan = run.plan(".lat")
+    if with_model:
+        if coding["lossless"]:
+            raise click.UsageError("files of --lossless need no model; expected no --with-model")
+        run.carry(plan, roots(plan))
+    run.do(job, plan)
 
 
 def _target(size: int | None, bpp: float | None, psnr: float | None, score: float | None) -> Target | None:

@@ -34,6 +34,7 @@ def _region(_: click.Context, __: click.Parameter, value: str | None) -> Region 
 @options.max_pixels
 @options.precision
 @options.batch
+@options.offline
 # With what, and where to.
 @options.decoding_model
 @options.write
@@ -43,7 +44,8 @@ def decompress(run: Run, format: str | None, replace_original: bool, **decoding:
 
     An input is a file, a folder, a pattern, a URL (s3://…), or - for stdin. The output is written beside the
     input, with the suffix of its format; an output folder mirrors the tree of an input folder. A file is decoded with
-    the model that wrote it, if that is installed; --model names another package to look at.
+    the model that wrote it: one that is installed, that the archive carries (.aezip), or that is fetched from a place
+    you added with `aezip models add`. --model names another package to look at.
 
     --force replaces a file only if it is newer than its .lat file: an older one may be the original. To replace that,
     add --replace-original, or name the file with --output.

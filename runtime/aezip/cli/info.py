@@ -28,13 +28,17 @@ def info(inputs: tuple[str, ...], as_json: bool) -> None:
       aezip info holiday.lat
       aezip info --json *.lat
     """
+    from ..model import archives
     from ..model.store import installed_names
 
     failures, found, names = Failures(), [], installed_names()
     for name in inputs:
         with failures.reported(name):
             data = places.read(name, FormatError)
-            facts = facts_of(name, unpack(data, MAX_SIDE**2), len(data), names)
+            lat = unpack(data, MAX_SIDE**2)
+            facts = facts_of(name, lat, len(data), names)
+            if not facts["model"] and (carried := archives.search(name, lat.header.fingerprint)):
+                facts["model"] = carried.name
             found.append(facts)
             if not as_json:
                 show("\n".join(lines_of(facts)))

@@ -1,4 +1,4 @@
-"""`aezip models`: what is installed; install, remove, show, split."""
+"""`aezip models`: what is installed; install, remove, show, split. Places: models_places.py."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from ..errors import AezipError, PackageDamaged
 from ..model.facts import model_facts, model_lines
 from ..storage.files import atomic_write
-from . import options
+from . import models_places, options
 from .messages import Failures, say, show, table
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -24,13 +25,16 @@ def models(context: click.Context, as_json: bool) -> None:
     """List the installed models; install others.
 
     A model is looked for in the folders that AEZIP_MODELS names, in the user's own (where `install` puts it), and
-    inside aezip. Decoding finds the one that wrote a file by itself.
+    inside aezip. Decoding finds the one that wrote a file by itself, also in the folder .aezip of an archive and in
+    places that were added.
 
     \b
     Examples:
       aezip models
       aezip models install mine.aezm                      then: aezip compress -m mine
       aezip models split photo --encoder-only -o camera.aezm
+      aezip models add https://example.org/models         decoding fetches what it needs from there
+      aezip models needed archive                         what the files need, and where it is
     """
     if context.invoked_subcommand is None:
         context.invoke(list_models, as_json=as_json)
@@ -96,16 +100,47 @@ def install(packages: tuple[Path, ...], force: bool) -> None:
 
 @models.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @options.debug
-def remove(names: tuple[str, ...]) -> None:
-    """Remove models that were installed."""
+def remove(names: tuple[str, ...], yes: bool) -> None:
+    """Remove models that were installed.
+
+    Asks first about a model that decodes files and is in no other place: those files could not be read any more.
+    """
+    from ..model.writing import own_package
     from ..model.writing import remove as remove_one
 
     failures = Failures()
     for name in names:
         with failures.reported():
-            say(f"removed {remove_one(name)}")
+            path = own_package(name)
+            if yes or _is_elsewhere(path) or _agreed(name, path):
+                say(f"removed {remove_one(name)}")
+            else:
+                say(f"kept {path}")
     failures.exit_if_any()
+
+
+def _is_elsewhere(path: Path) -> bool:
+    """Whether nothing can be lost with a package: it decodes no files, or another place has its decoder."""
+    from ..model.packages import describe
+    from ..model.whereabouts import spots
+
+    try:
+        about = describe(path)
+    except PackageDamaged:
+        return True
+    return not about.decodes or any(spot.where != str(path) for spot in spots(about.fingerprint))
+
+
+def _agreed(name: str, path: Path) -> bool:
+    """Whether the user wants to remove the only decoder.  Raises AezipError if nobody can be asked."""
+    finding = f"'{name}' is in no other place: files that it wrote could not be decoded any more"
+    try:
+        return click.confirm(f"{finding}. Remove {path}?", err=True)
+    except click.Abort:
+        say("")
+        raise AezipError(finding, f"an answer, or: aezip models remove --yes {name}") from None
 
 
 @models.command()
@@ -139,3 +174,7 @@ def split(model: str, half: str | None, output: Path, force: bool) -> None:
     data = half_of(package, half)
     atomic_write(output, data, force=force)
     say(f"{package.about.path} → {output}  {package.about.size:,} → {len(data):,} B")
+
+
+for command in models_places.COMMANDS:
+    models.add_command(command)

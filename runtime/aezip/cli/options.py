@@ -57,6 +57,9 @@ def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 debug = click.option(
     "--debug", is_flag=True, expose_value=False, is_eager=True, callback=_set_debug, help="Show tracebacks of errors."
 )
+offline = click.option(
+    "--offline", is_flag=True, help="Fetch no model: ask no place that was added with `aezip models add`."
+)
 force = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 max_pixels = click.option(
     "--max-pixels", type=click.IntRange(min=1), default=DEFAULT_MAX_PIXELS, show_default=True, metavar="N",
@@ -115,6 +118,7 @@ def _gathered(command: F, parameter: str, module: str, name: str) -> F:
 _INTAKE = (
     click.option("--frame", type=click.IntRange(min=1), metavar="N", help="Take the N-th of several frames or pages."),
     click.option("--to-8bit", is_flag=True, help="Make 16-bit and floating-point samples 8-bit."),
+    click.option("--plain-cmyk", is_flag=True, help="Take CMYK without an ICC profile as R = (1 − C)(1 − K), …"),
     click.option("--stretch", is_flag=True, help="--to-8bit, but from the range that is found in a grey picture."),
     click.option("--strict", is_flag=True, help="Refuse pictures with damaged data, even if they can be decoded."),
     click.option("--upright", is_flag=True, help="Turn the picture as its EXIF orientation says, and reset that."),
@@ -149,4 +153,7 @@ reading = _together(  # of a command that works on the latents of pictures, in t
     max_pixels, intake, model, _recursive, provider, threads, _quiet, debug, gather=("reading", ".run", "Reading")
 )
 run = _together(*_RUNNING, gather=("run", ".run", "Run"))  # of a command that runs a model over files
+rewrite = _together(  # and writes .lat files again
+    *_RUNNING, *_WRITING[:2], _WRITING[3], gather=("run", ".run", "Run")
+)
 write = _together(*_RUNNING, *_WRITING, gather=("run", ".run", "Run"))  # and writes a file for each

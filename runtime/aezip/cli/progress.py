@@ -40,6 +40,7 @@ class Progress:
     print_line: Callable[[str], None] = say  # takes the line of a file
     each: Callable[[Outcome], None] | None = None  # takes outcomes instead
     names: dict[bytes, str] = field(default_factory=dict)  # of models
+    also: Callable[[Outcome], None] | None = None  # takes outcomes, too
     left_out: Counter[str] = field(default_factory=Counter)  # files of folders that are not taken, by suffix
     counts: Counter[str] = field(default_factory=Counter)
     before: int = 0  # bytes of what was done
@@ -57,6 +58,8 @@ class Progress:
     def tell(self, outcome: Outcome) -> None:
         """Count one outcome, and print what is to be said of it."""
         self.counts[outcome.status] += 1
+        if self.also:
+            self.also(outcome)
         if outcome.status in (DONE, KEPT):
             self.before += outcome.before
             self.after += outcome.after

@@ -16,12 +16,13 @@ import click
 
 from .. import images
 from ..bulk import plan as plans
+from ..bulk.carried import carry
 from ..bulk.jobs import Job
 from ..bulk.plan import Inputs, Plan
 from ..bulk.run import outcomes
 from ..bulk.work import FAILED, Item, Outcome, Work
 from ..errors import UsageError
-from ..model.store import installed_names
+from ..model.store import find, installed_names
 from ..storage import places
 from ..storage.folders import SLASHES
 from .messages import Failures, as_options, say
@@ -67,14 +68,22 @@ class Run(NamedTuple):
             raise click.UsageError("'-' is both the list of inputs and an input; expected one of them")
         return plans.plan(inputs, self.output, suffix, append=self.append_suffix)
 
+    def carry(self, plan: Plan, folders: list[str]) -> None:
+        """Put the model's decoder into folders, before the plan's first output is there.  Raises as `carried.carry`."""
+        if self.model and plan.items:
+            for path, size in carry(folders, find(self.model)):
+                if not self.quiet:
+                    say(f"{self.model} → {path}  {size:,} B, which decodes these files")
+
     def do(
         self, job: Job, plan: Plan, *,
         print_line: Callable[[str], None] = say, each: Callable[[Outcome], None] | None = None,
-        spare_older: bool = False,
+        also: Callable[[Outcome], None] | None = None, in_place: bool = False, spare_older: bool = False,
     ) -> None:
         """Do the job for each item and say how it went; leave with 1 if any failed, 130 or 143 after a signal.
 
-        print_line: takes the line of each file; each: takes the outcomes instead; spare_older: as of Work.
+        print_line: takes the line of each file; each: takes the outcomes instead; also: takes them, too; in_place and
+        spare_older: as of Work.
         """
         to_stdout = any(item.target == places.STANDARD for item in plan.items)
         if to_stdout and self.json_lines:
@@ -87,11 +96,11 @@ class Run(NamedTuple):
             say("aezip: note: --keep-times is for files; objects of stores get the time they are written at")
         work = Work(
             job, self.model, self.provider, self.threads, self.force, self.skip_existing, keep_times,
-            spare_older=spare_older,
+            in_place=in_place, spare_older=spare_older,
         )
         files, size = len(plan.items) + len(plan.problems), sum(item.size for item in plan.items)
         progress = Progress(
-            self, files, size, print_line, each, installed_names() if self.verbose else {}, plan.left_out
+            self, files, size, print_line, each, installed_names() if self.verbose else {}, also, plan.left_out
         )
         if not self.quiet:
             say_notes(plan)

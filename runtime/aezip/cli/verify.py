@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from typing import Any
 
 import click
 
 from .. import images
-from ..bulk.jobs import Verification
+from ..bulk.carried import Need, Needed
+from ..bulk.jobs import DONE, Verification
 from ..bulk.partners import paired
+from ..bulk.work import Outcome
+from ..model import home
+from ..model.store import installed_names
 from ..storage import places
 from . import options
-from .messages import show
+from .messages import say, show
 from .run import LAT, Run
 
 
@@ -22,12 +28,14 @@ from .run import LAT, Run
                    "MS-SSIM; compare alpha.")
 @options.intake
 @options.max_pixels
+@options.offline
 @options.decoding_model
 @options.run
 def verify(run: Run, original: str | None, **reading: Any) -> None:
     """Check .lat files: checksums, structure, and every symbol of the streams.
 
-    Nothing is written. Exit code 1 if a file is damaged. The original is read as `compress` read it: with --frame,
+    Nothing is written. Exit code 1 if a file is damaged. A note tells of models that are in your own folder and in no
+    other place: their files depend on it. The original is read as `compress` read it: with --frame,
     --to-8bit and --upright where those were used (--upright for --strip, too).
 
     \b
@@ -42,4 +50,25 @@ def verify(run: Run, original: str | None, **reading: Any) -> None:
         if len(plan.items) + len(plan.problems) > 1 and not places.is_folder(original):
             raise click.UsageError("--original is one picture; expected one FILE, or the folder of the originals")
         plan = paired(plan, original, "original", images.READ_SUFFIXES, shared=True)
-    run.do(Verification(**reading), plan, print_line=show)
+    needed, offline = Needed(), reading["offline"]
+
+    def also(outcome: Outcome) -> None:
+        if outcome.status == DONE:
+            needed.add(bytes.fromhex(outcome.facts["fingerprint"]), outcome.item.source)
+
+    try:
+        run.do(Verification(**reading), plan, print_line=show, also=also)
+    finally:
+        if not run.quiet:
+            names = installed_names()
+            for need in needed.only_here(offline=offline):
+                say(f"aezip: note: {_only_here(need, names)}")
+
+
+def _only_here(need: Need, names: dict[bytes, str]) -> str:
+    files = "1 file needs" if need.files == 1 else f"{need.files:,} files need"
+    folder = os.path.commonpath(map(os.path.abspath, need.folders))
+    return (
+        f"{files} the model {names.get(need.fingerprint, '')} ({need.fingerprint.hex()}), which is in no place but "
+        f"{home.user_folder()}; 'aezip models needed {shlex.quote(folder)} --save' puts its decoder beside them"
+    )

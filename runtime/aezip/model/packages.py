@@ -1,7 +1,8 @@
 """The model package `.aezm`: a zip of graphs, tables and a description.
 
 In: a path. Out: `Package`, whose members are read and checked against their digests when they are first needed.
-`describe` looks at the description only; `store` finds packages by name and by fingerprint.
+`describe` looks at the description only, `check` at everything; `store` finds packages by name and by fingerprint.
+aezip's own decoders of earlier releases are packages in xz (`releases`): nothing else is decompressed.
 
 The fingerprint names what a decoder needs (`Kind.deciding`): an encoder can be
 trained further, or be left out of a package, and old files still decode.
@@ -16,13 +17,14 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import HalfPackage, ModelNotFound, ModelUnfit, PackageDamaged
+from ..storage import files
 from . import onnx_check
-from .kinds import CODING, HALVES, HYPERPRIOR, RESTORING, Kind
+from .kinds import CODING, HALVES, HYPERPRIOR, REDUCED, RESTORING, Kind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,10 +34,12 @@ if TYPE_CHECKING:
     from .ladder import Ladder
 
 SUFFIX = ".aezm"
+XZ = ".xz"  # behind the suffix of aezip's own
 PACKAGE_VERSION = 1
 DESCRIPTION = "model.json"
 MAX_MARGIN = 64  # latents
 MAX_MEMBER_BYTES = 2**28
+MAX_PACKAGE_BYTES = 2**28  # of one that comes with an archive or out of the web
 # What a step² of error is worth, in bits, to an encoder that searches, unless the package says. A uniform quantiser's
 # slope at high rate is 6 / ln 2 = 8.7; photographs at all rates, with a context that feeds on what is kept, ask for
 # more of a model that was trained without the search. Chosen on validation pictures.
@@ -92,9 +96,47 @@ class Installed:
         return None if self.kind.codes else self.kind.name
 
     @property
+    def decodes(self) -> bool:
+        """Whether it makes pictures of files."""
+        return self.kind.codes and self.half != "encoder"
+
+    @property
     def qualities(self) -> str:
         """The range of qualities, which every model that codes pictures has whole."""
         return "0…100" if self.kind.codes else "–"
+
+
+def check(about: Installed) -> None:
+    """Read every member; graphs and tables have to be of their kind.  Raises PackageDamaged."""
+    package = Package(about)
+    for name in about.members:
+        package.graph(name.removesuffix(".onnx")) if name.endswith(".onnx") else package.member(name)
+    package.check()
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a package, decompressed.  Raises ModelNotFound, PackageDamaged."""
+    if path.suffix != XZ:
+        return files.read_bytes(path, ModelNotFound)
+    try:
+        return _expanded(path)
+    except (OSError, *UNREADABLE) as error:
+        raise PackageDamaged("cannot be decompressed", "an installation that is whole", file=str(path)) from error
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path if path.suffix != XZ else io.BytesIO(_expanded(path)))
+
+
+@lru_cache(maxsize=1)  # its members are read one after the other
+def _expanded(path: Path) -> bytes:
+    import lzma
+
+    stream = lzma.LZMADecompressor(memlimit=MAX_MEMBER_BYTES)
+    try:
+        return stream.decompress(path.read_bytes(), MAX_MEMBER_BYTES)
+    except lzma.LZMAError as error:
+        raise ValueError(str(error)) from error
 
 
 def fingerprint_of(digests: dict[str, str], members: tuple[str, ...] = HYPERPRIOR.deciding) -> bytes:
@@ -106,7 +148,7 @@ def fingerprint_of(digests: dict[str, str], members: tuple[str, ...] = HYPERPRIO
 def describe(path: Path) -> Installed:
     """Read a package's description.  Raises ModelNotFound, PackageDamaged."""
     try:
-        with zipfile.ZipFile(path) as package:
+        with _opened(path) as package:
             description = json.loads(_member(package, DESCRIPTION, path))
         digests, task = description["digests"], description.get("task")
         kind = RESTORING[task] if task in tuple(RESTORING) else CODING[description.get("coding", HYPERPRIOR.name)]
@@ -136,7 +178,7 @@ def _findings(found: Installed) -> Iterator[tuple[str, str]]:
     if said.get("channels", 3) not in kind.channels:
         yield f"channels {said['channels']}", " or ".join(map(str, kind.channels))
     margins = said.get("margins")
-    for name in kind.windowed:
+    for name in (*kind.windowed, *(name for name in REDUCED.values() if f"{name}.onnx" in said["digests"])):
         margin = margins.get(name) if isinstance(margins, dict) else None
         if type(margin) is not int or not 0 <= margin <= MAX_MARGIN:
             yield f"a margin of {margin} for the {name}", f"0 to {MAX_MARGIN} latents"
@@ -182,7 +224,7 @@ class Package:
             if name in names:
                 self.require(half)
         try:
-            with zipfile.ZipFile(path) as package:
+            with _opened(path) as package:
                 data = _member(package, name, path)
         except (OSError, *UNREADABLE):
             raise self._damaged(f"cannot read {name}", "a whole model package") from None
@@ -208,6 +250,12 @@ class Package:
         if channels > self.about.channels:
             finding = f"the model '{self.about.name}' codes grey pictures, and this one has {channels} channels"
             raise ModelUnfit(finding, "a grey picture, or a model for RGB")
+
+    def decoder(self, scale: int) -> tuple[str, int]:
+        """The decoder for pictures `scale` times smaller, or what comes next; and how many times smaller its are."""
+        held = self.about.members
+        found = ((name, own) for own, name in REDUCED.items() if own <= scale and f"{name}.onnx" in held)
+        return next(found, ("decoder", 1))
 
     def margin(self, transform: str) -> int:
         """Latents (of 16 pixels) that a transform must see around a part to make it as in the whole picture."""

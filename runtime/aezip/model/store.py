@@ -1,48 +1,39 @@
 """Where model packages are: names and fingerprints → packages.
 
-A name is looked for in the folders of $AEZIP_MODELS, then in the user's folder, then among aezip's own weights;
-a file's fingerprint in all of them.
+A name is looked for in the folders of $AEZIP_MODELS, then in the user's folder, then among aezip's own weights; a
+file's fingerprint in all of them, among the decoders of released models, beside the file, and in the user's places.
 """
 
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..errors import ModelNotFound, ModelUnfit, PackageDamaged, UnknownFingerprint
+from ..errors import AezipError, ModelNotFound, ModelUnfit, PackageDamaged, UnknownFingerprint
+from . import archives, home, releases, sources
+from .home import user_folder
 from .packages import SUFFIX, Installed, Package, describe
 
 INCLUDED = Path(__file__).parents[1] / "weights"
+EVERYWHERE = (
+    f"its package (aezip models install FILE{SUFFIX}), a place that has it (aezip models add PLACE), or a newer aezip"
+)
 
 
 def folders() -> list[Path]:
     """Where packages are looked for: $AEZIP_MODELS (as PATH is written), the user's folder, aezip's own."""
-    extra = [Path(p) for p in os.environ.get("AEZIP_MODELS", "").split(os.pathsep) if p]
     own = user_folder()
-    return [*extra, *([own] if own else []), INCLUDED]
+    return [*extra_folders(), *([own] if own else []), INCLUDED]
 
 
-def user_folder() -> Path | None:
-    """Where `aezip models install` puts packages, None where nobody has a home.
-
-    $XDG_DATA_HOME/aezip/models if that is set; else ~/.local/share, on macOS ~/Library/Application Support, on Windows
-    %LOCALAPPDATA% in its place.
-    """
-    data = os.environ.get("XDG_DATA_HOME", "")
-    if not os.path.isabs(data):  # as the XDG base directory specification asks
-        try:
-            home = Path.home()
-        except RuntimeError:
-            return None
-        places = {"win32": os.environ.get("LOCALAPPDATA") or home / "AppData/Local",
-                  "darwin": home / "Library/Application Support"}
-        data = str(places.get(sys.platform, home / ".local/share"))
-    return Path(data) / "aezip" / "models"
+def extra_folders() -> list[Path]:
+    """Those of $AEZIP_MODELS."""
+    return [Path(p) for p in os.environ.get("AEZIP_MODELS", "").split(os.pathsep) if p]
 
 
 def installed() -> list[Installed]:
-    """All packages that decoding can find, in the order of the search; damaged ones are left out."""
+    """All packages that decoding can find on this machine, in the order of the search; damaged ones are left out."""
     return _search()[0]
 
 
@@ -60,14 +51,18 @@ def _search() -> tuple[list[Installed], list[PackageDamaged]]:
 
 
 def find(model: str) -> Installed:
-    """The package of a name or a path.  Raises ModelNotFound, PackageDamaged."""
+    """The package of a name or a path; of a released one's full name, too.  Raises ModelNotFound, PackageDamaged."""
     if is_path(model):
         return describe(Path(model))
     for folder in folders():
         path = folder / f"{model}{SUFFIX}"
         if path.exists():
             return describe(path)
-    known = ", ".join(sorted({m.name for m in installed()})) or "none"
+    release = next((r for r in releases.releases(INCLUDED) if r.full_name == model), None)
+    if release:
+        whole = [about for about in installed() if about.fingerprint == release.fingerprint and not about.half]
+        return whole[0] if whole else describe(INCLUDED / release.file)
+    known = ", ".join(sorted({m.path.stem for m in installed()})) or "none"
     raise ModelNotFound(f"no model named '{model}'", f"one of: {known}; or a path ending in {SUFFIX}")
 
 
@@ -76,20 +71,66 @@ def is_path(model: str) -> bool:
     return model.endswith(SUFFIX) or os.sep in model
 
 
-def find_fingerprint(fingerprint: bytes, own: Installed | None = None) -> Installed:
-    """The package, `own` or installed, that decodes files of this fingerprint.  Raises UnknownFingerprint.
+def find_fingerprint(
+    fingerprint: bytes, own: Installed | None = None, beside: Iterable[Path] = (), *, offline: bool = False
+) -> Installed:
+    """The package that decodes files of this fingerprint.
 
-    If there is only an encoder's half, that, which can still check files.
+    Args:
+        fingerprint: Of the files.
+        own: A package that is at hand.
+        beside: Folders `.aezip` that archives carry.
+        offline: Places of the web are not asked.
+
+    Returns:
+        The package; if there is only an encoder's half, that, which can still check files.
+
+    Raises:
+        UnknownFingerprint: There is none; it says where else it was looked for.
     """
     found, damaged = _search()
     fitting = [m for m in ([own] if own else []) + found if m.fingerprint == fingerprint and not m.task]
+    wrong: list[AezipError] = list(damaged[:1])
+    for other in (m for m in fitting if m.decodes):
+        return other
+    for about in _elsewhere(fingerprint, beside, offline or home.is_offline()):
+        if isinstance(about, Installed):
+            return about
+        wrong.append(about)
     if fitting:
-        return min(fitting, key=lambda m: m.half == "encoder")
-    also = f" (and {damaged[0].file} is damaged: {damaged[0].finding})" if damaged else ""
-    raise UnknownFingerprint(
-        f"written by the model {fingerprint.hex()}, which is not installed{also}",
-        "its package, installed (aezip models install FILE.aezm) or given as the model",
-    )
+        return fitting[0]
+    raise UnknownFingerprint(_finding(fingerprint, wrong), EVERYWHERE)
+
+
+def _elsewhere(fingerprint: bytes, beside: Iterable[Path], offline: bool) -> Iterator[Installed | AezipError]:
+    """Packages that are not installed, and what was wrong with others."""
+    for release in releases.releases(INCLUDED):
+        if release.fingerprint == fingerprint:
+            try:
+                yield describe(INCLUDED / release.file)
+            except AezipError as error:
+                yield error
+    for folder in beside:
+        try:
+            about = archives.find(folder, fingerprint)
+        except AezipError as error:
+            yield error
+            continue
+        if about:
+            yield about
+    try:
+        listed = home.places()
+    except AezipError as error:
+        yield error
+        return
+    yield from sources.find(fingerprint, listed, home.own_folder, offline)
+
+
+def _finding(fingerprint: bytes, wrong: list[AezipError]) -> str:
+    release = next((r for r in releases.releases(INCLUDED) if r.fingerprint == fingerprint), None)
+    name = f"{release.full_name} ({fingerprint.hex()})" if release else fingerprint.hex()
+    details = "; ".join(f"{error.file}: {error.finding}" if error.file else error.finding for error in wrong)
+    return f"written by the model {name}, which is not installed" + (f" ({details})" if details else "")
 
 
 def find_codec(model: str) -> Package:
@@ -101,8 +142,12 @@ def find_codec(model: str) -> Package:
 
 
 def installed_names() -> dict[bytes, str]:
-    """Fingerprint → name of what is installed; empty if that cannot be found out."""
+    """Fingerprint → name of what this machine has: full names of released models, else of packages.
+
+    Empty if that cannot be found out.
+    """
     try:
-        return {model.fingerprint: model.name for model in installed()}
+        own = {model.fingerprint: model.name for model in reversed(installed())}
+        return {**own, **{release.fingerprint: release.full_name for release in releases.releases(INCLUDED)}}
     except Exception:
         return {}

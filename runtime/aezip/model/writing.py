@@ -13,11 +13,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from ..errors import AezipError, ModelNotFound, OutputError, OutputExists, finding_of
+from ..errors import ModelNotFound, OutputError, OutputExists, finding_of
 from ..storage import files
+from .home import own_folder
 from .kinds import HALVES
-from .packages import DESCRIPTION, SUFFIX, Installed, Package, describe
-from .store import INCLUDED, folders, user_folder
+from .packages import DESCRIPTION, SUFFIX, Installed, Package, check, describe, read
+from .store import INCLUDED, folders
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -29,6 +30,11 @@ def split(package: Package, half: str) -> bytes:
     members = {name: package.member(name) for name in package.about.members if name not in HALVES[other]}
     description = {**package.about.description, "half": half}
     return pack({**members, DESCRIPTION: description_text(description)})
+
+
+def decoder_of(about: Installed) -> bytes:
+    """The bytes of the decoder's half of an installed package.  Raises HalfPackage, PackageDamaged."""
+    return read(about.path) if about.half == "decoder" else split(Package(about), "decoder")
 
 
 def description_text(description: dict[str, Any]) -> bytes:
@@ -51,7 +57,7 @@ def install(path: Path, *, force: bool = False) -> Installed:
     force: put it in the place, or in front, of one of the same name. Raises ModelError and its kinds, OutputError.
     """
     check(describe(path))
-    target = _user_folder() / f"{path.stem}{SUFFIX}"
+    target = own_folder() / f"{path.stem}{SUFFIX}"
     if not force and (INCLUDED / target.name).exists():
         raise OutputExists(f"'{path.stem}' is a model inside aezip", "another name, or force=True", file=str(path))
     files.make_folder(target.parent)
@@ -59,31 +65,22 @@ def install(path: Path, *, force: bool = False) -> Installed:
     return describe(target)
 
 
-def remove(name: str) -> Path:
-    """Remove a model that `install` put into the user's folder; where it was.  Raises ModelNotFound, OutputError."""
-    folder = _user_folder()
+def own_package(name: str) -> Path:
+    """Where a model is that `install` put into the user's folder.  Raises ModelNotFound."""
+    folder = own_folder()
     path = folder / f"{name}{SUFFIX}"
     if not path.is_file() or path.parent != folder:
         other = next((f for f in folders() if (f / f"{name}{SUFFIX}").exists()), None)
         finding = f"'{name}' is in {other}, not among the models you installed" if other else f"no model named '{name}'"
         raise ModelNotFound(finding, f"the name of one in {folder}")
+    return path
+
+
+def remove(name: str) -> Path:
+    """Remove a model that `install` put into the user's folder; where it was.  Raises ModelNotFound, OutputError."""
+    path = own_package(name)
     try:
         path.unlink()
     except OSError as e:
         raise OutputError(finding_of(e), "a file that can be removed", file=str(path)) from e
     return path
-
-
-def check(about: Installed) -> None:
-    """Read every member; graphs and tables have to be of their kind.  Raises PackageDamaged."""
-    package = Package(about)
-    for name in about.members:
-        package.graph(name.removesuffix(".onnx")) if name.endswith(".onnx") else package.member(name)
-    package.check()
-
-
-def _user_folder() -> Path:
-    folder = user_folder()
-    if folder is None:
-        raise AezipError("there is no home folder to keep models in: set XDG_DATA_HOME")
-    return folder

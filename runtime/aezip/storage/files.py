@@ -12,6 +12,7 @@ import errno
 import os
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -61,11 +62,19 @@ def make_folder(path: str | os.PathLike[str], error: type[AezipError] = OutputEr
 
 
 def atomic_write(
-    path: str | os.PathLike[str], data: bytes, *, force: bool = False, times: tuple[int, int] | None = None
+    path: str | os.PathLike[str], data: bytes, *, force: bool = False, times: tuple[int, int] | None = None,
+    check: Callable[[Path], None] | None = None,
 ) -> None:
     """Write a whole file or none.  A device or pipe is written directly.
 
-    times: of access and modification, in ns.
+    A file that is replaced leaves its permissions to the new one.
+
+    Args:
+        path: Where to.
+        data: All of it.
+        force: Replace what is there.
+        times: Of access and modification, in ns.
+        check: Looks at the file before it gets its name, and raises if it must not have it.
 
     Raises OutputExists if the file is there and `force` is not set, and OutputError for all else.
     """
@@ -81,9 +90,13 @@ def atomic_write(
                 f.write(data)
                 f.flush()
                 os.fsync(f.fileno())
+            if check:
+                check(temporary)
             if times:
                 os.utime(temporary, ns=times)
             if force:
+                with contextlib.suppress(FileNotFoundError):
+                    os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
                 os.replace(temporary, target)
             else:
                 _place_new(temporary, target)

@@ -46,6 +46,18 @@ def read(name: str, error: type[AezipError]) -> bytes:
         return bytes(fs.cat_file(path))
 
 
+def head(name: str, size: int, error: type[AezipError] = AezipError) -> bytes:
+    """The first bytes of a path or URL, `size` of them if it has so many.  Raises `error`, one line."""
+    if is_url(name):
+        with _opened(name, error) as (fs, path), fs.open(path, "rb") as file:
+            return bytes(file.read(size))
+    try:
+        with open(name, "rb") as file:
+            return file.read(size)
+    except (OSError, ValueError) as e:
+        raise error(finding_of(e), "a file that can be read", file=name) from e
+
+
 def write(name: str, data: bytes, *, force: bool = False, times: tuple[int, int] | None = None) -> None:
     """All bytes or none; times: of access and modification in ns.  Raises OutputError, OutputExists."""
     if name == STANDARD:

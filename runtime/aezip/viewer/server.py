@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 from .. import images
 from ..errors import AezipError, FormatError, ImageError, UnknownFingerprint, UsageError, ViewerMissing, finding_of
-from ..model import store
+from ..model import archives, packages, store
 from ..storage.files import read_bytes
 
 LOOPBACK = "127.0.0.1"
@@ -90,8 +90,8 @@ class Shown:
         except ValueError:
             raise UnknownFingerprint(f"'{fingerprint}' is no fingerprint", "16 hexadecimal digits") from None
         named = store.find(self.model) if self.model else None
-        found = named if named and named.fingerprint == wanted else store.find_fingerprint(wanted)
-        return read_bytes(found.path)
+        beside = archives.folders_of(self.file) if self.file else ()
+        return packages.read(store.find_fingerprint(wanted, named, beside).path)
 
 
 class Server(ThreadingHTTPServer):

@@ -41,7 +41,7 @@ class CodecStub:
 
     def __init__(
         self, model: str | None = "photo", provider: str = "cpu", threads: int | None = None, precision: str = "float",
-        batch: int | None = None,
+        batch: int | None = None, offline: bool = False,
     ) -> None:
         CodecStub.made = (model, provider, threads)
         if model == "nothing":
@@ -264,7 +264,7 @@ def test_formats(args: list[str], kind: str, name: str) -> None:
         (["compress", "a.png", "--lossless", "--target-size", "1KB"], "whatever a target says; expected one"),
         (["compress", "a.png", "--cell-psnr", "nan"], "nan is not a number"),
         (["nothing"], "No such command 'nothing'."),
-        (["compres"], "No such command 'compres'. Did you mean 'compress' or 'decompress'?"),
+        (["compres"], "No such command 'compres'. Did you mean 'compress' or 'recompress' or 'decompress'?"),
     ],
 )
 def test_wrong_usage(args: list[str], words: str) -> None:

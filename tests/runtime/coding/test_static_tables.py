@@ -150,10 +150,10 @@ def changed(golden: Path, tmp_path: Path, description: dict[str, object], **arra
 def test_damaged_packages_are_refused(golden, tmp_path, description, arrays, finding) -> None:
     path = changed(golden, tmp_path, description, **arrays)
     with pytest.raises(errors.PackageDamaged, match=finding):
-        writing.check(packages.describe(path))
+        packages.check(packages.describe(path))
 
 
 def test_a_changed_table_is_another_model(golden, tmp_path) -> None:
     path = changed(golden, tmp_path, {}, skip=1)
-    writing.check(packages.describe(path))
+    packages.check(packages.describe(path))
     assert packages.describe(path).fingerprint != store.find(package_of(golden, "static")).fingerprint

@@ -143,7 +143,7 @@ def test_a_damaged_package_in_the_search_path_is_told(tiny: str, tmp_path: Path,
         (tmp_path / f"{name}.aezm").write_bytes(damaged)
     monkeypatch.setenv("AEZIP_MODELS", str(tmp_path))
     assert [m.name for m in store.installed()] == shipped
-    with pytest.raises(errors.UnknownFingerprint, match=r"\.aezm is damaged"):
+    with pytest.raises(errors.UnknownFingerprint, match=r"flag\.aezm: model.json is missing"):
         Codec(None).decode((golden / "odd.lat").read_bytes())
 
 

@@ -54,7 +54,7 @@ def test_what_a_half_encodes_the_other_decodes(tiny: str, halves: dict[str, str]
         assert about.size < whole.size
         with zipfile.ZipFile(path) as package:
             assert set(package.namelist()) == {*about.members, packages.DESCRIPTION}
-        writing.check(about)
+        packages.check(about)
 
 
 def test_models_that_restore_are_installed_and_have_no_halves(golden: Path, tmp_path: Path, drawn) -> None:
@@ -105,7 +105,7 @@ def test_an_installed_model_is_found_by_name_and_by_fingerprint(
     assert '"fingerprint"' in run("models", "show", "photo", "--json").stdout
     assert "exists already" in error_of(run("models", "install", tiny))
     assert run("models", "install", "--force", tiny).exit_code == 0
-    assert run("models", "remove", "tiny", "encoder-half").exit_code == 0
+    assert run("models", "remove", "--yes", "tiny", "encoder-half").exit_code == 0
     assert not list(folder.iterdir())
 
 

@@ -1,0 +1,109 @@
+"""Archives that carry their decoders (FORMAT.md §11), and what archives need.
+
+    carry    the decoder of a model → `.aezip` at the root of a plan's outputs, once
+    Needed   files → the models that decode them, and where these are kept
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from ..errors import UnknownFingerprint, UsageError
+from ..format.container import NO_MODEL
+from ..model import archives, store, whereabouts, writing
+from ..model.packages import Installed
+from ..model.whereabouts import Spot
+from ..storage import places
+from .plan import Plan
+
+
+def roots(plan: Plan) -> list[str]:
+    """The folders, or URLs, below which all outputs of a plan lie: of each input folder its own."""
+    if plan.folder:
+        return [plan.folder]
+    found: dict[str, None] = {}
+    for item in plan.items:
+        root = _above(item.target)
+        for part in reversed(item.below.split("/")[:-1]):
+            if places.last_of(root) == part:
+                root = _above(root)
+        found[root] = None
+    return list(found)
+
+
+def carrying(plan: Plan) -> list[str]:
+    """Those roots that carry a decoder already."""
+    return [root for root in roots(plan) if not places.is_url(root) and (Path(root) / archives.FOLDER).is_dir()]
+
+
+def carry(folders: Iterable[str], model: Installed) -> Iterator[tuple[str, int]]:
+    """Put a model's decoder beside the files of each folder; where it was put, and its bytes.
+
+    Raises UsageError for a pipe, HalfPackage if the model has no decoder, OutputError.
+    """
+    data = writing.decoder_of(model)
+    for folder in folders:
+        if folder == places.STANDARD:
+            raise UsageError("a pipe carries no model", "outputs that are files")
+        path = archives.keep(folder, model.fingerprint, data)
+        if path:
+            yield path, len(data)
+
+
+def _above(name: str) -> str:
+    if name == places.STANDARD:
+        return name
+    return name.rpartition("/")[0] if places.is_url(name) else str(PurePath(name).parent)
+
+
+@dataclass
+class Need:
+    """A model that files need."""
+
+    fingerprint: bytes
+    files: int = 0
+    folders: dict[str, None] = field(default_factory=dict)  # of the files
+    first: str = ""  # one of the files
+
+    def spots(self, *, offline: bool = False) -> list[Spot]:
+        """Where its decoder is kept; in archives only if those of all files carry it."""
+        found = [archives.search(_file_in(folder), self.fingerprint) for folder in self.folders]
+        whole = dict.fromkeys(about.path.parent for about in found if about)
+        return whereabouts.spots(self.fingerprint, whole if None not in found else (), offline=offline)
+
+    def find(self, *, offline: bool = False) -> Installed:
+        """Its package.  Raises UnknownFingerprint, for one of the files."""
+        beside = dict.fromkeys(path for folder in self.folders for path in archives.folders_of(_file_in(folder)))
+        try:
+            return store.find_fingerprint(self.fingerprint, beside=beside, offline=offline)
+        except UnknownFingerprint as error:
+            error.file = self.first
+            raise
+
+
+def _file_in(folder: str) -> str:
+    return places.join(folder, "a.lat")
+
+
+@dataclass
+class Needed:
+    """The models that files need."""
+
+    needs: dict[bytes, Need] = field(default_factory=dict)  # by fingerprint
+
+    def add(self, fingerprint: bytes, source: str) -> None:
+        """Count a file; one without loss needs none, and of a pipe there is no place."""
+        if fingerprint == NO_MODEL or source == places.STANDARD:
+            return
+        need = self.needs.setdefault(fingerprint, Need(fingerprint, first=source))
+        need.files += 1
+        need.folders[_above(source)] = None
+
+    def only_here(self, *, offline: bool = False) -> Iterator[Need]:
+        """Those whose decoders are in the user's folder and nowhere else."""
+        for need in self.needs.values():
+            kinds = {spot.kind for spot in need.spots(offline=offline)}
+            if kinds == {whereabouts.USER}:
+                yield need

@@ -1,0 +1,180 @@
+"""Commands of `aezip models` on places: add, places, forget, index, needed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ..bulk import plan as plans
+from ..bulk.carried import Need, Needed, carry
+from ..bulk.plan import Inputs
+from ..errors import FormatError, UsageError
+from ..format.container import HEADER, read_header
+from ..storage import places as storage
+from . import options
+from .messages import Failures, say, show, table
+from .run import LAT, say_notes
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command()
+@click.argument("names", metavar="PLACE...", nargs=-1, required=True)
+@options.debug
+def add(names: tuple[str, ...]) -> None:
+    """Add places where models are looked for.
+
+    PLACE is a folder of packages, a package, or a URL of one of these: https://…, with fsspec also s3://… and
+    others. At a URL a folder has an index, which `aezip models index` writes. When a file needs a model that is not
+    installed, decoding looks for its fingerprint there, fetches the package, checks it, and keeps it. Nothing is
+    fetched from elsewhere; with --offline, or AEZIP_OFFLINE=1 in the environment, nothing at all.
+
+    \b
+    Examples:
+      aezip models add /mnt/models
+      aezip models add https://example.org/models
+      aezip models add https://example.org/mine.aezm
+    """
+    from ..model import home
+    from ..model.sources import index_of, place_of
+
+    failures = Failures()
+    for name in names:
+        with failures.reported(name):
+            if storage.is_url(name) and home.is_offline():
+                raise UsageError(f"{home.OFFLINE} is set: nothing is fetched", "it unset")
+            place = place_of(name)
+            count = len(index_of(place))
+            home.add(place)
+            say(f"added {place.name}  {'1 model' if count == 1 else f'{count} models'}")
+    failures.exit_if_any()
+
+
+@click.command()
+@_json_option
+@options.debug
+def places(as_json: bool) -> None:
+    """List the places that were added."""
+    from ..model import home
+
+    listed = [place.name for place in home.places()]
+    if as_json:
+        show(json.dumps(listed, indent=2))
+    elif listed:
+        show("\n".join(listed))
+    else:
+        say("aezip: no place was added; aezip models add PLACE adds one")
+
+
+@click.command()
+@click.argument("names", metavar="PLACE...", nargs=-1, required=True)
+@options.debug
+def forget(names: tuple[str, ...]) -> None:
+    """Look for models in places no more.
+
+    What was fetched from there stays installed.
+    """
+    from ..model import home
+
+    failures = Failures()
+    for name in names:
+        with failures.reported():
+            home.forget(name)
+            say(f"forgot {name}")
+    failures.exit_if_any()
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@options.debug
+def index(folder: Path) -> None:
+    """Write the index of a folder of packages.
+
+    The folder can then be served by any web server or bucket, and added by others with `aezip models add URL`. Write it
+    again when packages change.
+    """
+    from ..model.sources import INDEX, write_index
+
+    found, notes = write_index(folder)
+    for note in notes:
+        say(f"aezip: note: {note}")
+    say(f"{folder / INDEX}  {'1 model' if len(found) == 1 else f'{len(found)} models'}")
+
+
+@click.command()
+@click.argument("inputs", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(readable=False))
+@click.option("-m", "--model", metavar="MODEL", shell_complete=options.models,
+              help="Name or .aezm file: list the files that need it.")
+@click.option("--save", is_flag=True, help="Put the decoders beside the files, in FOLDER/.aezip.")
+@_json_option
+@options.offline
+@options.debug
+def needed(inputs: tuple[str, ...], model: str | None, save: bool, as_json: bool, offline: bool) -> None:
+    """Show which models .lat files need, and where those are.
+
+    Folders are searched with their subfolders; only headers are read. Exit code 1 if a model is nowhere.
+
+    \b
+    Examples:
+      aezip models needed archive
+      aezip models needed archive --model mine            the files that need mine
+      aezip models needed archive --save                  the archive carries its decoders from now on
+    """
+    from ..model.store import find, installed_names
+
+    plan = plans.plan(Inputs(inputs, LAT, recursive=True), None, None)
+    failures, found, only = Failures(), Needed(), find(model).fingerprint if model else None
+    say_notes(plan)
+    for problem in plan.problems:
+        failures.report(problem)
+    files: list[str] = []
+    for item in plan.items:
+        with failures.reported(item.source):
+            fingerprint = read_header(storage.head(item.source, HEADER.size, FormatError)).fingerprint
+            if only in (None, fingerprint):
+                found.add(fingerprint, item.source)
+                files.append(item.source)
+    names = installed_names()
+    if only is not None:
+        show(json.dumps(files, indent=2) if as_json else "\n".join(files)) if files or as_json else None
+    else:
+        _show(list(found.needs.values()), names, as_json, offline)
+    for need in found.needs.values():
+        with failures.reported():
+            if save or not need.spots(offline=offline):
+                about = need.find(offline=offline)
+                for path, size in carry(_folders(inputs), about):
+                    say(f"{about.name} → {path}  {size:,} B")
+    failures.exit_if_any()
+
+
+def _show(needs: list[Need], names: dict[bytes, str], as_json: bool, offline: bool) -> None:
+    """A line for each model, those of most files first."""
+    rows = []
+    for need in sorted(needs, key=lambda need: -need.files):
+        where = [spot.where for spot in need.spots(offline=offline)]
+        rows.append((names.get(need.fingerprint), need.fingerprint.hex(), need.files, where))
+    if as_json:
+        keys = ("model", "fingerprint", "files", "where")
+        show(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2))
+    elif rows:
+        head = ("MODEL", "FINGERPRINT", "FILES", "WHERE")
+        cells = [(name or "?", key, f"{files:,}", ", ".join(where) or "nowhere") for name, key, files, where in rows]
+        show(table([head, *cells], right=(2,)))
+    else:
+        say("aezip: the files need no model")
+
+
+def _folders(inputs: tuple[str, ...]) -> list[str]:
+    """The folders that were named, or those of files that were."""
+    found: dict[str, None] = {}
+    for name in map(storage.local, inputs):
+        if storage.is_pattern(name):
+            raise UsageError("--save puts decoders into a folder", "the name of one", file=name)
+        found[name if storage.is_folder(name) else str(Path(name).parent)] = None
+    return list(found)
+
+
+COMMANDS = (add, places, forget, index, needed)

@@ -1,0 +1,60 @@
+"""`aezip recompress`: .lat files to .lat files of another model or quality."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ..bulk.carried import carrying, roots
+from ..bulk.jobs import Recompression
+from ..storage import places
+from . import options
+from .compress import Quality
+from .messages import say
+from .run import LAT, Run
+
+LOSS = (
+    "decoded pictures are encoded again, which loses a little more each time "
+    "(0.75 dB of photographs at quality 60); keep the old files until you have looked"
+)
+
+
+@click.command()
+@options.inputs("[FILE]...", or_listed=True)
+@click.option("-q", "--quality", type=Quality(0, 100), help="From smallest to best.  [default: each file's own]")
+@click.option("--with-model", is_flag=True, help="Put the model's decoder beside the files, in the folder .aezip.")
+@options.max_pixels
+@options.precision
+@options.batch
+@options.offline
+@options.model
+@options.rewrite
+def recompress(run: Run, with_model: bool, **coding: Any) -> None:
+    """Encode .lat files again, with another model or quality.
+
+    Each file is decoded with the model that wrote it, and encoded with --model. Names, metadata, alpha and modification
+    times stay. Files without loss stay as they are, and so do those of this model and quality, so that an interrupted
+    run goes on. A file is replaced whole or not at all. An archive that carries its decoder (.aezip) gets the new one.
+
+    Files are replaced only with --force; --output writes others.
+
+    \b
+    Examples:
+      aezip recompress --recursive archive --model photo -o archive-new
+      aezip recompress --recursive archive --model photo --quality 60 --force
+    """
+    in_place = run.output is None and places.STANDARD not in run.inputs
+    if in_place and not run.force:
+        raise click.UsageError("the files would be replaced; expected --force to do that, or --output FOLDER")
+    if in_place and run.skip_existing:
+        raise click.UsageError("--skip-existing would skip every file; files that are done are left as they are anyway")
+    plan = run.plan(None if in_place else ".lat", LAT)
+    old = plan._replace(items=[item._replace(target=item.source) for item in plan.items], folder=None)
+    plan = old if in_place else plan
+    if with_model or carrying(old):
+        run.carry(plan, roots(plan))
+    if plan.items and not run.quiet:
+        say(f"aezip: note: {LOSS}")
+    local = not any(places.is_url(item.target) or item.target == places.STANDARD for item in plan.items)
+    run._replace(keep_times=local).do(Recompression(in_place=in_place, **coding), plan, in_place=in_place)

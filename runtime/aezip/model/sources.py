@@ -1,0 +1,234 @@
+"""Places that the user added, where packages are looked for by fingerprint: an index, look-up, fetching.
+
+A folder or URL holds packages and `aezip-models.json`:
+
+    {"version": 1, "packages": {FINGERPRINT: {"file": NAME.aezm, "bytes": N, "name": …, "summary": …}, …}}
+
+What is fetched is checked whole before it gets a name: the fingerprint, every digest, every graph. A place may lie or
+be half there; the worst that it can do is to have nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import AezipError, ModelError, ModelNotFound, PackageDamaged
+from ..storage import files, places, web
+from .archives import name_of
+from .home import Place
+from .packages import MAX_PACKAGE_BYTES, SUFFIX, Installed, check, describe
+
+INDEX = "aezip-models.json"
+INDEX_VERSION = 1
+MAX_INDEX_BYTES = 2**24
+REMEMBERED_S = 60.0  # a place's answer, so that a thousand files ask a dead server once
+
+_answers: dict[str, tuple[float, Index | AezipError]] = {}
+
+
+class Entry(NamedTuple):
+    """A package of an index."""
+
+    file: str  # its name beside the index
+    name: str = ""
+
+
+Index = dict[bytes, Entry]  # by fingerprint
+
+
+def place_of(name: str) -> Place:
+    """What a user names: a folder with an index or packages, or a package; here or at a URL.
+
+    Raises AezipError if there is nothing to be found.
+    """
+    name = places.local(name)
+    if not places.is_url(name):
+        name = os.path.abspath(name)
+    if name.endswith(SUFFIX):
+        if not places.is_url(name):
+            about = describe(Path(name))
+            if not about.decodes:
+                raise ModelError("this package decodes no files", "one that does", file=name)
+            return Place(name, about.fingerprint)
+        data = _read(name, MAX_PACKAGE_BYTES)
+        return Place(name, _probed(name, data))
+    if places.last_of(name) == INDEX:
+        name = name[: -len(INDEX)].rstrip("/" if places.is_url(name) else "/" + os.sep)
+    place = Place(name.rstrip("/") if places.is_url(name) else name)
+    if not index_of(place):
+        raise ModelNotFound("there are no model packages", f"a folder of {SUFFIX} files", file=name)
+    return place
+
+
+def index_of(place: Place) -> Index:
+    """What a place has.  Raises AezipError if it cannot be asked, or answers with no index."""
+    if place.fingerprint:
+        return {place.fingerprint: Entry(places.last_of(place.name))}
+    known = _answers.get(place.name)
+    if known is None or time.monotonic() - known[0] > REMEMBERED_S:
+        try:
+            found: Index | AezipError = _asked(place.name)
+        except AezipError as error:
+            found = error
+        known = _answers[place.name] = time.monotonic(), found
+    if isinstance(known[1], AezipError):
+        raise known[1]
+    return known[1]
+
+
+def _asked(folder: str) -> Index:
+    if not places.is_url(folder):
+        if not os.path.isdir(folder):
+            raise ModelNotFound("no such folder", "a folder of model packages", file=folder)
+        return {about.fingerprint: Entry(about.path.name, about.name) for about in packages_in(Path(folder))[0]}
+    try:
+        data = _read(_joined(folder, INDEX), MAX_INDEX_BYTES)
+    except AezipError as error:
+        error.expectation = error.expectation and f"{INDEX}, as `aezip models index FOLDER` writes it"
+        raise
+    try:
+        return parsed(data)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        expected = "one written by `aezip models index FOLDER`"
+        raise ModelError("not an index of models", expected, file=_joined(folder, INDEX)) from None
+
+
+def parsed(data: bytes) -> Index:
+    """An index from its bytes.  Raises one of many errors, for it may be anything."""
+    said = json.loads(data)
+    if said["version"] != INDEX_VERSION:
+        raise ValueError(said["version"])
+    found = {}
+    for key, entry in said["packages"].items():
+        fingerprint, file = bytes.fromhex(key), str(entry["file"])
+        if len(fingerprint) != 8 or not file.endswith(SUFFIX) or set(file) & set("/\\:?#") or file.startswith("."):
+            raise ValueError(file)  # it could lead out of the place
+        found[fingerprint] = Entry(file, str(entry.get("name", "")))
+    return found
+
+
+def packages_in(folder: Path) -> tuple[list[Installed], list[str]]:
+    """The packages of a folder that decode files, by name, and notes on those left out."""
+    found: dict[bytes, Installed] = {}
+    notes = []
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            about = describe(path)
+        except ModelError as error:
+            notes.append(f"{error}; left out")
+            continue
+        if not about.decodes or about.fingerprint in found:
+            same = about.decodes and found[about.fingerprint].path.name
+            notes.append(f"{path}: left out: {f'{same} is the same model' if same else 'it decodes no files'}")
+        else:
+            found[about.fingerprint] = about
+    return list(found.values()), notes
+
+
+def write_index(folder: Path) -> tuple[list[Installed], list[str]]:
+    """Write the index of a folder's packages; what it has, and notes.  Raises ModelNotFound, OutputError."""
+    found, notes = packages_in(folder)
+    if not found:
+        raise ModelNotFound("there are no model packages", f"a folder of {SUFFIX} files", file=str(folder))
+    for about in found:
+        check(about)
+    entries = {
+        about.fingerprint.hex(): {
+            "file": about.path.name, "bytes": about.size, "name": about.name, "summary": about.summary
+        }
+        for about in found
+    }
+    text = json.dumps({"version": INDEX_VERSION, "packages": entries}, indent=1, ensure_ascii=False)
+    files.atomic_write(folder / INDEX, text.encode() + b"\n", force=True)
+    return found, notes
+
+
+def find(
+    fingerprint: bytes, listed: list[Place], keep: Callable[[], Path], offline: bool
+) -> Iterator[Installed | AezipError]:
+    """Packages of this fingerprint from the places, one after the other, and what was wrong with others.
+
+    Args:
+        fingerprint: Of the files that are to be decoded.
+        listed: Where to look.
+        keep: The folder where fetched packages are kept. Those on this machine stay where they are.
+        offline: URLs are not asked.
+    """
+    for place in listed:
+        try:
+            if places.is_url(place.name) and offline:
+                yield ModelError("was not asked (offline)", file=place.name)
+                continue
+            entry = index_of(place).get(fingerprint)
+            if entry:
+                yield _got(place, entry, fingerprint, keep)
+        except AezipError as error:
+            yield error
+
+
+def _got(place: Place, entry: Entry, fingerprint: bytes, keep: Callable[[], Path]) -> Installed:
+    """A package of a place, on this machine.  Raises AezipError."""
+    name = place.name if place.fingerprint else _joined(place.name, entry.file)
+    if not places.is_url(name):
+        about = describe(Path(name))
+        _check_it_is(fingerprint, about)
+        return about
+    data, folder = _read(name, MAX_PACKAGE_BYTES), keep()
+    files.make_folder(folder)
+    path = folder / name_of(fingerprint)
+    try:
+        # two processes that fetch the same model write the same name: either is whole
+        files.atomic_write(path, data, force=True, check=partial(_check_whole, fingerprint))
+    except ModelError as error:
+        error.file = name
+        raise
+    return describe(path)
+
+
+def _check_whole(fingerprint: bytes | None, path: Path) -> None:
+    about = describe(path)
+    _check_it_is(fingerprint, about)
+    check(about)
+
+
+def _check_it_is(fingerprint: bytes | None, about: Installed) -> None:
+    if fingerprint is not None and about.fingerprint != fingerprint:
+        finding = f"this is the model {about.fingerprint.hex()}"
+        raise PackageDamaged(finding, f"{fingerprint.hex()}, as its index says", file=str(about.path))
+    if not about.decodes:
+        raise PackageDamaged("this package decodes no files", "one that does", file=str(about.path))
+
+
+def _probed(name: str, data: bytes) -> bytes:
+    """The fingerprint of a package that was read from a URL.  Raises ModelError."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"package{SUFFIX}"
+        path.write_bytes(data)
+        try:
+            _check_whole(None, path)
+            return describe(path).fingerprint
+        except ModelError as error:
+            error.file = name
+            raise
+
+
+def _joined(folder: str, name: str) -> str:
+    return web.joined(folder, name) if web.is_web(folder) else places.join(folder, name)
+
+
+def _read(name: str, limit: int) -> bytes:
+    """A file of a URL, within a limit.  Raises AezipError."""
+    if web.is_web(name):
+        return web.get(name, limit)
+    data = places.head(name, limit + 1)
+    if len(data) > limit:
+        raise AezipError("the file is too large", f"at most {limit:,} B", file=name)
+    return data
