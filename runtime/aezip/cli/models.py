@@ -46,11 +46,11 @@ def models(context: click.Context, as_json: bool) -> None:
 def list_models(as_json: bool) -> None:
     """List the installed models.
 
-    In the order in which they are looked for.
+    In the order in which they are looked for; last, decoders of earlier releases, which read and do not write.
     """
-    from ..model.store import installed
+    from ..model.store import installed, older_releases
 
-    found = [model_facts(model) for model in installed()]
+    found = [model_facts(model) for model in (*installed(), *older_releases())]
     if as_json:
         show(json.dumps(found, indent=2))
     elif found:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from .packages import Installed
+from .packages import SUFFIX, Installed
+from .store import release_of
+
+
+def name_of(model: Installed) -> str:
+    """By which it is found."""
+    return model.path.name.partition(SUFFIX)[0]
 
 
 def model_facts(model: Installed) -> dict[str, Any]:
     """One installed model, ready for JSON."""
     return {
-        "name": model.path.stem,
+        "name": name_of(model),
+        "release": release_of(model.fingerprint),
         "fingerprint": model.fingerprint.hex(),
         "half": model.half,
         "qualities": model.qualities,
@@ -31,9 +38,10 @@ def model_lines(model: Installed) -> list[str]:
         ("path", str(model.path)),
         ("size", f"{model.size:,} B"),
         ("fingerprint", model.fingerprint.hex()),
+        ("release", release_of(model.fingerprint)),
         ("does", does.get(model.task or model.half or "", "encodes and decodes")),
         ("family", about.get("family")),
         ("training", ", ".join(f"{k} {v}" for k, v in training.items()) if isinstance(training, dict) else None),
         ("licence", about.get("licence")),
     ]
-    return [model.path.stem, *(f"  {name:<11} {value}" for name, value in rows if value)]
+    return [name_of(model), *(f"  {name:<11} {value}" for name, value in rows if value)]

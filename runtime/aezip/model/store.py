@@ -13,7 +13,7 @@ from pathlib import Path
 from ..errors import AezipError, ModelNotFound, ModelUnfit, PackageDamaged, UnknownFingerprint
 from . import archives, home, releases, sources
 from .home import user_folder
-from .packages import SUFFIX, Installed, Package, describe
+from .packages import SUFFIX, XZ, Installed, Package, describe
 
 INCLUDED = Path(__file__).parents[1] / "weights"
 EVERYWHERE = (
@@ -35,6 +35,17 @@ def extra_folders() -> list[Path]:
 def installed() -> list[Installed]:
     """All packages that decoding can find on this machine, in the order of the search; damaged ones are left out."""
     return _search()[0]
+
+
+def older_releases() -> list[Installed]:
+    """The decoders of released models that newer ones have taken the place of."""
+    listed = (INCLUDED / release.file for release in releases.releases(INCLUDED))
+    return [describe(path) for path in listed if path.suffix == XZ and path.exists()]
+
+
+def release_of(fingerprint: bytes) -> str | None:
+    """NAME-VERSION of a released model."""
+    return next((r.full_name for r in releases.releases(INCLUDED) if r.fingerprint == fingerprint), None)
 
 
 def _search() -> tuple[list[Installed], list[PackageDamaged]]:
@@ -127,8 +138,8 @@ def _elsewhere(fingerprint: bytes, beside: Iterable[Path], offline: bool) -> Ite
 
 
 def _finding(fingerprint: bytes, wrong: list[AezipError]) -> str:
-    release = next((r for r in releases.releases(INCLUDED) if r.fingerprint == fingerprint), None)
-    name = f"{release.full_name} ({fingerprint.hex()})" if release else fingerprint.hex()
+    release = release_of(fingerprint)
+    name = f"{release} ({fingerprint.hex()})" if release else fingerprint.hex()
     details = "; ".join(f"{error.file}: {error.finding}" if error.file else error.finding for error in wrong)
     return f"written by the model {name}, which is not installed" + (f" ({details})" if details else "")
 
