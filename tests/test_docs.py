@@ -43,13 +43,16 @@ def test_a_page_runs_as_typed(page: Path, tmp_path: Path) -> None:
     work = tmp_path / "try"
     subprocess.run([sys.executable, ROOT / "examples/pictures.py", work], check=True)
     (work / "runtime").symlink_to(ROOT / "runtime")
+    commands = tmp_path / "commands"
+    commands.mkdir()
     for name, arguments in COMMANDS.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\nexec '{sys.executable}' {arguments}\n")
-        (tmp_path / name).chmod(0o755)
+        (commands / name).write_text(f"#!/bin/sh\nexec '{sys.executable}' {arguments}\n")
+        (commands / name).chmod(0o755)
     script = ["set -ex"]
     for kind, text in found:
         script.append(DONE.sub("", text) if kind == "sh" else f"python - <<'END'\n{text}END")
-    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "XDG_DATA_HOME": str(tmp_path)}
+    environment = {**os.environ, "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
+                   "XDG_DATA_HOME": str(tmp_path / "data")}
     done = subprocess.run(["sh", "-c", "\n".join(script)], cwd=work, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "error" not in done.stderr, done.stderr[-3000:]
