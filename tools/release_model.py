@@ -3,11 +3,12 @@
     python tools/release_model.py mine.aezm photo [--mantissa 6]
 
 The package becomes `weights/NAME.aezm` and writes from now on. The one before it stays as its decoder half,
-`weights/released/NAME-N.aezm.xz`, and `weights/releases.json` gets a line; commit all three. What was never released may
-be replaced without this.
+`weights/released/NAME-N.aezm.xz`, and `weights/releases.json` gets a line; commit all three. What was never released
+may be replaced without this.
 
---mantissa rounds the decoder's float16 weights to so many bits, for a smaller wheel. It makes another model: do it before
-any file is written with it. With 6 bits `photo` loses 0.01 dB at quality 60 and 0.08 dB at 100.
+--mantissa rounds the decoder's float16 weights to so many bits, for a smaller wheel. It makes another model: do it
+before any file is written with it. Of `photo` the decoder takes 3.98 MB with all 10 bits, 3.10 MB with 6 (0.01 dB lost
+at quality 60, 0.08 dB at 100), 2.90 MB with 5 (0.03 and 0.19 dB).
 """
 
 from __future__ import annotations

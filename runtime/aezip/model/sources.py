@@ -27,7 +27,7 @@ from .packages import MAX_PACKAGE_BYTES, SUFFIX, Installed, check, describe
 INDEX = "aezip-models.json"
 INDEX_VERSION = 1
 MAX_INDEX_BYTES = 2**24
-REMEMBERED_S = 60.0  # a place's answer, so that a thousand files ask a dead server once
+REMEMBERED_S = 60.0  # a URL's answer, so that a thousand files ask a dead server once
 
 _answers: dict[str, tuple[float, Index | AezipError]] = {}
 
@@ -61,6 +61,7 @@ def place_of(name: str) -> Place:
     if places.last_of(name) == INDEX:
         name = name[: -len(INDEX)].rstrip("/" if places.is_url(name) else "/" + os.sep)
     place = Place(name.rstrip("/") if places.is_url(name) else name)
+    _answers.pop(place.name, None)
     if not index_of(place):
         raise ModelNotFound("there are no model packages", f"a folder of {SUFFIX} files", file=name)
     return place
@@ -70,6 +71,8 @@ def index_of(place: Place) -> Index:
     """What a place has.  Raises AezipError if it cannot be asked, or answers with no index."""
     if place.fingerprint:
         return {place.fingerprint: Entry(places.last_of(place.name))}
+    if not places.is_url(place.name):
+        return _asked(place.name)
     known = _answers.get(place.name)
     if known is None or time.monotonic() - known[0] > REMEMBERED_S:
         try:
