@@ -7,13 +7,14 @@ import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from aezip import images
+from aezip import errors, images
 from aezip.codec import Codec
 from aezip.quality.metrics import bits_per_pixel, psnr_db
 
@@ -21,6 +22,17 @@ Pixels = NDArray[np.uint8]  # [H, W, C]
 Mask = NDArray[np.bool_]  # [H, W]
 Pane = tuple[str, Pixels]  # a caption and a picture
 HOLES, HOLE = 8, 32  # of `holes`
+
+
+def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A line for what a user can mend, in place of a traceback."""
+    if isinstance(error, (errors.AezipError, ModuleNotFoundError)):
+        sys.stderr.write(f"error: {errors.line_of(error)}\n")
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _tell
 
 
 def parser(doc: str, *positional: str, **options: Any) -> argparse.ArgumentParser:

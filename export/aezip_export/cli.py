@@ -25,8 +25,9 @@ Trained for {steps} steps, {hours:.1f} hours, with the recipe `{recipe}`.
 @click.option("--summary", default="An aezip model.", show_default=True, help="One line for `aezip models`.")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="Licence of the weights.")
 @click.option("--pictures", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
-              help="Photographs that tell how far a decoded cell may be from its original; worse ones will be "
-                   "patched.  [default: bounds that suit most models]")
+              help="Photographs that tell how far a decoded cell may be from its original (worse ones will be patched), "
+                   "and that the decoders of small pictures are fitted to.  [default: bounds that suit most models; "
+                   "small pictures are made from whole ones]")
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing package.")
 def main(
     run: Path, output: Path, name: str | None, summary: str, licence: str, pictures: Path | None, force: bool
@@ -40,10 +41,12 @@ def main(
     Example:
         aezip-export run -o mine.aezm && aezip compress -m mine.aezm picture.png
     """
-    from aezip.errors import AezipError
+    from aezip.errors import AezipError, line_of
 
-    from .proofs import ProofFailed
-
+    try:
+        from .proofs import ProofFailed
+    except ModuleNotFoundError as error:
+        raise click.ClickException(line_of(error)) from None
     if output.exists() and not force:
         raise click.ClickException(f"{output}: exists; give --force to replace it")
     if output.suffix != ".aezm":
@@ -55,7 +58,10 @@ def main(
     if pictures:
         from .cells import add_errors
 
+        from .heads import add_to
+
         click.echo(f"{output}: measuring cells of {add_errors(output, pictures)} pictures", err=True)
+        click.echo(f"{output}: decoders of small pictures, fitted to {add_to(output, pictures)} pictures", err=True)
     for what, found in figures["measured"].items():
         quality = f"quality {what}: {found['bpp']} bpp, " if "bpp" in found else ""
         click.echo(f"{quality}{found['psnr_db']} dB on the sample picture", err=True)

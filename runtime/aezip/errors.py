@@ -43,6 +43,11 @@ __all__ = [  # what `import aezip` gives
     "TargetMissed", "Truncated", "UnknownFingerprint", "UnsupportedVersion", "UsageError", "ViewerMissing",
 ]
 
+_PACKAGES = {  # what installs a module that is named otherwise, or needs others
+    "PIL": "pillow", "cv2": "opencv-python-headless", "numcodecs": "zarr", "fsspec": "fsspec aiohttp requests",
+    "onnx": "torch onnx",
+    "torch": "torch onnx (with CUDA, of several GB, where it does not come from PyTorch's index for the CPU)",
+}
 DEBUG_HINT = " (--debug shows where)"  # ends the line of an error that nobody expected
 _FINDINGS = {
     errno.ENOENT: "no such file or folder",
@@ -176,11 +181,19 @@ def line_of(error: BaseException, file: str | None = None) -> str:
         line, file = str(error), None if error.file else file
     elif isinstance(error, MemoryError):
         line = "not enough memory"
+    elif isinstance(error, ModuleNotFoundError) and error.name:
+        line = absence_of(error.name)
     elif isinstance(error, OSError) and error.strerror:
         line = finding_of(error) + (f" ('{os.fsdecode(error.filename)}')" if error.filename else "")
     else:
         line = f"{type(error).__name__}: {error}".rstrip(": ") + DEBUG_HINT
     return " ".join((f"{file}: {line}" if file else line).split())
+
+
+def absence_of(module: str) -> str:
+    """The sentence about a module that is not installed, with the command that works wherever aezip came from."""
+    package = module.partition(".")[0]
+    return f"{package} is not installed; expected it: pip install {_PACKAGES.get(package, package)}"
 
 
 def finding_of(error: Exception) -> str:

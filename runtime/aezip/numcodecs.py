@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from .codec import Codec, Pixels
 from .coding.arguments import check_quality
-from .errors import ModelNotFound, UsageError
+from .errors import ModelNotFound, UsageError, absence_of
 
 try:
     from numcodecs import abc, compat
 except ImportError as e:
-    raise ImportError("numcodecs is required: pip install 'aezip[zarr]'") from e
+    raise ImportError(absence_of("numcodecs")) from e
 
 NAME = "aezip"
 

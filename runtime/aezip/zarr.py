@@ -23,7 +23,7 @@ from .errors import ImageError, UsageError
 try:
     from zarr.abc.codec import ArrayBytesCodec
 except ImportError as e:
-    raise ImportError("zarr 3 is required: pip install 'aezip[zarr]', on Python 3.11 or later") from e
+    raise ImportError("zarr 3 is not installed; expected it: pip install zarr, on Python 3.11 or later") from e
 
 if TYPE_CHECKING:
     from zarr.core.array_spec import ArraySpec

@@ -50,3 +50,12 @@ pixels, lat = codec.decode(codec.encode(np.zeros((5, 7, 3), np.uint8)))
 assert pixels.shape == (5, 7, 3)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_missing_package_is_one_line_that_installs_it() -> None:
+    from aezip.errors import line_of
+
+    for module, package in (("matplotlib.pyplot", "matplotlib"), ("cv2", "opencv-python"), ("fsspec", "aiohttp")):
+        line = line_of(ModuleNotFoundError(f"No module named '{module}'", name=module))
+        assert line.startswith(f"{module.partition('.')[0]} is not installed; expected it: pip install ")
+        assert package in line

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from aezip.errors import AezipError
+from aezip.errors import AezipError, line_of
 
 from . import recipe as recipes
 from . import runs
@@ -77,6 +77,8 @@ def main(recipe: str, settings: tuple[str, ...], **asked: Any) -> None:
         _train(recipes.read(recipe, dict(_value(s) for s in settings)), **asked)
     except (AezipError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
+    except ModuleNotFoundError as error:
+        raise click.ClickException(line_of(error)) from None
 
 
 def _train(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from aezip.errors import AezipError
+from aezip.errors import AezipError, absence_of
 from aezip.storage.files import atomic_write
 
 from . import runs
@@ -96,7 +96,7 @@ def duration(seconds: float) -> str:
 def _wanted(tensorboard: bool | None) -> bool:
     there = importlib.util.find_spec("tensorboard") is not None
     if tensorboard and not there:
-        raise AezipError("tensorboard is not installed", "it: pip install 'aezip[tensorboard]'")
+        raise AezipError(absence_of("tensorboard"))
     return there if tensorboard is None else tensorboard
 
 

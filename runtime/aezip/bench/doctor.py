@@ -18,21 +18,21 @@ import numpy as np
 from .. import __version__, coding
 from ..engine.cores import cores
 from ..engine.graphs import INT16
-from ..engine.library import onnxruntime
+from ..engine.library import builds, onnxruntime, prepare
 from ..engine.sessions import PROVIDERS, Sessions
 from ..entropy import coder
 from ..errors import AezipError
 from ..model.packages import Package
-from ..model.store import find
+from ..model.store import find_codec
 
 LEVELS = (0, 300, 600, 1000)  # qualities that go into the digest
 TIMED = (512, 768)  # pixels, rows and columns
 
 
 def examine(model: str = "photo", threads: int | None = None) -> dict[str, Any]:
-    """All facts, ready for JSON.  Raises ModelNotFound, PackageDamaged, UsageError."""
+    """All facts, ready for JSON.  Raises ModelNotFound, ModelUnfit, PackageDamaged, UsageError."""
     ort = onnxruntime()
-    package = Package(find(model))
+    package = find_codec(model)
     name, why = coder.chosen()
     want = digest(Sessions(package, threads=1, optimisation="disabled"))
     there = ort.get_available_providers()
@@ -42,6 +42,7 @@ def examine(model: str = "photo", threads: int | None = None) -> dict[str, Any]:
         "machine": f"{platform.system()} {platform.machine()}",
         "numpy": np.__version__,
         "onnxruntime": ort.__version__,
+        "builds": builds(),
         "threads": threads or cores(),
         "cores": cores(),
         "coder": name,
@@ -74,16 +75,15 @@ def _provider(package: Package, name: str, threads: int | None, want: str) -> di
     facts: dict[str, Any] = {"name": name, "onnxruntime": PROVIDERS[name]}
     sessions = Sessions(package, name, threads, on_cpu=())
     try:
+        prepare(name)
         facts["digest"] = digest(sessions)
         graphs = coding.at(sessions, 600).graphs
         image = (_mixed((*TIMED, package.about.channels), 100) + 128).astype(np.uint8)
         latent = graphs.encoder(image)
-        if sessions.session("encoder", {}).get_providers()[0] != PROVIDERS[name]:
-            return {**facts, "digest": None, "error": "onnxruntime cannot start it, and takes the CPU instead"}
         facts["encode_ms"] = _time_ms(lambda: graphs.encoder(image))
         facts["decode_ms"] = _time_ms(lambda: graphs.decoder(latent))
     except AezipError as error:
-        return {**facts, "digest": None, "error": str(error)}
+        return {**facts, "digest": None, "error": error.finding}
     facts["exact"] = facts["digest"] == want
     return facts
 

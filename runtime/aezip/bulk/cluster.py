@@ -34,7 +34,7 @@ def outcomes(work: Work, items: Iterable[Item], scheduler: str) -> Iterator[Outc
     try:
         from distributed import Client
     except ImportError as e:
-        raise UsageError("a cluster needs Dask: pip install 'aezip[cluster]'") from e
+        raise UsageError("a cluster needs Dask: pip install dask distributed fsspec") from e
     try:
         client = Client(scheduler, timeout="15s", set_as_default=False)
     except (OSError, ValueError) as e:

@@ -71,8 +71,8 @@ def bench(
 
     FOLDER holds lossless pictures (png, ppm, bmp, tiff, webp), not in subfolders. Real files are written and read:
     rates count every byte; PSNR, MS-SSIM and SSIMULACRA2 compare 8-bit pictures. BD-rates are against JPEG (4:2:0,
-    optimised, progressive), of SSIMULACRA2 over scores 30 to 85. --output needs the extra `bench` for plots: pip
-    install 'aezip[bench]'. Exit code 1 if a picture cannot be read or a codec fails; the others are measured.
+    optimised, progressive), of SSIMULACRA2 over scores 30 to 85. --output needs matplotlib for its plots. Exit code 1
+    if a picture cannot be read or a codec fails; the others are measured.
 
     With --speed, name picture files in place of FOLDER; without any, two of 768×512 and 4000×3000 pixels are drawn.
     Times are medians of warm runs, in one process that alternates between the codecs; memory and the start of the

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..engine.library import BUILDS, advice
 from . import options
 from .messages import show
 
@@ -41,6 +42,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         ("aezip", facts["version"]),
         ("runs on", f"{facts['machine']}, Python {facts['python']}"),
         ("libraries", f"numpy {facts['numpy']}, onnxruntime {facts['onnxruntime']}"),
+        *([("builds", _builds(facts["builds"]))] if len(facts["builds"]) > 1 else []),
         ("threads", f"{facts['threads']} of {facts['cores']} cores"),
         ("coder", f"{facts['coder']} ({facts['coder_why']})"),
         ("model", f"{facts['model']}, {facts['fingerprint']}"),
@@ -49,6 +51,12 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         ("not here", ", ".join(facts["absent"]) + " (providers of other builds of onnxruntime)"),
     ]
     return [f"{name:<10} {value}" for name, value in rows]
+
+
+def _builds(found: dict[str, str]) -> str:
+    names = " and ".join(f"{name} {version}" for name, version in found.items())
+    keep = "cuda" if "onnxruntime-gpu" in found else next((p for p, b in BUILDS.items() if b in list(found)[1:]), "cpu")
+    return f"{names} have overwritten each other; keep one: {advice(keep)}"
 
 
 def _provider(facts: dict[str, Any]) -> str:

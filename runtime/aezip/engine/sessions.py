@@ -80,7 +80,7 @@ class Sessions:
         missing = [name for name in names if name not in self._sessions and name not in self._ahead]
         if missing and self.threads != 1:
             self._ahead.update(missing)
-            Thread(target=self._open_ahead, args=(missing,), daemon=True).start()
+            Thread(target=self._open_ahead, args=(missing,)).start()  # no daemon, which would abort a program that ends
 
     def transform(
         self, name: str, item: tuple[str, Array], others: dict[str, Any], output: tuple[str, tuple[int, ...]],
@@ -162,7 +162,9 @@ def check_settings(provider: str, threads: int | None, precision: str = "float",
         there = library.onnxruntime().get_available_providers()
         if PROVIDERS[provider] not in there:
             have = ", ".join(k for k, v in PROVIDERS.items() if v in there)
-            raise ProviderError(f"the provider '{provider}' is not in this onnxruntime", f"one of: {have}")
+            expectation = f"one of: {have}; or after {library.advice(provider)}"
+            raise ProviderError(f"the provider '{provider}' is not in this onnxruntime", expectation)
+        library.prepare(provider)
 
 
 def open_session(
@@ -173,7 +175,7 @@ def open_session(
 
     optimisation: disabled, basic, extended, all (as onnxruntime's); dimensions: values of those that the graph names.
 
-    Raises PackageDamaged.
+    Raises PackageDamaged, ProviderError.
     """
     ort = library.onnxruntime()
     options = ort.SessionOptions()
@@ -188,13 +190,27 @@ def open_session(
     for dimension, value in (dimensions or {}).items():
         options.add_free_dimension_override_by_name(dimension, value)
     data = package.graph(name)
-    providers = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
+    wanted = PROVIDERS[provider]
+    providers = list(dict.fromkeys((wanted, PROVIDERS["cpu"])))
     settings: list[dict[str, str]] = [{} for _ in providers]
     if provider == "openvino" and threads is not None:  # it has threads of its own
         settings[0]["num_of_threads"] = str(threads)
     try:
-        return ort.InferenceSession(data, options, providers=providers, provider_options=settings)
+        session = ort.InferenceSession(
+            data, options, providers=providers, provider_options=settings, enable_fallback=0
+        )
     except Exception as error:  # onnxruntime's own classes are not public
+        if provider != "cpu":
+            raise _not_started(provider, _first_line(error)) from error
         finding = f"onnxruntime cannot open {name}.onnx ({_first_line(error)})"
         expectation = "a graph it supports (onnxruntime 1.22 or later)"
         raise PackageDamaged(finding, expectation, file=str(package.about.path)) from error
+    if wanted not in session.get_providers():  # CUDA's libraries are missing: it takes the CPU instead, and prints that
+        raise _not_started(provider, "it takes the CPU instead")
+    return session
+
+
+def _not_started(provider: str, reason: str) -> ProviderError:
+    """The error of a provider that is in this onnxruntime, but not of this machine."""
+    finding = f"onnxruntime cannot start the provider '{provider}' ({library.missing(provider) or reason})"
+    return ProviderError(finding, "its libraries and a device, or provider='cpu'")

@@ -168,7 +168,7 @@ def _opened(name: str, kind: type[AezipError] = AezipError) -> Iterator[tuple[An
     try:
         from fsspec.core import url_to_fs
     except ImportError as e:
-        raise UsageError("URLs need fsspec: pip install 'aezip[url]'", file=name) from e
+        raise UsageError("URLs need fsspec: pip install fsspec aiohttp requests", file=name) from e
     try:
         try:
             fs, path = url_to_fs(name)

@@ -51,6 +51,18 @@ def test_a_machine_that_is_not_exact_fails(tiny: str, monkeypatch: pytest.Monkey
     assert (done.exit_code, "NOT exact (digest 1)" in done.output) == (1, True)
 
 
+def test_two_builds_of_onnxruntime_are_told(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "builds", lambda: {"onnxruntime": "1.32.0", "onnxruntime-gpu": "1.31.1"})
+    names = "onnxruntime 1.32.0 and onnxruntime-gpu 1.31.1"
+    assert f"{names} have overwritten each other; keep one: pip" in run("-m", tiny).output
+
+
+def test_a_model_of_another_task_is_healthy_but_no_codec(golden, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run("-m", "denoise")
+    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    assert "codes no pictures; it can denoise" in done.output
+
+
 def test_errors_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     done = run("-m", "absent.aezm")
     assert (done.exit_code, done.output.count("\n")) == (1, 1)

@@ -246,7 +246,7 @@ def test_urls_without_fsspec(run: Callable[..., Result], monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
     result = run("compress", "s3://bucket/a.png")
     assert result.exit_code == 2
-    assert "URLs need fsspec: pip install 'aezip[url]'" in result.stderr
+    assert "URLs need fsspec: pip install fsspec aiohttp requests" in result.stderr
     assert not places.is_url(r"C:\pictures\a.png")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -81,10 +83,14 @@ def test_openvino_is_told_its_threads(tiny, monkeypatch) -> None:
 
     asked: list[tuple[list[str], list[dict[str, str]]]] = []
 
-    def session(*_: object, providers: list[str], provider_options: list[dict[str, str]]) -> None:
-        asked.append((providers, provider_options))
+    class Session:
+        def __init__(self, *_: object, providers: list[str], provider_options: list[dict[str, str]], **__: object):
+            asked.append((providers, provider_options))
 
-    monkeypatch.setattr(onnxruntime(), "InferenceSession", session)
+        def get_providers(self) -> list[str]:
+            return asked[-1][0]
+
+    monkeypatch.setattr(onnxruntime(), "InferenceSession", Session)
     package = store.find_codec(tiny)
     sessions.open_session(package, "encoder", "openvino", 3)
     sessions.open_session(package, "encoder", "cpu", 3)
@@ -92,3 +98,10 @@ def test_openvino_is_told_its_threads(tiny, monkeypatch) -> None:
         (["OpenVINOExecutionProvider", "CPUExecutionProvider"], [{"num_of_threads": "3"}, {}]),
         (["CPUExecutionProvider"], [{}]),
     ]
+
+
+def test_a_program_may_end_while_graphs_open(tiny) -> None:
+    code = "import sys, time, aezip; aezip.Codec(sys.argv[1]).prepare(); time.sleep(float(sys.argv[2]))"
+    for seconds in (0.0, 0.005, 0.02):
+        done = subprocess.run([sys.executable, "-c", code, tiny, str(seconds)], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")

@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from aezip.codec import Codec
+from aezip.engine import library, sessions
+from aezip.errors import ProviderError
+from aezip.model import store
+
 ROOT = Path(__file__).parents[3]
 OWN = Path("runtime/aezip/engine/library.py")
 
@@ -64,7 +69,8 @@ def test_a_process_that_lives_some_seconds_writes_no_file_and_opens_no_socket(ti
 def test_the_switch_is_on_while_onnxruntime_is_imported_alone(
     before: str | None, after: str | None, tmp_path: Path
 ) -> None:
-    (tmp_path / "onnxruntime.py").write_text("import os; seen = os.environ['ORT_DISABLE_TELEMETRY']\n")
+    module = "import os\nseen, InferenceSession = os.environ['ORT_DISABLE_TELEMETRY'], None\n"
+    (tmp_path / "onnxruntime.py").write_text(module)
     code = f"""
 import os, sys
 sys.path.insert(0, {str(tmp_path)!r})
@@ -91,3 +97,62 @@ def test_one_function_imports_onnxruntime() -> None:
 
 def outright(node: ast.AST) -> bool:
     return isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "onnxruntime" for alias in node.names)
+
+
+def test_an_onnxruntime_that_is_not_whole_is_told(tmp_path: Path) -> None:
+    """What is left when one of two builds is uninstalled: a folder, which Python takes for a package."""
+    (tmp_path / "onnxruntime" / "capi").mkdir(parents=True)
+    code = f"""
+import sys
+import aezip.engine.library
+sys.path[:] = [{str(tmp_path)!r}, *(p for p in sys.path if not p.endswith("-packages"))]
+try:
+    aezip.engine.library.onnxruntime()
+except aezip.ProviderError as error:
+    print(error)
+"""
+    done = run(code, tmp_path)
+    assert done.stdout.startswith("onnxruntime is not whole"), done.stderr
+    assert "&& pip install 'onnxruntime'" in done.stdout or "expected pip install 'onnxruntime'" in done.stdout
+
+
+def test_advice_names_every_build_that_has_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "builds", lambda: {"onnxruntime": "1.32.0", "onnxruntime-gpu": "1.31.1"})
+    remove = "pip uninstall -y onnxruntime onnxruntime-gpu && "
+    assert library.advice("cuda") == remove + "pip install 'onnxruntime-gpu[cuda,cudnn]'"
+    assert library.advice() == remove + "pip install 'onnxruntime'"
+
+
+def test_the_build_that_is_here_is_found() -> None:
+    assert set(library.builds().values()) >= {library.onnxruntime().__version__}
+
+
+class Session:
+    """One that got the CPU in place of what was asked for, as onnxruntime does where CUDA's libraries are missing."""
+
+    def __init__(self, *_: object, **options: object) -> None:
+        assert options["enable_fallback"] == 0  # else it prints to stdout, and goes on with the CPU
+
+    def get_providers(self) -> list[str]:
+        return ["CPUExecutionProvider"]
+
+
+def test_a_provider_that_does_not_start_is_an_error_and_prints_nothing(
+    tiny: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ort = library.onnxruntime()
+    monkeypatch.setattr(library, "_said", [])
+    monkeypatch.setattr(ort, "InferenceSession", Session)
+    said = "Failed to load x: libcublasLt.so.13: no such file"
+    monkeypatch.setattr(ort, "preload_dlls", lambda: print(said), raising=False)
+    monkeypatch.setattr(ort, "set_default_logger_severity", lambda _: None)
+    library.prepare("cuda")
+    package = store.find_codec(tiny)
+    with pytest.raises(ProviderError, match=r"cannot start the provider 'cuda' \(libcublasLt.so.13: no such file\)"):
+        sessions.open_session(package, "encoder", "cuda", 1)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_provider_of_another_build_is_told_how_to_get(tiny: str) -> None:
+    with pytest.raises(ProviderError, match=r"'directml' is not in .* or after pip .*install 'onnxruntime-directml'"):
+        Codec(tiny, provider="directml")
