@@ -1,0 +1,160 @@
+"""What people hand to a codec: right, or one clear sentence."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+import aezip
+from aezip import embed
+from aezip.codec import Codec
+from aezip.errors import FormatError, ImageError, TargetMissed, UsageError
+from aezip.format.container import EXIF, ICC, XMP, read_header, unpack
+
+
+@pytest.fixture(scope="module")
+def codec(tiny: str) -> Codec:
+    return Codec(tiny)
+
+
+@pytest.fixture
+def file(drawn, tmp_path: Path) -> Path:
+    image = Image.fromarray(drawn(30, 40))
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", "<x/>")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "a.png", exif=exif, pnginfo=info)
+    return tmp_path / "a.png"
+
+
+def test_paths_are_models_and_pictures(codec: Codec, tiny: str, file: Path) -> None:
+    want = codec.compress(Image.open(file))
+    assert Codec(Path(tiny)).compress(str(file)) == want
+    assert codec.compress(file) == want
+    (file.parent / "a.lat").write_bytes(want)
+    assert codec.decompress(file.parent / "a.lat").tobytes() == codec.decompress(want).tobytes()
+    embed.Encoder(Path(tiny))
+    with pytest.raises(ImageError, match=r"nothing\.png: no such file"):
+        codec.compress("nothing.png")
+    with pytest.raises(FormatError, match=r"a\.png: not a \.lat file"):
+        codec.decompress(file)
+
+
+def test_a_pickled_codec_opens_itself(tiny: str, drawn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(Path(tiny).parent)
+    codec = Codec("./tiny.aezm", threads=1)
+    data = codec.encode(drawn(30, 40), 70)
+    monkeypatch.chdir(tmp_path)
+    again = pickle.loads(pickle.dumps(codec))
+    assert again.threads == 1
+    assert again.encode(drawn(30, 40), 70) == data
+    assert pickle.loads(pickle.dumps(Codec(None)))._own is None
+
+
+def test_a_codec_ends_with_its_block(tiny: str, drawn) -> None:
+    with Codec(tiny) as codec:
+        data = codec.encode(drawn(30, 40))
+    assert not codec._encoding._sessions
+    assert codec.encode(drawn(30, 40)) == data  # opens its graphs again
+
+
+def test_metadata_in_place_of_the_pictures_own(codec: Codec, file: Path, drawn) -> None:
+    lat = unpack(codec.compress(file))
+    assert lat.section(XMP) == b"<x/>"
+    assert lat.section(EXIF)
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    lat = unpack(codec.compress(file, icc_profile=b"a profile", exif=exif, xmp=b""))
+    assert (lat.section(ICC), lat.section(EXIF), lat.section(XMP)) == (b"a profile", exif.tobytes(), None)
+    assert unpack(codec.compress(drawn(8, 8), exif=b"Exif\0\0II")).section(EXIF) == b"Exif\0\0II"
+    with pytest.raises(UsageError, match="xmp is a int; expected bytes"):
+        codec.compress(file, xmp=3)
+
+
+def test_how_a_picture_is_read(codec: Codec, file: Path) -> None:
+    lat = unpack(codec.compress(file, upright=True))
+    assert (lat.header.width, lat.header.height) == (30, 40)
+    lat = unpack(codec.compress(file, strip=True))
+    assert (lat.header.width, lat.header.height, lat.section(XMP), lat.section(EXIF)) == (30, 40, None, None)
+    deep = Image.fromarray(np.full((8, 8), 65535, np.uint16))
+    with pytest.raises(ImageError, match="16-bit samples; expected 8-bit samples, or to_8bit=True"):
+        codec.compress(deep)
+    assert unpack(codec.compress(deep, to_8bit=True)).header.channels == 1
+
+
+@pytest.mark.repairs
+def test_a_target_size(codec: Codec, drawn) -> None:
+    pixels = drawn(128, 160)
+    data = codec.compress(pixels, target_size=1000)
+    assert 700 < len(data) <= 1000
+    assert len(codec.compress(pixels, target_size=3000, lossless=False)) > len(data)
+    flat = np.full((64, 64, 3), 7, np.uint8)
+    assert len(codec.compress(flat, target_size=2000)) < 100  # stored exactly
+    with pytest.raises(TargetMissed):
+        codec.compress(pixels, target_size=50)
+    for size in (0, 1.5, "9"):
+        with pytest.raises(UsageError, match="target_size"):
+            codec.compress(pixels, target_size=size)
+
+
+FLOATS = np.zeros((4, 4, 3))
+WRONG = {  # what is refused, and a part of the sentence
+    "floats": (FLOATS, r"float64; expected uint8; of values from 0 to 1: np.round\(255"),
+    "16 bits": (np.zeros((4, 4), np.uint16), r"np.round\(array / 257\)"),
+    "booleans": (np.zeros((4, 4), bool), r"255 \* array.astype"),
+    "masked": (np.ma.masked_equal(np.zeros((4, 4), np.uint8), 0), r"masked array; expected a plain one"),
+    "channels first": (np.zeros((3, 8, 8), np.uint8), r"transpose\(1, 2, 0\)"),
+    "alpha": (np.zeros((4, 4, 4), np.uint8), r"Image.fromarray\(array\)"),
+    "bytes": (b"\x89PNG", "a bytes; expected a NumPy array"),
+    "list": ([[1]], "a list; expected a NumPy array of uint8"),
+    "nothing": (None, "a NoneType"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_no_picture_is_told_how_to_become_one(codec: Codec, name: str) -> None:
+    given, sentence = WRONG[name]
+    for take in (codec.encode, codec.compress):
+        with pytest.raises(ImageError, match=sentence):
+            take(given)
+
+
+def test_a_tensor_is_told_how_to_become_an_array(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    tensor = type("Tensor", (), {"__module__": "torch"})()
+    monkeypatch.setitem(sys.modules, "torch", types.ModuleType("torch"))
+    with pytest.raises(ImageError, match=r"a Tensor; expected .* \(255 \* tensor\)\.round\(\)"):
+        codec.compress(tensor)
+
+
+def test_every_buffer_is_bytes(codec: Codec, drawn) -> None:
+    data = codec.encode(drawn(20, 30))
+    want, _ = codec.decode(data)
+    for buffer in (bytearray(data), memoryview(data), np.frombuffer(data, np.uint8)):
+        np.testing.assert_array_equal(codec.decode(buffer)[0], want)
+        assert read_header(buffer).width == 30
+
+
+@pytest.mark.parametrize(("given", "found"), [(io.BytesIO(b"x"), "a BytesIO"), ("a.lat", "'a.lat', which is no bytes")])
+def test_what_is_no_bytes(codec: Codec, given: object, found: str) -> None:
+    for take in (codec.decode, codec.check, aezip.read_header, aezip.unpack):
+        with pytest.raises(UsageError, match=f"{found}; expected the bytes of a .lat file"):
+            take(given)
+
+
+@pytest.mark.parametrize("quality", ["60", None, -1, 101, float("nan")])
+def test_qualities_that_are_none(codec: Codec, drawn, quality: object) -> None:
+    with pytest.raises(UsageError, match="expected 0 to 100"):
+        codec.encode(drawn(8, 8), quality)
+
+
+def test_a_quality_of_numpy_is_one(codec: Codec, drawn) -> None:
+    assert codec.encode(drawn(8, 8), np.float32(60)) == codec.encode(drawn(8, 8), 60)
