@@ -25,7 +25,7 @@ Trained for {steps} steps, {hours:.1f} hours, with the recipe `{recipe}`.
 @click.option("--summary", default="An aezip model.", show_default=True, help="One line for `aezip models`.")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="Licence of the weights.")
 @click.option("--pictures", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
-              help="Photographs that tell how far a decoded cell may be from its original (worse ones will be patched), "
+              help="Photographs that tell how far a decoded cell may be from its original (worse ones are patched), "
                    "and that the decoders of small pictures are fitted to.  [default: bounds that suit most models; "
                    "small pictures are made from whole ones]")
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing package.")
@@ -57,7 +57,6 @@ def main(
         raise click.ClickException(f"{output} not written: {error}") from None
     if pictures:
         from .cells import add_errors
-
         from .heads import add_to
 
         click.echo(f"{output}: measuring cells of {add_errors(output, pictures)} pictures", err=True)

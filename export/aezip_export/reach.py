@@ -21,14 +21,15 @@ POINTWISE = frozenset(("Abs", "Add", "Cast", "Clip", "Concat", "Floor", "LeakyRe
 Rows = tuple[int, int]  # first and last
 
 
-def margin(graph: bytes) -> int:
+def margin(graph: bytes, scale: int = 1) -> int:
     """Latents, or cells of 16 pixels, that a part needs around it on every side to come out as in the whole picture.
 
-    graph: from and to one of image, latent, restored. Raises ValueError for what cannot be told.
+    graph: from and to one of image, latent, restored; scale: how many times smaller an image is that it makes. Raises
+    ValueError for what cannot be told.
     """
     model = onnx.load_from_string(graph)
     given, made = (1 if value[0].name == "latent" else STRIDE for value in (model.graph.input, model.graph.output))
-    first, last = needed(model, (0, made - 1))
+    first, last = needed(model, (0, max(made // scale, 1) - 1))
     return math.ceil(max(0, -first, last - (given - 1)) / given)
 
 

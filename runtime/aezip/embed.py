@@ -26,7 +26,7 @@ from .coding.arguments import check_pixels, check_quality
 from .engine.planned import Planned
 from .engine.sessions import Sessions, check_settings
 from .errors import ImageError, LimitExceeded, UnknownFingerprint, UsageError
-from .format import container
+from .format import averages, container
 from .format.container import DEFAULT_MAX_PIXELS
 from .model import store
 
@@ -92,11 +92,12 @@ class Decoder:
     ) -> None:
         self._sessions, self._size, self._max_pixels = _open(model, "decoder", size, threads), size, max_pixels
 
-    def decode(self, data: bytes) -> NDArray[np.uint8]:
+    def decode(self, data: bytes, *, scale: int = 1) -> NDArray[np.uint8]:
         """A whole file → its picture.
 
         Args:
             data: The file's bytes.
+            scale: 2, 4, 8 or 16: a picture so many times smaller, as of `Codec.decode`.
 
         Returns:
             uint8 [H, W, 3], or [H, W] for a grey picture.
@@ -104,7 +105,9 @@ class Decoder:
         Raises:
             FormatError: Or one of its kinds: the file is damaged, or not of this decoder's size.
             UnknownFingerprint: Another model wrote it.
+            UsageError: There is no such scale.
         """
+        averages.check_scale(scale)
         lat = container.unpack(data, self._max_pixels)
         header, fingerprint = lat.header, self._sessions.package.fingerprint
         if header.fingerprint != fingerprint and not lat.lossless:
@@ -113,7 +116,10 @@ class Decoder:
         if self._size and tuple(self._size) != (header.height, header.width):
             found = _shown((header.height, header.width))
             raise LimitExceeded(found, f"{_shown(self._size)}, the size of this decoder")
-        pixels = codec.decode_exact(lat) if lat.lossless else codec.decode(self._sessions, lat)
+        if lat.lossless:
+            pixels = codec.decode_exact(lat, scale=scale)
+        else:
+            pixels = codec.decode(self._sessions, lat, scale=scale)
         return pixels if header.channels == 3 else pixels[:, :, 0]
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .. import images
 from ..errors import AezipError, FormatError, ImageError, TargetMissed
-from ..format.container import DEFAULT_MAX_PIXELS, LATENTS, MAX_SIDE, PATCHES, Lat, unpack
+from ..format.averages import scale_for
+from ..format.container import DEFAULT_MAX_PIXELS, LATENTS, MAX_SIDE, PATCHES, Lat, read_header, unpack
 
 if TYPE_CHECKING:
     from ..codec import Codec
@@ -154,11 +155,19 @@ class Decompression(_Coding):
 
     format: str | None = None  # a key of images.FORMATS; None: by the target's suffix
     region: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels; None: all
+    scale: int = 1  # how many times smaller: 1, 2, 4, 8 or 16
+    max_size: int | None = None  # pixels of the longer side, instead of `scale`; smaller pictures stay as they are
 
     def run(self, codec: Codec, data: bytes, target: str) -> Result:
-        format = images.format_of(target, self.format)
-        pixels, lat = codec.decode(data, self.max_pixels, region=self.region)
-        image, lost = images.build(images.picture_of(pixels, lat, self.region), format)
+        format, scale = images.format_of(target, self.format), self.scale
+        if self.max_size:
+            header = read_header(data)
+            scale = scale_for(max(self.region[2:] if self.region else header[:2]), self.max_size)
+        pixels, lat = codec.decode(data, self.max_pixels, region=self.region, scale=scale)
+        picture = images.picture_of(pixels, lat, self.region, scale)
+        if self.max_size:
+            picture = images.fit(picture, self.max_size)
+        image, lost = images.build(picture, format)
         return Result(image, lat, len(data), notes=images.lost_note(format, lost))
 
 

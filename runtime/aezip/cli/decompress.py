@@ -9,6 +9,7 @@ import click
 from .. import images
 from ..bulk.jobs import Decompression
 from ..errors import UsageError
+from ..format.averages import SCALES
 from ..storage import places
 from . import options
 from .run import LAT, Run, format_for
@@ -26,11 +27,19 @@ def _region(_: click.Context, __: click.Parameter, value: str | None) -> Region 
     return x, y, width, height
 
 
+def _scale(_: click.Context, __: click.Parameter, value: str) -> int:
+    return int(value.removeprefix("1/"))
+
+
 @click.command()
 @options.inputs("[FILE]...", or_listed=True)
 # How a picture is decoded: fields of `Decompression`.
 @options.format
 @click.option("--region", metavar="X,Y,W,H", callback=_region, help="Decode this part only, in pixels.")
+@click.option("--scale", type=click.Choice([f"1/{n}" for n in SCALES]), default="1/1", callback=_scale, metavar="1/N",
+              help="Decode a smaller picture: 1/2, 1/4, 1/8 or 1/16 of the sides. From 1/4 on that is faster.")
+@click.option("--max-size", type=click.IntRange(min=1), metavar="N",
+              help="Make pictures whose longer side has at most N pixels.")
 @options.max_pixels
 @options.precision
 @options.batch
@@ -56,7 +65,10 @@ def decompress(run: Run, format: str | None, replace_original: bool, **decoding:
       aezip decompress holiday.lat -o holiday.tiff
       aezip decompress --format jpg -o web/ *.lat
       aezip decompress --region 4000,3000,512,512 map.lat -o part.png
+      aezip decompress --recursive --max-size 256 --format jpg archive -o thumbnails --jobs 4
     """
+    if decoding["max_size"] and decoding["scale"] > 1:
+        raise click.UsageError("--max-size chooses the scale; expected no --scale")
     plan = run.plan(f".{format or 'png'}", LAT)
     if format and run.output and not plan.folder and run.output != places.STANDARD:
         _check_agreement(run.output, format)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..engine.graphs import INT16, STRIDE, Graphs
+from ..format.averages import reduced
 from ..format.container import CELL, Lat
 from . import Coding
 from .tiles import Tiles
@@ -39,36 +40,37 @@ def encode(coding: Coding, pixels: Pixels, tile: int, effort: int = 1) -> tuple[
     return [streams[place] for place in sorted(streams)], most
 
 
-def decode(coding: Coding, lat: Lat, region: Region | None = None) -> Pixels:
+def decode(coding: Coding, lat: Lat, region: Region | None = None, scale: int = 1) -> Pixels:
     """The pixels of a region, or of the whole, from the tiles that it and its margin touch.
 
-    Raises StreamDamaged, ModelUnfit.
+    scale: how many times smaller, of SCALES; the region then counts pixels of the smaller picture. Raises
+    StreamDamaged, ModelUnfit.
     """
-    x, y, width, height = region or (0, 0, lat.header.width, lat.header.height)
+    x, y, width, height = region or reduced((0, 0, lat.header.width, lat.header.height), scale)
     wanted = slice(y, y + height), slice(x, x + width)
     out = np.empty((height, width, lat.header.channels), np.uint8)
-    for part, pixels in parts(coding, lat, wanted):
+    for part, pixels in parts(coding, lat, wanted, scale):
         out[within(part, wanted)] = pixels
     return out
 
 
-def parts(coding: Coding, lat: Lat, wanted: Area) -> Iterator[tuple[Area, Pixels]]:
+def parts(coding: Coding, lat: Lat, wanted: Area, scale: int = 1) -> Iterator[tuple[Area, Pixels]]:
     """An area of the picture in pixels, window by window: where each lies in the picture, and its pixels [h, w, C].
 
-    Windows begin at multiples of 16 pixels, or where the area does. Raises StreamDamaged, ModelUnfit.
+    Windows begin at multiples of 16 / scale pixels, or where the area does. Raises StreamDamaged, ModelUnfit.
     """
-    graphs, header = coding.graphs, lat.header
+    graphs, header, side = coding.graphs, lat.header, STRIDE // scale
     graphs.package.fit(header.channels)
-    rows, columns = (slice(part.start // STRIDE, -(-part.stop // STRIDE)) for part in wanted)
-    tiles, margin = Tiles(coding, lat), graphs.package.margin("decoder")
+    rows, columns = (slice(part.start // side, -(-part.stop // side)) for part in wanted)
+    tiles, margin = Tiles(coding, lat), graphs.package.margin(graphs.package.decoder(scale)[0])
 
     def taken(area: Area) -> tuple[Area, INT16]:
         around = grown(area, margin, tiles.grid)
         return around, tiles.take(around)
 
     for area, (around, latent) in ahead(taken, windows(rows, columns, 1), graphs.sessions.threads):
-        part, image = common(in_pixels(area), wanted), graphs.decoder(latent)
-        yield part, in_channels(image[within(part, in_pixels(around))], header.channels)
+        part, image = common(in_pixels(area, side), wanted), graphs.decoder(latent, scale)
+        yield part, in_channels(image[within(part, in_pixels(around, side))], header.channels)
 
 
 def transform(graphs: Graphs, pixels: Pixels, area: Area) -> INT16:

@@ -53,9 +53,9 @@ def grown(area: Area, margin: int, size: tuple[int, ...]) -> Area:
     return rows, columns
 
 
-def in_pixels(area: Area) -> Area:
-    """The pixels of an area of latents."""
-    rows, columns = (slice(STRIDE * part.start, STRIDE * part.stop) for part in area)
+def in_pixels(area: Area, side: int = STRIDE) -> Area:
+    """The pixels of an area of latents, each of which stands for so many rows and columns."""
+    rows, columns = (slice(side * part.start, side * part.stop) for part in area)
     return rows, columns
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..format.averages import averaged
 from ..model.ladder import Rung, rung
 from ..model.packages import Package
 from .sessions import Sessions
@@ -60,10 +61,13 @@ class Graphs:
         mean, index = self.sessions.run("context", inputs, {"mean": known.shape, "index": known.shape})
         return mean, index
 
-    def decoder(self, latent: INT16) -> NDArray[np.uint8]:
-        """Latents in 1/16 [h, w, C] → image [16h, 16w, 3 or 1]."""
-        shape = (STRIDE * latent.shape[0], STRIDE * latent.shape[1], self.package.about.channels)
-        return self._transform("decoder", ("latent", latent), self._gains("inverse_gain"), ("image", shape))
+    def decoder(self, latent: INT16, scale: int = 1) -> NDArray[np.uint8]:
+        """Latents in 1/16 [h, w, C] → image [16h, 16w, 3 or 1]; or one `scale` (2, 4, 8 or 16) times smaller."""
+        name, own = self.package.decoder(scale)
+        side = STRIDE // own
+        shape = (side * latent.shape[0], side * latent.shape[1], self.package.about.channels)
+        image = self._transform(name, ("latent", latent), self._gains("inverse_gain"), ("image", shape))
+        return averaged(image, scale // own)
 
     def _gains(self, *names: str) -> dict[str, Any]:
         return {name: getattr(self.rung, name) for name in names}

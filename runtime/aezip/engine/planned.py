@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model.kinds import REDUCED
 from .sessions import Sessions, open_session
 
 if TYPE_CHECKING:
@@ -25,11 +26,12 @@ class Planned(Sessions):
     """Sessions of fixed shapes; one picture at a time."""
 
     def session(self, name: str, inputs: dict[str, Any]) -> Any:
-        first = _FIRST[name]
+        first = _FIRST[name.partition(".")[0]]
         rows, columns = (_PIXELS[first] * n for n in inputs[first].shape[1:3])
         key = f"{name} {rows}×{columns}"
         if key not in self._sessions:
-            dimensions = {"N": 1, "H": rows, "W": columns, "h": rows // 16, "w": columns // 16,
+            scale = next((n for n, reduced in REDUCED.items() if reduced == name), 1)
+            dimensions = {"N": 1, "H": rows // scale, "W": columns // scale, "h": rows // 16, "w": columns // 16,
                           "p": rows // 32, "q": columns // 32, "a": rows // 64, "b": columns // 64}
             session = open_session(self.package, name, self.provider, self.threads, dimensions=dimensions)
             self._sessions[key] = _Plan(session, copied=name == "encoder")

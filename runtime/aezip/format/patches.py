@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SectionDamaged
-from . import exact
+from . import averages, exact
 from .exact import Pixels
 
 CELL = 16  # pixels
@@ -63,17 +63,24 @@ def check(data: bytes, height: int, width: int, channels: int) -> None:
     exact.decode(body, CELL * int(cells.sum()), CELL, channels)
 
 
-def lay(pixels: Pixels, data: bytes, height: int, width: int, region: tuple[int, int, int, int]) -> None:
-    """Lay patches over `pixels`, the region (x, y, w, h) of a picture of this size.  Raises SectionDamaged."""
+def lay(
+    pixels: Pixels, data: bytes, height: int, width: int, region: tuple[int, int, int, int], scale: int = 1
+) -> None:
+    """Lay patches over `pixels`, the region (x, y, w, h) of a picture of this size.  Raises SectionDamaged.
+
+    scale: how many times smaller the pixels are, whose region counts in their own; cells are then averaged.
+    """
     cells, body = _parts(data, height, width)
     x, y, w, h = region
     strip = exact.decode(body, CELL * int(cells.sum()), CELL, pixels.shape[2])
+    side = CELL // scale
     for n, (row, column) in enumerate(np.argwhere(cells)):
-        top, left = CELL * row - y, CELL * column - x
-        bottom, right = min(top + CELL, h), min(left + CELL, w)
+        top, left = side * row - y, side * column - x
+        bottom, right = min(top + side, h), min(left + side, w)
         if bottom > max(top, 0) and right > max(left, 0):
             from_top, from_left = max(-top, 0), max(-left, 0)
-            part = strip[CELL * n + from_top : CELL * n + bottom - top, from_left : right - left]
+            inside = strip[CELL * n :][: min(CELL, height - CELL * row), : min(CELL, width - CELL * column)]
+            part = averages.averaged(inside, scale)[from_top : bottom - top, from_left : right - left]
             pixels[max(top, 0) : bottom, max(left, 0) : right] = part
 
 

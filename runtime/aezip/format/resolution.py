@@ -49,6 +49,10 @@ class Resolution(NamedTuple):
         factor = Fraction(*_PER_METRE[self.unit]) / Fraction(*_PER_METRE[unit]) if self.unit != unit else Fraction(1)
         return self.x * factor, self.y * factor
 
+    def times(self, across: Fraction, down: Fraction) -> Resolution:
+        """Of the same picture with so many times as many pixels."""
+        return Resolution(self.x * across, self.y * down, self.unit)
+
     def turned(self) -> Resolution:
         """After a quarter turn."""
         return Resolution(self.y, self.x, self.unit)

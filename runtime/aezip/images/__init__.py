@@ -9,6 +9,7 @@
     decoder.py      damage that a decoder passes over
     metadata.py     resolution, EXIF and XMP of image files of each format; the EXIF orientation
     extras.py       IPTC, comments, texts, and what stays behind
+    resizing.py     `Picture` → a smaller one
     writing.py      `Picture` → Pillow images and image files
 """
 
@@ -18,10 +19,11 @@ from ..format.resolution import Resolution
 from .metadata import replaced
 from .picture import Picture, check_sections, picture_of, sections_of
 from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, Intake, from_pillow, is_pillow, parse, read
+from .resizing import fit
 from .writing import FORMATS, build, format_of, lost_note, to_pillow, write
 
 __all__ = [
     "AS_IT_IS", "FORMATS", "NEEDS", "READ_SUFFIXES", "Intake", "Picture", "Resolution", "build", "check_sections",
-    "format_of", "from_pillow", "is_pillow", "lost_note", "parse", "picture_of", "read", "replaced", "sections_of",
-    "to_pillow", "write",
+    "fit", "format_of", "from_pillow", "is_pillow", "lost_note", "parse", "picture_of", "read", "replaced",
+    "sections_of", "to_pillow", "write",
 ]

@@ -51,22 +51,29 @@ def sections_of(picture: Picture) -> tuple[Section, ...]:
 
 
 def picture_of(
-    pixels: NDArray[np.uint8], lat: Lat, region: tuple[int, int, int, int] | None = None
+    pixels: NDArray[np.uint8], lat: Lat, region: tuple[int, int, int, int] | None = None, scale: int = 1
 ) -> Picture:
     """Decoded pixels [H, W, C], and what else the `.lat` file they are from holds.
 
-    region: x, y, width, height of what was decoded, None for the whole. Raises SectionDamaged.
+    region: x, y, width, height of what was decoded, None for the whole; scale: how many times smaller it is. Raises
+    SectionDamaged.
     """
     opacity = lat.section(ALPHA)
     plane = None
     if opacity is not None:
-        from ..format import alpha
+        from ..format import alpha, averages
 
-        plane = alpha.decode(opacity, lat.header.height, lat.header.width, region)
+        h, w = lat.header.height, lat.header.width
+        area = averages.covered(region or (0, 0, w, h), scale, w, h)
+        plane = averages.averaged(alpha.decode(opacity, h, w, area)[..., None], scale)[..., 0]
     packed = lat.section(RESOLUTION)
     resolution = Resolution.unpack(packed) if packed is not None else None
+    if resolution and scale > 1:
+        from fractions import Fraction
+
+        resolution = resolution.times(Fraction(1, scale), Fraction(1, scale))
     exif = lat.section(EXIF)
-    if region and exif:
+    if exif and (region or scale > 1):
         from .metadata import without_places
 
         exif = without_places(exif)

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 CARD = "CARD.md"
+REDUCED = {8: "decoder.8", 4: "decoder.4"}  # decoders that make so many times smaller pictures, the smallest first
+_REDUCED = tuple(f"{name}.onnx" for name in REDUCED.values())
 # What one direction alone needs.
 HALVES = {
-    "encoder": ("encoder.int8.onnx", "encoder.onnx", "hyper.onnx"), "decoder": ("decoder.int8.onnx", "decoder.onnx"),
+    "encoder": ("encoder.int8.onnx", "encoder.onnx", "hyper.onnx"),
+    "decoder": ("decoder.int8.onnx", "decoder.onnx", *_REDUCED),
 }
 TASKS = ("denoise", "colorize", "inpaint")  # of a package that restores pictures: its one graph has the task's name
 
@@ -42,14 +45,14 @@ class Kind:
 
 HYPERPRIOR = Kind(
     "hyperprior", ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz"), ("encoder.onnx", "hyper.onnx", CARD),
-    ("decoder.int8.onnx", "encoder.int8.onnx"),
+    ("decoder.int8.onnx", "encoder.int8.onnx", *_REDUCED),
     encoding=("encoder", "hyper", "prior", "context"), decoding=("prior", "context", "decoder"),
     checked=("tables", "ladder", "skip"),
     gains=("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset"),
 )
 STATIC = Kind(
-    "static", ("decoder.onnx", "tables.npz"), ("encoder.onnx", CARD), encoding=("encoder",), decoding=("decoder",),
-    checked=("tables", "ladder", "table"), channels=(1, 3),
+    "static", ("decoder.onnx", "tables.npz"), ("encoder.onnx", CARD), _REDUCED,
+    encoding=("encoder",), decoding=("decoder",), checked=("tables", "ladder", "table"), channels=(1, 3),
 )
 CODING = {kind.name: kind for kind in (HYPERPRIOR, STATIC)}  # by `coding` of the description
 RESTORING = {

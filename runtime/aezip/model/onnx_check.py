@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import PackageDamaged
+from .kinds import REDUCED
 
 OPERATORS = frozenset((
     "Abs", "Add", "Cast", "Clip", "Concat", "Conv", "DepthToSpace", "Floor", "LeakyRelu", "Log", "Mul", "Pad",
@@ -35,6 +36,7 @@ class Signature(NamedTuple):
 _CARRIED = {"features": FLOAT, "raw_mean": FLOAT, "raw_scale": FLOAT}
 _STEP = {"mean_gain": FLOAT, "shift": FLOAT}
 _FOUND = {"mean": INT16, "index": UINT8}
+_DECODER = Signature({"latent": INT16, "inverse_gain": FLOAT}, {"image": UINT8})
 SIGNATURES = {
     "encoder": Signature({"image": UINT8, "gain": FLOAT}, {"latent": INT16}),
     "hyper": Signature({"latent": INT16, "hyper_gain": FLOAT}, {"hyper": INT16}),
@@ -42,7 +44,8 @@ SIGNATURES = {
         {"hyper": INT16, "hyper_inverse": FLOAT, "hyper_offset": FLOAT, **_STEP}, {**_FOUND, **_CARRIED}
     ),
     "context": Signature({**_CARRIED, "known": INT16, "context_gain": FLOAT, **_STEP}, _FOUND),
-    "decoder": Signature({"latent": INT16, "inverse_gain": FLOAT}, {"image": UINT8}),
+    "decoder": _DECODER,
+    **dict.fromkeys(REDUCED.values(), _DECODER),
     "denoise": Signature({"image": UINT8, "sigma": FLOAT}, {"restored": UINT8}),
     "colorize": Signature({"image": UINT8}, {"restored": UINT8}),
     "inpaint": Signature({"image": UINT8, "mask": UINT8}, {"restored": UINT8}),

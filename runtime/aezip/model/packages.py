@@ -257,6 +257,10 @@ class Package:
         found = ((name, own) for own, name in REDUCED.items() if own <= scale and f"{name}.onnx" in held)
         return next(found, ("decoder", 1))
 
+    def decoding(self, scale: int) -> tuple[str, ...]:
+        """The graphs that decode at this scale, in the order in which they are needed."""
+        return *self.about.kind.decoding[:-1], self.decoder(scale)[0]
+
     def margin(self, transform: str) -> int:
         """Latents (of 16 pixels) that a transform must see around a part to make it as in the whole picture."""
         return int(self.about.description["margins"][transform])
