@@ -21,6 +21,7 @@ from aezip.cli import main
 from aezip.codec import Codec
 from aezip.format import container
 from aezip.model import archives, packages, writing
+from aezip.viewer import server
 
 TIME = 1_500_000_000 * 10**9
 
@@ -75,6 +76,13 @@ def test_an_archive_carries_its_decoder_once_and_readers_find_it(archive, tiny, 
     assert "(tiny)" in run("info", archive / "a.lat").stdout
     shutil.move(archive / "sub/b.lat", "elsewhere.lat")
     assert "which is not installed" in run("decompress", "elsewhere.lat").stderr
+
+
+def test_the_viewer_finds_it(archive, tiny) -> None:
+    carried = (archive / ".aezip" / f"{key(tiny)}.aezm").read_bytes()
+    assert server.Shown(file=str(archive / "sub/b.lat")).package(key(tiny)) == carried
+    with pytest.raises(errors.UnknownFingerprint):
+        server.Shown().package(key(tiny))
 
 
 def test_many_processes_find_it(archive) -> None:
@@ -156,7 +164,7 @@ def test_what_lies_in_an_archive_is_not_trusted(what, archive, tiny, golden, tmp
 
 @pytest.mark.parametrize("honest", [False, True])
 def test_graphs_of_an_archive_are_checked_before_they_are_run(honest, archive, tiny) -> None:
-    """A package that gives itself out for the right one, and a file that was made for a package with a hostile graph."""
+    """A package that pretends to be the right one, and a file that was made for a package with a hostile graph."""
     path = archive / ".aezip" / f"{key(tiny)}.aezm"
     with zipfile.ZipFile(path) as package:
         members = {name: package.read(name) for name in package.namelist()}
