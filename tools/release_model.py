@@ -57,7 +57,7 @@ def release(about: Installed, name: str, folder: Path = store.INCLUDED) -> tuple
         if old.fingerprint != last.fingerprint:
             raise SystemExit(f"{target}: is not {last.full_name}; expected the package that was released")
         file = f"{OLDER}/{last.full_name}{SUFFIX}{XZ}"
-        packed = lzma.compress(writing.decoder_of(old), format=lzma.FORMAT_XZ, filters=FILTERS)
+        packed = packed_decoder(old)
         files.make_folder(folder / OLDER)
         files.atomic_write(folder / file, packed)
         listed[listed.index(last)] = last._replace(file=file)
@@ -66,6 +66,11 @@ def release(about: Installed, name: str, folder: Path = store.INCLUDED) -> tuple
     files.atomic_write(target, data, force=True)
     files.atomic_write(folder / REGISTRY, releases.text([*listed, made]), force=True)
     return made, grown
+
+
+def packed_decoder(about: Installed) -> bytes:
+    """What the wheel keeps of a release that is not the newest."""
+    return lzma.compress(writing.split(Package(about), "decoder", lean=True), lzma.FORMAT_XZ, filters=FILTERS)
 
 
 def rounded(package: Package, bits: int) -> bytes:
@@ -102,8 +107,8 @@ def main() -> None:
         made, grown = release(about, options.name)
     except AezipError as error:
         sys.exit(f"error: {error}")
-    packed = lzma.compress(writing.decoder_of(about), format=lzma.FORMAT_XZ, filters=FILTERS)
-    print(f"{made.full_name} ({made.fingerprint.hex()}): {about.size:,} B; its decoder will take {len(packed):,} B")
+    print(f"{made.full_name} ({made.fingerprint.hex()}): {about.size:,} B; once it is an older one, its decoder takes "
+          f"{len(packed_decoder(about)):,} B")
     if grown:
         print(f"the wheel grows by {grown:,} B, the decoder of the release before")
 

@@ -141,6 +141,8 @@ def needed(inputs: tuple[str, ...], model: str | None, save: bool, as_json: bool
         show(json.dumps(files, indent=2) if as_json else "\n".join(files)) if files or as_json else None
     else:
         _show(list(found.needs.values()), names, as_json, offline)
+        if files and not found.needs and not as_json:
+            say("aezip: the files need no model")
     for need in found.needs.values():
         with failures.reported():
             if save or not need.spots(offline=offline):
@@ -163,8 +165,6 @@ def _show(needs: list[Need], names: dict[bytes, str], as_json: bool, offline: bo
         head = ("MODEL", "FINGERPRINT", "FILES", "WHERE")
         cells = [(name or "?", key, f"{files:,}", ", ".join(where) or "nowhere") for name, key, files, where in rows]
         show(table([head, *cells], right=(2,)))
-    else:
-        say("aezip: the files need no model")
 
 
 def _folders(inputs: tuple[str, ...]) -> list[str]:

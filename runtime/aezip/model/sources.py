@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import AezipError, ModelError, ModelNotFound, PackageDamaged
+from ..errors import AezipError, ModelError, ModelNotFound, PackageDamaged, UsageError
 from ..storage import files, places, web
 from .archives import name_of
 from .home import Place
@@ -93,7 +93,8 @@ def _asked(folder: str) -> Index:
     try:
         data = _read(_joined(folder, INDEX), MAX_INDEX_BYTES)
     except AezipError as error:
-        error.expectation = error.expectation and f"{INDEX}, as `aezip models index FOLDER` writes it"
+        if error.expectation and not isinstance(error, UsageError):
+            error.expectation = f"{INDEX}, as `aezip models index FOLDER` writes it"
         raise
     try:
         return parsed(data)
@@ -169,8 +170,7 @@ def find(
                 yield ModelError("was not asked (offline)", file=place.name)
                 continue
             entry = index_of(place).get(fingerprint)
-            if entry:
-                yield _got(place, entry, fingerprint, keep)
+            yield _got(place, entry, fingerprint, keep) if entry else ModelError("does not have it", file=place.name)
         except AezipError as error:
             yield error
 
@@ -184,6 +184,7 @@ def _got(place: Place, entry: Entry, fingerprint: bytes, keep: Callable[[], Path
         return about
     data, folder = _read(name, MAX_PACKAGE_BYTES), keep()
     files.make_folder(folder)
+    files.sweep(folder)  # what a killed process left
     path = folder / name_of(fingerprint)
     try:
         # two processes that fetch the same model write the same name: either is whole

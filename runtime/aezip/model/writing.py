@@ -23,12 +23,26 @@ from .store import INCLUDED, folders
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def split(package: Package, half: str) -> bytes:
-    """The bytes of one half, `encoder` or `decoder`, of a package.  Raises HalfPackage, PackageDamaged."""
+def split(package: Package, half: str, *, lean: bool = False) -> bytes:
+    """The bytes of one half of a package.
+
+    Args:
+        package: A whole one, or this half.
+        half: `encoder` or `decoder`.
+        lean: Without what a package may hold and need not: faster variants of its graphs.
+
+    Raises:
+        HalfPackage: It is the other half.
+        PackageDamaged: A member is not as it was written.
+    """
     package.require(half)
     (other,) = set(HALVES) - {half}
-    members = {name: package.member(name) for name in package.about.members if name not in HALVES[other]}
-    description = {**package.about.description, "half": half}
+    about = package.about
+    left_out = {*HALVES[other], *(about.kind.optional if lean else ())}
+    members = {name: package.member(name) for name in about.members if name not in left_out}
+    known = about.description["digests"]
+    digests = {name: known[name] for name in known if not (lean and name in about.kind.optional)}
+    description = {**about.description, "half": half, "digests": digests}
     return pack({**members, DESCRIPTION: description_text(description)})
 
 

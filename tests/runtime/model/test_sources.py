@@ -216,6 +216,11 @@ def test_what_a_place_can_do_wrong_is_one_line_and_nothing_is_kept(server, data,
     assert sorted(path.name for path in data.parent.rglob("*") if path.is_file()) == ["places.json"]
 
 
+def test_a_place_that_does_not_have_it_is_named(server, data, lat, golden, tmp_path) -> None:
+    assert run("models", "add", str(golden / "tiny-static.aezm")).exit_code == 0
+    assert "tiny-static.aezm: does not have it); expected its package" in error_of(run("decompress", lat))
+
+
 def test_another_place_may_have_it(server, data, lat, tiny) -> None:
     assert run("models", "add", server.url, tiny).exit_code == 0
     server.stop()
