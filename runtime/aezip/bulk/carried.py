@@ -73,11 +73,11 @@ class Need:
         whole = dict.fromkeys(about.path.parent for about in found if about)
         return whereabouts.spots(self.fingerprint, whole if None not in found else (), offline=offline)
 
-    def find(self, *, offline: bool = False) -> Installed:
-        """Its package.  Raises UnknownFingerprint, for one of the files."""
+    def find(self, own: Installed | None = None, *, offline: bool = False) -> Installed:
+        """Its package; own: one that is at hand.  Raises UnknownFingerprint, for one of the files."""
         beside = dict.fromkeys(path for folder in self.folders for path in archives.folders_of(_file_in(folder)))
         try:
-            return store.find_fingerprint(self.fingerprint, beside=beside, offline=offline)
+            return store.find_fingerprint(self.fingerprint, own, beside, offline=offline)
         except UnknownFingerprint as error:
             error.file = self.first
             raise
@@ -102,8 +102,7 @@ class Needed:
         need.folders[_above(source)] = None
 
     def only_here(self, *, offline: bool = False) -> Iterator[Need]:
-        """Those whose decoders are in the user's folder and nowhere else."""
+        """Those whose decoders are in the user's folder, or only in a package that was named, and nowhere else."""
         for need in self.needs.values():
-            kinds = {spot.kind for spot in need.spots(offline=offline)}
-            if kinds == {whereabouts.USER}:
+            if {spot.kind for spot in need.spots(offline=offline)} <= {whereabouts.USER}:
                 yield need

@@ -10,7 +10,7 @@ import click
 from ..bulk import plan as plans
 from ..bulk.carried import Need, Needed, carry
 from ..bulk.plan import Inputs
-from ..errors import FormatError, UsageError
+from ..errors import FormatError, ModelError, UsageError
 from ..format.container import HEADER, read_header
 from ..storage import places as storage
 from . import options
@@ -125,7 +125,7 @@ def needed(inputs: tuple[str, ...], model: str | None, save: bool, as_json: bool
     from ..model.store import find, installed_names
 
     plan = plans.plan(Inputs(inputs, LAT, recursive=True), None, None)
-    failures, found, only = Failures(), Needed(), find(model).fingerprint if model else None
+    failures, found, own = Failures(), Needed(), find(model) if model else None
     say_notes(plan)
     for problem in plan.problems:
         failures.report(problem)
@@ -133,11 +133,11 @@ def needed(inputs: tuple[str, ...], model: str | None, save: bool, as_json: bool
     for item in plan.items:
         with failures.reported(item.source):
             fingerprint = read_header(storage.head(item.source, HEADER.size, FormatError)).fingerprint
-            if only in (None, fingerprint):
+            if own is None or own.fingerprint == fingerprint:
                 found.add(fingerprint, item.source)
                 files.append(item.source)
     names = installed_names()
-    if only is not None:
+    if own:
         show(json.dumps(files, indent=2) if as_json else "\n".join(files)) if files or as_json else None
     else:
         _show(list(found.needs.values()), names, as_json, offline)
@@ -145,10 +145,13 @@ def needed(inputs: tuple[str, ...], model: str | None, save: bool, as_json: bool
             say("aezip: the files need no model")
     for need in found.needs.values():
         with failures.reported():
-            if save or not need.spots(offline=offline):
-                about = need.find(offline=offline)
+            if save:
+                about = need.find(own, offline=offline)
                 for path, size in carry(_folders(inputs), about):
                     say(f"{about.name} → {path}  {size:,} B")
+            elif not own and not need.spots(offline=offline):
+                need.find(offline=offline)  # unless it raises:
+                raise ModelError(f"the decoder of {need.fingerprint.hex()} is found for some files only", "--save")
     failures.exit_if_any()
 
 

@@ -62,13 +62,16 @@ def verify(run: Run, original: str | None, **reading: Any) -> None:
         if not run.quiet:
             names = installed_names()
             for need in needed.only_here(offline=offline):
-                say(f"aezip: note: {_only_here(need, names)}")
+                say(f"aezip: note: {_only_here(need, names, run.model)}")
 
 
-def _only_here(need: Need, names: dict[bytes, str]) -> str:
+def _only_here(need: Need, names: dict[bytes, str], named: str | None) -> str:
+    """What to hear of a model; named: the package that was given."""
     files = "1 file needs" if need.files == 1 else f"{need.files:,} files need"
-    folder = os.path.commonpath(map(os.path.abspath, need.folders))
-    return (
-        f"{files} the model {names.get(need.fingerprint, '')} ({need.fingerprint.hex()}), which is in no place but "
-        f"{home.user_folder()}; 'aezip models needed {shlex.quote(folder)} --save' puts its decoder beside them"
-    )
+    folder = next((name for name in need.folders if places.is_url(name)), "")
+    folder = folder or os.path.commonpath([os.path.abspath(name) for name in need.folders])
+    name, key = names.get(need.fingerprint), need.fingerprint.hex()
+    where = f"in no place but {home.user_folder()}" if name else f"only {named}"
+    model = f"{name} ({key})" if name else key
+    command = f"aezip models needed {shlex.quote(folder)} {'' if name else f'--model {shlex.quote(str(named))} '}--save"
+    return f"{files} the model {model}, which is {where}; '{command}' puts its decoder beside them"

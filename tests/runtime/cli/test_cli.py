@@ -99,6 +99,7 @@ def codec_stub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type
     vars(codec)["Codec"] = CodecStub
     vars(codec)["shorter"] = lambda data, *_: data
     vars(model)["installed"] = lambda: [InstalledStub()]
+    vars(model)["older_releases"] = list
     vars(model)["installed_names"] = lambda: {FINGERPRINT: "photo"}
     monkeypatch.setitem(sys.modules, "aezip.codec", codec)
     monkeypatch.setitem(sys.modules, "aezip.model.store", model)

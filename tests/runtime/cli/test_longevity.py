@@ -211,6 +211,16 @@ def test_verify_tells_of_models_that_are_in_one_folder_alone(pictures, tiny, dat
     assert "no place but" not in run("verify", "-r", "archive").stderr
 
 
+def test_verify_tells_of_a_model_that_was_only_named(pictures, tiny) -> None:
+    assert run("compress", "pictures", "-r", "-o", "archive", "-m", tiny).exit_code == 0
+    note = run("verify", "-r", "archive", "-m", tiny).stderr.splitlines()[-1]
+    assert f"2 files need the model {key(tiny)}, which is only {tiny}; " in note
+    command = note.split("'")[1]
+    assert command == f"aezip models needed {Path('archive').resolve()} --model {tiny} --save"
+    assert run(*command.split()[1:]).exit_code == 0
+    assert files(Path("archive")) == [f".aezip/{key(tiny)}.aezm", "a.lat", "sub/b.lat"]
+
+
 def test_files_of_aezips_own_models_need_no_note(pictures, data) -> None:
     assert run("compress", "pictures/a.png", "-m", "vae").exit_code == 0
     assert run("verify", "pictures/a.lat").stderr == ""
