@@ -22,8 +22,8 @@ from aezip.quality import metrics
 from aezip_train.autoencoder import Autoencoder
 from aezip_train.conv import Conv
 from aezip_train.data import centre, to_bytes
-from aezip_train.flagship import SLOPE
 from aezip_train.histograms import Static
+from aezip_train.lapped import SLOPE
 from aezip_train.train_autoencoder import BITS_PER_ERROR
 from aezip_train.vae import Vae
 from aezip_train.vanilla import PATCH, Dense, Vanilla

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX
 from aezip_train import conv as plain
-from aezip_train.flagship import CHECKERBOARD, SLOPE, Context, Decoder, Encoder, Flagship, Parameters, Prior, Residual
+from aezip_train.flagship import CHECKERBOARD, Context, Flagship, Parameters, Prior
 from aezip_train.integer import IntegerConv2d
+from aezip_train.lapped import SLOPE, Decoder, Encoder, Residual
 
 from .builder import Graph
 

@@ -22,7 +22,7 @@ from aezip.storage import files
 from aezip_train import lambda_ladder
 from aezip_train.flagship import Flagship
 
-from . import graphs, macs, reach
+from . import graphs, integer_graphs, integer_prior, macs, reach
 
 # Tables up to this index cost less than their rare symbols save: σ ≤ 0.19, one in 120 is not zero.
 SKIP = 5
@@ -47,12 +47,13 @@ def ladder_of(model: Flagship) -> Ladder:
 
 def members_of(model: Flagship, card: str) -> dict[str, bytes]:
     """Every member but the description."""
+    transforms, prior = (integer_graphs, integer_prior) if model.config.integer else (graphs, graphs)
     return {
-        "encoder.onnx": graphs.encoder(model),
+        "encoder.onnx": transforms.encoder(model),
         "hyper.onnx": graphs.hyper_encoder(model),
-        "prior.onnx": graphs.prior(model),
-        "context.onnx": graphs.context(model),
-        "decoder.onnx": graphs.decoder(model),
+        "prior.onnx": prior.prior(model),
+        "context.onnx": prior.context(model),
+        "decoder.onnx": transforms.decoder(model),
         "tables.npz": tables_file(gaussian_tables(), ladder_of(model), SKIP),
         "CARD.md": card.encode(),
     }

@@ -28,12 +28,14 @@ from aezip.model.ladder import Rung
 from aezip.quality import metrics
 from aezip_train.data import centre, to_bytes
 from aezip_train.flagship import Flagship, halves
-from aezip_train.integer import SUM_LIMIT, WEIGHT_MAX, IntegerConv2d, set_integer
+from aezip_train.integer import SUM_LIMIT, IntegerConv2d, set_integer
+from aezip_train.integer_lapped import NARROW_TOP, WIDE_TOP, IntegerDecoder, split_rows, stem_rows, up_rows
 
 from .graphs import MEAN_MAX
 
 QUALITIES = (0, 137, 500, 863, 1000)
 TOLERANCE = 2e-3  # of a transform's output, relative to its largest value
+WIDTHS = {"narrow": NARROW_TOP, "wide": WIDE_TOP}  # of a strided layer's inputs: the largest number
 Model = TypeVar("Model", bound=nn.Module)
 
 
@@ -43,9 +45,12 @@ class ProofFailed(Exception):
 
 @torch.no_grad()
 def stored_weights(model: Model) -> Model:
-    """The model as its package stores it: weights rounded to float16, but for those of the prior, in integers."""
+    """The model as its package stores it: weights rounded to float16, but for those in integers."""
+    whole = [m for part in model.modules() if isinstance(part, IntegerDecoder) for m in part.modules()]
     for layer in model.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and not isinstance(layer, IntegerConv2d):
+        if layer in whole or isinstance(layer, IntegerConv2d):
+            continue
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             layer.weight.copy_(layer.weight.half().float())
     return model
 
@@ -57,11 +62,22 @@ def bounds(model: Flagship) -> dict[str, float]:
         if isinstance(layer, IntegerConv2d):
             q = layer.quantise()
             # with the ½ of the rounding counted in, should a runtime fold it into the bias
-            bound = q.bound + torch.exp2(q.shift - 1)
-            if q.weight.abs().max() > WEIGHT_MAX or bound.max() >= SUM_LIMIT or q.shift.min() < 1:
-                raise ProofFailed(f"{name}: a sum can reach {bound.max():.0f}; the limit is {SUM_LIMIT}")
-            found[name] = round(float(bound.max().log2()), 2)
+            bound = q.bound + (torch.exp2(q.shift - 1) if layer.rounds else 0)
+            below = q.weight.abs().max() <= layer.weight_max and (q.shift.min() >= 1 or not layer.rounds)
+            found[name] = _log(name, bound, below)
+        if isinstance(layer, IntegerDecoder):
+            up, stem = up_rows(layer.up.weight), stem_rows(layer.stem.weight)
+            for part, rows, is_wide in (("up", up, layer.wide_up), ("stem", stem, layer.wide_stem)):
+                for kind, (weight, _), top in zip(WIDTHS, split_rows(rows, is_wide > 0), WIDTHS.values(), strict=True):
+                    found[f"{name}.{part}.{kind}"] = _log(f"{name}.{part}.{kind}", top * weight.abs().sum((1, 2)))
     return found
+
+
+def _log(name: str, bound: Tensor, below: bool | Tensor = True) -> float:
+    """log₂ of a layer's largest bound.  Raises ProofFailed where it is too large, or weights are: not `below`."""
+    if not below or bound.max() >= SUM_LIMIT:
+        raise ProofFailed(f"{name}: a sum can reach {bound.max():.0f}; the limit is {SUM_LIMIT}")
+    return round(float(bound.max().clamp_min(1).log2()), 2)
 
 
 @torch.no_grad()
@@ -83,8 +99,10 @@ def prior_is_exact(model: Flagship, sessions: Sessions) -> None:
             _same(name, value, carried[name])
 
         known = rng.normal(0, 40, (2, 10, 6, model.config.latent)).astype(np.int16)
-        v = np.floor(known * step.context_gain.astype(np.float64) + 0.5).clip(-255, 255).astype(np.float32)
-        more_mean, more_scale = model.context(features, torch.from_numpy(v.transpose(0, 3, 1, 2)) / 32)
+        unit, top = 2**model.context.known_bits, model.context.known_top
+        v = np.floor(known * step.context_gain.astype(np.float64) * (unit / 32) + 0.5).clip(-top, top)
+        near = torch.from_numpy(v.astype(np.float32).transpose(0, 3, 1, 2)) / unit
+        more_mean, more_scale = model.context(features, near)
         said_second = graphs.context(carried, known)
         _same_step("first", mean, scale, step, *said_first)
         _same_step("second", later_mean + more_mean, later_scale + more_scale, step, *said_second)
@@ -130,11 +148,12 @@ def windows_agree(graphs: Graphs, pixels: codecs.Pixels) -> None:
 
 @torch.no_grad()
 def decode_agrees(
-    path: Path, pixels: codecs.Pixels, decode: Callable[[Tensor], Tensor], qualities: Sequence[float] = (20, 60, 90)
+    path: Path, pixels: codecs.Pixels, decode: Callable[[Tensor], Tensor], qualities: Sequence[float] = (20, 60, 90),
+    exact: bool = False,
 ) -> dict[str, Any]:
     """A file written by the runtime, decoded by it and by torch: at most one level apart.  Returns figures.
 
-    decode: the module, latents [1, L, h, w] → pixels [1, C, H, W].
+    decode: the module, latents [1, L, h, w] → pixels [1, C, H, W]; exact: in integers, so that no pixel may differ.
     """
     codec = codecs.Codec(str(path))
     sessions = Sessions(codec.package)
@@ -143,18 +162,20 @@ def decode_agrees(
         data = codec.encode(pixels, quality)
         ours, lat = codec.decode(data)
         latent, step = codecs.decode_latents(sessions, lat)
-        theirs = to_bytes(decode(_nchw(latent * step.inverse_gain)))[0]
-        alike(f"quality {quality:g}: pixels of torch and onnxruntime", ours, theirs[: ours.shape[0], : ours.shape[1]])
+        made = decode(_nchw(latent * step.inverse_gain))
+        theirs = to_bytes((made * 64).round() / 64 if exact else made)[0]  # halves to even numbers
+        theirs = theirs[: ours.shape[0], : ours.shape[1]]
+        alike(f"quality {quality:g}: pixels of torch and onnxruntime", ours, theirs, most=0 if exact else 1)
         bpp = metrics.bits_per_pixel(len(data), pixels)
         measured[f"{quality:g}"] = {"bpp": round(bpp, 4), "psnr_db": round(metrics.psnr_db(pixels, ours), 2)}
     return measured
 
 
-def alike(what: str, one: NDArray[Any], other: NDArray[Any], unit: str = "levels") -> None:
-    """Raise ProofFailed where whole numbers are more than 1 apart."""
+def alike(what: str, one: NDArray[Any], other: NDArray[Any], unit: str = "levels", most: int = 1) -> None:
+    """Raise ProofFailed where whole numbers are more than `most` apart."""
     worst = int(np.abs(one.astype(int) - other.astype(int)).max())
-    if worst > 1:
-        raise ProofFailed(f"{what} are {worst} {unit} apart; the limit is 1")
+    if worst > most:
+        raise ProofFailed(f"{what} are {worst} {unit} apart; the limit is {most}")
 
 
 def all_of(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]:
@@ -164,7 +185,8 @@ def all_of(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]
     prior_is_exact(model, graphs.sessions)
     transforms_agree(graphs, pixels, model.encoder)
     windows_agree(graphs, np.tile(pixels, (3, 2, 1)))
-    return {"log2_bounds": log_bounds, "measured": decode_agrees(path, pixels, model.decoder)}
+    exact = isinstance(model.decoder, IntegerDecoder)
+    return {"log2_bounds": log_bounds, "measured": decode_agrees(path, pixels, model.decoder, exact=exact)}
 
 
 def _nchw(x: Any) -> Tensor:

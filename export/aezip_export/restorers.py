@@ -17,7 +17,7 @@ from torch import nn
 from aezip.quality import metrics
 from aezip.tasks.restore.restorer import Restorer as Running
 from aezip_train.data import centre, to_bytes
-from aezip_train.flagship import SLOPE
+from aezip_train.lapped import SLOPE
 from aezip_train.restorer import CHROMA, HOLE, UNIT, Block, Restorer, Spoilt, holes
 
 from . import graphs, package

@@ -14,7 +14,6 @@ al. 2018), checkerboard context (He et al. 2021), gains (Cui et al. 2021).
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,23 +23,13 @@ from torch import Tensor, nn
 
 from aezip.entropy.tables import INDEX_ONE, INDEX_TOP, OCTAVE
 
-from . import classic, lambda_ladder
-from .integer import IntegerConv2d, round_through, through
+from . import lambda_ladder
+from .integer import NARROW_MAX, IntegerConv2d, round_through, through
+from .integer_lapped import IntegerDecoder, IntegerEncoder
+from .lapped import SLOPE, Decoder, Encoder, LappedSizes, start_lapped, strided
 
-SLOPE = 0.1  # of the leaky rectifiers
 LADDERS = ("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset")
 CHECKERBOARD = (0, 3, 1, 2)  # 2×2 positions, row by row: those of the first half, then those of the second
-
-
-@dataclass(frozen=True)
-class LappedSizes:
-    """Sizes of an encoder and its decoder."""
-
-    coarse: int = 128  # channels at 1/8
-    latent: int = 256  # channels at 1/16
-    coarse_blocks: int = 4
-    latent_blocks: int = 4
-    latent_inner: int = 0  # channels inside the blocks at 1/16; 0: half of the latent's
 
 
 @dataclass(frozen=True)
@@ -48,6 +37,7 @@ class Config(LappedSizes):
     """Sizes of a flagship.  Defaults: `photo`."""
 
     hyper: int = 96  # channels at 1/64
+    integer: int = 0  # 1: transforms and prior for kernels of 8 bits, the decoder exact (`integer_transforms`)
     feature: int = 128  # channels of the prior at 1/16
 
 
@@ -57,87 +47,6 @@ class Rate(NamedTuple):
     image: Tensor  # [N, 3, H, W], decoded, in units of 64 grey levels around 128, not clipped
     bpp: Tensor
     hyper_bpp: Tensor  # the part of bpp spent on z
-
-
-class Residual(nn.Module):
-    """x + expand(act(conv3×3(act(reduce(x))))), the 3×3 one dilated; the last layer starts at zero.
-
-    With `fast` the branch is computed in bfloat16, while the trunk stays float32. `dropout` is the share of the
-    branch's inner values that training drops.
-    """
-
-    fast = False
-    dropout = 0.0
-
-    def __init__(self, width: int, dilation: int = 1, inner: int = 0) -> None:
-        super().__init__()
-        inner = inner or width // 2
-        self.reduce = nn.Conv2d(width, inner, 1)
-        self.spatial = nn.Conv2d(inner, inner, 3, padding=dilation, dilation=dilation)
-        self.expand = nn.Conv2d(inner, width, 1)
-        nn.init.zeros_(self.expand.weight)
-        nn.init.zeros_(self.expand.bias)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, torch.bfloat16) if self.fast else nullcontext():
-            branch = F.leaky_relu(self.reduce(x), SLOPE)
-            branch = F.leaky_relu(self.spatial(branch), SLOPE)
-            branch = self.expand(F.dropout(branch, self.dropout, self.training))
-        return x + branch.to(x.dtype)
-
-
-class Encoder(nn.Module):
-    """image [N, channels, H, W] (centred, /64; H, W multiples of 16) → u [N, latent, H/16, W/16]."""
-
-    def __init__(self, c: LappedSizes, channels: int = 3) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(channels, c.coarse, 16, stride=8)
-        self.coarse = nn.Sequential(*[Residual(c.coarse) for _ in range(c.coarse_blocks)])
-        self.down = nn.Conv2d(c.coarse, c.latent, 2, stride=2)
-        self.latent = nn.Sequential(*[Residual(c.latent, inner=c.latent_inner) for _ in range(c.latent_blocks)])
-
-    def forward(self, image: Tensor) -> Tensor:
-        x = self.coarse(self.stem(F.pad(image, (4, 4, 4, 4), mode="replicate")))
-        return self.latent(self.down(x))
-
-
-class Decoder(nn.Module):
-    """û [N, latent, H/16, W/16] → image [N, channels, H, W] (centred, /64, not clipped)."""
-
-    def __init__(self, c: LappedSizes, channels: int = 3) -> None:
-        super().__init__()
-        self.latent = nn.Sequential(*[Residual(c.latent, inner=c.latent_inner) for _ in range(c.latent_blocks)])
-        self.up = nn.ConvTranspose2d(c.latent, c.coarse, 2, stride=2)
-        self.coarse = nn.Sequential(*[Residual(c.coarse) for _ in range(c.coarse_blocks)])
-        # one ring of cells more on each side, so that the lapped ends find their partners
-        self.stem = nn.ConvTranspose2d(c.coarse, channels, 16, stride=8, padding=12)
-
-    def forward(self, u: Tensor) -> Tensor:
-        x = self.coarse(self.up(self.latent(u)))
-        return self.stem(F.pad(x, (1, 1, 1, 1), mode="replicate"))
-
-
-def strided(encoder: Encoder, decoder: Decoder) -> list[nn.Parameter]:
-    """The parameters of the linear strided layers, which carry the classic start."""
-    layers = (encoder.stem, encoder.down, decoder.up, decoder.stem)
-    return [p for layer in layers for p in layer.parameters()]
-
-
-@torch.no_grad()
-def start_lapped(encoder: Encoder, decoder: Decoder, images: Tensor) -> Tensor:
-    """Make both the lapped transform (`classic`), latents of unit variance.  images: [N, channels, H, W], centred, /64.
-
-    Returns the latents' standard deviations before.  [latent]
-    """
-    coarse, latent = encoder.stem.out_channels, encoder.down.out_channels
-    basis8, std8, basis16, std16 = classic.measure(images, coarse, latent)
-    encoder.stem.weight.copy_(basis8 / std8[:, None, None, None])
-    encoder.down.weight.copy_(basis16 * std8[None, :, None, None] / std16[:, None, None, None])
-    decoder.up.weight.copy_(basis16 / std8[None, :, None, None] * std16[:, None, None, None])
-    decoder.stem.weight.copy_(basis8 * std8[:, None, None, None])
-    for layer in (encoder.stem, encoder.down, decoder.up, decoder.stem):
-        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-    return std16
 
 
 class HyperEncoder(nn.Module):
@@ -163,14 +72,20 @@ class HyperEncoder(nn.Module):
         return self.to_quarter(x)
 
 
+def narrow(c: Config) -> dict[str, Any]:
+    """How the prior's layers round: for kernels of 8 bits, or not."""
+    return {"weight_max": NARROW_MAX, "even": True} if c.integer else {}
+
+
 class Parameters(nn.Module):
     """features → mean (in 1/64 of û) and scale (in table steps), both whole numbers."""
 
     def __init__(self, c: Config, inputs: int) -> None:
         super().__init__()
-        self.mix = IntegerConv2d(inputs, 2 * c.feature)
-        self.mean = IntegerConv2d(2 * c.feature, c.latent, out_bits=6, low=-8191, high=8191)
-        self.scale = IntegerConv2d(2 * c.feature, c.latent, out_bits=3, low=-255, high=255)
+        kind = narrow(c)
+        self.mix = IntegerConv2d(inputs, 2 * c.feature, **kind)
+        self.mean = IntegerConv2d(2 * c.feature, c.latent, out_bits=6, low=-8191, high=8191, **kind)
+        self.scale = IntegerConv2d(2 * c.feature, c.latent, out_bits=3, low=-255, high=255, **kind)
         for layer in (self.mean, self.scale):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
@@ -185,10 +100,11 @@ class Prior(nn.Module):
 
     def __init__(self, c: Config) -> None:
         super().__init__()
-        self.look = IntegerConv2d(c.hyper, c.feature, 3)
-        self.to_half = IntegerConv2d(c.feature, 4 * c.hyper)
-        self.look_half = IntegerConv2d(c.hyper, c.feature, 3)
-        self.to_full = IntegerConv2d(c.feature, 4 * c.feature)
+        kind = narrow(c)
+        self.look = IntegerConv2d(c.hyper, c.feature, 3, **kind)
+        self.to_half = IntegerConv2d(c.feature, 4 * c.hyper, **kind)
+        self.look_half = IntegerConv2d(c.hyper, c.feature, 3, **kind)
+        self.to_full = IntegerConv2d(c.feature, 4 * c.feature, **kind)
         self.first = Parameters(c, c.feature)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -206,7 +122,8 @@ class Context(nn.Module):
 
     def __init__(self, c: Config) -> None:
         super().__init__()
-        self.look = IntegerConv2d(4 * 2 * c.latent, c.feature)
+        self.known_bits, self.known_top = (4, 127) if c.integer else (5, 255)
+        self.look = IntegerConv2d(4 * 2 * c.latent, c.feature, in_bits=self.known_bits, top=self.known_top, **narrow(c))
         self.second = Parameters(c, 2 * c.feature)
 
     def forward(self, features: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
@@ -226,7 +143,8 @@ class Flagship(nn.Module):
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = c = config or Config()
-        self.encoder, self.decoder = Encoder(c), Decoder(c)
+        self.encoder = IntegerEncoder(c) if c.integer else Encoder(c)
+        self.decoder = IntegerDecoder(c) if c.integer else Decoder(c)
         self.hyper_encoder, self.prior, self.context = HyperEncoder(c), Prior(c), Context(c)
         # log₂ of: gain, inverse gain; of z: gain, inverse gain, scale; and z's offset
         self.gain = nn.Parameter(torch.zeros(lambda_ladder.NODES, c.latent))
@@ -279,9 +197,10 @@ class Flagship(nn.Module):
             return self._quantise(y, mean * gain, scale * 8 + shift, noise, self.bits_per_error)
 
         first, bits_1 = quantise(y_1, mean_1, scale_1)
-        known = torch.clamp(first / gain, -255 / 32, 255 / 32)
+        unit, top = 2**self.context.known_bits, self.context.known_top
+        known = torch.clamp(first / gain, -top / unit, top / unit)
         if self.context.look.integer:
-            known = round_through(known * 32) / 32
+            known = round_through(known * unit) / unit
         mean_more, scale_more = self.context(halves(features)[1], known)
         second, bits_2 = quantise(y_2, mean_2 + mean_more, scale_2 + scale_more)
         decoded = whole(first, second)
@@ -322,13 +241,6 @@ class Flagship(nn.Module):
         smooth = bits_of(off + torch.empty_like(y).uniform_(-0.5, 0.5), index.detach())
         hard = bits_of(symbol.detach(), index)
         return symbol + mean, smooth + hard - hard.detach()
-
-
-def set_branches(module: nn.Module, fast: bool, dropout: float = 0.0) -> None:
-    """Choose the arithmetic and the dropout of every residual branch below `module`."""
-    for layer in module.modules():
-        if hasattr(layer, "dropout"):
-            layer.fast, layer.dropout = fast, dropout  # type: ignore[assignment]
 
 
 @torch.no_grad()

@@ -1,18 +1,20 @@
 """A convolution whose every number is an integer, and its float twin.
 
-The prior must choose the same frequency table on every machine, so its tensors
-hold integers (carried in float32, where a sum of integers below 2²⁴ is exact in
+The prior must choose the same frequency table on every machine, and an integer decoder (`integer_transforms`) make the
+same pixels, so their tensors hold integers (carried in float32, where a sum of integers below 2²⁴ is exact in
 any order of summation).  With activations `a`, weights `W`, bias `B`, all whole:
 
-    t = clip(floor((Σ a·W + B) · 2^-k + ½), low, high)          k per output channel
+    t = clip(round((Σ a·W + B) · 2^-k), low, high)          k per output channel
 
-In training the same layer runs on *real* numbers, `a / 32`: with `integer` off
+Halves are rounded up in the prior and to even in the decoder, as its kernels of 8 bits do.
+In training the same layer runs on *real* numbers, in the prior `a / 32`: with `integer` off
 that is an ordinary convolution and a clip (the float twin); with it on, weights,
 bias and output are rounded as above, with straight-through gradients (Bengio et
 al. 2013; integer networks for exact decoding: Ballé, Johnston, Minnen 2019).
 
 Invariants, proved per output channel by `quantise`:
     |W| ≤ 127,   max|a| · Σ|W| + |B| < 2²⁴.
+Of layers for kernels of 8 bits |W| ≤ 63: processors without VNNI add products in pairs of 16 bits.
 """
 
 from __future__ import annotations
@@ -26,50 +28,61 @@ from torch import Tensor, nn
 ACTIVATION_BITS = 5  # a real activation r is the integer 32·r
 ACTIVATION_MAX = 255
 WEIGHT_MAX = 127
+NARROW_MAX = 63  # of weights for kernels of 8 bits
 SUM_LIMIT = 2**24
+FINEST = 8  # bits below 1 of sums that are not rounded
 
 
 class Quantised(NamedTuple):
     """Whole-numbered weights of one layer, carried in float32."""
 
-    weight: Tensor  # [out, in, kh, kw], |W| ≤ 127
+    weight: Tensor  # [out, in, kh, kw], |W| ≤ the layer's `weight_max`
     bias: Tensor  # [out]
     shift: Tensor  # [out], k: the sum is multiplied by 2^-k
     bound: Tensor  # [out], largest possible |sum|, < 2²⁴
 
 
 class IntegerConv2d(nn.Conv2d):
-    """Same-size convolution of the exact prior.
+    """Same-size convolution in whole numbers.
 
-    out_bits: a real output r is the integer 2^out_bits · r.
+    in_bits, out_bits: a real number r is the integer 2^bits · r, going in and coming out.
+    top: largest magnitude of an integer that goes in.
     low, high: clip of the integer output.
+    even: halves are rounded to even numbers, instead of up.
+    rounds: the output is rounded and clipped; if not, it is the sum, a whole multiple of 2^-k, and there is no bias.
     """
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int = 1, *, out_bits: int = ACTIVATION_BITS,
-        low: int = 0, high: int = ACTIVATION_MAX,
+        self, inputs: int, outputs: int, kernel: int = 1, *, in_bits: int = ACTIVATION_BITS,
+        out_bits: int = ACTIVATION_BITS, top: int = ACTIVATION_MAX, weight_max: int = WEIGHT_MAX, low: int = 0,
+        high: int = ACTIVATION_MAX, even: bool = False, rounds: bool = True,
     ) -> None:
         super().__init__(inputs, outputs, kernel, padding=kernel // 2)
         self.bias: nn.Parameter
-        self.out_bits, self.low, self.high = out_bits, low, high
+        if not rounds:
+            del self.bias
+            self.register_buffer("bias", torch.zeros(outputs), persistent=False)
+        self.in_bits, self.out_bits, self.top, self.weight_max = in_bits, out_bits, top, weight_max
+        self.low, self.high, self.rounds = low, high, rounds
+        self.round = round_even if even else round_through
         self.integer = False
 
     @torch.no_grad()
     def quantise(self) -> Quantised:
         """The integer layer: the finest power-of-two scale that keeps both bounds."""
         top = self.weight.abs().amax((1, 2, 3)).clamp_min(1e-12)
-        total = self.weight.abs().sum((1, 2, 3)) + self.bias.abs() * (2**ACTIVATION_BITS / ACTIVATION_MAX)
+        total = self.weight.abs().sum((1, 2, 3)) + self.bias.abs() * (2**self.in_bits / self.top)
         taps = self.weight[0].numel()
         # Rounding adds at most ½ to each of `taps` weights: reserve it.
-        room = (SUM_LIMIT / ACTIVATION_MAX - taps / 2 - 1 - 2**13 / ACTIVATION_MAX) / total.clamp_min(1e-12)
-        k = torch.minimum((WEIGHT_MAX + 0.49) / top, room).log2().floor()
-        k = k.clamp(-14, 14)
+        room = (SUM_LIMIT / self.top - taps / 2 - 1 - 2**13 / self.top) / total.clamp_min(1e-12)
+        k = torch.minimum((self.weight_max + 0.49) / top, room).log2().floor()
+        k = k.clamp(-14, 14 if self.rounds else FINEST)
         scale = torch.exp2(k)
         weight = (self.weight * scale[:, None, None, None]).round()
-        bias = (self.bias * scale * 2**ACTIVATION_BITS).round()
-        # the sum carries 2^(5+k) and the output wants 2^out_bits: the shift is the rest
-        bound = ACTIVATION_MAX * weight.abs().sum((1, 2, 3)) + bias.abs()
-        return Quantised(weight, bias, k + ACTIVATION_BITS - self.out_bits, bound)
+        bias = (self.bias * scale * 2**self.in_bits).round()
+        # the sum carries 2^(in_bits + k) and the output wants 2^out_bits: the shift is the rest
+        bound = self.top * weight.abs().sum((1, 2, 3)) + bias.abs()
+        return Quantised(weight, bias, k + self.in_bits - self.out_bits, bound)
 
     @torch.no_grad()
     def become(self, weight: Tensor, bias: Tensor, shift: Tensor) -> None:
@@ -78,8 +91,8 @@ class IntegerConv2d(nn.Conv2d):
         The integers themselves, or, where their sum alone would choose another scale, a little off
         towards zero or away from it, within what rounds to them. Raises ValueError where nothing does.
         """
-        scale = torch.exp2(shift - ACTIVATION_BITS + self.out_bits)
-        self.bias.copy_(bias / (scale * 2**ACTIVATION_BITS))
+        scale = torch.exp2(shift - self.in_bits + self.out_bits)
+        self.bias.copy_(bias / (scale * 2**self.in_bits))
         sign = torch.where(weight < 0, -1.0, 1.0)
         todo = torch.ones(len(bias), dtype=torch.bool)
         for off in (0.0, *(s * n / 32 for n in range(1, 16) for s in (-1, 1))):
@@ -96,13 +109,13 @@ class IntegerConv2d(nn.Conv2d):
         unit = 2.0**self.out_bits
         if not self.integer:
             out = F.conv2d(x, self.weight, self.bias, padding=self.padding)
-            return out.clamp(self.low / unit, self.high / unit)
+            return out.clamp(self.low / unit, self.high / unit) if self.rounds else out
         q = self.quantise()
-        scale = torch.exp2(q.shift + (self.out_bits - ACTIVATION_BITS))
+        scale = torch.exp2(q.shift + (self.out_bits - self.in_bits))
         weight = through(self.weight, q.weight / scale[:, None, None, None])
-        bias = through(self.bias, q.bias / (scale * 2**ACTIVATION_BITS))
+        bias = through(self.bias, q.bias / (scale * 2**self.in_bits))
         out = F.conv2d(x, weight, bias, padding=self.padding)
-        return (round_through(out * unit) / unit).clamp(self.low / unit, self.high / unit)
+        return (self.round(out * unit) / unit).clamp(self.low / unit, self.high / unit) if self.rounds else out
 
 
 def through(x: Tensor, value: Tensor) -> Tensor:
@@ -113,6 +126,11 @@ def through(x: Tensor, value: Tensor) -> Tensor:
 def round_through(x: Tensor) -> Tensor:
     """floor(x + ½) forward, identity backward."""
     return through(x, torch.floor(x + 0.5))
+
+
+def round_even(x: Tensor) -> Tensor:
+    """The nearest whole number forward, of two the even one; identity backward."""
+    return through(x, x.round())
 
 
 def set_integer(module: nn.Module, on: bool) -> None:

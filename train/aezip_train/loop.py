@@ -104,6 +104,10 @@ class Training:
         """Parameters that start as a transform and learn at the recipe's `strided_rate`."""
         return ()
 
+    def rates(self) -> dict[nn.Parameter, float]:
+        """Parameters that learn at another rate than the recipe's: its factor."""
+        return {}
+
     def fall(self, share: float) -> float:
         """The share of the learning rate that is left, `share` of the session being over."""
         return max(LAST, 1 - max(0.0, share - FALLING) / (1 - FALLING))
@@ -141,15 +145,13 @@ class Training:
 
     def make_optimisers(self) -> list[torch.optim.Optimizer]:
         """Adam on strided layers, gains and biases; the recipe's choice on the other convolutions."""
-        strided = {id(p) for p in self.strided()}
-        groups: dict[str, list[nn.Parameter]] = {"strided": [], "others": [], "convolutions": []}
+        scales = dict.fromkeys(self.strided(), self.recipe.strided_rate) | self.rates()
+        convolutions: dict[str, Any] = {"params": [], "scale": 1.0}
+        groups: dict[float, list[nn.Parameter]] = {}
         for p in self.model.parameters():
-            groups["strided" if id(p) in strided else "convolutions" if p.dim() == 4 else "others"].append(p)
-        scales = {"strided": self.recipe.strided_rate}
-        *others, convolutions = (
-            {"params": params, "scale": scales.get(name, 1.0)} for name, params in groups.items()
-        )
-        others = [group for group in others if group["params"]]
+            plain = p.dim() == 4 and p not in scales
+            (convolutions["params"] if plain else groups.setdefault(scales.get(p, 1.0), [])).append(p)
+        others = [{"params": params, "scale": scale} for scale, params in groups.items()]
         if self.recipe.optimiser == "adam":
             return [self.adam([*others, convolutions])]
         return [self.adam(others), Soap([convolutions], lr=self.recipe.learning_rate)]

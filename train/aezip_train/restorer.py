@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from aezip.model.kinds import TASKS
 
 from .cielab import ab
-from .flagship import SLOPE, Residual
+from .lapped import SLOPE, Residual
 
 STRIDE = 16  # sides of pictures are multiples of this
 UNIT = 64.0  # grey levels

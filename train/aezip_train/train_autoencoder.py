@@ -21,8 +21,8 @@ from . import conv, histograms, lambda_ladder, objective, runs, vae, vanilla
 from .autoencoder import Autoencoder, Coded
 from .corrupt import corrupted
 from .data import Picture, centre, middle_crops
-from .flagship import set_branches
 from .journal import Validation
+from .lapped import set_branches
 from .loop import Training, Weights
 from .recipe import Recipe, build
 from .report import report

@@ -20,15 +20,19 @@ from . import evaluate, lambda_ladder, runs, ssimulacra2
 from .contact_sheet import contact_sheet
 from .data import Picture, middle_crops
 from .evaluate import QUALITIES, RateDistortion
-from .flagship import Config, Flagship, set_branches
+from .flagship import Config, Flagship
 from .growth import grown
 from .integer import set_integer
+from .integer_lapped import IntegerResidual
+from .integer_start import convert
 from .journal import Validation
+from .lapped import set_branches
 from .loop import Training, Weights
 from .package_weights import read_model
 from .recipe import Recipe
 from .session import Session
 
+BIAS_RATE = 50.0  # of biases that count in whole numbers
 START_BATCHES = 16  # batches of crops that the classic start is measured on
 
 
@@ -55,6 +59,7 @@ class FlagshipTraining(Training):
         found, wanted = model.config, recipe.sizes(Config)
         if wanted.latent > found.latent:  # it grows when the run starts
             found = replace(found, latent=wanted.latent, latent_inner=found.latent_inner or found.latent // 2)
+        found = replace(found, integer=max(found.integer, wanted.integer))  # it is converted when the run starts
         return replace(recipe, network=asdict(found)), model.state_dict()
 
     def split(self, pictures: list[Picture], val: list[Picture] | None) -> tuple[list[Picture], list[Picture]]:
@@ -65,12 +70,28 @@ class FlagshipTraining(Training):
             small = Flagship(replace(self.model.config, latent=len(weights["encoder.down.bias"])))
             small.load_state_dict(weights)
             weights = grown(small, self.model, lambda: self.crops.draw(self.rng)).state_dict()
+        if weights and self.model.config.integer and "decoder.unit" not in weights:
+            small = Flagship(replace(self.model.config, integer=0))
+            small.load_state_dict(weights)
+            weights = convert(small.eval(), self.model, lambda: self.crops.draw(self.rng)).state_dict()
         super().start(weights)
         if weights is None:
             self.model.start_classic(torch.cat([self.crops.draw(self.rng) for _ in range(START_BATCHES)]))
 
     def strided(self) -> Sequence[nn.Parameter]:
         return self.model.strided()
+
+    def rates(self) -> dict[nn.Parameter, float]:
+        """Biases of transforms in integers count in whole numbers."""
+        e: Any = self.model.encoder
+        d = self.model.decoder
+        if not self.model.config.integer:
+            return {}
+        blocks = [m for m in self.model.modules() if isinstance(m, IntegerResidual)]
+        inner: list[nn.Parameter] = [layer.bias for block in blocks for layer in (block.reduce, block.spatial)]
+        outer = [bias for layer in (e.down, d.up, d.stem) if (bias := layer.bias) is not None]
+        near = self.recipe.strided_rate * BIAS_RATE
+        return dict.fromkeys([*inner, e.latent_offset], BIAS_RATE) | dict.fromkeys(outer, near)
 
     def fall(self, share: float) -> float:
         """Linear over the recipe's last `cooldown_steps`, or over the last part `fall` of the session."""

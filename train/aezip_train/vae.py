@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from .autoencoder import Autoencoder, Coded, sensitivity
 from .conv import start_classic
-from .flagship import Decoder, Encoder, LappedSizes, strided
+from .lapped import Decoder, Encoder, LappedSizes, strided
 
 NOISE = 5.0  # grey levels, of the decoder's Gaussian at the start
 STEEP, FIT_STEPS = 12, 400  # channels whose filters are fitted, and for how long

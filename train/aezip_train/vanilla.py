@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .autoencoder import Autoencoder
-from .flagship import SLOPE
+from .lapped import SLOPE
 
 PATCH = 16  # pixels
 LEAST = 0.02  # of a component's standard deviation, in units of 64 grey levels

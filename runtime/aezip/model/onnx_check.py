@@ -16,10 +16,9 @@ from ..errors import PackageDamaged
 from .kinds import REDUCED
 
 OPERATORS = frozenset((
-    "Abs", "Add", "Cast", "Clip", "Concat", "Conv", "DepthToSpace", "Floor", "LeakyRelu", "Log", "Mul", "Pad",
-    "Reshape", "Sign", "Slice", "Transpose",
+    "Abs", "Add", "Cast", "Clip", "Concat", "Conv", "DepthToSpace", "DequantizeLinear", "Floor", "Gather", "LeakyRelu",
+    "Log", "MatMul", "Mul", "Pad", "QuantizeLinear", "Reshape", "Round", "Sign", "Slice", "Transpose",
 ))
-INT8_OPERATORS = frozenset(("DequantizeLinear", "QuantizeLinear"))  # of the transforms' variants in 8 bits, too
 INT8 = ".int8"  # behind the role of such a variant
 OPSET = 13
 FLOAT, UINT8, INT16 = 1, 2, 5
@@ -96,7 +95,7 @@ def _findings(role: str, data: bytes) -> Iterator[tuple[str, str]]:
     if len(nodes) > MAX_NODES:
         yield f"has {len(nodes)} nodes", f"at most {MAX_NODES}"
     for node in map(_read, nodes):
-        yield from _node_findings(node, OPERATORS | INT8_OPERATORS if role.endswith(INT8) else OPERATORS)
+        yield from _node_findings(node, OPERATORS)
     if graph.get(_GRAPH["sparse_initializer"]):
         yield "holds sparse weights", "dense ones"
     yield from _tensor_findings(_messages(graph, _GRAPH["initializer"]))
