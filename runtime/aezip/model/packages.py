@@ -243,7 +243,9 @@ class Package:
         """Raise HalfPackage unless the package can encode (`encoder`) or decode (`decoder`)."""
         if self.about.half not in (None, half):
             finding = f"this package is the {self.about.half} half of a model and cannot {half[:-1]}"
-            raise HalfPackage(finding, f"the whole model, or its {half} half", file=str(self.about.path))
+            older = self.about.path.suffix == XZ
+            expected = "the newest release of its name" if older else f"the whole model, or its {half} half"
+            raise HalfPackage(finding, expected, file=str(self.about.path))
 
     def fit(self, channels: int) -> None:
         """Raise ModelUnfit for a picture with more channels than the graphs know."""
