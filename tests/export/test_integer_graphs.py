@@ -12,9 +12,10 @@ from torch import nn
 from aezip import Codec
 from aezip.engine.library import onnxruntime
 from aezip.entropy.tables import INDEX_TOP
-from aezip_export import flagships, integer_graphs, integer_prior
+from aezip_export import flagships, integer_graphs, integer_prior, package
 from aezip_train.flagship import Config, Flagship, halves
 from aezip_train.integer import IntegerConv2d, set_integer
+from aezip_train.package_weights import read_model
 
 LEVELS = ("ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED", "ORT_ENABLE_ALL")
 
@@ -70,6 +71,9 @@ def test_a_package_in_integers_codes_pictures(model: Flagship, tmp_path: Path, d
     data = codec.encode(drawn(130, 100), 60)
     other = Codec(str(tmp_path / "x.aezm"), threads=2)
     np.testing.assert_array_equal(other.decode(data)[0], codec.decode(data)[0])
+    again = package.members_of(read_model(str(tmp_path / "x.aezm")), "A test.")
+    for name, member in package.members_of(model, "A test.").items():
+        assert again[name] == member, name
 
 
 @pytest.mark.parametrize("level", LEVELS)

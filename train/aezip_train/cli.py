@@ -21,9 +21,9 @@ from .recipe import Recipe
 def _alone(plan: Recipe, device: str) -> None:
     """Raises ValueError where a small family is asked onto a GPU or several processes, neither of which it uses."""
     if device not in ("auto", "cpu"):
-        raise ValueError(f"--device {device}: {plan.name} is trained by the CPU alone; expected cpu or auto")
+        raise ValueError(f"--device {device}: {plan.name} is trained only on the CPU; expected cpu or auto")
     if (world := os.environ.get("WORLD_SIZE", "1")) != "1":
-        raise ValueError(f"{world} processes: {plan.name} is trained by one; expected aezip-train without torchrun")
+        raise ValueError(f"{world} processes: {plan.name} is trained by one process; expected aezip-train without torchrun")
 
 
 def _value(text: str) -> tuple[str, Any]:
@@ -39,20 +39,20 @@ def _value(text: str) -> tuple[str, Any]:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("recipe")
 @click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True,
-              help="Folder of training pictures (searched below, too).")
+              help="Folder of training pictures (searched with its subfolders).")
 @click.option("--val", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Folder of validation pictures: now and then figures in log.jsonl of RUN, of photo a sheet.png.  "
                    "[default: none; of the autoencoders: some of --data, held out]")
 @click.option("-o", "--run", "folder", type=click.Path(path_type=Path, file_okay=False), required=True,
               help="Folder of the run; one that exists is continued.")
 @click.option("--minutes", type=click.FloatRange(min=0), default=60.0, show_default=True,
-              help="How long to train, this time.")
+              help="How long to train in this session.")
 @click.option("--max-steps", type=click.IntRange(min=1),
-              help="Stop after so many steps of this time, if that is sooner.")
+              help="Stop after this many steps of the session, if that is sooner.")
 @click.option("--init", metavar="MODEL|RUN",
               help="Start a new run from another: its folder; photo also from a model (a name or .aezm file).")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
-              help="What computes, for photo; the others are trained by the CPU.")
+              help="Device that trains photo; the others are trained on the CPU.")
 @click.option("--tensorboard/--no-tensorboard", default=None,
               help="photo: scalars for TensorBoard in RUN.  [default: where it is installed]")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",

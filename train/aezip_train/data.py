@@ -105,7 +105,7 @@ class Crops:
             copies = [(lessened(q, 3 * crop),) for q in pictures]
         self.pictures = [p for q in copies for p in q if min(p.shape[:2]) >= crop]
         if not self.pictures:
-            raise ValueError(f"no training picture is as large as the crop of {crop}×{crop} pixels")
+            raise ValueError(f"all training pictures are smaller than the crop of {crop}×{crop} pixels")
         # A picture is drawn in proportion to the crops it holds, at most four times as often as the smallest.
         area = np.array([p.shape[0] * p.shape[1] for p in self.pictures], float)
         weight = np.minimum(area / area.min(), 4)

@@ -19,6 +19,7 @@ from aezip.model.ladder import UNIT
 from aezip.model.packages import Package
 from aezip.model.store import find
 
+from . import integer_weights
 from .flagship import CHECKERBOARD, Config, Flagship, Parameters
 from .integer import IntegerConv2d
 
@@ -47,18 +48,25 @@ def read_model(name: str) -> Flagship:
 
 @torch.no_grad()
 def _read(package: Package) -> Flagship:
-    members = ("encoder", "hyper", "decoder", "prior", "context")
+    integer = b"DequantizeLinear" in package.member("decoder.onnx")
+    members = ("encoder", "hyper") if integer else ("encoder", "hyper", "decoder", "prior", "context")
     found = {member: convolutions(package.member(f"{member}.onnx")) for member in members}
     encoder, hyper = found["encoder"], found["hyper"]
     down = next(n for n, c in enumerate(encoder) if c.stride == 2)
+    in_block = 2 if integer else 3  # convolutions; the third is a matrix product
     model = Flagship(Config(
         coarse=len(encoder[0].bias), latent=len(encoder[down].bias), hyper=len(hyper[-1].bias),
-        feature=len(hyper[0].bias), coarse_blocks=(down - 1) // 3, latent_blocks=(len(encoder) - down - 1) // 3,
+        feature=len(hyper[0].bias), coarse_blocks=(down - 1) // in_block, integer=int(integer),
+        latent_blocks=(len(encoder) - down - 1) // in_block,
         latent_inner=len(encoder[down + 1].bias) if len(encoder) > down + 1 else 0,
     ))
-    found["prior"][3] = _shuffled(found["prior"][3], model.config.feature)
-    found["context"][:2] = [_crossed(*found["context"][:2])]
-    for member, layers in _layers(model).items():
+    if integer:
+        integer_weights.read(model, package.member)
+        del found["encoder"]
+    else:
+        found["prior"][3] = _shuffled(found["prior"][3], model.config.feature)
+        found["context"][:2] = [_crossed(*found["context"][:2])]
+    for member, layers in ((name, layers) for name, layers in _layers(model).items() if name in found):
         for layer, conv in zip(layers, found[member], strict=True):
             if isinstance(layer, IntegerConv2d):
                 layer.become(*(torch.from_numpy(np.array(v)) for v in (conv.weight, conv.bias, -np.log2(conv.factor))))
@@ -126,7 +134,7 @@ def convolutions(graph: bytes) -> list[Convolution]:
     nodes = onnx.load_from_string(graph).graph
     constants: dict[str, NDArray[Any]] = {c.name: numpy_helper.to_array(c) for c in nodes.initializer}
     for node in nodes.node:
-        if node.op_type == "Cast" and node.input[0] in constants:
+        if node.op_type in ("Cast", "DequantizeLinear") and node.input[0] in constants:
             constants[node.output[0]] = constants[node.input[0]]
     out: list[Convolution] = []
     factor = np.ones(1, np.float32)

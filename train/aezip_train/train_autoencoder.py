@@ -66,7 +66,7 @@ class AutoencoderTraining(Training):
     def load(cls, state: dict[str, Any]) -> tuple[Autoencoder, histograms.Static]:
         """The network with the best weights, and its tables.  Raises ValueError for a run that has none yet."""
         if "static" not in state:
-            raise ValueError("this run has no tables yet; expected one whose session came to its end")
+            raise ValueError("this run has no tables yet; expected a run that was trained to its end")
         return super().load(state)[0], histograms.Static.from_tensors(state["static"])
 
     @classmethod
@@ -219,5 +219,5 @@ def middles(pictures: list[Picture], side: int, limit: int) -> list[Picture]:
         side //= 2
     found = middle_crops(pictures, side, limit)
     if not found:
-        raise ValueError("no picture is as large as 64×64 pixels")
+        raise ValueError("all pictures are smaller than 64×64 pixels")
     return found
