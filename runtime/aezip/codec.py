@@ -169,7 +169,8 @@ class Codec:
         return data if lossless is False else shorter(data, pixels, sections)
 
     def decode(
-        self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, *, region: Region | None = None, scale: int = 1
+        self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, *, region: Region | None = None, scale: int = 1,
+        partial: bool = False,
     ) -> tuple[Pixels, Lat]:
         """A `.lat` file → pixels, and its header and sections.
 
@@ -180,6 +181,8 @@ class Codec:
                 the whole picture.
             scale: 2, 4, 8 or 16: a picture so many times smaller, which takes less time from 4 on; its sides are
                 rounded up. A region still counts pixels of the whole.
+            partial: Also decode a file that is cut off within its latents, as far as it tells; the `missing` of what is
+                returned says how many bytes are not there. Without checksums, what is there may be damaged, too.
 
         Returns:
             uint8 [H, W, C], C 1 or 3; and the file's header and sections.
@@ -192,7 +195,7 @@ class Codec:
         """
         averages.check_scale(scale)
         with timing.stage("container"):
-            lat = container.unpack(data, max_pixels)
+            lat = container.unpack(data, max_pixels, partial=partial)
         region = check_region(region, lat.header)
         if lat.lossless:
             return decode_exact(lat, region, scale), lat

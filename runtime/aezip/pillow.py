@@ -9,7 +9,7 @@
 effort, model, threads and to_8bit, and icc_profile, exif, xmp and dpi in place of the image's own.
 Pillow looks for no plugins by itself, and has no entry point for them: the import is what registers this one. A
 damaged file raises SyntaxError while Pillow opens it (so that `Image.open` raises UnidentifiedImageError), and OSError
-from then on, with aezip's one line. Pillow's limit on pixels is obeyed.
+from then on, with aezip's one line. Pillow's limit on pixels is obeyed, and so is ImageFile.LOAD_TRUNCATED_IMAGES.
 """
 
 from __future__ import annotations
@@ -113,7 +113,8 @@ class _Decoder(ImageFile.PyDecoder):
             if isinstance(name := getattr(self.fd, "name", None), str):
                 codec.look_beside(name)
             scale = self.args[0] if self.args else 1
-            pixels, lat = codec.decode(self.fd.read(), container.MAX_SIDE**2, scale=scale)
+            data, partial = self.fd.read(), bool(ImageFile.LOAD_TRUNCATED_IMAGES)
+            pixels, lat = codec.decode(data, container.MAX_SIDE**2, scale=scale, partial=partial)
             image = to_pillow(picture_of(pixels, lat, scale=scale))
         except AezipError as e:
             raise OSError(str(e)) from e

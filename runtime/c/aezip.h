@@ -47,6 +47,7 @@ README.md beside this file tells how to embed it, and what else is in the folder
 	aezip_tile tile;
 	error = aezip_open_tiles(&tiles, &file);
 	while (!error && aezip_next_tile(&tiles, &tile)) {
+		// if (!tile.stream.data) aezip_join_tile(&tile, room), room: tile.stream.size bytes
 		// work: aezip_work_size(&model, tile.height, tile.width) bytes
 		// latent: tile.height * tile.width * model.channels
 		error = aezip_decode_tile(&tile, &model, &rung, &engine, work, work_size, latent);
@@ -162,7 +163,8 @@ typedef struct {
 /* -- Container */
 
 #define AEZIP_HEADER_SIZE 32
-#define AEZIP_WHOLE 1  /* a flag: no latent is skipped */
+#define AEZIP_WHOLE 1  /* flags: no latent is skipped; */
+#define AEZIP_EARLY 2  /* symbols stand in the order of their tables, and several tiles' streams in slices */
 
 typedef struct {
 	uint32_t width, height;  /* pixels, 1 ... 2^20 */
@@ -170,7 +172,7 @@ typedef struct {
 	uint8_t channels;        /* 3: RGB, 1: grey */
 	uint8_t tile;            /* side of a tile in units of 64 pixels; 0: the picture is one */
 	uint8_t version;
-	uint8_t flags;           /* AEZIP_WHOLE, or 0 */
+	uint8_t flags;           /* AEZIP_WHOLE and AEZIP_EARLY */
 	uint8_t fingerprint[8];  /* of the model; zeros: the file needs none */
 } aezip_header;
 
@@ -196,10 +198,13 @@ int aezip_open(aezip_file *file, aezip_bytes bytes, uint64_t max_pixels);
 /* The section at *position of an open file, which moves on; start with 0. Returns 0 after the last. */
 int aezip_next_section(const aezip_file *file, size_t *position, aezip_section *section);
 
+#define AEZIP_SLICES 64  /* of each stream, in files with AEZIP_EARLY that have several tiles */
+
 typedef struct {
 	uint32_t top, left, height, width;  /* in positions of 16 x 16 pixels */
 	uint8_t flags;                      /* of the header */
-	aezip_bytes stream;
+	aezip_bytes stream;                 /* no data: it is in slices, until aezip_join_tile puts them together */
+	const uint8_t *slice[AEZIP_SLICES];
 } aezip_tile;
 
 typedef struct {
@@ -207,6 +212,7 @@ typedef struct {
 	uint32_t top, left;            /* of the next tile */
 	uint8_t flags;
 	const uint8_t *length, *stream, *end;
+	const uint8_t *slice[AEZIP_SLICES];  /* of the next tile */
 } aezip_tiles;
 
 /* Walk over the tiles of an open file. AEZIP_NO_LATENTS, if it has none. */
@@ -214,6 +220,9 @@ int aezip_open_tiles(aezip_tiles *tiles, const aezip_file *file);
 
 /* The next tile, in row-major order. Returns 0 after the last. */
 int aezip_next_tile(aezip_tiles *tiles, aezip_tile *tile);
+
+/* Put a stream's slices together. room: of tile->stream.size bytes, which have to stay; not used, if there is one piece. */
+void aezip_join_tile(aezip_tile *tile, uint8_t *room);
 
 
 /* -- Entropy coder */

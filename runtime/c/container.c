@@ -119,7 +119,7 @@ int aezip_read_header(aezip_header *header, aezip_bytes bytes)
 	if (h.version > VERSION)
 		return AEZIP_UNSUPPORTED_VERSION;
 	if (h.version < 1 || (h.channels != 1 && h.channels != 3) || h.width < 1 || h.width > MAX_SIDE || h.height < 1 ||
-		h.height > MAX_SIDE || h.quality > 1000 || h.flags > AEZIP_WHOLE)
+		h.height > MAX_SIDE || h.quality > 1000 || h.flags > (AEZIP_WHOLE | AEZIP_EARLY))
 		return AEZIP_HEADER_DAMAGED;
 	if (!is_zero(h.fingerprint) && !tiles_fit(&h))
 		return AEZIP_HEADER_DAMAGED;
@@ -214,6 +214,25 @@ int aezip_next_section(const aezip_file *file, size_t *position, aezip_section *
 	return 1;
 }
 
+/* Bytes of a stream in front of its slice n. */
+static size_t cut(size_t size, unsigned n)
+{
+	return (size_t)((uint64_t)size * n / AEZIP_SLICES);
+}
+
+/* Where the slices of the first of several tiles are: the first slices of all come first. */
+static void find_slices(aezip_tiles *tiles, uint64_t count)
+{
+	const uint8_t *at = tiles->stream;
+	for (unsigned n = 0; n < AEZIP_SLICES; n++) {
+		tiles->slice[n] = at;
+		for (uint64_t i = 0; i < count; i++) {
+			size_t size = u32(tiles->length + 4 * (size_t)i);
+			at += cut(size, n + 1) - cut(size, n);
+		}
+	}
+}
+
 int aezip_open_tiles(aezip_tiles *tiles, const aezip_file *file)
 {
 	aezip_bytes latents = file->latents;
@@ -239,6 +258,8 @@ int aezip_open_tiles(aezip_tiles *tiles, const aezip_file *file)
 		return AEZIP_TILES_DAMAGED;
 	tiles->length = latents.data;
 	tiles->stream = latents.data + 4 * (size_t)count;
+	if (tiles->flags & AEZIP_EARLY)
+		find_slices(tiles, count);
 	return AEZIP_OK;
 }
 
@@ -258,10 +279,27 @@ int aezip_next_tile(aezip_tiles *tiles, aezip_tile *tile)
 		tiles->length += 4;
 		tiles->stream += tile->stream.size;
 	}
+	if (tiles->length && tiles->flags & AEZIP_EARLY) {
+		tile->stream.data = NULL;
+		memcpy(tile->slice, tiles->slice, sizeof tile->slice);
+		for (unsigned n = 0; n < AEZIP_SLICES; n++)
+			tiles->slice[n] += cut(tile->stream.size, n + 1) - cut(tile->stream.size, n);
+	}
 	tiles->left += tile->width;
 	if (tiles->left >= tiles->width) {
 		tiles->left = 0;
 		tiles->top += tile->height;
 	}
 	return 1;
+}
+
+void aezip_join_tile(aezip_tile *tile, uint8_t *room)
+{
+	if (tile->stream.data)
+		return;
+	for (unsigned n = 0; n < AEZIP_SLICES; n++) {
+		size_t from = cut(tile->stream.size, n), to = cut(tile->stream.size, n + 1);
+		memcpy(room + from, tile->slice[n], to - from);
+	}
+	tile->stream.data = room;
 }

@@ -86,7 +86,6 @@ void aezip_set_rung(const aezip_model *model, unsigned quality, aezip_rung *rung
 typedef struct {
 	uint32_t rows, columns; /* of the hyper-latents */
 	size_t hyper, half;     /* numbers of values */
-	size_t index;
 } plan;
 
 static plan plan_of(const aezip_model *model, uint32_t height, uint32_t width)
@@ -96,14 +95,13 @@ static plan plan_of(const aezip_model *model, uint32_t height, uint32_t width)
 	p.columns = (width + 3) / 4;
 	p.hyper = (size_t)p.rows * p.columns * model->hyper_channels;
 	p.half = (size_t)p.rows * p.columns * 8 * model->channels;
-	p.index = p.hyper > p.half ? p.hyper : p.half;
 	return p;
 }
 
 size_t aezip_work_size(const aezip_model *model, uint32_t height, uint32_t width)
 {
 	plan p = plan_of(model, height, width);
-	return (p.hyper + 2 * p.half) * sizeof(int16_t) + p.index;
+	return (p.hyper + 2 * p.half) * sizeof(int16_t) + p.half;
 }
 
 /* Half of a checkerboard of latents, its even rows before its odd ones. */
@@ -128,9 +126,10 @@ static size_t place_in(const half *h, uint32_t row, uint32_t column)
 	return (((size_t)(row % 2) * h->rows + row / 2) * h->columns + column / 2) * h->channels;
 }
 
-/* Symbols to come, and where they go; as many as a whole number of turns has. */
+/* Symbols to come, and where they go, each so many times; as many as a whole number of turns has. */
 typedef struct {
 	size_t count;
+	int times;
 	uint8_t index[AEZIP_LANES];
 	int16_t *place[AEZIP_LANES];
 } gathered;
@@ -140,31 +139,74 @@ static int take_gathered(aezip_decoder *decoder, gathered *g)
 	int16_t symbol[AEZIP_LANES];
 	int error = aezip_take(decoder, g->index, g->count, symbol);
 	for (size_t i = 0; i < g->count && !error; i++)
-		*g->place[i] = (int16_t)(*g->place[i] + 16 * symbol[i]);
+		*g->place[i] = (int16_t)(*g->place[i] + g->times * symbol[i]);
 	g->count = 0;
 	return error;
 }
 
-/* Latents [height][width][channels] of the half's positions; the others stay as they are. */
-static int take_half(aezip_decoder *decoder, const half *h, int16_t *latent)
+/* Of a position's channels, those whose tables are from `low` to `high`. */
+static int gather(
+	aezip_decoder *decoder, gathered *g, const uint8_t *index, uint32_t channels, int low, int high, int16_t *to)
+{
+	int error = AEZIP_OK;
+	for (uint32_t c = 0; c < channels && !error; c++) {
+		g->index[g->count] = index[c];
+		g->place[g->count] = to + c;
+		g->count += index[c] >= low && index[c] <= high;
+		if (g->count == AEZIP_LANES)
+			error = take_gathered(decoder, g);
+	}
+	return error;
+}
+
+/* The last table of those that are taken together from `low` on; the last of all takes what is no table, too. */
+static int highest(int low, int early)
+{
+	return early && low < AEZIP_TABLES - 1 ? low : UINT8_MAX;
+}
+
+/* All positions' hyper-latents [rows * columns][channels]. early: table by table, from the highest. */
+static int take_hyper(
+	aezip_decoder *decoder, const uint8_t *index, size_t positions, uint32_t channels, int early, int16_t *hyper)
 {
 	gathered g;
+	int error = AEZIP_OK;
 	g.count = 0;
+	g.times = 1;
+	memset(hyper, 0, positions * channels * sizeof *hyper);
+	for (int low = early ? AEZIP_TABLES - 1 : 0; low >= 0; low--)
+		for (size_t i = 0; i < positions && !error; i++)
+			error = gather(decoder, &g, index, channels, low, highest(low, early), hyper + i * channels);
+	return error ? error : take_gathered(decoder, &g);
+}
+
+/* Symbols of the half's latents whose tables are from `low` to `high`. */
+static int take_tables(aezip_decoder *decoder, gathered *g, const half *h, int low, int high, int16_t *latent)
+{
+	int error = AEZIP_OK;
+	for (uint32_t row = 0; row < h->height; row++)
+		for (uint32_t column = first_column(h, row); column < h->width && !error; column += 2) {
+			int16_t *to = latent + ((size_t)row * h->width + column) * h->channels;
+			error = gather(decoder, g, h->index + place_in(h, row, column), h->channels, low, high, to);
+		}
+	return error;
+}
+
+/* Latents [height][width][channels] of the half's positions; the others stay as they are. early: as of take_hyper. */
+static int take_half(aezip_decoder *decoder, const half *h, int early, int16_t *latent)
+{
+	gathered g;
+	int error = AEZIP_OK;
+	g.count = 0;
+	g.times = 16;
 	for (uint32_t row = 0; row < h->height; row++)
 		for (uint32_t column = first_column(h, row); column < h->width; column += 2) {
-			size_t from = place_in(h, row, column);
 			int16_t *to = latent + ((size_t)row * h->width + column) * h->channels;
-			memcpy(to, h->mean + from, h->channels * sizeof *to);
-			for (uint32_t c = 0; c < h->channels; c++) {
-				g.index[g.count] = h->index[from + c];
-				g.place[g.count] = to + c;
-				g.count += h->index[from + c] > h->skip;
-				int error = g.count == AEZIP_LANES ? take_gathered(decoder, &g) : AEZIP_OK;
-				if (error)
-					return error;
-			}
+			memcpy(to, h->mean + place_in(h, row, column), h->channels * sizeof *to);
 		}
-	return take_gathered(decoder, &g);
+	for (int low = early ? AEZIP_TABLES - 1 : h->skip + 1; low > h->skip && !error; low--)
+		error = take_tables(decoder, &g, h, low, highest(low, early), latent);
+	return error ? error : take_gathered(decoder, &g);
 }
 
 /* The half's latents as the context wants them; zeros beyond the tile. */
@@ -184,11 +226,11 @@ int aezip_decode_tile(
 {
 	uint32_t h = tile->height, w = tile->width;
 	plan p = plan_of(model, h, w);
-	if (work_size < aezip_work_size(model, h, w))
+	if (work_size < aezip_work_size(model, h, w) || !tile->stream.data)
 		return AEZIP_NO_ROOM;
 	int16_t *hyper = work, *mean = hyper + p.hyper, *known = mean + p.half;
 	uint8_t *index = (uint8_t *)(known + p.half);
-	int skip = tile->flags & AEZIP_WHOLE ? -1 : model->skip;
+	int skip = tile->flags & AEZIP_WHOLE ? -1 : model->skip, early = tile->flags & AEZIP_EARLY;
 	half first = {h, w, model->channels, 2 * p.rows, 2 * p.columns, 0, mean, index, skip};
 	half second = first;
 	second.odd = 1;
@@ -197,18 +239,18 @@ int aezip_decode_tile(
 	int error = aezip_begin(&decoder, &model->tables, tile->stream);
 	if (error)
 		return error;
-	for (size_t i = 0; i < p.hyper; i += model->hyper_channels)
-		memcpy(index + i, rung->hyper_index, model->hyper_channels);
-	if ((error = aezip_take(&decoder, index, p.hyper, hyper)) != AEZIP_OK)
+	size_t positions = (size_t)p.rows * p.columns;
+	error = take_hyper(&decoder, rung->hyper_index, positions, model->hyper_channels, early, hyper);
+	if (error)
 		return error;
 	if (engine->prior(engine->self, hyper, p.rows, p.columns, rung, mean, index) != 0)
 		return AEZIP_ENGINE_FAILED;
-	if ((error = take_half(&decoder, &first, latent)) != AEZIP_OK)
+	if ((error = take_half(&decoder, &first, early, latent)) != AEZIP_OK)
 		return error;
 	give_half(&first, latent, known);
 	if (engine->context(engine->self, known, p.rows, p.columns, rung, mean, index) != 0)
 		return AEZIP_ENGINE_FAILED;
-	if ((error = take_half(&decoder, &second, latent)) != AEZIP_OK)
+	if ((error = take_half(&decoder, &second, early, latent)) != AEZIP_OK)
 		return error;
 	return aezip_finish(&decoder);
 }

@@ -177,9 +177,9 @@ static void print(const char *of, const unsigned long *met)
 
 int main(int count, char **arguments)
 {
-	static const char *names[] = {"one-pixel", "grey", "odd", "fine", "escapes", "tiles", "odd", "exact-grey-4", "exact-palette-2",
-		"exact-palette-8", "exact-green", "exact-alpha"};
-	enum { RECORDED = 6, PATCHED = 6 }; /* names of vectors, and where the file gets patches */
+	static const char *names[] = {"one-pixel", "grey", "odd", "fine", "escapes", "tiles", "early-tiles", "odd", "exact-grey-4",
+		"exact-palette-2", "exact-palette-8", "exact-green", "exact-alpha"};
+	enum { RECORDED = 7, PATCHED = 7 }; /* names of vectors, and where the file gets patches */
 	static replay r;
 	unsigned long met[AEZIP_ERRORS] = {0}, met_models[AEZIP_ERRORS] = {0};
 	char path[512], vectors[512];

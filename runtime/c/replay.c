@@ -117,19 +117,23 @@ static int context(
 }
 
 /* Decode a tile, and put it into the picture's latents, which are `width` positions wide. */
-static int decode_tile(replay *r, const aezip_tile *tile, int16_t *latents, size_t width)
+static int decode_tile(replay *r, aezip_tile *tile, int16_t *latents, size_t width)
 {
 	aezip_engine engine = {r, prior, context};
 	size_t channels = r->model.channels, row = tile->width * channels;
 	size_t size = aezip_work_size(&r->model, tile->height, tile->width);
 	void *work = malloc(size);
+	uint8_t *stream = malloc(tile->stream.size + 1);
 	int16_t *latent = malloc(tile->height * row * sizeof *latent);
 	int error = AEZIP_NO_ROOM;
-	if (work && latent)
+	if (work && latent && stream) {
+		aezip_join_tile(tile, stream);
 		error = aezip_decode_tile(tile, &r->model, &r->rung, &engine, work, size, latent);
+	}
 	for (size_t y = 0; y < tile->height && !error; y++)
 		memcpy(latents + ((tile->top + y) * width + tile->left) * channels, latent + y * row, row * sizeof *latent);
 	free(work);
+	free(stream);
 	free(latent);
 	return error;
 }

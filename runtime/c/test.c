@@ -102,8 +102,11 @@ static void test_half(const replay *r, const aezip_tile *tile, const int16_t *la
 	CHECK(replay_find(r, odd ? "context.index" : "prior.index", &index));
 	CHECK(replay_find(r, odd ? "table.2" : "table.1", &table));
 	CHECK(replay_find(r, odd ? "symbol.2" : "symbol.1", &symbol));
-	size_t n = 0, channels = r->model.channels;
+	size_t n = 0, coded = 0, next[AEZIP_TABLES] = {0}, channels = r->model.channels; /* next: of each table, in sorted phases */
 	size_t rows = (tile->height + 3) / 4 * 2, columns = (tile->width + 3) / 4 * 2; /* of the even rows, and of the odd ones */
+	for (size_t i = 0; i < table.count; i++)
+		for (int t = 0; t < replay_value(&table, i); t++)
+			next[t]++;
 	for (size_t row = 0; row < tile->height; row++)
 		for (size_t column = (row + (size_t)odd) % 2; column < tile->width; column += 2)
 			for (size_t c = 0; c < channels; c++) {
@@ -111,14 +114,15 @@ static void test_half(const replay *r, const aezip_tile *tile, const int16_t *la
 				int latent = latents[((tile->top + row) * width + tile->left + column) * channels + c];
 				int off = latent - replay_value(&mean, at);
 				if (tile->flags & AEZIP_WHOLE || replay_value(&index, at) > r->model.skip) {
+					n = tile->flags & AEZIP_EARLY ? next[replay_value(&index, at)]++ : coded;
 					CHECK(n < table.count && replay_value(&table, n) == replay_value(&index, at));
 					CHECK(n < table.count && off == 16 * replay_value(&symbol, n));
-					n++;
+					coded++;
 				} else {
 					CHECK(off == 0);
 				}
 			}
-	CHECK(n == table.count && n == symbol.count);
+	CHECK(coded == table.count && coded == symbol.count);
 }
 
 static void test_file(replay *r, const char *folder, const char *name)
@@ -137,13 +141,17 @@ static void test_file(replay *r, const char *folder, const char *name)
 		return;
 	CHECK(replay_decode(r, name, &file, &latents, &count) == AEZIP_OK);
 	test_rung(r);
-	CHECK(!file.header.flags == !!strcmp(name, "whole") && !file.patches.data == !strstr(name, "patched"));
+	int flags = (strstr(name, "whole") ? AEZIP_WHOLE : 0) | (strstr(name, "early") ? AEZIP_EARLY : 0);
+	CHECK(file.header.flags == flags && !file.patches.data == !(strstr(name, "patched") || strstr(name, "early-whole")));
 	CHECK(aezip_open_tiles(&tiles, &file) == AEZIP_OK);
 	size_t width = tiles.width;
 	for (r->tile = 0; aezip_next_tile(&tiles, &tile); r->tile++) {
+		uint8_t *stream = malloc(tile.stream.size + 1);
+		aezip_join_tile(&tile, stream);
 		test_stream(r, tile.stream);
 		test_half(r, &tile, latents, width, 0);
 		test_half(r, &tile, latents, width, 1);
+		free(stream);
 	}
 	free(latents);
 
@@ -364,7 +372,9 @@ static void test_rules(void)
 	h.fingerprint[7] = 1;
 	h.flags = AEZIP_WHOLE;
 	CHECK(judged(&h, latents, data) == AEZIP_OK);
-	h.flags = 2;
+	h.flags = AEZIP_WHOLE | AEZIP_EARLY;
+	CHECK(judged(&h, latents, data) == AEZIP_OK);
+	h.flags = 4;
 	CHECK(judged(&h, latents, data) == AEZIP_HEADER_DAMAGED);
 	h = exact;
 	h.flags = AEZIP_WHOLE;
@@ -541,7 +551,8 @@ static void test_twice(aezip_bytes package)
 
 int main(int count, char **arguments)
 {
-	static const char *names[] = {"one-pixel", "grey", "odd", "fine", "escapes", "tiles", "patched", "patched-grey", "whole"};
+	static const char *names[] = {"one-pixel", "grey", "odd", "fine", "escapes", "tiles", "patched", "patched-grey", "whole",
+		"early", "early-tiles", "early-whole"};
 	static const char *exact[] = {"exact-grey-1", "exact-grey-2", "exact-grey-4", "exact-grey-8", "exact-grey-palette",
 		"exact-palette-1", "exact-palette-2", "exact-palette-4", "exact-palette-8", "exact-one-colour", "exact-green", "exact-rgb",
 		"exact-alpha"};

@@ -19,6 +19,7 @@
  * @property {Uint8ClampedArray<ArrayBuffer>} pixels RGBA, not premultiplied, as ImageData takes them
  * @property {import('./container.js').Header} header
  * @property {import('./container.js').Section[]} sections
+ * @property {number} missing bytes of the latents, of a file that is cut off
  * @property {{ latents: number, decoder: number }} milliseconds spent on entropy coding with its prior, and on pixels
  *
  * @typedef {Uint8Array | ArrayBuffer} Bytes
@@ -132,12 +133,14 @@ export class Model {
    * @param {Bytes} data
    * @param {object} [options]
    * @param {number} [options.maxPixels] larger pictures are refused
+   * @param {boolean} [options.partial] also decode a file that is cut off within its latents; `missing` of the picture
+   *   says how many bytes are not there
    * @param {number} [options.side] of the windows that the decoder graph works in, in units of 16 pixels
    * @param {(done: number) => void} [options.progress] called after each tile and each window, with 0 … 1
    * @returns {Promise<Picture>}
    */
-  async decode(data, { maxPixels = MAX_PIXELS, side = SIDE, progress = () => {} } = {}) {
-    const lat = unpack(data, maxPixels);
+  async decode(data, { maxPixels = MAX_PIXELS, partial = false, side = SIDE, progress = () => {} } = {}) {
+    const lat = unpack(data, maxPixels, partial);
     if (isExact(lat)) return exactPicture(lat, progress);
     const { width, height, channels } = lat.header;
     if (channels > this.channels) damaged(`it knows ${this.channels} channel`, `${channels}`);

@@ -8,6 +8,7 @@
  * @property {number} quality 0 … 1000
  * @property {number} tile side of a tile in units of 64 pixels; 0: the picture is one tile
  * @property {boolean} whole no latent is skipped
+ * @property {boolean} early the beginning says most: symbols in the order of their tables, tiles in slices
  * @property {string} fingerprint of the model, 16 hexadecimal digits; zeros of a file that needs none
  *
  * @typedef {object} Section
@@ -17,6 +18,7 @@
  * @typedef {object} Lat
  * @property {Header} header
  * @property {Section[]} sections the last holds the latents, `LATN`, or all pixels, `PIXL`
+ * @property {number} missing bytes of the latents, of a file that is cut off
  */
 import { AezipError } from './errors.js';
 
@@ -28,7 +30,8 @@ const MAX_SIDE = 2 ** 20;
 const MAX_TILE_PIXELS = 2 ** 22;
 const KNOWN = ['iCCP', 'eXIF', 'xMPx', 'rESO', 'ALPH', 'PTCH', 'LATN', 'PIXL'];
 const BODIES = ['LATN', 'PIXL'];
-const WHOLE = 1; // a flag
+const WHOLE = 1; // flags
+const EARLY = 2;
 const NO_MODEL = '0'.repeat(16);
 
 /** How many times 64 pixels a side begins. @param {number} side */
@@ -39,9 +42,10 @@ const cells = (side) => Math.ceil(side / 64);
  *
  * @param {Uint8Array | ArrayBuffer} bytes
  * @param {number} maxPixels larger pictures are refused
+ * @param {boolean} partial take a file that is cut off within its latents, whose checksum then says nothing
  * @returns {Lat}
  */
-export function unpack(bytes, maxPixels = MAX_PIXELS) {
+export function unpack(bytes, maxPixels = MAX_PIXELS, partial = false) {
   const data = plain(bytes);
   const header = unpackHeader(data);
   const pixels = header.width * header.height;
@@ -49,6 +53,7 @@ export function unpack(bytes, maxPixels = MAX_PIXELS) {
   const view = viewOf(data);
   /** @type {Section[]} */
   const sections = [];
+  let missing = 0;
   for (let at = HEADER_BYTES; at < data.length; ) {
     if (sections.length === MAX_SECTIONS) {
       throw new AezipError('LimitExceeded', `more than ${MAX_SECTIONS} sections`, `at most ${MAX_SECTIONS}`);
@@ -57,10 +62,13 @@ export function unpack(bytes, maxPixels = MAX_PIXELS) {
     if (data.length - at < 12) throw new AezipError('Truncated', `the file ends in the head of ${name}`, '12 bytes');
     const length = view.getUint32(at + 4, true);
     const end = at + 12 + length;
-    if (end > data.length) throw new AezipError('Truncated', `the file ends inside ${name}`, `${length} bytes`);
     const type = String.fromCharCode(...data.subarray(at, at + 4));
+    missing = Math.max(0, end - data.length);
+    if (missing && !(partial && type === 'LATN')) {
+      throw new AezipError('Truncated', `the file ends inside ${name}`, `${length} bytes`);
+    }
     const content = data.subarray(at + 12, end);
-    if (crc32(content, crc32(data.subarray(at, at + 4))) !== view.getUint32(at + 8, true)) {
+    if (!missing && crc32(content, crc32(data.subarray(at, at + 4))) !== view.getUint32(at + 8, true)) {
       throw new AezipError('SectionDamaged', `${name} does not match its checksum`, 'its CRC-32');
     }
     if (!/^[A-Za-z]{4}$/.test(type)) throw new AezipError('SectionDamaged', `the type of ${name}`, 'four letters');
@@ -74,7 +82,7 @@ export function unpack(bytes, maxPixels = MAX_PIXELS) {
     at = end;
   }
   checkBody(header, sections.map((section) => section.type));
-  return { header, sections };
+  return { header, sections, missing };
 }
 
 /**
@@ -94,7 +102,7 @@ function checkBody(header, types) {
   checkHeader([
     [`the model ${header.fingerprint}`, header.fingerprint === NO_MODEL, "none beside 'PIXL'"],
     [`tile ${header.tile}`, header.tile === 0, "0 beside 'PIXL'"],
-    ['that no latent is skipped', !header.whole, "no flags beside 'PIXL'"],
+    ['something of latents', !header.whole && !header.early, "no flags beside 'PIXL'"],
     [`quality ${header.quality}`, header.quality === 1000, "1000 beside 'PIXL'"],
   ]);
   if (types.includes('PTCH')) throw new AezipError('SectionOrder', "the section 'PTCH' is there", "none beside 'PIXL'");
@@ -127,6 +135,7 @@ export function unpackHeader(bytes) {
     quality: view.getUint16(16, true),
     tile: data[18],
     whole: Boolean(data[19] & WHOLE),
+    early: Boolean(data[19] & EARLY),
     fingerprint: hex(data.subarray(20, 28)),
   };
   checkHeader([
@@ -135,7 +144,7 @@ export function unpackHeader(bytes) {
     [`height ${header.height}`, header.height >= 1 && header.height <= MAX_SIDE, `1 to ${MAX_SIDE} pixels`],
     [`${header.channels} channels`, header.channels === 1 || header.channels === 3, '1 or 3'],
     [`quality ${header.quality}`, header.quality <= 1000, '0 to 1000'],
-    [`flags ${data[19]}`, data[19] <= WHOLE, `0 or ${WHOLE}`],
+    [`flags ${data[19]}`, data[19] <= (WHOLE | EARLY), `0 to ${WHOLE | EARLY}`],
     ...(header.fingerprint === NO_MODEL ? [] : [tileRule(header)]), // exact pixels are not tiled
   ]);
   return header;

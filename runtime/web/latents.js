@@ -10,10 +10,14 @@
  * @property {number} width
  * @property {Uint8Array} stream
  * @property {boolean} whole no latent is skipped
+ * @property {boolean} early symbols stand in the order of their tables
+ * @property {boolean} cut the stream's end is missing
  */
 import { viewOf } from './container.js';
 import { AezipError } from './errors.js';
 import { Stream } from './rans.js';
+
+const SLICES = 64; // of each stream, in early files of several tiles
 
 /**
  * The tiles of a picture and the stream of each (§2).
@@ -21,7 +25,7 @@ import { Stream } from './rans.js';
  * @param {import('./container.js').Lat} lat
  * @returns {Tile[]}
  */
-export function tilesOf({ header, sections }) {
+export function tilesOf({ header, sections, missing }) {
   const height = Math.ceil(header.height / 16);
   const width = Math.ceil(header.width / 16);
   const side = 4 * header.tile || Math.max(height, width);
@@ -30,28 +34,75 @@ export function tilesOf({ header, sections }) {
   if (count > 1 && data.length < 4 * count) {
     throw new AezipError('StreamDamaged', `a section of ${data.length} bytes`, `the lengths of ${count} tiles`);
   }
+  const lengths = count > 1 ? Array.from({ length: count }, (_, i) => viewOf(data).getUint32(4 * i, true)) : [data.length];
+  const start = count > 1 ? 4 * count : 0;
+  const end = lengths.reduce((sum, length) => sum + length, start);
+  if (count > 1 && end !== data.length + missing) {
+    throw new AezipError('StreamDamaged', `the tiles take ${end} bytes`, `the section's ${data.length + missing}`);
+  }
+  const streams = streamsOf(data.subarray(start), lengths, header.early && count > 1 ? SLICES : 1);
   /** @type {Tile[]} */
   const tiles = [];
-  let start = count > 1 ? 4 * count : 0;
   for (let top = 0; top < height; top += side) {
     for (let left = 0; left < width; left += side) {
-      /** @type {number} */
-      const end = count > 1 ? start + viewOf(data).getUint32(4 * tiles.length, true) : data.length;
       tiles.push({
         top,
         left,
         height: Math.min(side, height - top),
         width: Math.min(side, width - left),
-        stream: data.subarray(start, end),
+        stream: streams[tiles.length],
         whole: header.whole,
+        early: header.early,
+        cut: missing > 0,
       });
-      start = end;
     }
   }
-  if (start !== data.length) {
-    throw new AezipError('StreamDamaged', `the tiles take ${start} bytes`, `the section's ${data.length}`);
-  }
   return tiles;
+}
+
+/**
+ * Streams, of which the first slices of all come first.
+ *
+ * @param {Uint8Array} data their end may be missing
+ * @param {number[]} lengths of each in bytes
+ * @param {number} slices
+ */
+function streamsOf(data, lengths, slices) {
+  let from = 0;
+  /** @type {Uint8Array[][]} */
+  const parts = lengths.map(() => []);
+  for (let slice = 0; slice < slices; slice++) {
+    for (const [i, length] of lengths.entries()) {
+      const [start, end] = [slice, slice + 1].map((n) => Math.floor((length * n) / slices));
+      parts[i].push(data.subarray(from, (from += end - start)));
+    }
+  }
+  return parts.map((part) => (slices === 1 ? part[0] : joined(part)));
+}
+
+/** @param {Uint8Array[]} parts */
+export function joined(parts) {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/**
+ * The places of symbols in the order of their tables, the highest first.
+ *
+ * @param {Uint8Array} index
+ */
+function orderOf(index) {
+  const next = new Uint32Array(257);
+  for (const table of index) next[255 - table + 1]++;
+  for (let i = 1; i < 257; i++) next[i] += next[i - 1];
+  const order = new Uint32Array(index.length);
+  for (let i = 0; i < index.length; i++) order[next[255 - index[i]]++] = i;
+  return order;
 }
 
 /**
@@ -62,17 +113,22 @@ export function tilesOf({ header, sections }) {
  * @param {import('./ladder.js').Rung} rung
  * @returns {Promise<{ latent: Int16Array, phases: Phase[] }>}
  */
-export async function decodeTile(model, { height, width, stream, whole }, rung) {
+export async function decodeTile(model, { height, width, stream, whole, early, cut }, rung) {
   const [a, b] = [Math.ceil(height / 4), Math.ceil(width / 4)];
   const channels = rung.shift.length;
-  const source = new Stream(stream, model.tables);
+  const source = new Stream(stream, model.tables, cut);
   /** @type {Phase[]} */
   const phases = [];
   /** @param {Uint8Array} index */
   const take = (index) => {
-    const symbol = source.take(index);
-    phases.push({ index, symbol });
-    return symbol;
+    const order = early ? orderOf(index) : undefined;
+    const sorted = order ? Uint8Array.from(order, (i) => index[i]) : index;
+    const symbol = source.take(sorted);
+    phases.push({ index: sorted, symbol });
+    if (!order) return symbol;
+    const back = new Int16Array(symbol.length);
+    for (let i = 0; i < order.length; i++) back[order[i]] = symbol[i];
+    return back;
   };
 
   const { table } = rung;

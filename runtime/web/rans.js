@@ -58,20 +58,27 @@ export class Stream {
   /** @type {Uint16Array} */
   #words;
   #used = 0;
+  #cut;
 
   /**
    * @param {Uint8Array} data
    * @param {Tables} tables
+   * @param {boolean} cut the stream's end is missing: from the first turn on that lacks words, symbols are 0
    */
-  constructor(data, tables) {
-    const bytes = data.slice(); // aligned for what follows
-    const lanes = 2 ** bytes[0];
+  constructor(data, tables, cut = false) {
+    const lanes = 2 ** (data[0] ?? 0);
     const head = 1 + 4 * lanes;
+    const ended = cut && data.length < head;
+    const bytes = cut && !ended ? data.slice(0, data.length - ((data.length - head) % 2)) : data.slice(); // aligned
+    this.#cut = cut;
+    this.#tables = tables;
+    this.#states = new Int32Array(0);
+    this.#words = new Uint16Array(0);
+    if (ended) return;
     if (!(lanes <= 256)) throw new AezipError('StreamDamaged', 'the number of lanes', '1 to 256');
     if (bytes.length < head || (bytes.length - head) % 2) {
       throw new AezipError('StreamDamaged', `a stream of ${bytes.length} bytes`, 'whole states and whole words');
     }
-    this.#tables = tables;
     this.#states = new Int32Array(bytes.buffer.slice(1, head));
     this.#words = new Uint16Array(bytes.buffer.slice(head));
     if (this.#states.some((x) => x >>> 16 === 0)) {
@@ -92,6 +99,7 @@ export class Stream {
     const states = this.#states;
     const words = this.#words;
     const symbols = new Int16Array(index.length);
+    if (!states.length) return symbols;
     const escaped = new Uint8Array(states.length);
     let used = this.#used;
     for (let at = 0; at < index.length; at += states.length) {
@@ -119,6 +127,10 @@ export class Stream {
         states[lane] = (states[lane] & ~(LOW - 1)) | words[used++];
       }
       if (used > words.length) {
+        if (this.#cut) {
+          this.#states = new Int32Array(0);
+          return symbols.fill(0, at);
+        }
         throw new AezipError('StreamDamaged', 'the stream ends before its symbols do', 'all of its words');
       }
     }
@@ -128,6 +140,7 @@ export class Stream {
 
   /** Check that everything was read and every lane is back at its start. */
   finish() {
+    if (this.#cut) return;
     if (this.#used !== this.#words.length || this.#states.some((x) => x !== LOW)) {
       throw new AezipError('StreamDamaged', 'the stream does not end where it began', `every state at ${LOW}`);
     }

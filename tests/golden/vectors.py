@@ -19,12 +19,14 @@ from aezip import coding
 from aezip.coding import hyperprior, tiles
 from aezip.engine.sessions import Sessions
 from aezip.entropy import rans
+from aezip.entropy.order import order
 from aezip.format import container
 from aezip.model import packages, store
 from aezip.model.ladder import Rung, rung
 
 HERE = Path(__file__).parent
-FILES = ("one-pixel", "grey", "odd", "fine", "escapes", "tiles", "patched", "patched-grey", "whole")
+FILES = ("one-pixel", "grey", "odd", "fine", "escapes", "tiles", "patched", "patched-grey", "whole",
+         "early", "early-tiles", "early-whole")
 LAYERED = "odd"  # the file whose prior is written layer by layer
 EXACT = ("hyper_inverse", "hyper_offset", "mean_gain", "context_gain", "shift")
 Vectors = dict[str, NDArray[Any]]
@@ -52,7 +54,7 @@ def vectors(package: packages.Package, name: str, data: bytes, **settings: Any) 
     found: Vectors = {f"{name}.{field}": getattr(step, field) for field in EXACT}
     h, w = -(-lat.header.height // 16), -(-lat.header.width // 16)
     areas = tiles.split(h, w, lat.header.tile)
-    streams = tiles.unpack_streams(lat.body, len(areas))
+    streams = tiles.unpack_streams(lat.body, len(areas), tiles.slices_of(lat.header.flags))
     for number, ((rows, columns), stream) in enumerate(zip(areas, streams, strict=True)):
         size = rows.stop - rows.start, columns.stop - columns.start
         for key, value in _tile(package, stream, *size, step, lat.header.flags, settings).items():
@@ -79,6 +81,8 @@ def _tile(
         tables.append(coded[coded.astype(int) > at.skip])
     source = rans.Decoder(stream, package.tables)
     for phase, table in enumerate(tables):
+        if flags & container.EARLY:
+            table = table[order(table)]
         found[f"table.{phase}"] = table.astype(np.uint8)
         found[f"symbol.{phase}"] = source.take(table)
     source.finish()

@@ -20,8 +20,8 @@ from aezip.format import container, exact
 
 CORE = Path(__file__).parents[2] / "runtime" / "c"
 GOLDEN = Path(__file__).parents[1] / "golden"
-NAMED = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles"]  # files that have vectors, and are damaged
-REPAIRED = ["patched", "patched-grey", "whole"]  # have vectors, too
+NAMED = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles", "early-tiles"]  # have vectors, and are damaged
+REPAIRED = ["patched", "patched-grey", "whole", "early", "early-whole"]  # have vectors, too
 EXACT = json.loads((GOLDEN / "exact.json").read_text())
 MORE = 6  # files that are damaged besides: exact pixels, patches
 

@@ -17,7 +17,7 @@ from aezip.format import container
 from aezip.model import packages, store
 
 NAMES = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles", "alpha", "grey-alpha", "opaque", "metadata", "aspect"]
-NAMES += ["patched", "patched-grey", "whole"]
+NAMES += ["patched", "patched-grey", "whole", "early", "early-tiles", "early-whole"]
 EXACT = json.loads((Path(__file__).parents[1] / "golden" / "exact.json").read_text())
 
 
@@ -44,9 +44,11 @@ def test_golden_files_decode(name, golden, tiny) -> None:
 
 def test_what_is_special_of_golden_files(golden) -> None:
     lats = {name: container.unpack((golden / f"{name}.lat").read_bytes()) for name in NAMES}
-    assert {name for name, lat in lats.items() if lat.header.flags} == {"whole"}
-    assert {name for name, lat in lats.items() if lat.section(container.PATCHES)} == {"patched", "patched-grey"}
-    assert lats["whole"].header.tile
+    assert {name for name, lat in lats.items() if lat.header.flags & container.ALL_CODED} == {"whole", "early-whole"}
+    assert {name for name, lat in lats.items() if lat.header.flags & container.EARLY} == set(NAMES[-3:])
+    assert {name for name, lat in lats.items() if lat.section(container.PATCHES)} == {
+        "patched", "patched-grey", "early-whole"}
+    assert {name for name, lat in lats.items() if lat.header.tile} == {"tiles", "whole", "early-tiles", "early-whole"}
 
 
 @pytest.mark.parametrize("name", EXACT)

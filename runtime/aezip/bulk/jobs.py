@@ -157,18 +157,23 @@ class Decompression(_Coding):
     region: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels; None: all
     scale: int = 1  # how many times smaller: 1, 2, 4, 8 or 16
     max_size: int | None = None  # pixels of the longer side, instead of `scale`; smaller pictures stay as they are
+    partial: bool = False  # files that are cut off within their latents, too
 
     def run(self, codec: Codec, data: bytes, target: str) -> Result:
         format, scale = images.format_of(target, self.format), self.scale
         if self.max_size:
             header = read_header(data)
             scale = scale_for(max(self.region[2:] if self.region else header[:2]), self.max_size)
-        pixels, lat = codec.decode(data, self.max_pixels, region=self.region, scale=scale)
+        pixels, lat = codec.decode(data, self.max_pixels, region=self.region, scale=scale, partial=self.partial)
+        notes: tuple[str, ...] = ()
+        if lat.missing:
+            there = 100 * len(lat.body) / (len(lat.body) + lat.missing)
+            notes = (f"the file is cut off; the picture is from {there:.0f} % of its latents' bytes",)
         picture = images.picture_of(pixels, lat, self.region, scale)
         if self.max_size:
             picture = images.fit(picture, self.max_size)
         image, lost = images.build(picture, format)
-        return Result(image, lat, len(data), notes=images.lost_note(format, lost))
+        return Result(image, lat, len(data), notes=(*notes, *images.lost_note(format, lost)))
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ def _scale(_: click.Context, __: click.Parameter, value: str) -> int:
               help="Decode a smaller picture: 1/2, 1/4, 1/8 or 1/16 of the sides. From 1/4 on that is faster.")
 @click.option("--max-size", type=click.IntRange(min=1), metavar="N",
               help="Make pictures whose longer side has at most N pixels.")
+@click.option("--partial", is_flag=True, help="Also decode files that are cut off, as far as their beginning tells.")
 @options.max_pixels
 @options.precision
 @options.batch

@@ -11,7 +11,7 @@ import numpy as np
 from ..engine import timing
 from ..engine.sessions import Sessions
 from ..format import container, patches
-from ..format.container import ALL_CODED, Header, Lat, Section
+from ..format.container import ALL_CODED, EARLY, Header, Lat, Section
 from . import Coding, at, cells, pictures, tiles
 from .windows import Pixels
 
@@ -21,7 +21,8 @@ LOST = 16 * 8  # how far a latent that is left out may be off, in 1/16 of a step
 
 
 def encode(
-    sessions: Sessions, pixels: Pixels, level: int, sections: tuple[Section, ...] = (), effort: int = 1, flags: int = 0
+    sessions: Sessions, pixels: Pixels, level: int, sections: tuple[Section, ...] = (), effort: int = 1,
+    flags: int = EARLY,
 ) -> Lat:
     """Pixels [H, W, C] at a quality of 0 … 1000 → a file that nobody has looked at.  Raises ModelUnfit.
 
@@ -33,7 +34,8 @@ def encode(
     if lost > LOST:
         return encode(sessions, pixels, level, sections, effort, flags | ALL_CODED)
     header = Header(w, h, channels, level, sessions.package.fingerprint, tile, flags=flags)
-    return Lat(header, (*sections, Section(container.LATENTS, tiles.pack_streams(streams))))
+    body = tiles.pack_streams(streams, tiles.slices_of(flags))
+    return Lat(header, (*sections, Section(container.LATENTS, body)))
 
 
 def checked(
@@ -43,13 +45,13 @@ def checked(
     """The same, decoded and repaired: no cell has a larger error than photographs have, or than `cell_error`."""
     limit = np.minimum(cells.bounds(pixels, sessions.package, level), cell_error)
     made: list[bytes] = []
-    for flags in (0, ALL_CODED):
+    for flags in (EARLY, EARLY | ALL_CODED):
         lat = encode(sessions, pixels, level, sections, effort, flags)
         coding = at(sessions, level, lat.header.flags)
         wrong = _wrong(coding, lat, pixels, limit)
         with timing.stage("container"):
             made.append(container.pack(_patched(lat, pixels, wrong) if wrong.any() else lat))
-        if lat.header.flags or not coding.skips or not wrong.any():
+        if lat.header.flags & ALL_CODED or not coding.skips or not wrong.any():
             break
     return min(made, key=len)
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from ..engine import timing
 from ..engine.graphs import INT16, Graphs
 from ..entropy import coder, rans
-from ..format.container import ALL_CODED
+from ..entropy.order import Source
+from ..format.container import ALL_CODED, EARLY
 from ..model.ladder import Rung
 from .quantisation import quantised
 
@@ -47,12 +48,15 @@ class Hyperprior:
         """
         phases, lost = self.symbols(latent, h, w, self.graphs.hyper(latent), effort)
         with timing.stage("entropy"):
-            return coder.encode(phases, self.graphs.package.tables), lost
+            return coder.encode(phases, self.graphs.package.tables, early=bool(self.flags & EARLY)), lost
 
-    def decode(self, stream: bytes, h: int, w: int) -> INT16:
-        """Decoded latents of one tile, in 1/16 of a step.  [h, w, C].  Raises StreamDamaged."""
+    def decode(self, stream: bytes, h: int, w: int, cut: bool = False) -> INT16:
+        """Decoded latents of one tile, in 1/16 of a step.  [h, w, C].  Raises StreamDamaged.
+
+        cut: the stream's end is missing; latents whose symbols are not there are their means.
+        """
         rung = self.graphs.rung
-        source = coder.decoder(stream, self.graphs.package.tables)
+        source = coder.decoder(stream, self.graphs.package.tables, early=bool(self.flags & EARLY), cut=cut)
         shape = (-(-h // 4), -(-w // 4), len(rung.hyper_index))
         with timing.stage("entropy"):
             hyper = source.take(hyper_index(shape, rung)).reshape(shape)
@@ -102,7 +106,7 @@ class Hyperprior:
         return (tables, symbol), mean, lost
 
     def _take(
-        self, source: rans.Decoder | coder.Compiled, mean: INT16, index: NDArray[np.uint8], where: NDArray[np.bool_]
+        self, source: Source, mean: INT16, index: NDArray[np.uint8], where: NDArray[np.bool_]
     ) -> INT16:
         """The latents of a half, 0 but where positions are `where`.  [2, p, q, C]"""
         half = np.zeros(mean.shape, np.int16)

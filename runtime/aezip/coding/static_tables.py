@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..engine import timing
 from ..engine.graphs import INT16, Graphs
 from ..entropy import coder
-from ..format.container import QUALITY_TOP
+from ..format.container import EARLY, QUALITY_TOP
 from .quantisation import quantised
 
 
@@ -34,12 +34,16 @@ class StaticTables:
         package, tables = self.graphs.package, self._index(h, w)
         with timing.stage("entropy"):
             off = latent[:h, :w].reshape(-1).astype(np.int32)
-            return coder.encode([(tables, quantised(off, tables, package, effort))], package.tables), 0
+            phase = tables, quantised(off, tables, package, effort)
+            return coder.encode([phase], package.tables, early=bool(self.flags & EARLY)), 0
 
-    def decode(self, stream: bytes, h: int, w: int) -> INT16:
-        """Decoded latents of one tile, in 1/16 of a step.  [h, w, C].  Raises StreamDamaged."""
+    def decode(self, stream: bytes, h: int, w: int, cut: bool = False) -> INT16:
+        """Decoded latents of one tile, in 1/16 of a step.  [h, w, C].  Raises StreamDamaged.
+
+        cut: the stream's end is missing; latents whose symbols are not there are 0.
+        """
         with timing.stage("entropy"):
-            source = coder.decoder(stream, self.graphs.package.tables)
+            source = coder.decoder(stream, self.graphs.package.tables, early=bool(self.flags & EARLY), cut=cut)
             symbol = source.take(self._index(h, w))
             source.finish()
         latent: INT16 = (16 * symbol).reshape(h, w, -1)

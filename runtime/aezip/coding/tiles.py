@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..engine.graphs import INT16
 from ..errors import StreamDamaged
-from ..format.container import Lat
+from ..format.container import EARLY, Lat
 from . import Coding
 from .windows import Area, common, grid, within
+
+SLICES = 64  # of each tile's stream, in files whose beginning says most
 
 
 def split(h: int, w: int, tile: int) -> list[Area]:
@@ -21,24 +24,42 @@ def split(h: int, w: int, tile: int) -> list[Area]:
     ]
 
 
-def pack_streams(streams: list[bytes]) -> bytes:
-    """Several streams as one section: their lengths as u32, then they.  A single one stands alone."""
+def slices_of(flags: int) -> int:
+    """Slices of each stream in files with these flags."""
+    return SLICES if flags & EARLY else 1
+
+
+def pack_streams(streams: list[bytes], slices: int = 1) -> bytes:
+    """Several streams as one section: their lengths as u32, then they.  A single one stands alone.
+
+    slices: of each; the first of all streams come first.
+    """
     if len(streams) == 1:
         return streams[0]
-    return np.array([len(s) for s in streams], "<u4").tobytes() + b"".join(streams)
+    lengths = np.array([len(s) for s in streams])
+    cuts = _cuts(lengths, slices).tolist()
+    parts = (stream[cut[n] : cut[n + 1]] for n in range(slices) for stream, cut in zip(streams, cuts, strict=True))
+    return lengths.astype("<u4").tobytes() + b"".join(parts)
 
 
-def unpack_streams(data: bytes, count: int) -> list[bytes]:
-    """The inverse.  Raises StreamDamaged."""
+def unpack_streams(data: bytes, count: int, slices: int = 1, missing: int = 0) -> list[bytes]:
+    """The inverse.  missing: bytes at the section's end that are not there.  Raises StreamDamaged."""
     if count == 1:
         return [data]
     if len(data) < 4 * count:
         raise StreamDamaged(f"the latents' section has {len(data)} bytes", f"the lengths of {count} tiles")
-    ends = 4 * count + np.cumsum(np.frombuffer(data[: 4 * count], "<u4").astype(np.int64))
-    if ends[-1] != len(data):
-        raise StreamDamaged(f"the tiles take {ends[-1]} bytes", f"the section's {len(data)}")
-    starts = [4 * count, *ends[:-1].tolist()]
-    return [data[a:b] for a, b in zip(starts, ends.tolist(), strict=True)]
+    lengths = np.frombuffer(data[: 4 * count], "<u4").astype(np.int64)
+    if 4 * count + lengths.sum() != len(data) + missing:
+        raise StreamDamaged(f"the tiles take {4 * count + lengths.sum()} bytes", f"the section's {len(data) + missing}")
+    sizes = np.diff(_cuts(lengths, slices)).T
+    ends = 4 * count + np.cumsum(sizes).reshape(sizes.shape)
+    starts, stops = (ends - sizes).T.tolist(), ends.T.tolist()
+    return [b"".join(data[a:b] for a, b in zip(*ab, strict=True)) for ab in zip(starts, stops, strict=True)]
+
+
+def _cuts(lengths: NDArray[np.int64], slices: int) -> NDArray[np.int64]:
+    """Where streams of these lengths [n] are cut.  [n, slices + 1]"""
+    return np.multiply.outer(lengths, np.arange(slices + 1)) // slices
 
 
 class Tiles:
@@ -48,7 +69,8 @@ class Tiles:
         self._coding = coding
         self.grid = h, w = grid(lat.header.height, lat.header.width)
         self._areas = split(h, w, lat.header.tile)
-        self._streams = unpack_streams(lat.body, len(self._areas))
+        self._streams = unpack_streams(lat.body, len(self._areas), slices_of(lat.header.flags), lat.missing)
+        self._cut = lat.missing > 0
         self._side = 4 * lat.header.tile or max(h, w)
         self._kept: dict[int, INT16] = {}
 
@@ -74,7 +96,8 @@ class Tiles:
     def tile(self, number: int) -> INT16:
         """The latents of one tile, of those in the file's order.  Raises StreamDamaged."""
         rows, columns = self._areas[number]
-        return self._coding.decode(self._streams[number], rows.stop - rows.start, columns.stop - columns.start)
+        size = rows.stop - rows.start, columns.stop - columns.start
+        return self._coding.decode(self._streams[number], *size, cut=self._cut)
 
     def all(self) -> INT16:
         """The latents of the whole picture [⌈H/16⌉, ⌈W/16⌉, C].  Raises StreamDamaged."""

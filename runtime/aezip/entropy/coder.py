@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import StreamDamaged, UsageError
-from . import rans
+from . import order, rans
 from .tables import Tables
 
 try:
@@ -40,8 +40,10 @@ def chosen() -> tuple[str, str]:
     return ("numpy", _absence) if _absence else ("compiled", "built when aezip was installed")
 
 
-def encode(phases: Sequence[rans.Phase], tables: Tables, lanes: int | None = None) -> bytes:
-    """As rans.encode."""
+def encode(phases: Sequence[rans.Phase], tables: Tables, lanes: int | None = None, *, early: bool = False) -> bytes:
+    """As rans.encode.  early: sort each phase, see `order`."""
+    if early:
+        phases = [order.sorted_phase(phase) for phase in phases]
     if chosen()[0] == "numpy":
         return rans.encode(phases, tables, lanes)
     rans.check_phases(phases, lanes)
@@ -56,9 +58,19 @@ def encode(phases: Sequence[rans.Phase], tables: Tables, lanes: int | None = Non
     return stream
 
 
-def decoder(data: bytes, tables: Tables) -> rans.Decoder | Compiled:
-    """A decoder of a stream: `take` phases, then `finish`.  Raises StreamDamaged."""
-    return rans.Decoder(data, tables) if chosen()[0] == "numpy" else Compiled(data, tables)
+def decoder(data: bytes, tables: Tables, *, early: bool = False, cut: bool = False) -> order.Source:
+    """A decoder of a stream: `take` phases, then `finish`.  Raises StreamDamaged.
+
+    early: phases were sorted, see `order`; cut: the stream's end is missing.
+    """
+    kind = rans.Decoder if chosen()[0] == "numpy" else Compiled
+    source: order.Source
+    if cut:
+        whole = rans.whole_words(data)
+        source = order.Cut(kind(whole, tables) if whole else None, rans.lanes_of(whole))
+    else:
+        source = kind(data, tables)
+    return order.Sorted(source) if early else source
 
 
 class Compiled:

@@ -176,6 +176,17 @@ def check_head(data: bytes) -> NDArray[np.uint32]:
     return states
 
 
+def whole_words(data: bytes) -> bytes:
+    """What is whole of a stream whose end is missing; nothing, if that is not even all states."""
+    head = 1 + 4 * lanes_of(data)
+    return data[: head + (len(data) - head) // 2 * 2] if data and len(data) >= head else b""
+
+
+def lanes_of(data: bytes) -> int:
+    """The lanes that a stream says it has, if it says anything possible; else 1."""
+    return 1 << data[0] if data and 1 << min(data[0], 15) <= MAX_LANES else 1
+
+
 def check_end(left: int, at_start: bool) -> None:
     """left: words that were not read; at_start: every lane is where the encoder began.  Raises StreamDamaged."""
     if left:

@@ -34,6 +34,7 @@ ALPHA, RESOLUTION = b"ALPH", b"rESO"
 IPTC, EXTENDED_XMP, COMMENT, TEXTS = b"iPTC", b"xMPe", b"cOMM", b"tEXt"  # of the kinds of files that have them
 KNOWN = {LATENTS, PIXELS, PATCHES, ICC, EXIF, XMP, ALPHA, RESOLUTION}
 ALL_CODED = 1  # the flag of a file that skips no latent
+EARLY = 2  # and of one whose beginning says most
 NO_MODEL = bytes(8)  # the fingerprint of a file of exact pixels
 QUALITY_TOP = 1000
 CELL = 64  # pixels that share a hyper-latent; the unit of tiles
@@ -60,7 +61,7 @@ class Header(NamedTuple):
     fingerprint: bytes  # 8 bytes of the model
     tile: int = 0  # side of a tile in units of 64 pixels; 0: the whole picture is one
     version: int = VERSION
-    flags: int = 0  # ALL_CODED or 0
+    flags: int = 0  # ALL_CODED and EARLY
 
 
 class Lat(NamedTuple):
@@ -68,6 +69,7 @@ class Lat(NamedTuple):
 
     header: Header
     sections: tuple[Section, ...]
+    missing: int = 0  # bytes of the last section, of a file that is cut off
 
     def section(self, kind: bytes) -> bytes | None:
         """The bytes of the section of this type, if there is one."""
@@ -98,7 +100,8 @@ def pack(lat: Lat) -> bytes:
 
 
 def unpack(
-    data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, max_sections: int = DEFAULT_MAX_SECTIONS
+    data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, max_sections: int = DEFAULT_MAX_SECTIONS, *,
+    partial: bool = False,
 ) -> Lat:
     """Read header and sections; every checksum and rule is checked.  No model is needed.
 
@@ -106,6 +109,7 @@ def unpack(
         data: The file's bytes, all of them.
         max_pixels: Limit on the picture's pixels.
         max_sections: Limit on the number of sections.
+        partial: Take a file that is cut off within its latents, whose checksum then says nothing.
 
     Returns:
         Header and sections.
@@ -122,7 +126,7 @@ def unpack(
     header = read_header(data)
     check_limit(header.width, header.height, max_pixels)
     sections: list[Section] = []
-    position = HEADER.size
+    position, missing = HEADER.size, 0
     while position < len(data):
         if len(sections) == max_sections:
             raise LimitExceeded(f"more than {max_sections} sections", f"at most {max_sections}")
@@ -131,10 +135,11 @@ def unpack(
             raise Truncated(f"the file ends inside the head of {name}", f"{SECTION.size} bytes")
         kind, length, crc = SECTION.unpack_from(data, position)
         position += SECTION.size
-        if length > len(data) - position:
+        missing = max(0, length - (len(data) - position))
+        if missing and not (partial and kind == LATENTS):
             raise Truncated(f"the file ends {len(data) - position} bytes into {name}", f"{length} bytes")
         body = bytes(data[position : position + length])
-        if zlib.crc32(body, zlib.crc32(kind)) != crc:
+        if not missing and zlib.crc32(body, zlib.crc32(kind)) != crc:
             raise SectionDamaged(f"{name} does not match its checksum", f"CRC-32 {crc:08x}")
         if not (kind.isalpha() and kind.isascii()):
             raise SectionDamaged(f"{name} is of type {kind!r}", "four letters")
@@ -143,7 +148,7 @@ def unpack(
         sections.append(Section(kind, body))
         position += length
     _check_sections(header, [s.type for s in sections])
-    return Lat(header, tuple(sections))
+    return Lat(header, tuple(sections), missing)
 
 
 def read_header(data: bytes) -> Header:
@@ -216,7 +221,7 @@ def _check_header(h: Header) -> None:
         (f"quality {h.quality}", 0 <= h.quality <= QUALITY_TOP, f"0 to {QUALITY_TOP}"),
         (f"tile {h.tile}", 0 <= h.tile <= 255, "0 to 255"),
         (f"tiles of {tiles} pixels", tiles <= MAX_TILE_PIXELS, f"at most {MAX_TILE_PIXELS}"),
-        (f"flags {h.flags:#x}", h.flags in (0, ALL_CODED), f"0 or {ALL_CODED}"),
+        (f"flags {h.flags:#x}", 0 <= h.flags <= ALL_CODED | EARLY, f"0 to {ALL_CODED | EARLY}"),
         (f"a fingerprint of {len(h.fingerprint)} bytes", len(h.fingerprint) == 8, "8"),
     ):
         if not good:

@@ -98,7 +98,8 @@ test('the container judges what stands together', () => {
     ['HeaderDamaged', [{ ...one, model: 1 }, [['PIXL', GREY]]]],
     ['HeaderDamaged', [{ ...one, tile: 1 }, [['PIXL', GREY]]]],
     ['HeaderDamaged', [{ ...one, flags: 1 }, [['PIXL', GREY]]]],
-    ['HeaderDamaged', [{ ...one, flags: 2 }, [['LATN', GREY]]]],
+    ['HeaderDamaged', [{ ...one, flags: 2 }, [['PIXL', GREY]]]],
+    ['HeaderDamaged', [{ ...one, flags: 4 }, [['LATN', GREY]]]],
     ['HeaderDamaged', [{ ...one, quality: 999 }, [['PIXL', GREY]]]],
     ['HeaderDamaged', [{ width: 2100, height: 2100 }, [['LATN', GREY]]]],
     ['HeaderDamaged', [{ width: 2100, height: 2100, model: 1 }, [['LATN', GREY]]]],
@@ -324,7 +325,7 @@ test('no latent is skipped where the header says so', async () => {
       phases.push(phase);
     }
     const stream = new Uint8Array(encode({ radius, frequency }, phases));
-    const tile = { top: 0, left: 0, height, width, stream, whole };
+    const tile = { top: 0, left: 0, height, width, stream, whole, early: false, cut: false };
     const { latent } = await decodeTile(stub, tile, rung);
     assert.deepEqual(latent, want);
     await assert.rejects(decodeTile(stub, { ...tile, whole: !whole }, rung), { name: 'StreamDamaged' });

@@ -63,7 +63,7 @@ def test_a_region_needs_its_own_tiles_only(tiny, drawn, monkeypatch) -> None:
     codec, decoded = Codec(tiny), []
     data = codec.encode(drawn(320, 448), 60)
     real = Hyperprior.decode
-    monkeypatch.setattr(Hyperprior, "decode", lambda *a: decoded.append(a) or real(*a))
+    monkeypatch.setattr(Hyperprior, "decode", lambda *a, **k: decoded.append(a) or real(*a, **k))
     codec.decode(data)
     assert len(decoded) == 5 * 7
     decoded.clear()

@@ -90,7 +90,7 @@ def section(kind: bytes, data: bytes) -> bytes:
         (header(width=0), errors.HeaderDamaged),
         (header(height=2**20 + 1), errors.HeaderDamaged),
         (header(quality=1001), errors.HeaderDamaged),
-        (header(flags=2), errors.HeaderDamaged),
+        (header(flags=4), errors.HeaderDamaged),
         (header(width=2**20, height=2**20, tile=16), errors.LimitExceeded),
         (header(width=2**12, height=2**11), errors.HeaderDamaged),
         (header(width=2**12, height=2**12, tile=64), errors.HeaderDamaged),

@@ -193,7 +193,7 @@ def test_files_that_may_be(header: c.Header, sections: tuple[c.Section, ...]) ->
         (errors.HeaderDamaged, NONE._replace(tile=1), (PIXELS,)),
         (errors.HeaderDamaged, NONE._replace(flags=c.ALL_CODED), (PIXELS,)),
         (errors.HeaderDamaged, NONE._replace(quality=999), (PIXELS,)),
-        (errors.HeaderDamaged, MODEL._replace(flags=2), (LATENTS,)),
+        (errors.HeaderDamaged, MODEL._replace(flags=4), (LATENTS,)),
         (errors.HeaderDamaged, NONE._replace(width=2100, height=2100), (LATENTS,)),
         (errors.HeaderDamaged, MODEL._replace(width=2100, height=2100), (LATENTS,)),
         (errors.SectionOrder, NONE, (PATCHES, PIXELS)),

@@ -1,0 +1,82 @@
+"""The order of symbols in a stream, so that its beginning says most: those of the widest tables come first.
+
+Both sides know a phase's tables before its symbols, so sorting by them costs nothing. What is cut off from the end of
+a stream are then the symbols that say least, all over the picture, and taking them as 0, their likeliest value, still
+shows one (`Cut`). Inverse of each other: a phase as `sorted_phase` has it, and what `Sorted` takes.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import StreamDamaged
+from . import rans
+from .tables import INDEX_TOP
+
+TURNS = 4  # that are taken at once of a stream that may end
+
+
+class Source(Protocol):
+    """A stream's decoder, as rans.Decoder."""
+
+    def take(self, index: NDArray[np.integer]) -> NDArray[np.int16]: ...
+
+    def finish(self) -> None: ...
+
+
+def order(index: NDArray[np.integer]) -> NDArray[np.intp]:
+    """Where the symbols under the tables `index` [n] stand, those of the highest table first.  [n]"""
+    return np.argsort(INDEX_TOP - index.astype(np.uint8), kind="stable")
+
+
+def sorted_phase(phase: rans.Phase) -> rans.Phase:
+    """A phase in the stream's order."""
+    where = order(phase[0])
+    return phase[0][where], phase[1][where]
+
+
+class Sorted:
+    """Takes phases in the stream's order, and gives them in their own."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def take(self, index: NDArray[np.integer]) -> NDArray[np.int16]:
+        """As of the source."""
+        rans.check_index(index)
+        where = order(index)
+        symbols = np.empty(len(index), np.int16)
+        symbols[where] = self._source.take(index[where])
+        return symbols
+
+    def finish(self) -> None:
+        self._source.finish()
+
+
+class Cut:
+    """Takes what a stream has whose end is missing; symbols that are not there are 0."""
+
+    def __init__(self, source: Source | None, lanes: int) -> None:
+        """source: None of a stream that ends before it begins."""
+        self._source, self._part = source, TURNS * lanes
+
+    def take(self, index: NDArray[np.integer]) -> NDArray[np.int16]:
+        """The next phase's symbols.  [n].  Raises StreamDamaged."""
+        symbols = np.zeros(len(index), np.int16)
+        for at in range(0, len(index), self._part):
+            part = slice(at, at + self._part)
+            if self._source is None:
+                break
+            try:
+                symbols[part] = self._source.take(index[part])
+            except StreamDamaged as error:
+                if error.finding != rans.SHORT[0]:
+                    raise
+                self._source = None
+        return symbols
+
+    def finish(self) -> None:
+        """There is nothing to check."""
