@@ -26,8 +26,8 @@ def draw(height: int, width: int, seed: int = 0, channels: int = 3) -> NDArray[n
     return np.asarray(np.clip(picture, 0, 255).round(), np.uint8)
 
 
-def _no_bounds(pixels: NDArray[np.uint8], *_: object) -> NDArray[np.float32]:
-    return np.full((-(-pixels.shape[0] // 16), -(-pixels.shape[1] // 16)), np.inf, np.float32)
+def _no_bounds(classes: NDArray[np.int64], *_: object) -> NDArray[np.float32]:
+    return np.full(classes.shape, np.inf, np.float32)
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@
     hyperprior     the latents of a tile ↔ its stream, under a prior that is a network
     static_tables  the same under tables that the quality chooses
     quantisation   latents → symbols
+    flat           flat areas share their rounding errors
     cells          how far a decoded picture may be from its original
     checked        pixels → a file that was decoded and found good
     windows        how pictures and latents are cut into windows

@@ -18,6 +18,8 @@ from ..model.packages import CELL_ERRORS, Package
 from .windows import Pixels
 
 Cells = NDArray[np.float32]  # [⌈H/16⌉, ⌈W/16⌉]
+Classes = NDArray[np.int64]  # [⌈H/16⌉, ⌈W/16⌉]
+FLAT = 0  # the class of cells in which, and around which, hardly anything happens
 
 NODES, CLASSES = CELL_ERRORS
 BAND = 16  # cells of rows that are looked at together
@@ -41,18 +43,18 @@ def errors(original: Pixels, decoded: Pixels) -> Cells:
     return np.asarray(_means(original.shape, squares).mean(2))
 
 
-def bounds(original: Pixels, package: Package, level: int) -> Cells:
-    """The largest error that each cell may have, at a quality of 0 … 1000."""
+def bounds(classes: Classes, package: Package, level: int) -> Cells:
+    """The largest error that each cell may have, by its class of activity, at a quality of 0 … 1000."""
     said = package.cell_errors
     table = np.log(np.array(PHOTO) * UNKNOWN if said is None else np.array(said, float))
     place = level * (NODES - 1) / QUALITY_TOP
     low = min(int(place), NODES - 2)
     row = np.exp(table[low] * (1 - place + low) + table[low + 1] * (place - low))
-    return np.asarray(row[activity(original)], np.float32)
+    return np.asarray(row[classes], np.float32)
 
 
-def activity(original: Pixels) -> NDArray[np.int64]:
-    """The class of each cell, 0 flat … 7: by the largest variance among it and its eight neighbours."""
+def activity(original: Pixels) -> Classes:
+    """The class of each cell, FLAT … 7: by the largest variance among it and its eight neighbours."""
     values = _means(original.shape, lambda rows: original[rows].astype(np.float32))
     squares = _means(original.shape, lambda rows: original[rows].astype(np.float32) ** 2)
     variance = np.maximum(squares - values**2, 0).mean(2)

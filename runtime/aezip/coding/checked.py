@@ -17,22 +17,30 @@ from .windows import Pixels
 
 TILED_FROM = container.MAX_TILE_PIXELS
 TILE = 16  # in units of 64 pixels
+STILL = 0.5  # part of flat cells from which no latent is left out: those that are cannot share errors (`flat`)
 LOST = 16 * 8  # how far a latent that is left out may be off, in 1/16 of a step: photographs hardly ever are
 
 
 def encode(
     sessions: Sessions, pixels: Pixels, level: int, sections: tuple[Section, ...] = (), effort: int = 1,
-    flags: int = EARLY,
+    flags: int = EARLY, classes: cells.Classes | None = None,
 ) -> Lat:
     """Pixels [H, W, C] at a quality of 0 … 1000 → a file that nobody has looked at.  Raises ModelUnfit.
 
-    Nothing is left out where that would lose a latent that lies far from its mean.
+    Nothing is left out where that would lose a latent that lies far from its mean. classes: of the pixels' activity,
+    None: they are found here.
     """
     h, w, channels = pixels.shape
     tile = TILE if container.padded_pixels(w, h) > TILED_FROM else 0
-    streams, lost = pictures.encode(at(sessions, level, flags), pixels, tile, effort)
+    coding, flat = at(sessions, level, flags), None
+    if effort and coding.skips:
+        classes = cells.activity(pixels) if classes is None else classes
+        flat = np.asarray(classes == cells.FLAT)
+        if flat.mean() > STILL:
+            coding, flags = at(sessions, level, flags | ALL_CODED), flags | ALL_CODED
+    streams, lost = pictures.encode(coding, pixels, tile, effort, flat)
     if lost > LOST:
-        return encode(sessions, pixels, level, sections, effort, flags | ALL_CODED)
+        return encode(sessions, pixels, level, sections, effort, flags | ALL_CODED, classes)
     header = Header(w, h, channels, level, sessions.package.fingerprint, tile, flags=flags)
     body = tiles.pack_streams(streams, tiles.slices_of(flags))
     return Lat(header, (*sections, Section(container.LATENTS, body)))
@@ -43,10 +51,11 @@ def checked(
     cell_error: float = np.inf,
 ) -> bytes:
     """The same, decoded and repaired: no cell has a larger error than photographs have, or than `cell_error`."""
-    limit = np.minimum(cells.bounds(pixels, sessions.package, level), cell_error)
+    classes = cells.activity(pixels)
+    limit = np.minimum(cells.bounds(classes, sessions.package, level), cell_error)
     made: list[bytes] = []
     for flags in (EARLY, EARLY | ALL_CODED):
-        lat = encode(sessions, pixels, level, sections, effort, flags)
+        lat = encode(sessions, pixels, level, sections, effort, flags, classes)
         coding = at(sessions, level, lat.header.flags)
         wrong = _wrong(coding, lat, pixels, limit)
         with timing.stage("container"):

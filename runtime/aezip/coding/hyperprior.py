@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,11 @@ from ..entropy import coder, rans
 from ..entropy.order import Source
 from ..format.container import ALL_CODED, EARLY
 from ..model.ladder import Rung
+from . import flat as flats
+from .flat import Flat
 from .quantisation import quantised
 
+T = TypeVar("T", bound=np.generic)
 SIDE = 6  # of the hyper-latents that `integers` makes up
 
 
@@ -40,13 +43,14 @@ class Hyperprior:
         """Latents under tables up to this one are not coded."""
         return -1 if self.flags & ALL_CODED else self.graphs.package.skip
 
-    def encode(self, latent: INT16, h: int, w: int, effort: int = 1) -> tuple[bytes, int]:
+    def encode(self, latent: INT16, h: int, w: int, effort: int = 1, flat: Flat | None = None) -> tuple[bytes, int]:
         """The stream of one tile, the first h rows and w columns of its latents; and how far skipped latents are off.
 
-        latent: [4a, 4b, C] in 1/16 of a step, as far as whole hyper-latents reach; effort: as of `quantised`. Returns
-        the largest distance between a latent that is not coded and its mean, in 1/16 of a step.
+        latent: [4a, 4b, C] in 1/16 of a step, as far as whole hyper-latents reach; effort: as of `quantised`; flat:
+        cells of flat areas [h, w], None: none. Returns the largest distance between a latent that is not coded and its
+        mean, in 1/16 of a step.
         """
-        phases, lost = self.symbols(latent, h, w, self.graphs.hyper(latent), effort)
+        phases, lost = self.symbols(latent, h, w, self.graphs.hyper(latent), effort, flat)
         with timing.stage("entropy"):
             return coder.encode(phases, self.graphs.package.tables, early=bool(self.flags & EARLY)), lost
 
@@ -69,19 +73,25 @@ class Hyperprior:
         return whole(first, second)[:h, :w]
 
     def symbols(
-        self, latent: INT16, h: int, w: int, hyper: INT16, effort: int = 1
+        self, latent: INT16, h: int, w: int, hyper: INT16, effort: int = 1, flat: Flat | None = None
     ) -> tuple[list[rans.Phase], int]:
         """The three phases to code, table index and symbol of each; and how far skipped latents are off.
 
-        latent, h, w, effort: as of `encode`; hyper: [a, b, Z], |hyper| ≤ SYMBOL_MAX.
+        latent, h, w, effort, flat: as of `encode`; hyper: [a, b, Z], |hyper| ≤ SYMBOL_MAX.
         """
         in_first, in_second = inside(h, w)
         first, second = halves(latent)
         mean, index, carried = self.graphs.prior(hyper)
         known = np.zeros_like(first)
-        even, _rows(known)[in_first], lost = self._quantise(first, mean, index, in_first, effort)
+        plain = _flat_halves(flat, latent.shape) if effort else None
+        even, _rows(known)[in_first], lost = self._quantise(first, mean, index, in_first, effort, plain and plain[0])
+        if plain:
+            off = np.zeros_like(first)
+            _rows(off)[in_first] = _rows(known)[in_first] - _rows(first)[in_first]
+            pull = halves(flats.pull(whole(off, np.zeros_like(second))))[1]
+            second = np.where(plain[1], second - pull, second)
         mean, index = self.graphs.context(carried, known)
-        odd, _, lost_too = self._quantise(second, mean, index, in_second, effort)
+        odd, _, lost_too = self._quantise(second, mean, index, in_second, effort, plain and plain[1])
         return [(hyper_index(hyper.shape, self.graphs.rung), hyper.ravel()), even, odd], max(lost, lost_too)
 
     def integers(self, made: Callable[[tuple[int, ...], int], INT16]) -> Iterator[NDArray[Any]]:
@@ -93,15 +103,21 @@ class Hyperprior:
         yield from (mean, index, *self.graphs.context(carried, mean + 16 * made(mean.shape, 3)))
 
     def _quantise(
-        self, latent: INT16, mean: INT16, index: NDArray[np.uint8], where: NDArray[np.bool_], effort: int
+        self, latent: INT16, mean: INT16, index: NDArray[np.uint8], where: NDArray[np.bool_], effort: int,
+        plain: NDArray[np.bool_] | None,
     ) -> tuple[rans.Phase, INT16, int]:
-        """The phase of a half's positions `where`; their latents as the decoder will have them [n, C]; `lost`."""
+        """The phase of a half's positions `where`; their latents as the decoder will have them [n, C]; `lost`.
+
+        plain: positions that only round, [2, p, q, 1] as those of `latent`.
+        """
+        if plain is not None:
+            plain = np.repeat(_rows(plain)[where], latent.shape[-1])
         latent, mean, index = _rows(latent)[where], _rows(mean)[where], _rows(index)[where]
         off = np.subtract(latent, mean, dtype=np.int32).ravel()
         kept = index.ravel() > self.skip
         coded = np.flatnonzero(kept)
         tables, lost = index.ravel()[coded], int(np.abs(off).max(where=~kept, initial=0))
-        symbol = quantised(off[coded], tables, self.graphs.package, effort)
+        symbol = quantised(off[coded], tables, self.graphs.package, effort, None if plain is None else plain[coded])
         mean.ravel()[coded] += (16 * symbol).astype(np.int16)
         return (tables, symbol), mean, lost
 
@@ -124,7 +140,7 @@ def hyper_index(shape: tuple[int, ...], rung: Rung) -> NDArray[np.int64]:
     return np.tile(rung.hyper_index, shape[0] * shape[1])
 
 
-def halves(latent: INT16) -> tuple[INT16, INT16]:
+def halves(latent: NDArray[T]) -> tuple[NDArray[T], NDArray[T]]:
     """The checkerboard's halves, that with even sums of row and column first.  [2p, 2q, C] → [2, p, q, C] twice
 
     Of each half the even rows stand before the odd ones.
@@ -148,6 +164,15 @@ def inside(h: int, w: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     grid.reshape(2 * grid.shape[0], -1)[:h, :w] = True
     first, second = (np.stack([grid[:, 0, :, a], grid[:, 1, :, 1 - a]], 1) for a in (0, 1))
     return first, second
+
+
+def _flat_halves(flat: Flat | None, shape: tuple[int, ...]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+    """The positions of each half in flat cells [2, p, q, 1], of latents of a shape [4a, 4b, C]; None for none."""
+    if flat is None or not flat.any():
+        return None
+    grid = np.zeros((*shape[:2], 1), bool)
+    grid[: len(flat), : flat.shape[1], 0] = flat
+    return halves(grid)
 
 
 def _rows(half: NDArray[Any]) -> NDArray[Any]:

@@ -14,16 +14,19 @@ from ..engine.graphs import INT16, STRIDE, Graphs
 from ..format.averages import reduced
 from ..format.container import CELL, Lat
 from . import Coding
+from .flat import Flat
 from .tiles import Tiles
 from .windows import Area, Pixels, ahead, common, grid, grown, in_channels, in_pixels, window_of, windows, within
 
 Region = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 
-def encode(coding: Coding, pixels: Pixels, tile: int, effort: int = 1) -> tuple[list[bytes], int]:
+def encode(
+    coding: Coding, pixels: Pixels, tile: int, effort: int = 1, flat: Flat | None = None
+) -> tuple[list[bytes], int]:
     """The streams of a picture's tiles, in the file's order; and how far skipped latents are off, at most.
 
-    tile: as in the header. Raises ModelUnfit.
+    tile: as in the header; flat: cells of flat areas, None: none. Raises ModelUnfit.
     """
     graphs, (h, w) = coding.graphs, grid(*pixels.shape[:2])
     side = 4 * tile or 4 * max(-(-h // 4), -(-w // 4))
@@ -35,7 +38,8 @@ def encode(coding: Coding, pixels: Pixels, tile: int, effort: int = 1) -> tuple[
             for left in range(columns.start, min(columns.stop, w), side):
                 part = latent[top - rows.start :, left - columns.start :][:side, :side]
                 height, width = min(h - top, part.shape[0]), min(w - left, part.shape[1])
-                streams[top, left], lost = coding.encode(part, height, width, effort)
+                there = None if flat is None else flat[top : top + height, left : left + width]
+                streams[top, left], lost = coding.encode(part, height, width, effort, there)
                 most = max(most, lost)
     return [streams[place] for place in sorted(streams)], most
 

@@ -10,15 +10,17 @@ from ..model.packages import Package
 
 
 def quantised(
-    off: NDArray[np.int32], index: NDArray[np.uint8], package: Package, effort: int
+    off: NDArray[np.int32], index: NDArray[np.uint8], package: Package, effort: int,
+    plain: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int32]:
     """The symbols of latents less their means, both [n], under the tables `index` [n].
 
-    effort: 0 rounds, 1 lets symbols fall towards zero where that costs less than it saves.
+    effort: 0 rounds, 1 lets symbols fall towards zero where that costs less than it saves; plain: those that only
+    round [n].
     """
     symbol = rounded(off)
     if effort:
-        which = np.flatnonzero(symbol)
+        which = np.flatnonzero(symbol if plain is None else (symbol != 0) & ~plain)
         worth = package.bits_per_error
         symbol[which] = towards_zero(off[which], symbol[which], index[which], package.tables, worth)
     return symbol

@@ -18,6 +18,7 @@ from ..engine import timing
 from ..engine.graphs import INT16, Graphs
 from ..entropy import coder
 from ..format.container import EARLY, QUALITY_TOP
+from .flat import Flat
 from .quantisation import quantised
 
 
@@ -29,8 +30,11 @@ class StaticTables:
     flags: int = 0
     skips: ClassVar[bool] = False
 
-    def encode(self, latent: INT16, h: int, w: int, effort: int = 1) -> tuple[bytes, int]:
-        """A tile's stream, the first h rows and w columns of its latents [4a, 4b, C]; and 0, for none is skipped."""
+    def encode(self, latent: INT16, h: int, w: int, effort: int = 1, flat: Flat | None = None) -> tuple[bytes, int]:
+        """A tile's stream, the first h rows and w columns of its latents [4a, 4b, C]; and 0, for none is skipped.
+
+        flat: as of `Hyperprior.encode`; not used, for all positions are coded at once.
+        """
         package, tables = self.graphs.package, self._index(h, w)
         with timing.stage("entropy"):
             off = latent[:h, :w].reshape(-1).astype(np.int32)
