@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 
 from ..errors import UnknownFingerprint, UsageError
 from ..format.container import NO_MODEL
-from ..model import archives, store, whereabouts, writing
+from ..model import archives, sources, store, whereabouts, writing
 from ..model.packages import Installed
 from ..model.whereabouts import Spot
 from ..storage import places
@@ -49,6 +49,8 @@ def carry(folders: Iterable[str], model: Installed) -> Iterator[tuple[str, int]]
             raise UsageError("a pipe carries no model", "outputs that are files")
         path = archives.keep(folder, model.fingerprint, data)
         if path:
+            if places.is_url(folder):  # where it is added as a place
+                sources.add_to_index(places.join(folder, archives.FOLDER), model, len(data))
             yield path, len(data)
 
 

@@ -15,15 +15,15 @@ from .messages import say
 from .run import LAT, Run
 
 LOSS = (
-    "decoded pictures are encoded again, which loses a little more each time "
-    "(0.75 dB of photographs at quality 60); keep the old files until you have looked"
+    "decoded pictures are encoded again, which loses about 0.6 dB of photographs each time (docs/longevity.md); "
+    "keep the old files until you have looked"
 )
 
 
 @click.command()
 @options.inputs("[FILE]...", or_listed=True)
 @click.option("-q", "--quality", type=Quality(0, 100), help="From smallest to best.  [default: each file's own]")
-@click.option("--with-model", is_flag=True, help="Put the model's decoder beside the files, in the folder .aezip.")
+@click.option("--with-model", is_flag=True, help="Save the model's decoder next to the files, in the folder .aezip.")
 @options.max_pixels
 @options.precision
 @options.batch

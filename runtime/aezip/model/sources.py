@@ -10,13 +10,14 @@ be half there; the worst that it can do is to have nothing.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import AezipError, ModelError, ModelNotFound, PackageDamaged, UsageError
 from ..storage import files, places, web
@@ -27,6 +28,7 @@ from .packages import MAX_PACKAGE_BYTES, SUFFIX, Installed, check, describe
 INDEX = "aezip-models.json"
 INDEX_VERSION = 1
 MAX_INDEX_BYTES = 2**24
+BAD_INDEX = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 REMEMBERED_S = 60.0  # a URL's answer, so that a thousand files ask a dead server once
 
 _answers: dict[str, tuple[float, Index | AezipError]] = {}
@@ -54,7 +56,7 @@ def place_of(name: str) -> Place:
         if not places.is_url(name):
             about = describe(Path(name))
             if not about.decodes:
-                raise ModelError("this package decodes no files", "one that does", file=name)
+                raise ModelError("this package cannot decode files", "one that does", file=name)
             return Place(name, about.fingerprint)
         data = _read(name, MAX_PACKAGE_BYTES)
         return Place(name, _probed(name, data))
@@ -98,13 +100,13 @@ def _asked(folder: str) -> Index:
         raise
     try:
         return parsed(data)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except BAD_INDEX:
         expected = "one written by `aezip models index FOLDER`"
         raise ModelError("not an index of models", expected, file=_joined(folder, INDEX)) from None
 
 
 def parsed(data: bytes) -> Index:
-    """An index from its bytes.  Raises one of many errors, for it may be anything."""
+    """An index from its bytes.  Raises one of BAD_INDEX, for it may be anything."""
     said = json.loads(data)
     if said["version"] != INDEX_VERSION:
         raise ValueError(said["version"])
@@ -142,15 +144,30 @@ def write_index(folder: Path) -> tuple[list[Installed], list[str]]:
         raise ModelNotFound("there are no model packages", f"a folder of {SUFFIX} files", file=str(folder))
     for about in found:
         check(about)
-    entries = {
-        about.fingerprint.hex(): {
-            "file": about.path.name, "bytes": about.size, "name": about.name, "summary": about.summary
-        }
-        for about in found
-    }
-    text = json.dumps({"version": INDEX_VERSION, "packages": entries}, indent=1, ensure_ascii=False)
-    files.atomic_write(folder / INDEX, text.encode() + b"\n", force=True)
+    said = {about.fingerprint.hex(): _entry(about, about.path.name, about.size) for about in found}
+    files.atomic_write(folder / INDEX, _text(said), force=True)
     return found, notes
+
+
+def add_to_index(folder: str, about: Installed, size: int) -> None:
+    """Write a package of so many bytes, named by its fingerprint, into the index of a URL. Raises AezipError."""
+    name, said = _joined(folder, INDEX), {}
+    if places.exists(name):
+        data = _read(name, MAX_INDEX_BYTES)
+        with contextlib.suppress(*BAD_INDEX):  # what is no index is replaced
+            parsed(data)
+            said = json.loads(data)["packages"]
+    said[about.fingerprint.hex()] = _entry(about, name_of(about.fingerprint), size)
+    places.write(name, _text(said), force=True)
+
+
+def _entry(about: Installed, file: str, size: int) -> dict[str, Any]:
+    return {"file": file, "bytes": size, "name": about.name, "summary": about.summary}
+
+
+def _text(said: dict[str, Any]) -> bytes:
+    whole = {"version": INDEX_VERSION, "packages": said}
+    return json.dumps(whole, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
 def find(
@@ -206,7 +223,7 @@ def _check_it_is(fingerprint: bytes | None, about: Installed) -> None:
         finding = f"this is the model {about.fingerprint.hex()}"
         raise PackageDamaged(finding, f"{fingerprint.hex()}, as its index says", file=str(about.path))
     if not about.decodes:
-        raise PackageDamaged("this package decodes no files", "one that does", file=str(about.path))
+        raise PackageDamaged("this package cannot decode files", "one that does", file=str(about.path))
 
 
 def _probed(name: str, data: bytes) -> bytes:

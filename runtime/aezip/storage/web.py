@@ -6,6 +6,7 @@ Redirects are followed, but not to another kind of URL. Certificates and proxies
 from __future__ import annotations
 
 import http.client
+import time
 from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
@@ -14,6 +15,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from ..errors import AezipError
 
 TIMEOUT_S = 20.0  # without an answer
+WHOLE_S = 600.0  # for all of a file
 KINDS = ("http", "https")
 AGENT = "aezip"
 
@@ -46,12 +48,16 @@ def get(url: str, limit: int) -> bytes:
     try:
         request = Request(url, headers={"User-Agent": AGENT, "Accept-Encoding": "identity"})
         with build_opener(_Redirect).open(request, timeout=TIMEOUT_S) as answer:
-            data = bytes(answer.read(limit + 1))
-            if len(data) > limit:
-                raise AezipError("the file is too large", f"at most {limit:,} B", file=url)
+            data, end = bytearray(), time.monotonic() + WHOLE_S
+            while part := answer.read1(2**20):
+                data += part
+                if len(data) > limit:
+                    raise AezipError("the file is too large", f"at most {limit:,} B", file=url)
+                if time.monotonic() > end:
+                    raise AezipError(f"takes more than {WHOLE_S:.0f} s", "a faster server", file=url)
             if answer.length:  # of a connection that ended early, what read(n) does not notice
-                raise AezipError(f"the connection ended after {len(data):,} B", "the whole file", file=url)
-            return data
+                raise AezipError(f"the connection ended after {len(data):,} B", "the complete file", file=url)
+            return bytes(data)
     except AezipError as error:
         error.file = url
         raise

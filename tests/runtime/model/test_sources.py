@@ -180,8 +180,8 @@ def _package(change: Callable[[bytes], bytes]) -> Callable[[Server, str], None]:
 KEY = "6d84579583b490dc"  # of the model that wrote the file
 WRONG: list[tuple[str, Callable[[Server, str], object], str]] = [
     ("wrong bytes", _package(lambda d: d[:9000] + bytes([d[9000] ^ 1]) + d[9001:]), "cannot read |its digest"),
-    ("no bytes", _package(lambda d: b""), "not a whole model package"),
-    ("half the bytes", _package(lambda d: d[: len(d) // 2]), "not a whole model package"),
+    ("no bytes", _package(lambda d: b""), "not a complete model package"),
+    ("half the bytes", _package(lambda d: d[: len(d) // 2]), "not a complete model package"),
     ("cut", _answer("/my%20model.aezm", 200, {"Content-Length": "999999"}, b"PK"), "the connection ended after 2 B"),
     ("wrong fingerprint", _index(lambda p: p[KEY].update(file="tiny-static.aezm")), r"aezm: this is the model \w{16}"),
     ("a restorer", _index(lambda p: p[KEY].update(file="tiny-denoise.aezm")), r"aezm: this is the model \w{16}"),
@@ -289,7 +289,7 @@ def test_a_damaged_list_of_places_is_told(data, lat) -> None:
 def test_what_cannot_be_added_or_forgotten(server, tmp_path, golden) -> None:
     assert "no such folder" in error_of(run("models", "add", str(tmp_path / "nothing")))
     assert "no such model package" in error_of(run("models", "add", str(tmp_path / "nothing.aezm")))
-    assert "decodes no files" in error_of(run("models", "add", str(golden / "tiny-denoise.aezm")))
+    assert "tiny-denoise.aezm: this package" in error_of(run("models", "add", str(golden / "tiny-denoise.aezm")))
     line = error_of(run("models", "add", f"{server.url}/empty"))
     assert f"{server.url}/empty/aezip-models.json: the server answers 404" in line
     assert "expected aezip-models.json, as `aezip models index FOLDER` writes it" in line
