@@ -5,6 +5,8 @@
  *     import { Model, decodeExact } from './aezip.js';
  *     const model = await Model.open(packageBytes, ort);       // a `.aezm` package
  *     const picture = await model.decode(latBytes);            // { width, height, pixels: RGBA, … }
+ *     const thumbnail = await model.decode(latBytes, { scale: 8 });
+ *     const shown = await model.decodeStream(response.body, { look });     // look(picture): what has arrived so far
  *     const lossless = await decodeExact(latBytes);            // of a file without loss, which needs no model
  *
  * Bytes may be a Uint8Array or an ArrayBuffer.
@@ -27,6 +29,7 @@
  * @typedef {{ data: Int16Array | Uint8Array | Float32Array, dims: readonly number[] }} Values
  */
 import { decodeAlpha } from './alpha.js';
+import { arriving } from './arriving.js';
 import { MAX_PIXELS, unpack } from './container.js';
 import { colourSpaceOf, orientationOf, profileName, upright } from './display.js';
 import { AezipError } from './errors.js';
@@ -36,11 +39,13 @@ import { decodeTile, tilesOf } from './latents.js';
 import { damaged, openPackage } from './package.js';
 import { layPatches, openPatches } from './patches.js';
 import { tablesOf } from './rans.js';
+import { REDUCED, averaged, averagedPlane, checkScale, reduced, shrunk } from './reduced.js';
 import { SIDE, toRgba, windowOf, windows } from './windows.js';
 
-export { AezipError, colourSpaceOf, orientationOf, profileName, unpack, upright };
+export { AezipError, arriving, colourSpaceOf, orientationOf, profileName, unpack, upright };
 
 const MAX_MARGIN = 64; // latents
+const FIRST = 8; // how many times smaller a first look is
 
 /**
  * A `.lat` file that was stored without loss → its picture, without a model.
@@ -48,14 +53,16 @@ const MAX_MARGIN = 64; // latents
  * @param {Bytes} data
  * @param {object} [options]
  * @param {number} [options.maxPixels] larger pictures are refused
+ * @param {number} [options.scale] 2, 4, 8 or 16: a picture so many times smaller, its sides rounded up
  * @param {(done: number) => void} [options.progress] called after each band of rows, with 0 … 1
  * @returns {Promise<Picture>}
  */
-export async function decodeExact(data, { maxPixels = MAX_PIXELS, progress } = {}) {
+export async function decodeExact(data, { maxPixels = MAX_PIXELS, scale = 1, progress } = {}) {
+  checkScale(scale);
   const lat = unpack(data, maxPixels);
   const { fingerprint } = lat.header;
   if (!isExact(lat)) throw new AezipError('UnknownFingerprint', `written by the model ${fingerprint}`, 'that model');
-  return exactPicture(lat, progress);
+  return exactPicture(lat, scale, progress);
 }
 
 /**
@@ -90,13 +97,17 @@ export class Model {
     const found = await openPackage(data);
     /** @type {Record<string, import('onnxruntime-web').InferenceSession>} */
     const sessions = {};
-    for (const name of ['prior', 'context', 'decoder']) {
+    for (const name of ['prior', 'context', 'decoder', ...REDUCED.map(([small]) => small)]) {
       const bytes = found.members.get(`${name}.onnx`);
-      if (!bytes) continue; // a model without a hyperprior
-      const providers = name === 'decoder' && provider !== 'wasm' && (await offered(provider)) ? [provider] : ['wasm'];
+      if (!bytes) continue; // a model without a hyperprior, or without decoders of smaller pictures
+      const providers = name.startsWith('decoder') && provider !== 'wasm' && (await offered(provider)) ? [provider] : ['wasm'];
       try {
         sessions[name] = await ort.InferenceSession.create(bytes, { executionProviders: providers, ...SETTINGS });
       } catch (error) {
+        if (/no available backend/i.test(String(error))) {
+          throw new AezipError('UsageError', `onnxruntime-web has no engine here (${error})`,
+            'its .wasm files beside it, or where ort.env.wasm.wasmPaths says');
+        }
         damaged(`onnxruntime cannot open ${name}.onnx (${error})`, 'a graph it supports');
       }
     }
@@ -121,10 +132,11 @@ export class Model {
     if (!description.coding) delete arrays.table;
     this.channels = description.coding ? description.channels : 3;
     if (this.channels !== 1 && this.channels !== 3) damaged(`model.json says ${this.channels} channels`, '1 or 3');
-    this.margin = description.margins?.decoder;
-    if (!Number.isInteger(this.margin) || this.margin < 0 || this.margin > MAX_MARGIN) {
-      damaged(`model.json says a margin of ${this.margin}`, `0 to ${MAX_MARGIN} latents`);
-    }
+    this.margins = Object.fromEntries(Object.keys(sessions).filter((name) => name.startsWith('decoder')).map((name) => {
+      const margin = description.margins?.[name];
+      if (Number.isInteger(margin) && margin >= 0 && margin <= MAX_MARGIN) return [name, margin];
+      return damaged(`model.json says a margin of ${margin}`, `0 to ${MAX_MARGIN} latents`);
+    }));
   }
 
   /**
@@ -133,35 +145,88 @@ export class Model {
    * @param {Bytes} data
    * @param {object} [options]
    * @param {number} [options.maxPixels] larger pictures are refused
+   * @param {number} [options.scale] 2, 4, 8 or 16: a picture so many times smaller, its sides rounded up; from 4 on that
+   *   is faster, with a model that has decoders for it
+   * @param {(picture: Picture) => void} [options.look] called with a small picture as soon as there are latents
    * @param {boolean} [options.partial] also decode a file that is cut off within its latents; `missing` of the picture
    *   says how many bytes are not there
    * @param {number} [options.side] of the windows that the decoder graph works in, in units of 16 pixels
    * @param {(done: number) => void} [options.progress] called after each tile and each window, with 0 … 1
    * @returns {Promise<Picture>}
    */
-  async decode(data, { maxPixels = MAX_PIXELS, partial = false, side = SIDE, progress = () => {} } = {}) {
+  async decode(data, { maxPixels = MAX_PIXELS, scale = 1, look, partial = false, side = SIDE, progress = () => {} } = {}) {
+    checkScale(scale);
     const lat = unpack(data, maxPixels, partial);
-    if (isExact(lat)) return exactPicture(lat, progress);
-    const { width, height, channels } = lat.header;
+    if (isExact(lat)) return exactPicture(lat, scale, progress);
+    const { channels } = lat.header;
     if (channels > this.channels) damaged(`it knows ${this.channels} channel`, `${channels}`);
     const began = performance.now();
-    const patches = await patchesOf(lat);
-    const { latent, rung } = await this.latents(lat, (done) => progress(done / 2));
+    const found = { lat, patches: await patchesOf(lat), ...(await this.latents(lat, (done) => progress(done / 2))) };
     const between = performance.now();
-    const alpha = await alphaOf(lat);
-    const pixels = new Uint8ClampedArray(4 * width * height);
-    const [rows, columns, depth] = [Math.ceil(height / 16), Math.ceil(width / 16), rung.shift.length];
-    const areas = windows(rows, columns, this.margin, side);
-    for (const [number, area] of areas.entries()) {
-      const seen = windowOf(latent, columns, depth, area.around);
-      const shape = [1, 16 * seen.dims[1], 16 * seen.dims[2], this.channels];
-      const { image } = await this.#run('decoder', { latent: seen }, rung, ['inverse_gain'], { image: ['uint8', shape] });
-      toRgba(image, area, { width, height, pixels }, channels, alpha);
-      progress((1 + (number + 1) / areas.length) / 2);
+    const rest = { alpha: await alphaOf(lat), side, progress: (/** @type {number} */ done) => progress((1 + done) / 2) };
+    const milliseconds = { latents: between - began, decoder: 0 };
+    if (look && scale < FIRST && this.#decoderOf(FIRST)[1] === FIRST) {
+      look({ ...(await this.#draw(found, FIRST, { ...rest, progress: () => {} })), ...lat, milliseconds });
     }
-    if (patches) await layPatches(patches, { width, height, pixels });
-    const milliseconds = { latents: between - began, decoder: performance.now() - between };
-    return { width, height, pixels, ...lat, milliseconds };
+    const picture = await this.#draw(found, scale, rest);
+    milliseconds.decoder = performance.now() - between;
+    return { ...picture, ...lat, milliseconds };
+  }
+
+  /**
+   * A `.lat` file that still arrives → its picture, and before it what its beginning shows.
+   *
+   * @param {import('./arriving.js').Chunks} chunks of its bytes, such as `response.body`
+   * @param {object} [options] as of `decode`, which it has more of
+   * @param {number} [options.maxPixels]
+   * @param {number} [options.scale]
+   * @param {(picture: Picture) => void} [options.look] called with small pictures, each better than the one before
+   * @param {number} [options.side]
+   * @param {(done: number) => void} [options.progress]
+   * @returns {Promise<Picture>}
+   */
+  async decodeStream(chunks, { look = () => {}, maxPixels = MAX_PIXELS, ...options } = {}) {
+    const scale = Math.max(options.scale ?? 1, this.#decoderOf(FIRST)[1]);
+    for await (const { data, whole } of arriving(chunks, maxPixels)) {
+      if (whole) return this.decode(data, { ...options, maxPixels, look });
+      look(await this.decode(data, { maxPixels, scale, partial: true }));
+    }
+    return damaged('nothing arrived', 'a file');
+  }
+
+  /**
+   * The decoder of pictures that are so many times smaller, or what comes next; and how many times smaller its are.
+   *
+   * @param {number} scale
+   * @returns {[name: string, own: number]}
+   */
+  #decoderOf(scale) {
+    const found = REDUCED.find(([name, own]) => own <= scale && this.#sessions[name]);
+    return found ? [...found] : ['decoder', 1];
+  }
+
+  /**
+   * @param {{ lat: import('./container.js').Lat, patches?: import('./patches.js').Patches, latent: Int16Array,
+   *   rung: import('./ladder.js').Rung }} found
+   * @param {number} scale
+   * @param {{ alpha?: Uint8Array, side: number, progress: (done: number) => void }} rest
+   */
+  async #draw({ lat: { header }, patches, latent, rung }, scale, { alpha, side, progress }) {
+    const [name, own] = this.#decoderOf(scale);
+    const [width, height] = [reduced(header.width, scale), reduced(header.height, scale)];
+    const [rows, columns] = [Math.ceil(header.height / 16), Math.ceil(header.width / 16)];
+    const plane = alpha && averagedPlane(alpha, header.width, header.height, scale);
+    const pixels = new Uint8ClampedArray(4 * width * height);
+    const areas = windows(rows, columns, this.margins[name], side);
+    for (const [number, area] of areas.entries()) {
+      const seen = windowOf(latent, columns, rung.shift.length, area.around);
+      const shape = [1, (16 / own) * seen.dims[1], (16 / own) * seen.dims[2], this.channels];
+      const { image } = await this.#run(name, { latent: seen }, rung, ['inverse_gain'], { image: ['uint8', shape] });
+      toRgba(averaged(image, scale / own), area, { width, height, pixels }, header.channels, plane, 16 / scale);
+      progress((number + 1) / areas.length);
+    }
+    if (patches) await layPatches(patches, header, pixels, scale);
+    return { width, height, pixels };
   }
 
   /**
@@ -255,10 +320,11 @@ export class Model {
 
 /**
  * @param {import('./container.js').Lat} lat of a file that was stored without loss
+ * @param {number} scale
  * @param {(done: number) => void} [progress]
  * @returns {Promise<Picture>}
  */
-async function exactPicture(lat, progress) {
+async function exactPicture(lat, scale, progress) {
   const { width, height, channels } = lat.header;
   const began = performance.now();
   const exact = openExact(lat.sections[lat.sections.length - 1].data, width, height, channels);
@@ -266,7 +332,8 @@ async function exactPicture(lat, progress) {
   const pixels = new Uint8ClampedArray(4 * width * height);
   for (let at = 0; at < width * height; at++) pixels[4 * at + 3] = alpha ? alpha[at] : 255;
   await eachRow(exact, (y, row) => put(row, width, channels, pixels, y * width), progress);
-  return { width, height, pixels, ...lat, milliseconds: { latents: 0, decoder: performance.now() - began } };
+  const picture = scale === 1 ? { width, height, pixels } : shrunk({ width, height, pixels }, scale);
+  return { ...picture, ...lat, milliseconds: { latents: 0, decoder: performance.now() - began } };
 }
 
 /** @param {import('./container.js').Lat} lat */

@@ -14,6 +14,7 @@
  */
 import { hex, plain, viewOf } from './container.js';
 import { AezipError } from './errors.js';
+import { REDUCED } from './reduced.js';
 
 const DECODING = ['context.onnx', 'decoder.onnx', 'prior.onnx', 'tables.npz'];
 const STATIC = ['decoder.onnx', 'tables.npz']; // what decoding needs without a hyperprior
@@ -35,11 +36,13 @@ export async function openPackage(data) {
   let lines = '';
   const { coding } = description;
   if (coding !== undefined && coding !== 'static') damaged(`coding ${coding}`, 'static or none');
-  for (const name of coding ? STATIC : DECODING) {
+  const decoding = coding ? STATIC : DECODING;
+  const optional = REDUCED.map(([name]) => `${name}.onnx`).filter((name) => description.digests?.[name]);
+  for (const name of [...decoding, ...optional]) {
     const content = member(all, name);
     const digest = await sha256(content);
     if (digest !== description.digests?.[name]) damaged(`${name} does not match its digest`, 'the bytes as exported');
-    lines += `${name} ${digest}\n`;
+    if (decoding.includes(name)) lines += `${name} ${digest}\n`;
     members.set(name, content);
   }
   const fingerprint = (await sha256(new TextEncoder().encode(lines))).slice(0, 16);

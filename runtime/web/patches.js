@@ -9,6 +9,7 @@ import { viewOf } from './container.js';
 import { AezipError } from './errors.js';
 import { eachRow, openExact, put } from './exact.js';
 import { inflate } from './inflate.js';
+import { reduced, shrunk } from './reduced.js';
 
 const CELL = 16; // pixels
 
@@ -38,14 +39,26 @@ export async function openPatches(data, { width, height, channels }) {
 
 /**
  * @param {Patches} patches
- * @param {{ width: number, height: number, pixels: Uint8ClampedArray }} picture RGBA, whose colours change
+ * @param {import('./container.js').Header} header of the file
+ * @param {Uint8ClampedArray} pixels RGBA, whose colours change; of a picture that is so many times smaller:
+ * @param {number} [scale]
  */
-export async function layPatches({ cells, exact }, { width, height, pixels }) {
-  const columns = Math.ceil(width / CELL);
+export async function layPatches({ cells, exact }, { width, height }, pixels, scale = 1) {
+  const [columns, side, across] = [Math.ceil(width / CELL), CELL / scale, reduced(width, scale)];
+  const whole = new Uint8ClampedArray(4 * CELL * CELL).fill(255);
   await eachRow(exact, (n, row) => {
     const cell = cells[Math.floor(n / CELL)];
-    const [y, x] = [CELL * Math.floor(cell / columns) + (n % CELL), CELL * (cell % columns)];
-    if (y < height) put(row, Math.min(CELL, width - x), exact.channels, pixels, y * width + x);
+    const [top, left] = [Math.floor(cell / columns), cell % columns];
+    const size = { width: Math.min(CELL, width - CELL * left), height: Math.min(CELL, height - CELL * top) };
+    const y = n % CELL;
+    if (y >= size.height) return;
+    put(row, size.width, exact.channels, whole, y * size.width);
+    if (y < size.height - 1) return;
+    const small = shrunk({ ...size, pixels: whole }, scale);
+    for (let at = 0; at < small.width * small.height; at++) {
+      const to = (side * top + Math.floor(at / small.width)) * across + side * left + (at % small.width);
+      for (let c = 0; c < 3; c++) pixels[4 * to + c] = small.pixels[4 * at + c];
+    }
   });
 }
 

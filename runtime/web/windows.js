@@ -62,17 +62,18 @@ export function windowOf(latent, width, channels, { top, left, bottom, right }) 
 /**
  * Put the window's part of what the graph made into the picture.
  *
- * @param {{ data: ArrayLike<number>, dims: readonly number[] }} image [1, 16h, 16w, 3], of `area.around`
+ * @param {{ data: ArrayLike<number>, dims: readonly number[] }} image [1, side · h, side · w, 3], of `area.around`
  * @param {Window} area
  * @param {{ width: number, height: number, pixels: Uint8ClampedArray }} picture RGBA
  * @param {number} channels 1: grey
  * @param {Uint8Array} [alpha] of the whole picture
+ * @param {number} [side] of a position in the picture's pixels
  */
-export function toRgba({ data, dims }, area, { width, height, pixels }, channels, alpha) {
-  const [bottom, right] = [Math.min(16 * area.bottom, height), Math.min(16 * area.right, width)];
-  for (let y = 16 * area.top; y < bottom; y++) {
-    let from = dims[3] * ((y - 16 * area.around.top) * dims[2] + 16 * (area.left - area.around.left));
-    for (let at = y * width + 16 * area.left, end = y * width + right; at < end; at++, from += dims[3]) {
+export function toRgba({ data, dims }, area, { width, height, pixels }, channels, alpha, side = 16) {
+  const [bottom, right] = [Math.min(side * area.bottom, height), Math.min(side * area.right, width)];
+  for (let y = side * area.top; y < bottom; y++) {
+    let from = dims[3] * ((y - side * area.around.top) * dims[2] + side * (area.left - area.around.left));
+    for (let at = y * width + side * area.left, end = y * width + right; at < end; at++, from += dims[3]) {
       let [red, green, blue] = [data[from], data[from + 1], data[from + 2]];
       if (dims[3] === 1) green = blue = red;
       else if (channels === 1) red = green = blue = Math.floor((red + green + blue + 1) / 3);

@@ -11,6 +11,10 @@ export type Picture = {
     header: import('./container.js').Header;
     sections: import('./container.js').Section[];
     /**
+     * bytes of the latents, of a file that is cut off
+     */
+    missing: number;
+    /**
      * spent on entropy coding with its prior, and on pixels
      */
     milliseconds: {
@@ -23,21 +27,24 @@ export type Values = {
     data: Int16Array | Uint8Array | Float32Array;
     dims: readonly number[];
 };
+import { arriving } from './arriving.js';
 import { unpack } from './container.js';
 import { colourSpaceOf, orientationOf, profileName, upright } from './display.js';
 import { AezipError } from './errors.js';
-export { AezipError, colourSpaceOf, orientationOf, profileName, unpack, upright };
+export { AezipError, arriving, colourSpaceOf, orientationOf, profileName, unpack, upright };
 /**
  * A `.lat` file that was stored without loss → its picture, without a model.
  *
  * @param {Bytes} data
  * @param {object} [options]
  * @param {number} [options.maxPixels] larger pictures are refused
+ * @param {number} [options.scale] 2, 4, 8 or 16: a picture so many times smaller, its sides rounded up
  * @param {(done: number) => void} [options.progress] called after each band of rows, with 0 … 1
  * @returns {Promise<Picture>}
  */
-export declare function decodeExact(data: Bytes, { maxPixels, progress }?: {
+export declare function decodeExact(data: Bytes, { maxPixels, scale, progress }?: {
     maxPixels?: number;
+    scale?: number;
     progress?: (done: number) => void;
 }): Promise<Picture>;
 /**
@@ -60,7 +67,9 @@ export declare class Model {
     tables: import("./rans.js").Tables;
     skip: number;
     channels: any;
-    margin: any;
+    margins: {
+        [k: string]: any;
+    };
     /**
      * @param {Bytes} data of a `.aezm` package
      * @param {typeof import('onnxruntime-web')} ort
@@ -80,12 +89,39 @@ export declare class Model {
      * @param {Bytes} data
      * @param {object} [options]
      * @param {number} [options.maxPixels] larger pictures are refused
+     * @param {number} [options.scale] 2, 4, 8 or 16: a picture so many times smaller, its sides rounded up; from 4 on that
+     *   is faster, with a model that has decoders for it
+     * @param {(picture: Picture) => void} [options.look] called with a small picture as soon as there are latents
+     * @param {boolean} [options.partial] also decode a file that is cut off within its latents; `missing` of the picture
+     *   says how many bytes are not there
      * @param {number} [options.side] of the windows that the decoder graph works in, in units of 16 pixels
      * @param {(done: number) => void} [options.progress] called after each tile and each window, with 0 … 1
      * @returns {Promise<Picture>}
      */
-    decode(data: Bytes, { maxPixels, side, progress }?: {
+    decode(data: Bytes, { maxPixels, scale, look, partial, side, progress }?: {
         maxPixels?: number;
+        scale?: number;
+        look?: (picture: Picture) => void;
+        partial?: boolean;
+        side?: number;
+        progress?: (done: number) => void;
+    }): Promise<Picture>;
+    /**
+     * A `.lat` file that still arrives → its picture, and before it what its beginning shows.
+     *
+     * @param {import('./arriving.js').Chunks} chunks of its bytes, such as `response.body`
+     * @param {object} [options] as of `decode`, which it has more of
+     * @param {number} [options.maxPixels]
+     * @param {number} [options.scale]
+     * @param {(picture: Picture) => void} [options.look] called with small pictures, each better than the one before
+     * @param {number} [options.side]
+     * @param {(done: number) => void} [options.progress]
+     * @returns {Promise<Picture>}
+     */
+    decodeStream(chunks: import('./arriving.js').Chunks, { look, maxPixels, ...options }?: {
+        maxPixels?: number;
+        scale?: number;
+        look?: (picture: Picture) => void;
         side?: number;
         progress?: (done: number) => void;
     }): Promise<Picture>;

@@ -21,6 +21,10 @@ export type Header = {
      */
     whole: boolean;
     /**
+     * the beginning says most: symbols in the order of their tables, tiles in slices
+     */
+    early: boolean;
+    /**
      * of the model, 16 hexadecimal digits; zeros of a file that needs none
      */
     fingerprint: string;
@@ -38,6 +42,10 @@ export type Lat = {
      * the last holds the latents, `LATN`, or all pixels, `PIXL`
      */
     sections: Section[];
+    /**
+     * bytes of the latents, of a file that is cut off
+     */
+    missing: number;
 };
 export declare const MAX_PIXELS: number;
 /**
@@ -45,9 +53,10 @@ export declare const MAX_PIXELS: number;
  *
  * @param {Uint8Array | ArrayBuffer} bytes
  * @param {number} maxPixels larger pictures are refused
+ * @param {boolean} partial take a file that is cut off within its latents, whose checksum then says nothing
  * @returns {Lat}
  */
-export declare function unpack(bytes: Uint8Array | ArrayBuffer, maxPixels?: number): Lat;
+export declare function unpack(bytes: Uint8Array | ArrayBuffer, maxPixels?: number, partial?: boolean): Lat;
 /**
  * Read the first 32 bytes.
  *

@@ -15,6 +15,14 @@ export type Tile = {
      * no latent is skipped
      */
     whole: boolean;
+    /**
+     * symbols stand in the order of their tables
+     */
+    early: boolean;
+    /**
+     * the stream's end is missing
+     */
+    cut: boolean;
 };
 /**
  * The tiles of a picture and the stream of each (§2).
@@ -22,7 +30,9 @@ export type Tile = {
  * @param {import('./container.js').Lat} lat
  * @returns {Tile[]}
  */
-export declare function tilesOf({ header, sections }: import('./container.js').Lat): Tile[];
+export declare function tilesOf({ header, sections, missing }: import('./container.js').Lat): Tile[];
+/** @param {Uint8Array[]} parts */
+export declare function joined(parts: Uint8Array[]): Uint8Array<ArrayBuffer>;
 /**
  * Latents of a tile in 1/16 of a step [height, width, C], and the symbols they are from.
  *
@@ -31,7 +41,7 @@ export declare function tilesOf({ header, sections }: import('./container.js').L
  * @param {import('./ladder.js').Rung} rung
  * @returns {Promise<{ latent: Int16Array, phases: Phase[] }>}
  */
-export declare function decodeTile(model: import('./aezip.js').Model, { height, width, stream, whole }: Tile, rung: import('./ladder.js').Rung): Promise<{
+export declare function decodeTile(model: import('./aezip.js').Model, { height, width, stream, whole, early, cut }: Tile, rung: import('./ladder.js').Rung): Promise<{
     latent: Int16Array;
     phases: Phase[];
 }>;

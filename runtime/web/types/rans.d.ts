@@ -27,8 +27,9 @@ export declare class Stream {
     /**
      * @param {Uint8Array} data
      * @param {Tables} tables
+     * @param {boolean} cut the stream's end is missing: from the first turn on that lacks words, symbols are 0
      */
-    constructor(data: Uint8Array, tables: Tables);
+    constructor(data: Uint8Array, tables: Tables, cut?: boolean);
     /**
      * The next phase's symbols.
      *

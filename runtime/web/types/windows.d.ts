@@ -41,11 +41,12 @@ export declare function windowOf(latent: Int16Array, width: number, channels: nu
 /**
  * Put the window's part of what the graph made into the picture.
  *
- * @param {{ data: ArrayLike<number>, dims: readonly number[] }} image [1, 16h, 16w, 3], of `area.around`
+ * @param {{ data: ArrayLike<number>, dims: readonly number[] }} image [1, side · h, side · w, 3], of `area.around`
  * @param {Window} area
  * @param {{ width: number, height: number, pixels: Uint8ClampedArray }} picture RGBA
  * @param {number} channels 1: grey
  * @param {Uint8Array} [alpha] of the whole picture
+ * @param {number} [side] of a position in the picture's pixels
  */
 export declare function toRgba({ data, dims }: {
     data: ArrayLike<number>;
@@ -54,4 +55,4 @@ export declare function toRgba({ data, dims }: {
     width: number;
     height: number;
     pixels: Uint8ClampedArray;
-}, channels: number, alpha?: Uint8Array): void;
+}, channels: number, alpha?: Uint8Array, side?: number): void;

@@ -62,15 +62,16 @@ export function runOf({ model, milliseconds, parts, threads }, fingerprint) {
 /**
  * @param {number} original size of its file in bytes
  * @param {number} size of the .lat file
- * @param {number | null} psnr in dB
+ * @param {{ psnr: number | null, seen?: boolean }} measured in dB; seen: weighed by alpha
  * @returns {[string, string][]}
  */
-export function comparedOf(original, size, psnr) {
+export function comparedOf(original, size, { psnr, seen }) {
   const ratio = original / size;
   const times = ratio >= 1 ? `${ratio.toFixed(1)} times the .lat file` : `${(100 * ratio).toFixed(0)} % of the .lat file`;
   /** @type {[string, string][]} */
   const facts = [['Original', `${whole(original)} B, ${times}`]];
-  if (psnr !== null) facts.push(['PSNR', psnr === Infinity ? 'identical' : `${psnr.toFixed(2)} dB`]);
+  const note = seen ? ', weighed by alpha' : '';
+  if (psnr !== null) facts.push(['PSNR', psnr === Infinity ? 'identical' : `${psnr.toFixed(2)} dB${note}`]);
   return facts;
 }
 

@@ -3,7 +3,7 @@
  * both: `scale`, CSS pixels a pixel of the picture, and where its upper left corner lies in a pane.
  *
  * @typedef {{ width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>, colourSpace: PredefinedColorSpace }} Pixels
- * @typedef {'one' | 'slider' | 'panes'} Mode
+ * @typedef {'one' | 'slider' | 'panes' | 'blink'} Mode
  */
 const MAX_ZOOM = 64; // screen pixels a pixel
 const STEP = 1.25;
@@ -59,11 +59,41 @@ export class Stage {
     else this.fit();
   }
 
+  /**
+   * A first look: a small picture in the place of the whole.
+   *
+   * @param {Pixels} small
+   * @param {{ width: number, height: number }} size of the whole
+   */
+  look({ width, height, pixels, colourSpace }, size) {
+    const own = new OffscreenCanvas(width, height);
+    const context = own.getContext('2d', { colorSpace: colourSpace });
+    if (!context) return;
+    context.putImageData(new ImageData(pixels, width, height, { colorSpace: colourSpace }), 0, 0);
+    const canvas = this.#sized('decoded', size.width, size.height, colourSpace);
+    canvas.imageSmoothingQuality = 'high';
+    canvas.drawImage(own, 0, 0, size.width, size.height);
+    this.#canvases.decoded.classList.toggle('clear', isClear(pixels));
+    const same = size.width === this.#size.width && size.height === this.#size.height;
+    this.#size = size;
+    if (same && !this.#fitted) this.#place();
+    else this.fit();
+  }
+
   /** @param {ImageBitmap} image the original, of the decoded one's size; in its colour space, to be shown as that is */
   compare(image) {
     this.#sized('original', image.width, image.height, this.#colourSpace).drawImage(image, 0, 0);
     this.#canvases.original.classList.add('clear');
     this.#place();
+  }
+
+  /**
+   * The decoded picture as a PNG file, in the colour space of its canvas.
+   *
+   * @returns {Promise<Blob | null>} null if the browser cannot
+   */
+  picture() {
+    return new Promise((done) => this.#canvases.decoded.toBlob(done, 'image/png'));
   }
 
   /** @returns {Mode} */

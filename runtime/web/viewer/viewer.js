@@ -2,7 +2,7 @@
  * The viewer page: a `.lat` file, from `aezip view FILE`, a drop or a file picker, and perhaps its original.
  * `start` says what was given on the command line: `{ file, original }`, names or null, served as `lat` and `original`.
  */
-import { AezipError, unpack } from '../aezip.js';
+import { AezipError, arriving, unpack } from '../aezip.js';
 import { comparedOf, factsOf, runOf } from './facts.js';
 import { Stage } from './stage.js';
 
@@ -36,9 +36,10 @@ worker.onmessage = async ({ data }) => {
   if (data.turn !== turn) return;
   if (data.doing) work(data.doing, data.progress);
   if (data.error) fail(data.error);
+  if (data.look) look(data.look);
   if (data.picture) await show(data.picture);
   if (data.model) await again();
-  if ('psnr' in data && original && file) say(comparedOf(bytes.get(original) ?? original.size, file.given.size, data.psnr));
+  if ('psnr' in data && original && file) say(comparedOf(bytes.get(original) ?? original.size, file.given.size, data));
 };
 worker.onerror = (event) => {
   fail(`the decoder did not start (${event.message ?? 'worker.js'}); expected a browser of 2023 or later`);
@@ -57,7 +58,7 @@ async function open(given, beside) {
   forget();
   original = beside;
   by('error').hidden = true;
-  state('opened');
+  if (document.body.dataset.state !== 'looked' || by('name').textContent !== given.name) state('opened');
   by('name').textContent = given.name;
   document.title = `${given.name} – aezip`;
   /** @type {ArrayBuffer} */
@@ -87,6 +88,13 @@ async function again() {
   if (file && !file.picture) await open(file.given, original);
 }
 
+/** @param {any} small a first look, of the worker */
+function look(small) {
+  if (!['opened', 'looked'].includes(String(document.body.dataset.state))) return;
+  state('looked');
+  stage.look(small, small.size);
+}
+
 /** @param {any} picture of the worker */
 async function show(picture) {
   if (!file?.lat) return;
@@ -101,11 +109,11 @@ async function show(picture) {
 /**
  * What can be done follows from it.
  *
- * @param {'empty' | 'opened' | 'shown' | 'failed'} to
+ * @param {'empty' | 'opened' | 'looked' | 'shown' | 'failed'} to
  */
 function state(to) {
   document.body.dataset.state = to;
-  for (const id of ['in', 'out', 'fit', 'actual', 'open-original']) by(id).toggleAttribute('disabled', to !== 'shown');
+  for (const id of ['in', 'out', 'fit', 'actual', 'open-original', 'save']) by(id).toggleAttribute('disabled', to !== 'shown');
 }
 
 /**
@@ -145,6 +153,22 @@ function forget() {
   say([]);
   by('modes').hidden = true;
   mode('one');
+}
+
+/** Save the decoded picture, as it is shown, beside what else was downloaded. */
+async function save() {
+  const picture = await stage.picture();
+  if (!picture || !file) return fail('the browser cannot write a PNG of this size; expected a smaller picture');
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(picture);
+  link.download = `${file.given.name.replace(/\.lat$/i, '')}.png`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** Between one after the other and the slider, if there is an original. */
+function blink() {
+  if (!by('modes').hidden) mode(stage.mode === 'blink' ? 'slider' : 'blink');
 }
 
 /** @param {import('./stage.js').Mode} to */
@@ -211,7 +235,7 @@ function work(doing = '', progress = null) {
 async function take(files) {
   const given = [...files];
   const model = given.find(({ name }) => /\.aezm$/i.test(name));
-  const wanted = document.body.dataset.state === 'opened' || document.body.dataset.state === 'shown'; // an original
+  const wanted = ['opened', 'looked', 'shown'].includes(String(document.body.dataset.state)); // an original
   const lat = given.find(({ name }) => /\.lat$/i.test(name)) ?? (wanted || model ? undefined : given[0]);
   const picture = given.find((one) => one !== lat && one !== model);
   if (model) {
@@ -231,7 +255,28 @@ async function start() {
   if (!name) return;
   const given = beside && (await fetched('original', beside.name));
   if (given) bytes.set(given, beside.bytes);
-  await open(await fetched('lat', name), given);
+  await open(new File([await begun(await fetch('lat'), name)], name), given);
+}
+
+/**
+ * The bytes of a file, which is shown as they arrive.
+ *
+ * @param {Response} response
+ * @param {string} name
+ */
+async function begun({ body }, name) {
+  let first = true;
+  for await (const { data, whole } of arriving(/** @type {ReadableStream<Uint8Array>} */ (body))) {
+    if (whole) return data;
+    if (first) {
+      turn++;
+      by('name').textContent = name;
+      state('opened');
+      first = false;
+    }
+    worker.postMessage({ turn, begun: data.buffer });
+  }
+  throw new Error('nothing arrived');
 }
 
 for (const [button, input] of [['open', 'file'], ['choose', 'file'], ['open-original', 'original-file']]) {
@@ -249,6 +294,7 @@ by('in').addEventListener('click', () => stage.larger());
 by('out').addEventListener('click', () => stage.smaller());
 by('fit').addEventListener('click', () => stage.fit());
 by('actual').addEventListener('click', () => stage.actual());
+by('save').addEventListener('click', save);
 
 const KEYS = /** @type {Record<string, () => void>} */ ({
   '+': () => stage.larger(),
@@ -257,6 +303,8 @@ const KEYS = /** @type {Record<string, () => void>} */ ({
   '0': () => stage.fit(),
   '1': () => stage.actual(),
   'o': () => by('file').click(),
+  's': save,
+  'b': blink,
   'ArrowLeft': () => stage.pan(60, 0),
   'ArrowRight': () => stage.pan(-60, 0),
   'ArrowUp': () => stage.pan(0, 60),

@@ -1,7 +1,8 @@
 /**
- * Decodes away from the page's thread. In: `{ turn, lat }`, a file's bytes; `{ turn, model }`, a package that was
- * dropped in; `{ turn, original }`, an ImageBitmap to measure against. Out, with the same turn: `{ doing, progress }`,
- * then `{ picture }`, `{ model }`, `{ psnr }` or `{ error }`.
+ * Decodes away from the page's thread. In: `{ turn, lat }`, a file's bytes; `{ turn, begun }`, those that have arrived of
+ * one; `{ turn, model }`, a package that was dropped in; `{ turn, original }`, an ImageBitmap to measure against. Out, with
+ * the same turn: `{ doing, progress }` and `{ look }`, a small picture, then `{ picture }`, `{ model }`, `{ psnr, seen }` or
+ * `{ error }`.
  */
 import * as ort from 'onnxruntime-web/wasm';
 import { AezipError, Model, colourSpaceOf, decodeExact, isExact, orientationOf, unpack, upright } from '../aezip.js';
@@ -20,14 +21,17 @@ self.onmessage = ({ data }) => {
   queue = queue.then(() => answer(data));
 };
 
-/** @param {{ turn: number, lat?: ArrayBuffer, model?: ArrayBuffer, original?: ImageBitmap }} asked */
-async function answer({ turn, lat, model, original }) {
+/**
+ * @param {{ turn: number, lat?: ArrayBuffer, begun?: ArrayBuffer, model?: ArrayBuffer, original?: ImageBitmap }} asked
+ */
+async function answer({ turn, lat, begun, model, original }) {
   /** @param {object} said */
   const tell = (said) => self.postMessage({ turn, ...said });
   try {
     if (model) tell({ model: (await opened(new Uint8Array(model))).name });
+    if (begun) await look(new Uint8Array(begun), tell);
     if (lat) await decode(new Uint8Array(lat), tell);
-    if (original) tell({ psnr: psnr(original) });
+    if (original) tell(compared(original));
   } catch (error) {
     tell({ error: error instanceof AezipError ? error.message : `the browser gave up (${error})` });
   }
@@ -40,19 +44,51 @@ async function answer({ turn, lat, model, original }) {
 async function decode(data, tell) {
   shown = undefined;
   const lat = unpack(data);
-  const { fingerprint } = lat.header;
-  const needed = !isExact(lat);
-  if (needed && !models.has(fingerprint)) tell({ doing: 'Loading the model', progress: null });
-  const model = needed ? (models.get(fingerprint) ?? (await installed(fingerprint))) : undefined;
+  const model = isExact(lat) ? undefined : await modelOf(lat, tell);
   const began = performance.now();
-  const options = { progress: (/** @type {number} */ progress) => tell({ doing: 'Decoding', progress }) };
+  const options = {
+    progress: (/** @type {number} */ progress) => tell({ doing: 'Decoding', progress }),
+    look: (/** @type {import('../aezip.js').Picture} */ small) => tell({ look: lookOf(small) }),
+  };
   const picture = await (model ? model.decode(data, options) : decodeExact(data, options));
   const milliseconds = performance.now() - began;
   shown = upright(picture, orientationOf(picture.sections));
-  const colourSpace = colourSpaceOf(picture.sections.find((s) => s.type === 'iCCP')?.data) ?? 'srgb';
   tell({
-    picture: { ...shown, colourSpace, model: model?.name, parts: picture.milliseconds, milliseconds, threads },
+    picture: { ...shown, colourSpace: spaceOf(picture), model: model?.name, parts: picture.milliseconds, milliseconds, threads },
   });
+}
+
+/**
+ * What the beginning of a file shows.
+ *
+ * @param {Uint8Array} data
+ * @param {(said: object) => void} tell
+ */
+async function look(data, tell) {
+  const lat = unpack(data, undefined, true);
+  const model = await modelOf(lat, tell);
+  tell({ look: lookOf(await model.decode(data, { partial: true, scale: 8 })) });
+}
+
+/** @param {import('../aezip.js').Picture} small */
+function lookOf(small) {
+  const { width, height } = small.header;
+  const orientation = orientationOf(small.sections);
+  const size = orientation > 4 ? { width: height, height: width } : { width, height };
+  return { ...upright(small, orientation), colourSpace: spaceOf(small), size };
+}
+
+/** @param {import('../aezip.js').Picture} picture */
+const spaceOf = ({ sections }) => colourSpaceOf(sections.find((s) => s.type === 'iCCP')?.data) ?? 'srgb';
+
+/**
+ * @param {import('../container.js').Lat} lat
+ * @param {(said: object) => void} tell
+ */
+async function modelOf({ header: { fingerprint } }, tell) {
+  const model = models.get(fingerprint);
+  if (!model) tell({ doing: 'Loading the model', progress: null });
+  return model ?? installed(fingerprint);
 }
 
 /** @param {string} fingerprint */
@@ -82,22 +118,26 @@ async function opened(data) {
 }
 
 /**
- * Peak signal-to-noise ratio in dB over RGB, as the bench measures it; null where it means nothing.
+ * Peak signal-to-noise ratio in dB over RGB, as the bench measures it; where there is alpha, each pixel counts as much as
+ * it is seen. null where it means nothing.
  *
  * @param {ImageBitmap} original
  */
-function psnr(original) {
+function compared(original) {
   const { width, height } = original;
-  if (!shown || shown.width !== width || shown.height !== height) return null;
+  if (!shown || shown.width !== width || shown.height !== height) return { psnr: null };
   const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-  if (!context) return null;
+  if (!context) return { psnr: null };
   context.drawImage(original, 0, 0);
   original.close();
   const { data } = context.getImageData(0, 0, width, height);
-  let sum = 0;
-  for (let at = 0; at < data.length; at++) {
-    if (at % 4 < 3) sum += (data[at] - shown.pixels[at]) ** 2;
-    else if (data[at] + shown.pixels[at] !== 510) return null; // not opaque
+  const { pixels } = shown;
+  let [sum, weight] = [0, 0];
+  for (let at = 0; at < data.length; at += 4) {
+    const alpha = pixels[at + 3];
+    if (data[at + 3] !== alpha) return { psnr: null }; // another picture
+    weight += alpha;
+    for (let i = at; i < at + 3; i++) sum += alpha * (data[i] - pixels[i]) ** 2;
   }
-  return 10 * Math.log10((255 ** 2 * 3 * width * height) / sum);
+  return { psnr: 10 * Math.log10((255 ** 2 * 3 * weight) / sum), seen: weight < 255 * width * height };
 }
