@@ -164,6 +164,30 @@ test('WebGPU makes the same pixels within a level', { skip }, async (t) => {
   else assert.ok(worst <= 1, `${worst} levels`);
 });
 
+test('the decoded picture is saved as PNG', { skip }, async () => {
+  await open('green.lat', golden('exact-green.lat'));
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save')]);
+  assert.equal(download.suggestedFilename(), 'green.png');
+  const saved = readFileSync(await download.path());
+  assert.deepEqual([...saved.subarray(0, 8)], [137, 80, 78, 71, 13, 10, 26, 10]);
+  const { width, height } = await canvas();
+  assert.deepEqual([saved.readUInt32BE(16), saved.readUInt32BE(20)], [width, height]);
+});
+
+test('what is seen is compared where there is alpha', { skip }, async () => {
+  await open('exact-transparent.lat', golden('exact-alpha.lat'));
+  const { width, height, data } = await canvas();
+  const png = await page.evaluate(async ([width, height, data]) => {
+    const copy = Object.assign(document.createElement('canvas'), { width, height });
+    const pixels = Uint8ClampedArray.from(/** @type {number[]} */ (data), (value, i) => (i % 4 === 3 ? value : value ^ 8));
+    /** @type {any} */ (copy.getContext('2d')).putImageData(new ImageData(pixels, /** @type {number} */ (width)), 0, 0);
+    return [...new Uint8Array(await (await new Promise((/** @type {any} */ done) => copy.toBlob(done))).arrayBuffer())];
+  }, [width, height, data]);
+  await page.setInputFiles('#original-file', { name: 'o.png', mimeType: 'image/png', buffer: Buffer.from(png) });
+  await page.waitForFunction(() => document.getElementById('facts')?.textContent?.includes('weighed by alpha'));
+  assert.match(await page.innerText('#facts'), /PSNR\n(28|29|30)\.\d\d dB, weighed by alpha/); // 8 levels: 30.07, less what alpha rounds
+});
+
 test('an original is compared, with a border that keys move', { skip }, async () => {
   await open('grey.lat', golden('grey.lat'));
   const { width, height } = await canvas();
@@ -184,6 +208,17 @@ test('an original is compared, with a border that keys move', { skip }, async ()
   assert.equal(await page.getAttribute('#divider', 'aria-valuenow'), '52');
   await page.check('[name=mode][value=panes]', { force: true });
   assert.equal(await page.getAttribute('#stage', 'data-mode'), 'panes');
+  await page.keyboard.press('b');
+  assert.equal(await page.getAttribute('#stage', 'data-mode'), 'blink');
+  const seen = () => page.evaluate(() => getComputedStyle(/** @type {any} */ (document.querySelector('[data-of=original]'))).visibility);
+  const both = new Set();
+  for (let i = 0; i < 20 && both.size < 2; i++) {
+    both.add(await seen());
+    await page.waitForTimeout(100);
+  }
+  assert.deepEqual([...both].sort(), ['hidden', 'visible']);
+  await page.keyboard.press('b');
+  assert.equal(await page.getAttribute('#stage', 'data-mode'), 'slider');
   const other = Buffer.from('not a picture');
   await page.setInputFiles('#original-file', { name: 'other.png', mimeType: 'image/png', buffer: other });
   await page.waitForSelector('#error:not([hidden])');

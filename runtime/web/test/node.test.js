@@ -35,6 +35,14 @@ test('a file decodes with the model that its archive carries', async () => {
   assert.deepEqual((await decodeFile(file, ort, { models })).pixels, pixels);
 });
 
+test('a missing engine is no damaged package', async () => {
+  const create = async () => {
+    throw new Error('no available backend found. ERR: [wasm] TypeError: fetch failed');
+  };
+  const without = /** @type {any} */ ({ ...ort, InferenceSession: { create } });
+  await assert.rejects(Model.open(readFileSync(golden('tiny.aezm')), without), /no engine here .*wasmPaths/);
+});
+
 test('a file without loss needs no model', async () => {
   assert.ok((await decodeFile(golden('exact-rgb.lat'), ort)).width > 0);
 });
