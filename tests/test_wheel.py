@@ -54,7 +54,9 @@ def test_the_wheel_has_what_is_needed_and_no_more(wheel: Path) -> None:
                for path in (ROOT / "runtime/aezip").rglob("*")
                if path.is_file() and path.suffix not in (".so", ".pyd", ".pyc")}
     assert runtime <= set(sizes)
-    assert {name.split("/")[0] for name in sizes} == {"aezip", "aezip_train", "aezip_export", about.split("/")[0]}
+    data, desktop = about.split("/")[0].replace("dist-info", "data"), (ROOT / "runtime/desktop").iterdir()
+    assert {name.split("/")[0] for name in sizes} == {"aezip", "aezip_train", "aezip_export", about.split("/")[0], data}
+    assert {Path(name).name for name in sizes if name.startswith(data)} == {file.name for file in desktop}
     assert not [name for name in sizes if "test" in name or name.endswith((".c", ".h", ".lat", ".pt"))]
     assert sum(sizes.values()) < WHOLE
     assert sum(size for name, size in sizes.items() if name.startswith("aezip/weights/")) < MODELS

@@ -6,12 +6,13 @@
     python tools/fuzz.py --atheris stream -max_total_time=600  # coverage-guided (pip install atheris)
 
 Input N is made from the golden files by a random generator that is seeded with N, so a number is all that a finding
-needs. Inputs go to six targets:
+needs. Inputs go to seven targets:
 
     bytes      a file with bytes changed, cut off or added: each must be refused
     header     the header's fields, with its checksum mended
     sections   sections changed, moved, made up, with their checksums mended: alpha, metadata, image files
     stream     the latents' section, with its checksum mended: symbols, by both coders, then pixels
+    early      latents' sections that are cut off, and damaged in front of that: what a reader shows of them, at any scale
     exact      exact pixels and patches, made up and damaged before they are deflated: whole and in part
     package    a model package's zip, description, tables and graphs, with digests mended: checks, onnxruntime
 
@@ -65,7 +66,7 @@ MEMORY_MB = 512  # resident, that reading a .lat file of so many pixels may take
 CHUNK = 1000
 ORDER = ("bytes", "header", "bytes", "sections", "bytes", "stream", "bytes", "header", "bytes", "sections",
          "bytes", "stream", "bytes", "header", "bytes", "sections", "package", "stream", "header", "sections",
-         "exact", "exact")
+         "exact", "exact", "early", "early")
 
 
 class Hang(BaseException):

@@ -59,7 +59,7 @@ class Corpus:
     """The golden files, parsed."""
 
     def __init__(self, folder: Path = GOLDEN) -> None:
-        self.package = folder / "tiny.aezm"
+        self.package = folder / "reduced/tiny.aezm"
         self.files = [path.read_bytes() for path in sorted(folder.glob("*.lat"))]
         self.sections = [sections_of(data) for data in self.files]
         with zipfile.ZipFile(self.package) as archive:
@@ -88,6 +88,21 @@ def sections_of(data: bytes) -> list[Section]:
         found.append((kind, data[at + 12 : at + 12 + length]))
         at += 12 + length
     return found
+
+
+def mutate_early(rng: random.Random, corpus: Corpus) -> bytes:
+    """A file of latents that is cut off behind their section's beginning, damaged or not, whatever its flags say."""
+    which = rng.choice([n for n, sections in enumerate(corpus.sections) if sections[-1][0] == b"LATN"])
+    data, body = corpus.files[which], corpus.sections[which][-1][1]
+    if rng.random() < 0.5:
+        head = bytearray(data[: HEADER.size])
+        head[19] = rng.randrange(4)
+        data = sealed(bytes(head), corpus.sections[which])
+    start = len(data) - len(body)
+    kept = data[start : start + rng.randrange(len(body) + 1)]
+    if rng.random() < 0.5:
+        kept = substituted(rng, kept)
+    return data[:start] + kept
 
 
 def sealed(head: bytes, sections: list[Section]) -> bytes:

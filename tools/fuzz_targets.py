@@ -15,7 +15,7 @@ import numpy as np
 from aezip import Codec, codec, coding, images
 from aezip.entropy import coder
 from aezip.errors import AezipError
-from aezip.format import container, exact, facts, patches
+from aezip.format import averages, container, exact, facts, patches
 from aezip.model import packages
 from aezip.model.ladder import rung
 
@@ -77,6 +77,16 @@ class Targets:
             if pixels.shape != (lat.header.height, lat.header.width, lat.header.channels):
                 raise Finding(f"pixels of shape {pixels.shape}")
 
+    def _early(self, data: bytes, rng: random.Random) -> None:
+        """What a reader shows of a beginning, at any scale."""
+        self.stage, scale = "pixels", rng.choice(averages.SCALES)
+        pixels, lat = self.codec.decode(data, MAX_PIXELS, partial=True, scale=scale)
+        h = lat.header
+        if pixels.shape != (-(-h.height // scale), -(-h.width // scale), h.channels):
+            raise Finding(f"pixels of shape {pixels.shape}")
+        self.stage = "contents"
+        images.picture_of(pixels, lat, scale=scale)
+
     def _latents(self, data: bytes, rng: random.Random) -> None:
         """Every symbol; now and then by the other coder, too, who has to say the same."""
         self.stage = "unpack"
@@ -112,7 +122,8 @@ class Targets:
         within = slice(y, y + region[3]), slice(x, x + region[2])
         self.stage = "pixels"
         if lat.lossless:
-            pixels = codec.decode_exact(lat)
+            pixels, scale = codec.decode_exact(lat), rng.choice(averages.SCALES)
+            codec.decode_exact(lat, region, scale)
             if pixels.shape != size or (codec.decode_exact(lat, region) != pixels[within]).any():
                 raise Finding(f"a region {region} that is not as in the whole")
             if pixels.size < 2**16 and (exact.decode(exact.encode(pixels), *size) != pixels).any():
@@ -123,6 +134,9 @@ class Targets:
             patches.lay(pixels, patch, *size[:2], (0, 0, *size[1::-1]))
             part = np.zeros(pixels[within].shape, np.uint8)
             patches.lay(part, patch, *size[:2], region)
+            scale = rng.choice(averages.SCALES)
+            small = averages.reduced(region, scale)
+            patches.lay(np.zeros((small[3], small[2], h.channels), np.uint8), patch, *size[:2], small, scale)
             if (part != pixels[within]).any():
                 raise Finding(f"patches of a region {region} that are not as in the whole")
             if said["patched_cells"] != patches.which(patch, *size[:2]).sum():

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import fuzz
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of damaged Exif
-SAMPLE = {"bytes": 400, "header": 60, "sections": 100, "stream": 60, "exact": 150, "package": 12}
+SAMPLE = {"bytes": 400, "header": 60, "sections": 100, "stream": 60, "early": 60, "exact": 150, "package": 12}
 
 
 @pytest.fixture(scope="module")
