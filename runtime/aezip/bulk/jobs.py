@@ -154,6 +154,8 @@ class Decompression(_Coding):
     reads: ClassVar[type[AezipError]] = FormatError
 
     format: str | None = None  # a key of images.FORMATS; None: by the target's suffix
+    output_quality: int | None = None  # 1 to 100, of formats that have one; None: the format's own
+    subsampling: str | None = None  # of images.SUBSAMPLINGS, likewise
     region: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels; None: all
     scale: int = 1  # how many times smaller: 1, 2, 4, 8 or 16
     max_size: int | None = None  # pixels of the longer side, instead of `scale`; smaller pictures stay as they are
@@ -172,7 +174,7 @@ class Decompression(_Coding):
         picture = images.picture_of(pixels, lat, self.region, scale)
         if self.max_size:
             picture = images.fit(picture, self.max_size)
-        image, lost = images.build(picture, format)
+        image, lost = images.build(picture, format, self.output_quality, self.subsampling)
         return Result(image, lat, len(data), notes=(*notes, *images.lost_note(format, lost)))
 
 

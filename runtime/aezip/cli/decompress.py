@@ -35,6 +35,9 @@ def _scale(_: click.Context, __: click.Parameter, value: str) -> int:
 @options.inputs("[FILE]...", or_listed=True)
 # How a picture is decoded: fields of `Decompression`.
 @options.format
+@click.option("--output-quality", type=click.IntRange(1, 100), metavar="N",
+              help="Quality of JPEG [95], WebP [lossless] and AVIF [90] files.")
+@click.option("--subsampling", type=click.Choice(images.SUBSAMPLINGS), help="Of the colours of JPEG and AVIF.  [4:4:4]")
 @click.option("--region", metavar="X,Y,W,H", callback=_region, help="Decode this part only, in pixels.")
 @click.option("--scale", type=click.Choice([f"1/{n}" for n in SCALES]), default="1/1", callback=_scale, metavar="1/N",
               help="Decode a smaller picture: 1/2, 1/4, 1/8 or 1/16 of the sides. From 1/4 on that is faster.")
@@ -73,9 +76,18 @@ def decompress(run: Run, format: str | None, replace_original: bool, **decoding:
     plan = run.plan(f".{format or 'png'}", LAT)
     if format and run.output and not plan.folder and run.output != places.STANDARD:
         _check_agreement(run.output, format)
+    images.kind_of(_format_of(run.output, format), decoding["output_quality"], decoding["subsampling"])
     named = run.output and not plan.folder
     spare = not (named or replace_original)
     run.do(Decompression(format_for(plan, format), **decoding), plan, spare_older=spare)
+
+
+def _format_of(output: str | None, format: str | None) -> str:
+    """The kind of files that will be written."""
+    try:
+        return format or images.format_of(output or "")
+    except UsageError:  # a folder, or stdout
+        return "png"
 
 
 def _check_agreement(output: str, format: str) -> None:

@@ -16,6 +16,7 @@ _PLAIN = {"→": "->", "×": "x", "…": "...", "–": "-", "−": "-", "≤": "
 _OPTIONS = {
     "force=True": "--force", "append=True": "--append-suffix", "recursive=True": "--recursive",
     "to_8bit=True": "--to-8bit", "frame=": "--frame ", "sigma=": "--sigma ", "max_pixels": "--max-pixels",
+    "output_quality": "--output-quality", "subsampling": "--subsampling", "plain_cmyk=True": "--plain-cmyk",
     "stretch=True": "--stretch", "none of strict=True": "no --strict",
     "keep_smaller=True": "--keep-smaller", "lower quality": "lower --quality",
     "replace_original=True": "--replace-original",

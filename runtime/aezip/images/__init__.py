@@ -20,10 +20,10 @@ from .metadata import replaced
 from .picture import Picture, check_sections, picture_of, sections_of
 from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, Intake, from_pillow, is_pillow, parse, read
 from .resizing import fit
-from .writing import FORMATS, build, format_of, lost_note, to_pillow, write
+from .writing import FORMATS, SUBSAMPLINGS, build, format_of, kind_of, lost_note, to_pillow, write
 
 __all__ = [
-    "AS_IT_IS", "FORMATS", "NEEDS", "READ_SUFFIXES", "Intake", "Picture", "Resolution", "build", "check_sections",
-    "fit", "format_of", "from_pillow", "is_pillow", "lost_note", "parse", "picture_of", "read", "replaced",
-    "sections_of", "to_pillow", "write",
+    "AS_IT_IS", "FORMATS", "NEEDS", "READ_SUFFIXES", "SUBSAMPLINGS", "Intake", "Picture", "Resolution", "build",
+    "check_sections", "fit", "format_of", "from_pillow", "is_pillow", "kind_of", "lost_note", "parse", "picture_of",
+    "read", "replaced", "sections_of", "to_pillow", "write",
 ]

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
-import numpy as np
-
 from .picture import Picture
 
 
@@ -14,6 +10,9 @@ def fit(picture: Picture, side: int) -> Picture:
 
     Lanczos's filter (Pillow's LANCZOS). Its resolution changes with it.
     """
+    from fractions import Fraction
+
+    import numpy as np
     from PIL import Image
 
     height, width, channels = picture.pixels.shape

@@ -36,8 +36,11 @@ class Format(NamedTuple):
     options: dict[str, Any]
     carries: tuple[str, ...] = _ALL  # fields of Picture
     alpha: bool = False
+    lossy: dict[str, Any] | None = None  # what goes with a quality; None: there is none to choose
+    subsampled: bool = False  # colours may be of fewer samples than brightness
 
 
+SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 _LARGE = 2**26  # samples from which libjpeg does not optimise: for that it holds all coefficients, two bytes each
 # a TIFF's tags of how it stores its pixels, which Exif may hold, too
 _OF_PIXELS = (254, 255, *range(256, 260), 262, 266, 273, 277, 278, 279, 284, 317, *range(320, 326), 338, 339, 513, 514,
@@ -47,8 +50,16 @@ _JPEG_SIDE = 65500  # pixels: libjpeg's limit
 _REFUSALS = (OSError, ValueError, RuntimeError, OverflowError, SyntaxError, TypeError, struct.error)
 FORMATS = {
     "png": Format("PNG", (".png",), {"compress_level": 4}, alpha=True),  # 6 takes 2.4 times as long for 3 % less
-    "jpg": Format("JPEG", (".jpg", ".jpeg"), {"quality": 95, "subsampling": 0, "optimize": True}),
-    "webp": Format("WEBP", (".webp",), {"lossless": True}, ("icc", "exif", "xmp"), alpha=True),
+    "jpg": Format(
+        "JPEG", (".jpg", ".jpeg"), {"quality": 95, "subsampling": "4:4:4", "optimize": True}, lossy={}, subsampled=True
+    ),
+    "webp": Format(
+        "WEBP", (".webp",), {"lossless": True}, ("icc", "exif", "xmp"), alpha=True, lossy={"lossless": False}
+    ),
+    "avif": Format(
+        "AVIF", (".avif",), {"quality": 90, "subsampling": "4:4:4"}, ("icc", "exif", "xmp"), alpha=True, lossy={},
+        subsampled=True,
+    ),
     # Pillow's compressed TIFFs lose EXIF
     "tiff": Format("TIFF", (".tiff", ".tif"), {"compression": "raw"}, alpha=True),
     "bmp": Format("BMP", (".bmp",), {}, ("resolution",)),
@@ -92,12 +103,32 @@ def write(
     return lost
 
 
-def build(picture: Picture, format: str) -> tuple[bytes, tuple[str, ...]]:
-    """The bytes of an image file of a kind in FORMATS, and the names of the metadata that it cannot carry.
-
-    Raises OutputError.
-    """
+def kind_of(format: str, quality: int | None = None, subsampling: str | None = None) -> Format:
+    """A kind of FORMATS, to be written with a quality of 1 to 100, or a subsampling.  Raises UsageError."""
     kind = FORMATS[format]
+    for name, value, able in (
+        ("output_quality", quality, lambda known: known.lossy is not None),
+        ("subsampling", subsampling, lambda known: known.subsampled),
+    ):
+        if value is not None and not able(kind):
+            names = ", ".join(known for known in FORMATS if able(FORMATS[known]))
+            raise UsageError(f"{format} has no {name.removeprefix('output_')}", f"{name} with one of {names}")
+    options = dict(kind.options)
+    if quality is not None:
+        options.update(kind.lossy or {}, quality=quality)
+    if subsampling is not None:
+        options["subsampling"] = subsampling
+    return kind._replace(options=options)
+
+
+def build(
+    picture: Picture, format: str, quality: int | None = None, subsampling: str | None = None
+) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes of an image file of a kind in FORMATS, and the names of what it cannot carry.
+
+    quality, subsampling: as of `kind_of`; None: the kind's own.  Raises OutputError, UsageError.
+    """
+    kind = kind_of(format, quality, subsampling)
     if picture.alpha is not None and not kind.alpha:
         if picture.alpha.min() < 255:
             able = ", ".join(name for name, known in FORMATS.items() if known.alpha)
@@ -107,6 +138,8 @@ def build(picture: Picture, format: str) -> tuple[bytes, tuple[str, ...]]:
     data, unfit = _encode_what_fits(picture, kind)
     data, homeless = extras.add(data, kind.pillow, picture.extras)
     lost = [METADATA[name] for name in _ALL if getattr(picture, name) and name not in kind.carries]
+    if kind.pillow == "AVIF" and picture.alpha is not None:
+        lost.append("alpha without loss")
     return data, (*lost, *misfit, *homeless, *(f"this {METADATA[name]}" for name in unfit))
 
 

@@ -1,0 +1,71 @@
+"""How well image files are written: qualities and subsamplings of the kinds that have some."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image, JpegImagePlugin, features
+
+from aezip import images
+from aezip.cli import main
+from aezip.codec import Codec
+from aezip.errors import UsageError
+from aezip.images import Picture
+from aezip.quality.metrics import psnr_db
+
+AVIF = pytest.param("avif", marks=pytest.mark.skipif(not features.check("avif"), reason="a Pillow without AVIF"))
+
+
+@pytest.mark.parametrize("format", ["jpg", "webp", AVIF])
+def test_quality_buys_fidelity(format: str, drawn) -> None:
+    pixels = drawn(96, 128)
+    files = [images.build(Picture(pixels), format, quality)[0] for quality in (30, 80)]
+    assert len(files[0]) < len(files[1])
+    worse, better = (psnr_db(pixels, images.parse(data).pixels) for data in files)
+    assert worse < better < np.inf
+
+
+def test_colours_of_fewer_samples(drawn) -> None:
+    for name, code in (("4:4:4", 0), ("4:2:2", 1), ("4:2:0", 2)):
+        data, _ = images.build(Picture(drawn(32, 32)), "jpg", None, name)
+        assert JpegImagePlugin.get_sampling(Image.open(io.BytesIO(data))) == code
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="a Pillow without AVIF")
+def test_avif_holds_profile_and_metadata_and_says_that_alpha_is_not_exact(drawn) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    alpha = np.tile(np.arange(0, 256, 8, dtype=np.uint8), (32, 1))
+    data, lost = images.build(Picture(drawn(32, 32), exif=exif.tobytes(), xmp=b"<x/>", alpha=alpha), "avif")
+    again = images.parse(data)
+    assert lost == ("alpha without loss",)
+    assert again.alpha is not None
+    assert np.abs(again.alpha.astype(int) - alpha).max() < 16
+    assert again.xmp == b"<x/>"
+    assert b"Maker" in (again.exif or b"")
+
+
+@pytest.mark.parametrize(
+    ("format", "options", "finding"),
+    [("png", {"quality": 80}, "png has no quality; expected output_quality with one of jpg, webp, avif"),
+     ("webp", {"subsampling": "4:2:0"}, "webp has no subsampling; expected subsampling with one of jpg, avif")],
+)
+def test_formats_that_have_none(format: str, options: dict, finding: str, drawn) -> None:
+    with pytest.raises(UsageError, match=finding):
+        images.build(Picture(drawn(8, 8)), format, **options)
+
+
+def test_the_command(tiny: str, drawn, tmp_path) -> None:
+    (tmp_path / "a.lat").write_bytes(Codec(tiny).encode(drawn(64, 80)))
+    sizes = []
+    for quality in ("20", "95"):
+        arguments = [str(tmp_path / "a.lat"), "-m", tiny, "-o", str(tmp_path / f"{quality}.jpg")]
+        assert CliRunner().invoke(main, ["decompress", *arguments, "--output-quality", quality]).exit_code == 0
+        sizes.append((tmp_path / f"{quality}.jpg").stat().st_size)
+    assert sizes[0] < sizes[1]
+    done = CliRunner().invoke(main, ["decompress", str(tmp_path / "a.lat"), "-m", tiny, "--output-quality", "20"])
+    assert (done.exit_code, list(tmp_path.glob("*.png"))) == (2, [])
+    assert "png has no quality; expected --output-quality with one of jpg, webp, avif" in done.stderr
