@@ -70,7 +70,7 @@ def test_devices_are_chosen_by_what_is_there(monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert processes.device_of("auto").type == "cpu"
-    with pytest.raises(ValueError, match=r"device mps is not there; expected one of cpu$"):
+    with pytest.raises(ValueError, match=r"device mps is not available; expected one of cpu$"):
         processes.device_of("mps")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)

@@ -220,7 +220,7 @@ def test_small_families_are_the_cpus(recipe: str, tmp_path: Path, drawn, monkeyp
     base = [recipe, "--data", str(tmp_path), "-o", str(tmp_path / "run")]
     result = CliRunner().invoke(main, [*base, "--device", "cuda"])
     assert result.exit_code == 1
-    assert f"--device cuda: {recipe} is trained by the CPU alone; expected cpu or auto\n" in result.output
+    assert f"--device cuda: {recipe} is trained only on the CPU; expected cpu or auto\n" in result.output
     monkeypatch.setenv("WORLD_SIZE", "2")
     result = CliRunner().invoke(main, base)
     assert result.exit_code == 1

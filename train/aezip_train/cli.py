@@ -23,7 +23,7 @@ def _alone(plan: Recipe, device: str) -> None:
     if device not in ("auto", "cpu"):
         raise ValueError(f"--device {device}: {plan.name} is trained only on the CPU; expected cpu or auto")
     if (world := os.environ.get("WORLD_SIZE", "1")) != "1":
-        raise ValueError(f"{world} processes: {plan.name} is trained by one process; expected aezip-train without torchrun")
+        raise ValueError(f"{world} processes: {plan.name} is trained by one; expected aezip-train without torchrun")
 
 
 def _value(text: str) -> tuple[str, Any]:

@@ -78,7 +78,8 @@ def device_of(name: str, local_rank: int = 0) -> torch.device:
     if name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
     if not there[name]:
-        raise ValueError(f"device {name} is not available; expected one of {', '.join(k for k, v in there.items() if v)}")
+        known = ", ".join(kind for kind, available in there.items() if available)
+        raise ValueError(f"device {name} is not available; expected one of {known}")
     if name != "cuda":
         return torch.device(name)
     if local_rank >= torch.cuda.device_count():

@@ -165,7 +165,7 @@ def _any_folder(inputs: Inputs) -> bool:
 def _matching(pattern: str) -> list[Found]:
     files = places.matching(pattern)
     if not files:
-        raise AezipError("no file matches", "a pattern that fits some", file=pattern)
+        raise AezipError("no file matches", "a pattern that matches a file", file=pattern)
     return files
 
 

@@ -71,7 +71,7 @@ def fit(reading: Reading, output: str, force: bool) -> None:
 @click.argument("profile", type=click.Path(readable=False))
 @options.inputs("IMAGE...")
 @click.option("--rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
-              callback=options.finite, help="Share of normal pictures that may be called anomalous.")
+              callback=options.finite, help="Share of normal pictures that may be reported as anomalous.")
 @click.option("--heat", "output", metavar="OUT", type=click.Path(readable=False),
               help="Heat map to write, or a folder for them.")
 @options.force

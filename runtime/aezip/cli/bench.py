@@ -44,23 +44,23 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> list[str]:
               callback=_numbers, metavar="Q,Q,…", help="Qualities of the models.  [default: 0 to 100 in fives]")
 @click.option("-c", "--codecs", default="jpeg,webp,avif420,avif444,jxl", show_default=True, callback=_names,
               metavar="NAME,…",
-              help="Classic codecs, also avifpsnr: AVIF tuned for PSNR. Those not installed are skipped.")
+              help="Classic codecs; avifpsnr is AVIF tuned for PSNR. Codecs that are not installed are skipped.")
 @click.option("--anchors", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
-              help="Compare with stored curves as well: JSON files of {NAME: {\"bpp\": […], \"psnr\": […]}}; also "
+              help="Also compare with stored curves: JSON files of {NAME: {\"bpp\": […], \"psnr\": […]}}; also "
                    "ms_ssim, ssimulacra2, butteraugli.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N pictures only.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N pictures.")
 @click.option("--no-similarity", is_flag=True, help="Skip MS-SSIM and SSIMULACRA2, which take most of the time.")
 @click.option("--butteraugli", is_flag=True,
-              help="Measure Butteraugli's 3-norm, too, by libjxl's butteraugli_main; slow.")
+              help="Also measure the 3-norm of Butteraugli with libjxl's butteraugli_main; slow.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N",
-              help="Threads of the model.  [default of --speed: 1, 2 and 4, as far as there are cores]")
-@click.option("--speed", is_flag=True, help="Measure time instead, by stages and beside the classic codecs; see above.")
+              help="Threads of the model.  [default of --speed: 1, 2 and 4, up to the number of cores]")
+@click.option("--speed", is_flag=True, help="Measure time instead, of each stage and of the classic codecs; see above.")
 @click.option("--seconds", type=click.FloatRange(min=0), default=60, show_default=True, metavar="S",
-              help="--speed: about how long for each picture, in seconds.")
+              help="--speed: approximate time for each picture, in seconds.")
 @click.option("--compare", type=click.Path(path_type=Path), metavar="FILE",
               help="--speed: exit with 1 if a ratio is worse than in the JSON of an earlier run.")
 @click.option("--tolerance", type=click.FloatRange(min=0), default=15, show_default=True, metavar="PERCENT",
-              help="--speed, --compare: by how much a ratio may be worse.")
+              help="--compare: how much worse a ratio may be.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def bench(
     inputs: tuple[Path, ...], output: Path | None, models: tuple[str, ...], qualities: tuple[float, ...],
@@ -74,7 +74,7 @@ def bench(
     optimised, progressive), of SSIMULACRA2 over scores 30 to 85. --output needs matplotlib for its plots. Exit code 1
     if a picture cannot be read or a codec fails; the others are measured.
 
-    With --speed, name picture files in place of FOLDER; without any, two of 768×512 and 4000×3000 pixels are drawn.
+    With --speed, name picture files instead of FOLDER. Without any, two of 768×512 and 4000×3000 pixels are drawn.
     Times are medians of warm runs, in one process that alternates between the codecs; memory and the start of the
     command are measured in processes of their own. Ratios are printed with them, the smaller the better.
 

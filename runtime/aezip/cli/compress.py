@@ -37,7 +37,7 @@ class Quality(click.FloatRange):
             self.fail(f"{value} is not in the range; expected 0 (smallest) to 100 (best)", param, ctx)
         if abs(10 * number - round(10 * number)) > 1e-6:
             steps = f"{math.floor(10 * number) / 10:g} or {math.ceil(10 * number) / 10:g}"
-            self.fail(f"{value} lies between two steps of 0.1; expected {steps}", param, ctx)
+            self.fail(f"{value} is not a multiple of 0.1; expected {steps}", param, ctx)
         return number
 
 
@@ -56,20 +56,20 @@ class Quality(click.FloatRange):
               callback=options.finite,
               help="Lowest quality with this SSIMULACRA2 or more: 90 looks lossless, 70 is high, 50 medium.")
 @click.option("--lossless/--no-lossless", default=None,
-              help="Keep every pixel, or never do.  [default: where that makes a smaller file]")
+              help="Keep every pixel; or never.  [default: if that makes a smaller file]")
 @click.option("--cell-psnr", type=click.FloatRange(0), default=0, metavar="DB", callback=options.finite,
-              help="No 16 × 16 cell of the decoded picture is worse.  [default: as photographs are at worst]")
-@click.option("--keep-smaller", is_flag=True, help="Write no .lat file that is larger than its input.")
+              help="Lowest PSNR of any 16 × 16 cell.  [default: what is usual for photographs]")
+@click.option("--keep-smaller", is_flag=True, help="Do not write a .lat file that is larger than its input.")
 @click.option("--verify", is_flag=True, help="Decode each file before saving it and report its PSNR and SSIMULACRA2.")
 @click.option("--min-psnr", type=click.FloatRange(0), default=0, metavar="DB", callback=options.finite,
-              help="Fail where the decoded picture's PSNR is lower, and save nothing; implies --verify.")
+              help="Fail and save nothing if the PSNR of the decoded picture is lower; implies --verify.")
 @click.option("--effort", type=click.IntRange(0, 1), default=1, show_default=True,
               help="1 weighs each latent's bits against its error; 0 only rounds.")
 @options.max_pixels
 @options.intake_and_strip
 @options.precision
 @options.batch
-@click.option("--with-model", is_flag=True, help="Put the model's decoder beside the files, in the folder .aezip.")
+@click.option("--with-model", is_flag=True, help="Save the model's decoder next to the files, in the folder .aezip.")
 # With what, and where to.
 @options.model
 @options.write

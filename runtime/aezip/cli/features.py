@@ -17,7 +17,7 @@ _SUFFIX = ".npz"
 @click.command()
 @options.inputs("IMAGE...")
 @click.option("-o", "--output", metavar="NPZ", type=click.Path(dir_okay=False), help="File of the vectors to write.")
-@click.option("--full", is_flag=True, help="Write every picture's latents, too: 1/16 of its size, all channels.")
+@click.option("--full", is_flag=True, help="Also write the latents of every picture: 1/16 of its size, all channels.")
 @click.option("--nearest", metavar="IMAGE", type=click.Path(readable=False),
               help="Print which of the pictures are most like this one.")
 @click.option("-k", "--count", type=click.IntRange(min=1), default=5, show_default=True, help="--nearest: how many.")
@@ -73,7 +73,7 @@ def _check(inputs: tuple[str, ...], output: str | None, nearest: str | None) -> 
         raise click.UsageError(f"--output is '{output}'; expected a name that ends in {_SUFFIX}")
     stored = [name for name in inputs if name.endswith(_SUFFIX)]
     if stored and (len(inputs) > 1 or output):
-        raise click.UsageError(f"'{stored[0]}' is not alone; expected one {_SUFFIX} file, with --nearest")
+        raise click.UsageError(f"'{stored[0]}' is not the only input; expected one {_SUFFIX} file, with --nearest")
     return stored[0] if stored else None
 
 

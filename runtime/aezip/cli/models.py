@@ -14,7 +14,7 @@ from . import models_places, options
 from .messages import Failures, say, show, table
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_force_option = click.option("-f", "--force", is_flag=True, help="Replace what has that name.")
+_force_option = click.option("-f", "--force", is_flag=True, help="Replace a model of the same name.")
 
 
 @click.group(invoke_without_command=True)
@@ -145,8 +145,8 @@ def _agreed(name: str, path: Path) -> bool:
 
 @models.command()
 @click.argument("model")
-@click.option("--encoder-only", "half", flag_value="encoder", help="What compresses, without the decoder.")
-@click.option("--decoder-only", "half", flag_value="decoder", help="What decompresses, without the encoder.")
+@click.option("--encoder-only", "half", flag_value="encoder", help="The half that compresses, without the decoder.")
+@click.option("--decoder-only", "half", flag_value="decoder", help="The half that decompresses, without the encoder.")
 @click.option("-o", "--output", required=True, metavar="FILE.aezm", type=click.Path(path_type=Path, dir_okay=False),
               help="File to write.")
 @_force_option

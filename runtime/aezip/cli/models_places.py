@@ -107,7 +107,7 @@ def index(folder: Path) -> None:
 @click.argument("inputs", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(readable=False))
 @click.option("-m", "--model", metavar="MODEL", shell_complete=options.models,
               help="Name or .aezm file: list the files that need it.")
-@click.option("--save", is_flag=True, help="Put the decoders beside the files, in FOLDER/.aezip.")
+@click.option("--save", is_flag=True, help="Save the decoders next to the files, in FOLDER/.aezip.")
 @_json_option
 @options.offline
 @options.debug

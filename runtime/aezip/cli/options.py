@@ -58,7 +58,7 @@ debug = click.option(
     "--debug", is_flag=True, expose_value=False, is_eager=True, callback=_set_debug, help="Show tracebacks of errors."
 )
 offline = click.option(
-    "--offline", is_flag=True, help="Fetch no model: ask no place that was added with `aezip models add`."
+    "--offline", is_flag=True, help="Fetch no model from the places added with `aezip models add`."
 )
 force = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 max_pixels = click.option(
@@ -82,14 +82,14 @@ threads = click.option(
 )
 precision = click.option(
     "--precision", type=click.Choice(["float", "int8"]), default="float", show_default=True,
-    help="int8 is faster, where the model has it, and a little worse.",
+    help="int8 is faster and slightly less accurate, if the model has it.",
 )
 batch = click.option(
     "--batch", type=click.IntRange(min=1), metavar="N",
-    help="At most so many pictures of one size go through the network together.  [default: 1 on the CPU, else 8]",
+    help="Most pictures of one size that go through the network together.  [default: 1 on the CPU, else 8]",
 )
 _quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-_recursive = click.option("-r", "--recursive", is_flag=True, help="Go into the subfolders of folders.")
+_recursive = click.option("-r", "--recursive", is_flag=True, help="Include subfolders.")
 
 
 def _together(*options: Callable[[Any], Any], gather: tuple[str, str, str] | None = None) -> Callable[[F], F]:
@@ -117,9 +117,9 @@ def _gathered(command: F, parameter: str, module: str, name: str) -> F:
 
 _INTAKE = (
     click.option("--frame", type=click.IntRange(min=1), metavar="N", help="Take the N-th of several frames or pages."),
-    click.option("--to-8bit", is_flag=True, help="Make 16-bit and floating-point samples 8-bit."),
+    click.option("--to-8bit", is_flag=True, help="Convert 16-bit and floating-point samples to 8 bits."),
     click.option("--plain-cmyk", is_flag=True, help="Take CMYK without an ICC profile as R = (1 − C)(1 − K), …"),
-    click.option("--stretch", is_flag=True, help="--to-8bit, but from the range that is found in a grey picture."),
+    click.option("--stretch", is_flag=True, help="As --to-8bit, with the range found in a grey picture."),
     click.option("--strict", is_flag=True, help="Refuse pictures with damaged data, even if they can be decoded."),
     click.option("--upright", is_flag=True, help="Turn the picture as its EXIF orientation says, and reset that."),
 )
@@ -127,13 +127,13 @@ _STRIP = click.option("--strip", is_flag=True, help="Drop metadata; the picture 
 _RUNNING = (
     _recursive,
     click.option("--files-from", metavar="FILE", type=click.Path(readable=False),
-                 help="Work on the files named in FILE, too, one a line (or as find -print0); - for stdin."),
+                 help="Also work on the files named in FILE, one per line (or as find -print0); - for stdin."),
     provider,
     click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
-                 help="Processes that work at a time."),
+                 help="Number of processes."),
     click.option("--threads", type=click.IntRange(min=1), metavar="N",
                  help="Threads of each process.  [default: all cores, shared by the processes]"),
-    click.option("--scheduler", metavar="URL", help="Work on the Dask cluster there: tcp://HOST:8786."),
+    click.option("--scheduler", metavar="URL", help="Use the Dask cluster at this address: tcp://HOST:8786."),
     click.option("-v", "--verbose", is_flag=True, help="Print what is in each file."),
     _quiet,
     click.option("--json-lines", is_flag=True, help="Print a JSON object for each file."),
@@ -143,7 +143,7 @@ _WRITING = (
     click.option("-o", "--output", metavar="OUT", type=click.Path(readable=False),
                  help="File, folder or URL to write; - for stdout."),
     force,
-    click.option("--append-suffix", is_flag=True, help="Append the suffix to the input's whole name: a.jpg.lat."),
+    click.option("--append-suffix", is_flag=True, help="Append the suffix to the full name of the input: a.jpg.lat."),
     click.option("--skip-existing", is_flag=True, help="Skip inputs whose output exists (resume a run)."),
     click.option("--keep-times", is_flag=True, help="Give output files the modification times of their inputs."),
 )

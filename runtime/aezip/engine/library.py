@@ -51,7 +51,7 @@ def onnxruntime() -> Any:
             if ours:
                 os.environ.pop(SWITCH, None)
     if not hasattr(onnxruntime, "InferenceSession"):  # a folder without its files is a package to Python
-        raise ProviderError("onnxruntime is not whole: a build was uninstalled that shared files with it", advice())
+        raise ProviderError("onnxruntime is incomplete: a build that shared files with it was uninstalled", advice())
     return onnxruntime
 
 

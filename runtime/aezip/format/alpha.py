@@ -46,7 +46,7 @@ def decode(data: bytes, height: int, width: int, region: tuple[int, int, int, in
     count = -(-height // BAND)
     start = 1 + 4 * count
     if len(data) < start or data[0] != BANDS:
-        raise SectionDamaged("the alpha section is of no known kind", "one value, or bands of rows")
+        raise SectionDamaged("the alpha section is of an unknown kind", "one value, or bands of rows")
     lengths = struct.unpack_from(f"<{count}I", data, 1)
     if start + sum(lengths) != len(data):
         raise SectionDamaged("the alpha section's bands do not fill it", f"{len(data) - start} bytes")

@@ -138,7 +138,7 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
         profile = profiles.Made() if colours.srgb else colour.profile_of(image, facts, pixels.shape[2])
         kept, left = extras.extras_of(image, data), extras.left_behind(image, data, end_of_jpeg(data))
     if damage and intake.strict:
-        raise ImageError(damage[0], "a whole image, or none of strict=True")
+        raise ImageError(damage[0], "a complete image, or no strict=True")
     lies = metadata.orientation_of(exif, xmp) if intake.upright or intake.strip else 1
     if lies != 1:
         pixels = metadata.turn(pixels, lies)
@@ -265,4 +265,4 @@ def _pillow_errors(limit: int = 0) -> Iterator[None]:
         except Exception as e:  # its plugins raise nearly any class over damaged data
             if isinstance(e, NotImplementedError) or _UNSUPPORTED.search(str(e)):
                 raise ImageError(f"is of a kind that Pillow does not read ({e})", "another kind of image") from e
-            raise ImageError(f"the image data is damaged or cut short ({e})", "a whole image") from e
+            raise ImageError(f"the image data is damaged or cut short ({e})", "a complete image") from e

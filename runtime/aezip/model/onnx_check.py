@@ -73,7 +73,7 @@ def check(role: str, data: bytes) -> None:
         for finding, expectation in _findings(role, data):
             raise PackageDamaged(f"{role}.onnx {finding}", expectation)
     except (_Malformed, UnicodeDecodeError, RecursionError):
-        raise PackageDamaged(f"{role}.onnx is no ONNX graph", "one written by aezip-export") from None
+        raise PackageDamaged(f"{role}.onnx is not an ONNX graph", "one written by aezip-export") from None
 
 
 def _findings(role: str, data: bytes) -> Iterator[tuple[str, str]]:

@@ -121,7 +121,7 @@ def read(path: Path) -> bytes:
     try:
         return _expanded(path)
     except (OSError, *UNREADABLE) as error:
-        raise PackageDamaged("cannot be decompressed", "an installation that is whole", file=str(path)) from error
+        raise PackageDamaged("cannot be decompressed", "a complete installation", file=str(path)) from error
 
 
 def _opened(path: Path) -> zipfile.ZipFile:
@@ -162,7 +162,7 @@ def describe(path: Path) -> Installed:
     except OSError as error:
         raise PackageDamaged(f"cannot be read ({error.strerror})", "a readable file", file=str(path)) from None
     except UNREADABLE:
-        raise PackageDamaged("not a whole model package", "a file written by aezip-export", file=str(path)) from None
+        raise PackageDamaged("not a complete model package", "a file written by aezip-export", file=str(path)) from None
     if wrong:
         raise PackageDamaged(f"{DESCRIPTION} says {wrong[0]}", wrong[1], file=str(path))
     return found
@@ -227,7 +227,7 @@ class Package:
             with _opened(path) as package:
                 data = _member(package, name, path)
         except (OSError, *UNREADABLE):
-            raise self._damaged(f"cannot read {name}", "a whole model package") from None
+            raise self._damaged(f"cannot read {name}", "a complete model package") from None
         if hashlib.sha256(data).hexdigest() != self.about.description["digests"][name]:
             raise self._damaged(f"{name} does not match its digest", "the bytes it was exported with")
         return data
@@ -353,7 +353,7 @@ def _member(package: zipfile.ZipFile, name: str, path: Path) -> bytes:
     try:
         info = package.getinfo(name)
     except KeyError:
-        raise PackageDamaged(f"{name} is missing", "a whole model package", file=str(path)) from None
+        raise PackageDamaged(f"{name} is missing", "a complete model package", file=str(path)) from None
     if package.namelist().count(name) > 1:
         raise PackageDamaged(f"{name} appears twice", "each member once", file=str(path))
     if info.file_size > MAX_MEMBER_BYTES or info.compress_type != zipfile.ZIP_STORED:

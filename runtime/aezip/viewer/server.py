@@ -88,7 +88,7 @@ class Shown:
         try:
             wanted = bytes.fromhex(fingerprint)
         except ValueError:
-            raise UnknownFingerprint(f"'{fingerprint}' is no fingerprint", "16 hexadecimal digits") from None
+            raise UnknownFingerprint(f"'{fingerprint}' is not a fingerprint", "16 hexadecimal digits") from None
         named = store.find(self.model) if self.model else None
         beside = archives.folders_of(self.file) if self.file else ()
         return packages.read(store.find_fingerprint(wanted, named, beside).path)
@@ -104,7 +104,7 @@ class Server(ThreadingHTTPServer):
         for name in _TYPES:
             if not (WEB / name).is_file() and not (WEB / f"{name}.gz").is_file():
                 raise ViewerMissing(
-                    f"the viewer's page is not whole: no {name} in {WEB}",
+                    f"the viewer's page is incomplete: no {name} in {WEB}",
                     "an installed wheel, or 'npm ci && npm run build' in runtime/web",
                 )
         self.shown = shown

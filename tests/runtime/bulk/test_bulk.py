@@ -58,7 +58,7 @@ def test_patterns(run: Callable[..., Result]) -> None:
     assert Path("odd[1].lat").exists()
     result = run("compress", "none*.png")
     assert (result.exit_code, result.stderr) == (
-        1, "aezip: error: none*.png: no file matches; expected a pattern that fits some\n"
+        1, "aezip: error: none*.png: no file matches; expected a pattern that matches a file\n"
     )
 
 

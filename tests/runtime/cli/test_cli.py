@@ -246,7 +246,7 @@ def test_formats(args: list[str], kind: str, name: str) -> None:
         (["compress", "a.png", "-q", "101"], "101 is not in the range; expected 0 (smallest) to 100 (best)"),
         (["compress", "a.png", "-q", "nan"], "nan is not in the range"),
         (["compress", "a.png", "-q", "high"], "'high' is not a number; expected 0 (smallest) to 100 (best)"),
-        (["compress", "a.png", "-q", "60.55"], "60.55 lies between two steps of 0.1; expected 60.5 or 60.6"),
+        (["compress", "a.png", "-q", "60.55"], "60.55 is not a multiple of 0.1; expected 60.5 or 60.6"),
         (["compress", "a.png", "out.lat"], "'out.lat' does not exist; if it is the output, use -o out.lat"),
         (["compress", "a.png", "out/"], "if it is the output, use -o out/"),
         (["decompress", "a.lat", "out.png"], "if it is the output, use -o out.png"),

@@ -140,7 +140,7 @@ def changed(golden: Path, tmp_path: Path, description: dict[str, object], **arra
 
 
 @pytest.mark.parametrize(("description", "arrays", "finding"), [
-    ({"coding": "other"}, {}, "not a whole model package"),
+    ({"coding": "other"}, {}, "not a complete model package"),
     ({"channels": 2}, {}, "channels 2"),
     ({}, {"table": None}, "table none"),
     ({}, {"table": np.zeros((41, 3))}, r"\(41, 3\)"),

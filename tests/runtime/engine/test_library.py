@@ -112,7 +112,7 @@ except aezip.ProviderError as error:
     print(error)
 """
     done = run(code, tmp_path)
-    assert done.stdout.startswith("onnxruntime is not whole"), done.stderr
+    assert done.stdout.startswith("onnxruntime is incomplete"), done.stderr
     assert "&& pip install 'onnxruntime'" in done.stdout or "expected pip install 'onnxruntime'" in done.stdout
 
 

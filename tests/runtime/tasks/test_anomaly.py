@@ -101,7 +101,7 @@ def test_a_profile_comes_back_from_its_file(latents: Latents, fitted: Profile) -
 def test_a_damaged_profile_is_refused(fitted: Profile, tmp_path) -> None:
     data = profile_file.pack(fitted)
     (tmp_path / "a.profile").write_bytes(data[:-9])
-    with pytest.raises(ProfileDamaged, match=r"a\.profile: not a whole"):
+    with pytest.raises(ProfileDamaged, match=r"a\.profile: not a complete"):
         profile_file.read(str(tmp_path / "a.profile"))
     with pytest.raises(ProfileDamaged, match="no such file"):
         profile_file.read(str(tmp_path / "b.profile"))
@@ -181,7 +181,7 @@ def test_latents_are_those_of_the_cells(latents: Latents, drawn, golden) -> None
     assert pooled.shape == (2 * found.shape[2],)
     with pytest.raises(ImageError, match="at least 16"):
         latents.of(drawn(15, 70))
-    with pytest.raises(ModelUnfit, match="codes no pictures; it can denoise"):
+    with pytest.raises(ModelUnfit, match="codes no pictures; it is for denoise"):
         Latents(str(golden / "tiny-denoise.aezm"))
 
 

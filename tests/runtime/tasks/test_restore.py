@@ -121,7 +121,7 @@ def test_what_cannot_be_done_is_told(golden: Path, tiny: str, drawn) -> None:
         Restorer("inpaint", str(golden / "tiny-denoise.aezm"))
     with pytest.raises(ModelUnfit, match=r"cannot denoise; it codes pictures"):
         Restorer("denoise", tiny)
-    with pytest.raises(ModelUnfit, match=r"codes no pictures; it can denoise"):
+    with pytest.raises(ModelUnfit, match=r"codes no pictures; it is for denoise"):
         Codec(str(golden / "tiny-denoise.aezm"))
     with pytest.raises(UsageError, match="threads"):
         Restorer("denoise", str(golden / "tiny-denoise.aezm"), threads=0)

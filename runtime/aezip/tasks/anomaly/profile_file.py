@@ -62,7 +62,7 @@ def unpack(data: bytes) -> Profile:
                 str(about["model"]), str(about["encoder"]), int(about["pictures"]), gaussians, scales, np.sort(normal)
             )
     except (OSError, AttributeError, IndexError, *UNREADABLE):
-        raise ProfileDamaged("not a whole anomaly profile", "a file written by aezip anomaly fit") from None
+        raise ProfileDamaged("not a complete anomaly profile", "a file written by aezip anomaly fit") from None
     raise ProfileDamaged(f"version {version} of anomaly profiles", f"{VERSION}; update aezip, or fit again")
 
 
