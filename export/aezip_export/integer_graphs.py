@@ -45,8 +45,10 @@ def decoder(model: Flagship) -> bytes:
 
     x = g.node("Mul", g.node("Mul", g.cast(latent, "float32"), inverse), g.constant(array(net.unit)))
     x = residuals(g, sixteenths(g, x, TRUNK_TOP * 2**WIDE_BITS), net.latent)
+    x = g.node("Add", x, g.constant(array(exact(net.latent_offset))))
     x = strided(g, x, up_rows(net.up.weight), net.wide_up, np.tile(array(exact(net.up.bias)), 4))
     x = residuals(g, shuffled(g, x, 2, c.coarse), net.coarse)
+    x = g.node("Add", x, g.constant(array(exact(net.coarse_offset))))
     levels = np.tile(array(exact(net.stem.bias)) + 128, 64)
     x = strided(g, x, stem_rows(net.stem.weight), net.wide_stem, levels)
     x = shuffled(g, eight_bits(g, x, 0), 8, 3)

@@ -61,9 +61,9 @@ def bounds(model: Flagship) -> dict[str, float]:
     for name, layer in model.named_modules():
         if isinstance(layer, IntegerConv2d):
             q = layer.quantise()
-            # with the ½ of the rounding counted in, should a runtime fold it into the bias
-            bound = q.bound + (torch.exp2(q.shift - 1) if layer.rounds else 0)
-            below = q.weight.abs().max() <= layer.weight_max and (q.shift.min() >= 1 or not layer.rounds)
+            # where halves are rounded up, with the ½ counted in, should a runtime fold it into the bias
+            bound = q.bound if layer.even else q.bound + torch.exp2(q.shift - 1)
+            below = q.weight.abs().max() <= layer.weight_max and (layer.even or q.shift.min() >= 1)
             found[name] = _log(name, bound, below)
         if isinstance(layer, IntegerDecoder):
             up, stem = up_rows(layer.up.weight), stem_rows(layer.stem.weight)

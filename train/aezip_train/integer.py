@@ -63,8 +63,7 @@ class IntegerConv2d(nn.Conv2d):
             del self.bias
             self.register_buffer("bias", torch.zeros(outputs), persistent=False)
         self.in_bits, self.out_bits, self.top, self.weight_max = in_bits, out_bits, top, weight_max
-        self.low, self.high, self.rounds = low, high, rounds
-        self.round = round_even if even else round_through
+        self.low, self.high, self.even, self.rounds = low, high, even, rounds
         self.integer = False
 
     @torch.no_grad()
@@ -115,7 +114,10 @@ class IntegerConv2d(nn.Conv2d):
         weight = through(self.weight, q.weight / scale[:, None, None, None])
         bias = through(self.bias, q.bias / (scale * 2**self.in_bits))
         out = F.conv2d(x, weight, bias, padding=self.padding)
-        return (self.round(out * unit) / unit).clamp(self.low / unit, self.high / unit) if self.rounds else out
+        if not self.rounds:
+            return out
+        whole = (round_even if self.even else round_through)(out * unit)
+        return whole.clamp(self.low, self.high) / unit
 
 
 def through(x: Tensor, value: Tensor) -> Tensor:

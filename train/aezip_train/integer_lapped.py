@@ -1,8 +1,8 @@
 """Transforms for kernels of 8 bits; the decoder's arithmetic is exact in any order of summation.
 
 A trunk holds whole multiples of a power of two, in units of which a channel's usual range is about ±100. Blocks see it
-rounded to 8 bits, compute in integers (`IntegerConv2d`) and add sums that are not rounded, without a bias: what comes
-next has one. The decoder's strided layers
+rounded to 8 bits, compute in integers (`IntegerConv2d`) and add sums that are not rounded, without a bias: the trunk
+gets one at its end. The decoder's strided layers
 carry the picture itself, so of their inputs the few that matter most (`wide`) keep 12 bits, and their weights, too; the
 others have 8. All sums are below 2²⁴, so float32 holds them exactly: the same pixels everywhere.
 
@@ -87,16 +87,20 @@ class IntegerDecoder(Decoder):
     def __init__(self, c: LappedSizes, channels: int = 3) -> None:
         super().__init__(c, channels)
         self.register_buffer("unit", torch.ones(c.latent))  # of the trunk at 1/16, in 1 of û
+        # what the trunks' blocks do not add
+        self.latent_offset = nn.Parameter(torch.zeros(c.latent))
+        self.coarse_offset = nn.Parameter(torch.zeros(c.coarse))
         self.register_buffer("wide_up", torch.zeros(c.latent))  # 1: a wide input
         self.register_buffer("wide_stem", torch.zeros(c.coarse))
 
     def forward(self, u: Tensor) -> Tensor:
         x = u * self.unit[:, None, None]
         x = (round_even(x * 2**WIDE_BITS) / 2**WIDE_BITS).clamp(-TRUNK_TOP, TRUNK_TOP)
-        x = self.latent(x)
+        x = self.latent(x) + exact(self.latent_offset)[:, None, None]
         up = up_weight(mixed_weight(up_rows(self.up.weight), self.wide_up > 0))
         x = F.conv_transpose2d(mixed(x, self.wide_up > 0), up, exact(self.up.bias), stride=2)
-        x = F.pad(mixed(self.coarse(x), self.wide_stem > 0), (1, 1, 1, 1), mode="replicate")
+        x = self.coarse(x) + exact(self.coarse_offset)[:, None, None]
+        x = F.pad(mixed(x, self.wide_stem > 0), (1, 1, 1, 1), mode="replicate")
         stem = stem_weight(mixed_weight(stem_rows(self.stem.weight), self.wide_stem > 0))
         return F.conv_transpose2d(x, stem, exact(self.stem.bias), stride=8, padding=12) / 64
 

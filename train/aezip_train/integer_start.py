@@ -1,8 +1,7 @@
 """A float flagship as one in integers: the same function at first, as far as 8 bits go.
 
 Channels of a trunk and of the inner layers are scaled by powers of two, so that what they usually hold fits 8 bits, and
-the weights around them take the scales in. Leaky rectifiers become plain ones; what they let through on average goes
-into the next bias. Training does the rest.
+the weights around X
 """
 
 from __future__ import annotations
@@ -18,10 +17,11 @@ from .flagship import Flagship
 from .integer_lapped import WIDE_STEM, WIDE_UP
 from .lapped import SLOPE
 
-BATCHES = 12  # of crops, to measure
+BATCHES = 8  # of crops, to measure
 TRUNK, INNER = 100, 200  # what the usual range becomes
 USUAL = 0.9995  # quantile of magnitudes
-KEPT = 4096  # values of a channel and batch
+STARTS = (0.0005, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98, 0.9995)  # quantiles at which a rectifier may start
+KEPT = 400  # values of a channel and batch
 
 
 class Seen:
@@ -92,15 +92,13 @@ def _decoder(old: Any, net: Any, seen: Seen) -> None:
     latent, is_wide = _units(seen, into_up, old.up.weight, coarse, WIDE_UP)
     net.wide_up.copy_(is_wide)
     net.unit.copy_(latent)
-    rest = _trunk(net.latent, old.latent, latent, seen)
+    net.latent_offset.copy_(_trunk(net.latent, old.latent, latent, seen))
     up = old.up.weight * coarse[:, None, None] / latent[:, None, None, None]
     net.up.weight.copy_(up[:, order])
-    # every output is made of one of the 2×2 taps, whose sums hardly differ
-    net.up.bias.copy_((old.up.bias * coarse + rest @ up.mean((2, 3)))[order])
-    rest = _trunk(net.coarse, old.coarse, coarse, seen, order)
-    stem = (old.stem.weight * 64 / coarse[:, None, None, None])[order]
-    net.stem.weight.copy_(stem)
-    net.stem.bias.copy_(old.stem.bias * 64 + rest @ stem.sum((2, 3)) / 64)
+    net.up.bias.copy_((old.up.bias * coarse)[order])
+    net.coarse_offset.copy_(_trunk(net.coarse, old.coarse, coarse, seen, order))
+    net.stem.weight.copy_((old.stem.weight * 64 / coarse[:, None, None, None])[order])
+    net.stem.bias.copy_(old.stem.bias * 64)
 
 
 def _units(
@@ -135,14 +133,49 @@ def _block(block: Any, was: Any, unit: Tensor, seen: Seen, rest: Tensor) -> Tens
     """A block of a trunk of these units, which lacks `rest`.  Returns the bias that it does not add.  [C]"""
     weight = was.reduce.weight / unit[:, None, None]
     last = was.reduce.bias + weight[:, :, 0, 0] @ rest
-    for layer, after, mine in (
-        (was.reduce, was.spatial, block.reduce), (was.spatial, was.expand, block.spatial)
-    ):
-        out = torch.cat(seen.outs[layer], 1)
-        inner = _power(out.clamp_min(0).quantile(USUAL, 1).clamp_min(1e-3), INNER)
-        mine.weight.copy_(weight * inner[:, None, None, None])
-        mine.bias.copy_(last * inner)
-        leaked = SLOPE * out.clamp_max(0).mean(1)
-        weight, last = after.weight / inner[:, None, None], after.bias + (after.weight.sum((2, 3)) @ leaked)
+    mean = torch.cat(seen.ins[was], 1).mean(1) * unit - rest  # of what goes in
+    layers = (
+        (was.reduce, was.spatial, block.reduce, torch.zeros(0)),  # its outputs are padded with zeros
+        (was.spatial, was.expand, block.spatial, torch.tensor(STARTS)),
+    )
+    for layer, after, mine, starts in layers:
+        sign, start, factor, offset, usual, height = _hinges(torch.cat(seen.outs[layer], 1), starts)
+        inner = _power(usual, INNER)
+        mine.weight.copy_(weight * (sign * inner)[:, None, None, None])
+        mine.bias.copy_((last - start) * sign * inner - _error(mine) @ mean)
+        weight = after.weight * (factor / inner)[:, None, None]
+        last = after.bias + after.weight.sum((2, 3)) @ offset
+        mean = height * inner
     block.expand.weight.copy_(weight * unit[:, None, None, None])
-    return last * unit
+    return last * unit - _error(block.expand) @ mean
+
+
+def _error(layer: Any) -> Tensor:
+    """By how much each input's weights change on average when they become whole.  [out, in]"""
+    q = layer.quantise()
+    error: Tensor = (q.weight * torch.exp2(-q.shift)[:, None, None, None] - layer.weight).sum((2, 3))
+    return error
+
+
+def _hinges(x: Tensor, starts: Tensor) -> tuple[Tensor, ...]:
+    """What stands best for a leaky rectifier of x: factor · max(0, sign · (x − start)) + offset.  x: [C, values]
+
+    Many channels hardly leave the negative half, where the leaky rectifier is a line. starts: quantiles where one may
+    start, beside 0. Returns sign, start, factor, offset, the hinge's usual height and its mean, [C] each.
+    """
+    y = torch.where(x < 0, SLOPE * x, x)
+    places = torch.cat([x.quantile(starts, 1), torch.zeros_like(x[None, :, 0])])
+    least = torch.full_like(x[:, 0], torch.inf)
+    best = torch.zeros(6, len(x))
+    for sign in (1.0, -1.0):
+        for start in places:
+            h = (sign * (x - start[:, None])).clamp_min(0)
+            centred = h - h.mean(1, keepdim=True)
+            factor = (centred * y).mean(1) / centred.square().mean(1).clamp_min(1e-12)
+            offset = y.mean(1) - factor * h.mean(1)
+            error = (factor[:, None] * h + offset[:, None] - y).square().mean(1)
+            of_sign = torch.full_like(start, sign)
+            found = torch.stack([of_sign, start, factor, offset, h.quantile(USUAL, 1).clamp_min(1e-3), h.mean(1)])
+            best = torch.where(error < least, found, best)
+            least = torch.minimum(error, least)
+    return tuple(best)

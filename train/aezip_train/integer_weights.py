@@ -129,11 +129,13 @@ def _encoder(net: IntegerEncoder, steps: Steps) -> None:
 def _decoder(net: IntegerDecoder, steps: Steps) -> None:
     net.unit.copy_(_tensor(steps.next("Mul").value))
     _blocks(net.latent, steps)
+    net.latent_offset.copy_(_tensor(steps.next("Add").value))
     rows, is_wide, bias = _strided(steps, 1)
     net.up.weight.copy_(up_weight(rows))
     net.wide_up.copy_(is_wide)
     _bias(net.up).copy_(bias[: net.up.out_channels])
     _blocks(net.coarse, steps)
+    net.coarse_offset.copy_(_tensor(steps.next("Add").value))
     rows, is_wide, bias = _strided(steps, 4)
     net.stem.weight.copy_(stem_weight(rows))
     net.wide_stem.copy_(is_wide)

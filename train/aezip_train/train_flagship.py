@@ -84,14 +84,15 @@ class FlagshipTraining(Training):
     def rates(self) -> dict[nn.Parameter, float]:
         """Biases of transforms in integers count in whole numbers."""
         e: Any = self.model.encoder
-        d = self.model.decoder
+        d: Any = self.model.decoder
         if not self.model.config.integer:
             return {}
         blocks = [m for m in self.model.modules() if isinstance(m, IntegerResidual)]
         inner: list[nn.Parameter] = [layer.bias for block in blocks for layer in (block.reduce, block.spatial)]
         outer = [bias for layer in (e.down, d.up, d.stem) if (bias := layer.bias) is not None]
         near = self.recipe.strided_rate * BIAS_RATE
-        return dict.fromkeys([*inner, e.latent_offset], BIAS_RATE) | dict.fromkeys(outer, near)
+        inner += [e.latent_offset, d.latent_offset, d.coarse_offset]
+        return dict.fromkeys(inner, BIAS_RATE) | dict.fromkeys(outer, near)
 
     def fall(self, share: float) -> float:
         """Linear over the recipe's last `cooldown_steps`, or over the last part `fall` of the session."""
