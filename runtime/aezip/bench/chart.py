@@ -77,6 +77,7 @@ def draw(result: dict[str, Any]) -> Any:
             axes.set_yticks(range(len(runs)), [r["codec"] for r in runs], fontsize=8)
             axes.set_title(f"{way}, {picture}, {threads} thread{'s' * (threads > 1)}", fontsize=9)
             axes.set_xlabel("milliseconds", fontsize=8)
+            axes.tick_params(axis="x", labelsize=8)
             axes.margins(x=0.15)
             axes.spines[["top", "right"]].set_visible(False)
     handles = [pyplot.Rectangle((0, 0), 1, 1, color=colours[s]) for s in STAGES[1:-1]]

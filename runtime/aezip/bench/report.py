@@ -49,7 +49,7 @@ def text_table(result: Comparison) -> list[tuple[str, ...]]:
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None or math.isnan(value) else f"{value:+.1f} %"
+    return "–" if value is None or math.isnan(value) else f"{value:+.1f} %"
 
 
 def save(result: Comparison, folder: Path) -> None:

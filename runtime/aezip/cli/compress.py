@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from ..bulk.carried import roots
 from ..bulk.jobs import Compression
 from . import options
+from .groups import Grouped
 from .run import Run
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Quality(click.FloatRange):
         return number
 
 
-@click.command()
+@click.command(cls=Grouped)
 @options.inputs("[IMAGE]...", or_listed=True)
 # How a picture is coded: all but the targets are fields of `Compression`.
 @click.option("-q", "--quality", type=Quality(0, 100), default=60, show_default=True,

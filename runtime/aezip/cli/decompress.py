@@ -12,6 +12,7 @@ from ..errors import UsageError
 from ..format.averages import SCALES
 from ..storage import places
 from . import options
+from .groups import Grouped
 from .run import LAT, Run, format_for
 
 Region = tuple[int, int, int, int]
@@ -31,7 +32,7 @@ def _scale(_: click.Context, __: click.Parameter, value: str) -> int:
     return int(value.removeprefix("1/"))
 
 
-@click.command()
+@click.command(cls=Grouped)
 @options.inputs("[FILE]...", or_listed=True)
 # How a picture is decoded: fields of `Decompression`.
 @options.format

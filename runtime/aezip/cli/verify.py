@@ -17,11 +17,12 @@ from ..model import home
 from ..model.store import installed_names
 from ..storage import places
 from . import options
+from .groups import Grouped
 from .messages import say, show
 from .run import LAT, Run
 
 
-@click.command()
+@click.command(cls=Grouped)
 @options.inputs("[FILE]...", or_listed=True)
 @click.option("--original", metavar="IMAGE|FOLDER", type=click.Path(readable=False),
               help="The picture FILE was made from, or the folder of those: report PSNR, SSIMULACRA2 and "

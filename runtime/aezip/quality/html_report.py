@@ -22,7 +22,8 @@ COLOURS = ("#d62728", "#7f7f7f", "#1f77b4", "#2ca02c", "#17becf", "#9467bd", "#8
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .8em;text-align:right;border-bottom:1px solid #ddd}
-td:first-child,th:first-child{text-align:left}img,svg{max-width:100%;height:auto}
+td:first-child,th:first-child,td:nth-child(2):last-child,th:nth-child(2):last-child{text-align:left}
+img,svg{max-width:100%;height:auto}
 .row{display:grid;grid-template-columns:repeat(auto-fit,minmax(240px,1fr));gap:12px}
 figure{margin:0}figcaption{font-size:13px;color:#555}.row img{width:100%;image-rendering:pixelated}
 """

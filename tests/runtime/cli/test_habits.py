@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import click
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
@@ -92,3 +93,18 @@ def test_signals_wait_for_what_is_begun() -> None:
         done.append("not this")
     assert done == ["the rest"]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress", "verify"])
+def test_help_is_in_groups_and_leaves_no_option_out(command: str) -> None:
+    text = CliRunner().invoke(main, [command, "--help"]).output
+    heads = [line.rstrip(":") for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    groups = ["Options", "How pictures are read", "Many files", "Advanced"]
+    assert heads == [group for group in groups if group in heads]
+    assert {"Options", "Many files", "Advanced"} <= set(heads)
+    assert "--model" in text[text.index("\nOptions:") : text.index("\nMany files:")]
+    found = main.get_command(click.Context(main), command)
+    assert found
+    for parameter in found.params:
+        if isinstance(parameter, click.Option):
+            assert any(f"{option} " in text or f"{option}\n" in text for option in parameter.opts), parameter.name
