@@ -47,13 +47,13 @@ WORTH = 2.0  # how much larger than the lossy file the estimate of exact pixels 
 class Codec:
     """Compresses with one model; decompresses files of any installed one.
 
-    Any codec reads what any other wrote, whatever their settings. Any number of threads may use one. A pickled codec
+    Any codec reads what any other wrote, whatever their settings. Threads may share a codec. A pickled codec
     opens its model again where it is loaded.
 
     Args:
         model: A name that `aezip models` lists, or the path of a package; None to decode only.
         provider: Where the transforms run: cpu, cuda, tensorrt, openvino, coreml, directml, migraphx, rocm.
-        threads: Of onnxruntime; None: its own choice.
+        threads: Number of onnxruntime's threads. None: its own choice.
         precision: `float`, or `int8` for the faster and a little worse variants of encoder and decoder that a package
             may hold.
         batch: How many pictures of one size and quality, from as many threads, go through a transform together, at
@@ -104,14 +104,19 @@ class Codec:
 
     @property
     def package(self) -> Package:
-        """The model that pictures are compressed with.  Raises UsageError when there is none, HalfPackage."""
+        """The model that pictures are compressed with.
+
+        Raises:
+            UsageError: The codec only decodes.
+            HalfPackage: The model only decodes.
+        """
         if self._own is None:
             raise UsageError("this codec only decodes", "a model to compress with")
         self._own.require("encoder")
         return self._own
 
     def prepare(self) -> None:
-        """Begin to open what `encode` needs, which else waits until it is called.  Raises as `package`."""
+        """Begin to open what `encode` needs, so that it need not wait for it.  Raises what `package` does."""
         about = self.package.about  # first, for there may be none
         self._encoding.prepare(*about.kind.encoding, *(() if about.half else about.kind.decoding))
 
@@ -131,26 +136,25 @@ class Codec:
     ) -> bytes:
         """Pixels → a `.lat` file.
 
-        The file is decoded before it is given away: 16 × 16 pixels that came out worse than photographs ever do are
-        patched with exact ones.
+        The file is decoded before it is returned. Cells of 16 × 16 pixels that came out worse than those of photographs
+        are stored exactly.
 
         Args:
             pixels: uint8 [H, W, 3], [H, W, 1] or [H, W].
             quality: 0 … 100, in tenths.
-            sections: What else the file is to hold, such as metadata.
+            sections: Sections to put into the file, such as metadata.
             effort: 0 rounds latents; 1 weighs the bits of each against its error.
-            lossless: True: every pixel is kept; None: where that makes a smaller file (scans, icons, charts); False:
-                never.
-            cell_psnr: The least PSNR in dB that each cell of 16 × 16 pixels must have; 0: only what is usual.
+            lossless: Whether every pixel is kept. None: if that makes a smaller file (scans, icons, charts).
+            cell_psnr: The lowest PSNR in dB of any cell of 16 × 16 pixels. 0: what is usual for photographs.
             max_pixels: Limit on H · W.
 
         Returns:
             The file's bytes.
 
         Raises:
-            ImageError: The array is not of such a shape and type.
+            ImageError: The array has another shape or type.
             LimitExceeded: The picture is larger than `max_pixels`, or than 2²⁰ pixels a side.
-            ModelUnfit: A picture in colours for a model of grey ones.
+            ModelUnfit: The picture has colours, and the model is for grey ones.
             UsageError: The quality or `cell_psnr` is outside its range, or the codec only decodes.
         """
         pixels, level = check_pixels(pixels, max_pixels), check_quality(quality)
@@ -177,18 +181,18 @@ class Codec:
         Args:
             data: The file's bytes.
             max_pixels: Limit on the picture's pixels.
-            region: x, y, width, height of what is wanted, in pixels; only the tiles that it touches are decoded. None:
-                the whole picture.
-            scale: 2, 4, 8 or 16: a picture so many times smaller, which takes less time from 4 on; its sides are
-                rounded up. A region still counts pixels of the whole.
-            partial: Also decode a file that is cut off within its latents, as far as it tells; the `missing` of what is
-                returned says how many bytes are not there. Without checksums, what is there may be damaged, too.
+            region: x, y, width, height of the part to decode, in pixels. Only the tiles that it touches are decoded.
+                None: the whole picture.
+            scale: 2, 4, 8 or 16 for a picture that is this many times smaller; from 4 on it takes less time. Its sides
+                are rounded up. A region still counts pixels of the whole.
+            partial: Also decode a file that is cut off within its latents, as far as possible. The `missing` of the
+                result is the number of missing bytes. What is there is not checked, so it may be damaged.
 
         Returns:
             uint8 [H, W, C], C 1 or 3; and the file's header and sections.
 
         Raises:
-            FormatError: Or one of its kinds: the file is damaged, or larger than `max_pixels`.
+            FormatError: The file is damaged, or larger than `max_pixels`.
             UnknownFingerprint: The model that wrote the file is not installed.
             PackageDamaged: The package is not as it was written.
             UsageError: The region is not inside the picture, or there is no such scale.
@@ -208,9 +212,11 @@ class Codec:
         return pixels, lat
 
     def check(self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Lat:
-        """Decode all of a `.lat` file but its pixels: checksums, structure, every symbol.
+        """Check a `.lat` file: checksums, structure, every symbol.  Raises what `decode` does.
 
-        Args, errors: as of `decode`.
+        Args:
+            data: The file's bytes.
+            max_pixels: Limit on the picture's pixels.
 
         Returns:
             The file's header and sections.
@@ -237,17 +243,24 @@ class Codec:
         Args:
             image: A Pillow image of any mode, the path of an image file, or an array as of `encode`.
             quality: 0 … 100, in tenths.
-            target_size: The largest quality whose file has at most so many bytes, instead of `quality`.
-            effort, lossless, cell_psnr, max_pixels: As of `encode`.
-            to_8bit: Make 16-bit and floating-point samples 8-bit, rather than refuse them.
+            target_size: Instead of `quality`, the best one whose file has at most this many bytes.
+            effort: As in `encode`.
+            lossless: As in `encode`.
+            cell_psnr: As in `encode`.
+            max_pixels: As in `encode`.
+            to_8bit: Convert 16-bit and floating-point samples to 8 bits instead of refusing them.
             upright: Turn the picture as its EXIF orientation says.
-            strip: Drop the picture's metadata; it is turned upright and made sRGB first.
-            icc_profile, exif, xmp: In place of the picture's own; b"" drops it. None: its own.
+            strip: Drop the picture's metadata. It is turned upright and converted to sRGB first.
+            icc_profile: Replaces the picture's own. b"" drops it, None keeps it.
+            exif: The same for EXIF.
+            xmp: The same for XMP.
 
         Returns:
             The file's bytes.
 
-        Raises: as `encode`; ImageError also for a file that cannot be read, TargetMissed if no quality is small enough.
+        Raises:
+            ImageError: The file or image cannot be read. The other errors are those of `encode`.
+            TargetMissed: No quality makes a file of the target size.
         """
         from . import images
 
@@ -284,7 +297,8 @@ class Codec:
         Returns:
             The image, of mode L, LA, RGB or RGBA; `.info` holds icc_profile, exif, xmp and dpi, if the file has them.
 
-        Raises: as `decode`.
+        Raises:
+            FormatError: The file is damaged. The other errors are those of `decode`.
         """
         from . import images
 

@@ -39,7 +39,7 @@ class Encoder:
     Args:
         model: Name or path of a package that encodes.
         size: Rows and columns of every picture; None: any.
-        threads: Of onnxruntime; None: its own choice.
+        threads: Number of onnxruntime's threads. None: its own choice.
 
     Raises:
         ModelNotFound: There is no such model.
@@ -61,10 +61,10 @@ class Encoder:
             quality: 0 … 100, in tenths.
 
         Returns:
-            The file's bytes, those of `Codec.encode` where that had nothing to repair: half a codec cannot look.
+            The file's bytes. They are those of `Codec.encode`, but without patches, since half a codec cannot decode.
 
         Raises:
-            ImageError: The array is not of such a shape and type, or not of this encoder's size.
+            ImageError: The array has another shape or type, or not the size of this encoder.
             LimitExceeded: It has more than 2²⁸ pixels.
             UsageError: The quality is outside its range.
         """
@@ -75,15 +75,19 @@ class Encoder:
 
 
 class Decoder:
-    """`.lat` files of one model → pictures; alpha and metadata are left where they are.
+    """`.lat` files of one model → pictures, without alpha and metadata.
 
     Args:
         model: Name or path of a package that decodes.
         size: Rows and columns of every picture; None: any.
-        threads: Of onnxruntime; None: its own choice.
+        threads: Number of onnxruntime's threads. None: its own choice.
         max_pixels: Larger pictures are refused.
 
-    Raises: as Encoder.
+    Raises:
+        ModelNotFound: There is no such model.
+        HalfPackage: The package only encodes.
+        PackageDamaged: The package is not as it was written.
+        UsageError: A setting is outside its range.
     """
 
     def __init__(
@@ -97,13 +101,13 @@ class Decoder:
 
         Args:
             data: The file's bytes.
-            scale: 2, 4, 8 or 16: a picture so many times smaller, as of `Codec.decode`.
+            scale: 2, 4, 8 or 16 for a picture that is this many times smaller, as in `Codec.decode`.
 
         Returns:
             uint8 [H, W, 3], or [H, W] for a grey picture.
 
         Raises:
-            FormatError: Or one of its kinds: the file is damaged, or not of this decoder's size.
+            FormatError: The file is damaged, or not of this decoder's size.
             UnknownFingerprint: Another model wrote it.
             UsageError: There is no such scale.
         """

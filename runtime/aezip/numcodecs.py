@@ -33,10 +33,16 @@ NAME = "aezip"
 
 
 class Aezip(abc.Codec):  # type: ignore[misc]  # numcodecs has no types
-    """Encodes with a model at a quality; decodes whatever that or an installed model wrote.
+    """Encodes with a model at a quality; decodes what that or any installed model wrote.
 
-    model: name or path, looked for with the first chunk; quality: 0 … 100; effort, lossless: as of `Codec.encode`.
-    Raises UsageError.
+    Args:
+        model: Name or path. It is opened with the first chunk.
+        quality: 0 … 100.
+        effort: As in `Codec.encode`.
+        lossless: As in `Codec.encode`.
+
+    Raises:
+        UsageError: A setting is outside its range.
     """
 
     codec_id = NAME
@@ -48,14 +54,34 @@ class Aezip(abc.Codec):  # type: ignore[misc]  # numcodecs has no types
         self.model, self.quality, self.effort, self.lossless = model, quality, effort, lossless
 
     def encode(self, buf: Any) -> bytes:
-        """One chunk → a `.lat` file.  Raises UsageError, ImageError, ModelError and its kinds."""
+        """One chunk → a `.lat` file.
+
+        Args:
+            buf: uint8 […, H, W, 3], […, H, W, 1] or […, H, W]; all axes in front are 1.
+
+        Raises:
+            UsageError: The chunk has another shape or order.
+            ImageError: The chunk has another type.
+            ModelError: The model is missing, damaged or does not fit.
+        """
         chunk = np.asarray(buf)
         if chunk.flags.f_contiguous and not chunk.flags.c_contiguous:  # Zarr would read rows as columns
             raise UsageError("the chunk's columns come first in memory (order 'F')", "an array of order 'C'")
         return encode(chunk, self.model, self.quality, self.effort, self.lossless)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
-        """A `.lat` file → pixels, uint8 [H, W, C], in `out` if there is one.  Raises AezipError and its kinds."""
+        """A `.lat` file → pixels.
+
+        Args:
+            buf: The file's bytes.
+            out: Where the pixels go. None: a new array.
+
+        Returns:
+            uint8 [H, W, C].
+
+        Raises:
+            AezipError: The file is damaged, or its model is missing.
+        """
         return compat.ndarray_copy(decode(compat.ensure_bytes(buf), self.model), out)
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Aezip(ArrayBytesCodec):
-    """As aezip.numcodecs.Aezip."""
+    """Encodes chunks as `.lat` files; the settings are those of `aezip.numcodecs.Aezip`."""
 
     is_fixed_size = False
 
@@ -46,7 +46,7 @@ class Aezip(ArrayBytesCodec):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Aezip:
-        """From what stands in `zarr.json`.  Raises UsageError."""
+        """From the codec's entry in `zarr.json`.  Raises UsageError."""
         configuration = data.get("configuration", {})
         unknown = sorted(set(configuration) - {"model", "quality", "effort", "lossless"})
         if unknown:
@@ -55,7 +55,7 @@ class Aezip(ArrayBytesCodec):
         return cls(**configuration)
 
     def to_dict(self) -> dict[str, Any]:
-        """What stands in `zarr.json`."""
+        """The codec's entry in `zarr.json`."""
         configuration = {
             "model": self.model, "quality": self.quality, "effort": self.effort, "lossless": self.lossless
         }
