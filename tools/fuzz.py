@@ -12,7 +12,7 @@ needs. Inputs go to seven targets:
     header     the header's fields, with its checksum mended
     sections   sections changed, moved, made up, with their checksums mended: alpha, metadata, image files
     stream     the latents' section, with its checksum mended: symbols, by both coders, then pixels
-    early      latents' sections that are cut off, and damaged in front of that: what a reader shows of them, at any scale
+    early      latents that are cut off, and damaged in front of that: what a reader shows of them, at any scale
     exact      exact pixels and patches, made up and damaged before they are deflated: whole and in part
     package    a model package's zip, description, tables and graphs, with digests mended: checks, onnxruntime
 

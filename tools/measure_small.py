@@ -5,7 +5,7 @@
 PICTURES is a folder of image files. Four parts:
 
 1. Time of a decode at 1/4, 1/8 and 1/16 against the whole, at 768 × 512 and 4000 × 3000 pixels (the pictures side by
-   side); minima of rounds that alternate between the scales, and each scale's peak of memory in a process of its own (on Linux).
+   side): minima of rounds that alternate between scales. On Linux also peaks of memory, in processes of their own.
 2. How far smaller pictures are from the averages of the decoded one, at quality 60.
 3. The first 15 % and 50 % of the bytes at quality 60, and of a progressive JPEG of the same size: PSNR, SSIMULACRA2.
 4. Thumbnails of `--count` files of a megapixel by two processes: of .lat, of JPEG by Pillow's draft, of AVIF.
@@ -103,8 +103,9 @@ def looks(codec: Codec, shown: list[Pixels]) -> None:
             seen = codec.decode(data[:part], partial=True)[0]
             other = np.asarray(Image.open(io.BytesIO(jpeg[: int(len(jpeg) * share)])).convert("RGB"))
             for name, picture in ((".lat", seen), ("JPEG", other)):
+                row = psnr_db(pixels, picture), ssimulacra2(pixels, picture)
                 small = psnr_db(averaged(pixels, 8), averaged(picture, 8))
-                found.setdefault((share, name), []).append((psnr_db(pixels, picture), ssimulacra2(pixels, picture), small))
+                found.setdefault((share, name), []).append((*row, small))
     for (share, name), values in found.items():
         psnr, score, small = np.mean(values, 0)
         print(f"{100 * share:3.0f} % of {name}: {psnr:.1f} dB, SSIMULACRA2 {score:.0f}, at 1/8 {small:.1f} dB")

@@ -54,7 +54,7 @@ function shareOf(data, maxPixels) {
   try {
     const { sections, missing } = unpack(data, maxPixels, true);
     const there = sections[sections.length - 1].data.length;
-    return there ? there / (there + missing) : 0;
+    return there / (there + missing);
   } catch (error) {
     if (error instanceof AezipError) return 0;
     throw error;

@@ -64,7 +64,7 @@ export function unpack(bytes, maxPixels = MAX_PIXELS, partial = false) {
     const end = at + 12 + length;
     const type = String.fromCharCode(...data.subarray(at, at + 4));
     missing = Math.max(0, end - data.length);
-    if (missing && !(partial && type === 'LATN')) {
+    if (missing && !(partial && type === 'LATN' && missing < length)) {
       throw new AezipError('Truncated', `the file ends inside ${name}`, `${length} bytes`);
     }
     const content = data.subarray(at + 12, end);

@@ -32,7 +32,7 @@ def test_the_type_is_known_by_its_magic() -> None:
     assert [glob.get("pattern") for glob in kind.iter(f"{NAMES['m']}glob")] == ["*.lat"]
 
 
-@pytest.mark.skipif(not (shutil.which("update-mime-database") and shutil.which("gio")), reason="needs a desktop's tools")
+@pytest.mark.skipif(not (shutil.which("update-mime-database") and shutil.which("gio")), reason="needs its tools")
 def test_a_desktop_knows_it(golden, tmp_path, monkeypatch) -> None:
     (tmp_path / "mime/packages").mkdir(parents=True)
     shutil.copy(DESKTOP / "aezip.xml", tmp_path / "mime/packages")

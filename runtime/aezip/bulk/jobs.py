@@ -170,7 +170,7 @@ class Decompression(_Coding):
         notes: tuple[str, ...] = ()
         if lat.missing:
             there = 100 * len(lat.body) / (len(lat.body) + lat.missing)
-            notes = (f"the file is cut off; the picture is from {there:.0f} % of its latents' bytes",)
+            notes = (f"its .lat file is cut off; the picture is from {there:.0f} % of the latents' bytes",)
         picture = images.picture_of(pixels, lat, self.region, scale)
         if self.max_size:
             picture = images.fit(picture, self.max_size)

@@ -136,7 +136,7 @@ def unpack(
         kind, length, crc = SECTION.unpack_from(data, position)
         position += SECTION.size
         missing = max(0, length - (len(data) - position))
-        if missing and not (partial and kind == LATENTS):
+        if missing and not (partial and kind == LATENTS and missing < length):
             raise Truncated(f"the file ends {len(data) - position} bytes into {name}", f"{length} bytes")
         body = bytes(data[position : position + length])
         if not missing and zlib.crc32(body, zlib.crc32(kind)) != crc:
