@@ -201,7 +201,6 @@ def _got(place: Place, entry: Entry, fingerprint: bytes, keep: Callable[[], Path
         return about
     data, folder = _read(name, MAX_PACKAGE_BYTES), keep()
     files.make_folder(folder)
-    files.sweep(folder)  # what a killed process left
     path = folder / name_of(fingerprint)
     try:
         # two processes that fetch the same model write the same name: either is whole

@@ -75,6 +75,7 @@ def install(path: Path, *, force: bool = False) -> Installed:
     if not force and (INCLUDED / target.name).exists():
         raise OutputExists(f"'{path.stem}' is a model inside aezip", "another name, or force=True", file=str(path))
     files.make_folder(target.parent)
+    files.sweep(target.parent)  # what a killed process left, also of fetching
     files.atomic_write(target, files.read_bytes(path, ModelNotFound), force=force)
     return describe(target)
 

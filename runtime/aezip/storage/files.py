@@ -90,8 +90,8 @@ def atomic_write(
                 f.write(data)
                 f.flush()
                 os.fsync(f.fileno())
-            if check:
-                check(temporary)
+                if check:  # as long as it is marked as being written
+                    check(temporary)
             if times:
                 os.utime(temporary, ns=times)
             if force:
