@@ -89,6 +89,7 @@ def describe(model: Flagship, name: str, members: dict[str, bytes], facts: dict[
         "qualities": lambda_ladder.TOP + 1,
         "lambda": [lambda_ladder.LAMBDA_MIN, model.lambda_max],
         "macs": {name: round(macs.per_pixel(members[f"{name}.onnx"]), 1) for name in macs.GRAPHS},
+        **({"exact_pixels": True} if model.config.integer else {}),
         "bits_per_error": model.bits_per_error or packages.BITS_PER_ERROR,
         **facts,
     })

@@ -59,6 +59,12 @@ static float exact(int32_t log)
 	return (float)scaled(mantissa, shifted(log, 12) - 8);
 }
 
+static float fine(int32_t log)
+{
+	int32_t mantissa = (int32_t)(root((int32_t)((uint32_t)log & 4095)) * 32768 + 0.5);
+	return (float)scaled(mantissa, shifted(log, 12) - 15);
+}
+
 static int32_t steps(int32_t log)
 {
 	return shifted(log * 11 + 4096, 13);
@@ -68,11 +74,11 @@ void aezip_set_rung(const aezip_model *model, unsigned quality, aezip_rung *rung
 {
 	for (uint32_t c = 0; c < model->channels; c++) {
 		int32_t gain = between(model->gain, model->channels, c, quality);
-		int32_t inverse = between(model->inverse_gain, model->channels, c, quality) - 4 * 4096;
+		int32_t inverse = between(model->inverse_gain, model->channels, c, quality);
 		rung->mean_gain[c] = exact(gain - 2 * 4096);
 		rung->context_gain[c] = exact(4096 - gain);
 		rung->shift[c] = (float)(steps(gain) + 18);
-		rung->inverse_gain[c] = (float)scaled(root((int32_t)((uint32_t)inverse & 4095)), shifted(inverse, 12));
+		rung->inverse_gain[c] = fine(inverse - 4 * 4096);
 	}
 	for (uint32_t c = 0; c < model->hyper_channels; c++) {
 		int32_t index = steps(between(model->hyper_scale, model->hyper_channels, c, quality)) + 18;

@@ -7,7 +7,7 @@
  * @property {Float32Array} mean_gain [C] exact
  * @property {Float32Array} context_gain [C] exact
  * @property {Float32Array} shift [C] whole
- * @property {Float32Array} inverse_gain [C] need not be exact
+ * @property {Float32Array} inverse_gain [C] for latents in 1/16
  * @property {Uint8Array} hyperIndex [Z] table of each hyper-latent channel
  * @property {Uint8Array} [table] [C] table of each channel; of models without a hyperprior, whose Z is 0
  */
@@ -17,6 +17,9 @@ const NODES = 9;
 const SPACING = 125;
 const LOG_LIMIT = 15 * 4096;
 const MANTISSA = Array.from({ length: 256 }, (_, j) => Math.floor(2 ** (j / 256) * 256 + 0.5));
+
+/** @param {number} log in 1/4096 of an octave; a mantissa of 16 bits */
+const fine = (log) => Math.floor(2 ** ((log & 4095) / 4096) * 32768 + 0.5) * 2 ** ((log >> 12) - 15);
 
 /** @param {number} log in 1/4096 of an octave */
 const exact = (log) => MANTISSA[(log >> 4) & 255] * 2 ** ((log >> 12) - 8);
@@ -54,7 +57,7 @@ export function rungOf(arrays, quality) {
     mean_gain: Float32Array.from(gain, (log) => exact(log - 2 * 4096)),
     context_gain: Float32Array.from(gain, (log) => exact(4096 - log)),
     shift: Float32Array.from(gain, (log) => steps(log) + 18),
-    inverse_gain: Float32Array.from(between('inverse_gain'), (log) => 2 ** (log / 4096 - 4)),
+    inverse_gain: Float32Array.from(between('inverse_gain'), (log) => fine(log - 4 * 4096)),
     hyperIndex: Uint8Array.from(between('hyper_scale'), (log) => Math.min(Math.max(steps(log) + 18, 0), 63)),
   };
 }

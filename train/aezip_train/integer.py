@@ -30,7 +30,6 @@ ACTIVATION_MAX = 255
 WEIGHT_MAX = 127
 NARROW_MAX = 63  # of weights for kernels of 8 bits
 SUM_LIMIT = 2**24
-FINEST = 8  # bits below 1 of sums that are not rounded
 
 
 class Quantised(NamedTuple):
@@ -75,7 +74,7 @@ class IntegerConv2d(nn.Conv2d):
         # Rounding adds at most ½ to each of `taps` weights: reserve it.
         room = (SUM_LIMIT / self.top - taps / 2 - 1 - 2**13 / self.top) / total.clamp_min(1e-12)
         k = torch.minimum((self.weight_max + 0.49) / top, room).log2().floor()
-        k = k.clamp(-14, 14 if self.rounds else FINEST)
+        k = k.clamp(-14, 14)
         scale = torch.exp2(k)
         weight = (self.weight * scale[:, None, None, None]).round()
         bias = (self.bias * scale * 2**self.in_bits).round()

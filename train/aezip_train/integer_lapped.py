@@ -18,9 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .integer import FINEST, NARROW_MAX, SUM_LIMIT, IntegerConv2d, round_even, through
+from .integer import NARROW_MAX, SUM_LIMIT, IntegerConv2d, round_even, through
 from .lapped import Decoder, Encoder, LappedSizes
 
+FINEST = 8  # bits below 1 of biases, and of weights for wide activations
 NARROW_TOP = 128  # largest magnitude of an activation of 8 bits with a sign
 WIDE_BITS, WIDE_TOP, WIDE_MAX = 4, 2047, 2047  # of wide activations: bits below 1, largest integer; largest weight
 WIDE_UP, WIDE_STEM = 8, 5  # one in so many inputs of the decoder's strided layers is wide

@@ -3,7 +3,8 @@
 A package holds log₂ gains at NODES evenly spaced qualities, in 1/4096 octave.
 Between nodes they are interpolated in integers; their exponential is a 9-bit
 mantissa from a table times a power of two. A product of such a gain with an integer
-below 2¹⁵ is exact in float32, so the prior's graphs round it alike everywhere.
+below 2¹⁵ is exact in float32, so the prior's graphs round it alike everywhere. The
+decoder's gains have 16 bits: they are the same everywhere, and so is a product's one rounding.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ SPACING = QUALITY_TOP // (NODES - 1)
 UNIT = 4096  # of a log₂ gain
 LOG_LIMIT = 15 * UNIT
 MANTISSA = np.floor(np.exp2(np.arange(256) / 256) * 256 + 0.5)  # 256 … 511
+
+FINE_BITS = 15
+FINE = np.floor(np.exp2(np.arange(UNIT) / UNIT) * 2**FINE_BITS + 0.5)  # 2¹⁵ … 2¹⁶ − 1
 
 Logs = NDArray[np.int64]
 Gain = NDArray[np.float32]
@@ -58,7 +62,7 @@ class Rung(NamedTuple):
 
     quality: int  # 0 … 1000
     gain: Gain  # [C] the encoder's, not exact
-    inverse_gain: Gain  # [C] the decoder's, for latents in 1/16, not exact
+    inverse_gain: Gain  # [C] the decoder's, for latents in 1/16
     mean_gain: Gain  # [C] from the prior's mean (1/64) to 1/16 of a step, exact
     context_gain: Gain  # [C] from 1/16 of a step to the prior's 1/32, exact
     shift: Gain  # [C] to add to the prior's scale, whole
@@ -80,6 +84,11 @@ def exact_gain(log: Logs) -> Gain:
     return np.asarray(np.ldexp(MANTISSA[(log >> 4) & 255], (log >> 12) - 8), np.float32)
 
 
+def fine_gain(log: Logs) -> Gain:
+    """2^(log / 4096) with a mantissa of 16 bits."""
+    return np.asarray(np.ldexp(FINE[log & (UNIT - 1)], (log >> 12) - FINE_BITS), np.float32)
+
+
 def steps(log: Logs) -> Logs:
     """A log₂ gain in table steps, rounded: log / 4096 · OCTAVE."""
     return np.asarray((log * 11 + 4096) >> 13)
@@ -93,7 +102,7 @@ def rung(ladder: Ladder, quality: int) -> Rung:
     return Rung(
         quality=quality,
         gain=np.exp2(gain / UNIT).astype(np.float32),
-        inverse_gain=np.exp2(inverse / UNIT - 4).astype(np.float32),
+        inverse_gain=fine_gain(inverse - 4 * UNIT),
         mean_gain=exact_gain(gain - 2 * UNIT),
         context_gain=exact_gain(UNIT - gain),
         shift=(steps(gain) + INDEX_ONE).astype(np.float32),
