@@ -145,13 +145,13 @@ def _agreed(name: str, path: Path) -> bool:
 
 @models.command()
 @click.argument("model")
-@click.option("--encoder-only", "half", flag_value="encoder", help="The half that compresses, without the decoder.")
-@click.option("--decoder-only", "half", flag_value="decoder", help="The half that decompresses, without the encoder.")
+@click.option("--encoder-only", is_flag=True, help="The half that compresses, without the decoder.")
+@click.option("--decoder-only", is_flag=True, help="The half that decompresses, without the encoder.")
 @click.option("-o", "--output", required=True, metavar="FILE.aezm", type=click.Path(path_type=Path, dir_okay=False),
               help="File to write.")
 @_force_option
 @options.debug
-def split(model: str, half: str | None, output: Path, force: bool) -> None:
+def split(model: str, encoder_only: bool, decoder_only: bool, output: Path, force: bool) -> None:
     """Write one half of a model.
 
     For devices that only encode or only decode. MODEL is a name, or an .aezm file. Files of a half decode with the
@@ -166,12 +166,12 @@ def split(model: str, half: str | None, output: Path, force: bool) -> None:
     from ..model.store import find_codec
     from ..model.writing import split as half_of
 
-    if half is None:
-        raise click.UsageError("expected --encoder-only or --decoder-only")
+    if encoder_only == decoder_only:
+        raise click.UsageError("expected one of --encoder-only and --decoder-only")
     if output.suffix != SUFFIX:
         raise click.UsageError(f"'{output}'; expected a name that ends in {SUFFIX}")
     package = find_codec(model)
-    data = half_of(package, half)
+    data = half_of(package, "encoder" if encoder_only else "decoder")
     atomic_write(output, data, force=force)
     say(f"{package.about.path} → {output}  {package.about.size:,} → {len(data):,} B")
 

@@ -108,3 +108,11 @@ def test_help_is_in_groups_and_leaves_no_option_out(command: str) -> None:
     for parameter in found.params:
         if isinstance(parameter, click.Option):
             assert any(f"{option} " in text or f"{option}\n" in text for option in parameter.opts), parameter.name
+
+
+def test_a_model_is_split_into_one_half_at_a_time(tmp_path: Path) -> None:
+    for halves in ([], ["--encoder-only", "--decoder-only"]):
+        result = CliRunner().invoke(main, ["models", "split", "tiny", *halves, "-o", "half.aezm"])
+        assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
+        assert "expected one of --encoder-only and --decoder-only" in result.stderr
+    assert CliRunner().invoke(main, ["models", "split", "tiny", "--decoder-only", "-o", "half.aezm"]).exit_code == 0
