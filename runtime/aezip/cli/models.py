@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -47,6 +49,7 @@ def list_models(as_json: bool) -> None:
     """List the installed models.
 
     In the order in which they are looked for; last, decoders of earlier releases, which read and do not write.
+    `aezip models show NAME` says more of one, and where it is.
     """
     from ..model.store import installed, older_releases
 
@@ -54,13 +57,19 @@ def list_models(as_json: bool) -> None:
     if as_json:
         show(json.dumps(found, indent=2))
     elif found:
-        rows = [("NAME", "FINGERPRINT", "QUALITIES", "SIZE", "PATH", "SUMMARY")]
+        rows = [("NAME", "FINGERPRINT", "QUALITIES", "SIZE", "SUMMARY")]
         for m in found:
             size, half = f"{m['bytes'] / 1e6:.1f} MB", f"({m['half']} half) " if m["half"] else ""
-            rows.append((m["name"], m["fingerprint"], m["qualities"], size, m["path"], half + m["summary"]))
-        show(table(rows, right=(3,)))
+            rows.append((m["name"], m["fingerprint"], m["qualities"], size, half + m["summary"]))
+        show("\n".join(map(_fit, table(rows, right=(3,)).splitlines())))
     else:
         say("aezip: no model is installed")
+
+
+def _fit(line: str) -> str:
+    """A line that does not wrap in a terminal."""
+    room = shutil.get_terminal_size().columns
+    return line if not sys.stdout.isatty() or len(line) <= room else line[: room - 1].rstrip() + "…"
 
 
 @models.command("show")
