@@ -28,7 +28,7 @@ from .engine import timing
 from .engine.graphs import STRIDE
 from .engine.sessions import Sessions, check_settings
 from .errors import FormatError, UsageError
-from .format import alpha, averages, container, exact, patches
+from .format import alpha, averages, container, exact, patches, scales
 from .format.container import CELL, DEFAULT_MAX_PIXELS, Header, Lat, Section
 from .model import archives, store
 from .model.ladder import Rung
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 LARGE = 2**25  # pixels from which memory, wanted next by an image file's encoder, is worth opening graphs again
 BATCH = 8  # pictures
 WORTH = 2.0  # how much larger than the lossy file the estimate of exact pixels may be for these to be tried
+DOUBTFUL = 8.0  # up to which a second estimate decides
 
 
 class Codec:
@@ -197,7 +198,7 @@ class Codec:
             PackageDamaged: The package is not as it was written.
             UsageError: The region is not inside the picture, or there is no such scale.
         """
-        averages.check_scale(scale)
+        scales.check_scale(scale)
         with timing.stage("container"):
             lat = container.unpack(data, max_pixels, partial=partial)
         region = check_region(region, lat.header)
@@ -334,7 +335,8 @@ def encode_exact(pixels: Pixels, sections: tuple[Section, ...] = ()) -> bytes:
 
 def shorter(data: bytes, pixels: Pixels, sections: tuple[Section, ...] = ()) -> bytes:
     """A file with latents, or the one with exact pixels [H, W, C] where that is worth trying and shorter."""
-    if exact.estimate(pixels) < WORTH * len(data):
+    rough = exact.estimate(pixels) / len(data)
+    if rough < WORTH or (rough < DOUBTFUL and exact.estimate_of_band(pixels) < WORTH * len(data)):
         return min(data, encode_exact(pixels, sections), key=len)
     return data
 
@@ -342,7 +344,7 @@ def shorter(data: bytes, pixels: Pixels, sections: tuple[Section, ...] = ()) -> 
 def decode_exact(lat: Lat, region: Region | None = None, scale: int = 1) -> Pixels:
     """The pixels of such a file, or a region of them; smaller ones weigh by their alpha.  Raises SectionDamaged."""
     h, w, channels = lat.header.height, lat.header.width, lat.header.channels
-    region = averages.covered(region or (0, 0, w, h), scale, w, h)
+    region = scales.covered(region or (0, 0, w, h), scale, w, h)
     with timing.stage("container"):
         pixels = exact.decode(lat.body, h, w, channels, region)
         opacity = lat.section(container.ALPHA) if scale > 1 else None
@@ -353,7 +355,7 @@ def decode_exact(lat: Lat, region: Region | None = None, scale: int = 1) -> Pixe
 def decode(sessions: Sessions, lat: Lat, region: Region | None = None, scale: int = 1) -> Pixels:
     """The pixels of a file with latents, or a region of them, patched.  Raises StreamDamaged, SectionDamaged."""
     header = lat.header
-    region = averages.reduced(region or (0, 0, header.width, header.height), scale)
+    region = scales.reduced(region or (0, 0, header.width, header.height), scale)
     pixels = pictures.decode(_coding(sessions, header), lat, region, scale)
     patch = lat.section(container.PATCHES)
     if patch is not None:

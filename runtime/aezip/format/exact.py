@@ -25,6 +25,7 @@ LEFT, UP = 1, 2  # bits of a row's prediction
 LEVEL = 9
 _SAMPLES, _SAMPLE = 6, 4  # what is estimated from: groups of rows, rows of a group
 _ROWS = 64  # where colours are counted first
+_BAND_PIXELS = 2**14  # of a band that is tried
 _TRIED_BYTES = 2**18  # of the rows that choose how the rest is written
 
 
@@ -50,7 +51,7 @@ def encode(pixels: Pixels) -> bytes:
     """Pixels, C 1 or 3 → bytes."""
     height, width, channels = pixels.shape
     colours, places = _colours(pixels)
-    grey = _grey_bits(colours) if channels == 1 and colours is not None else 8
+    grey = _grey_bits(colours) if channels == 1 and colours is not None and len(colours) > 2 else 8
     if grey < 8:
         body = (pixels[..., 0] >> (8 - grey)).astype(np.uint8)
         return _written(_packed(body, grey), _Layout(grey, 1, width), b"")
@@ -79,6 +80,14 @@ def estimate(pixels: Pixels) -> float:
         for part in (pixels[top : top + _SAMPLE] for top in tops)
     )
     return float(size * height / min(height, len(tops) * _SAMPLE))
+
+
+def estimate_of_band(pixels: Pixels) -> float:
+    """The same from a band in the middle: slower, and nearer where rows repeat what stands far above them."""
+    height, width, _ = pixels.shape
+    rows = min(height, max(8, _BAND_PIXELS // width))
+    top = (height - rows) // 2
+    return len(encode(pixels[top : top + rows])) * height / rows
 
 
 def decode(
@@ -122,7 +131,10 @@ def _colours(pixels: Pixels) -> tuple[Pixels | None, NDArray[np.uint8] | None]:
     if len(found) > 256:
         return None, None
     colours = np.stack([(found >> (8 * (channels - 1 - c))) & 255 for c in range(channels)], 1).astype(np.uint8)
-    order = np.argsort(colours.astype(int).sum(1), kind="stable")
+    if len(found) == 2:  # long runs of zeros for what there is more of
+        order = np.array([1, 0] if places.mean() > 0.5 else [0, 1])
+    else:
+        order = np.argsort(colours.astype(int).sum(1), kind="stable")
     rank = np.empty(len(order), np.uint8)
     rank[order] = np.arange(len(order))
     return colours[order], rank[places.reshape(packed.shape)]
