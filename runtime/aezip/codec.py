@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 LARGE = 2**25  # pixels from which memory, wanted next by an image file's encoder, is worth opening graphs again
 BATCH = 8  # pictures
 WORTH = 2.0  # how much larger than the lossy file the estimate of exact pixels may be for these to be tried
-DOUBTFUL = 8.0  # up to which a second estimate decides
+DOUBTFUL = 4.0  # up to which a second estimate decides
 
 
 class Codec:
