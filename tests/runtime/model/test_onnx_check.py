@@ -83,8 +83,8 @@ def test_a_plain_graph_passes() -> None:
         (model(graph(inputs={"latent": 1, "inverse_gain": 1})), "latent (float32)"),
         (model(graph(inputs={})), "the inputs none"),
         (model(b"".join([node("Abs")] * 10_001)), "10001 nodes"),
-        (b"\x0b", "no ONNX graph"),
-        (model(graph())[:-1], "no ONNX graph"),
+        (b"\x0b", "not an ONNX graph"),
+        (model(graph())[:-1], "not an ONNX graph"),
     ],
 )
 def test_others_are_refused(data: bytes, finding: str) -> None:
@@ -104,5 +104,5 @@ def test_whatever_the_bytes_the_answer_is_the_one_error(data: st.DataObject) -> 
 
 def test_names_that_would_break_the_line_are_refused() -> None:
     for name in ("Con\nv", "x" * 101, "\x1b[31m"):
-        with pytest.raises(PackageDamaged, match="no ONNX graph"):
+        with pytest.raises(PackageDamaged, match="not an ONNX graph"):
             onnx_check.check("decoder", model(graph(node(name))))
