@@ -15,7 +15,7 @@ import numpy as np
 from aezip import Codec, codec, coding, images
 from aezip.entropy import coder
 from aezip.errors import AezipError
-from aezip.format import averages, container, exact, facts, patches
+from aezip.format import container, exact, facts, patches, scales
 from aezip.model import packages
 from aezip.model.ladder import rung
 
@@ -79,7 +79,7 @@ class Targets:
 
     def _early(self, data: bytes, rng: random.Random) -> None:
         """What a reader shows of a beginning, at any scale."""
-        self.stage, scale = "pixels", rng.choice(averages.SCALES)
+        self.stage, scale = "pixels", rng.choice(scales.SCALES)
         pixels, lat = self.codec.decode(data, MAX_PIXELS, partial=True, scale=scale)
         h = lat.header
         if pixels.shape != (-(-h.height // scale), -(-h.width // scale), h.channels):
@@ -122,7 +122,7 @@ class Targets:
         within = slice(y, y + region[3]), slice(x, x + region[2])
         self.stage = "pixels"
         if lat.lossless:
-            pixels, scale = codec.decode_exact(lat), rng.choice(averages.SCALES)
+            pixels, scale = codec.decode_exact(lat), rng.choice(scales.SCALES)
             codec.decode_exact(lat, region, scale)
             if pixels.shape != size or (codec.decode_exact(lat, region) != pixels[within]).any():
                 raise Finding(f"a region {region} that is not as in the whole")
@@ -134,8 +134,8 @@ class Targets:
             patches.lay(pixels, patch, *size[:2], (0, 0, *size[1::-1]))
             part = np.zeros(pixels[within].shape, np.uint8)
             patches.lay(part, patch, *size[:2], region)
-            scale = rng.choice(averages.SCALES)
-            small = averages.reduced(region, scale)
+            scale = rng.choice(scales.SCALES)
+            small = scales.reduced(region, scale)
             patches.lay(np.zeros((small[3], small[2], h.channels), np.uint8), patch, *size[:2], small, scale)
             if (part != pixels[within]).any():
                 raise Finding(f"patches of a region {region} that are not as in the whole")

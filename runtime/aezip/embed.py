@@ -26,7 +26,7 @@ from .coding.arguments import check_pixels, check_quality
 from .engine.planned import Planned
 from .engine.sessions import Sessions, check_settings
 from .errors import ImageError, LimitExceeded, UnknownFingerprint, UsageError
-from .format import averages, container
+from .format import container, scales
 from .format.container import DEFAULT_MAX_PIXELS
 from .model import store
 
@@ -111,7 +111,7 @@ class Decoder:
             UnknownFingerprint: Another model wrote it.
             UsageError: There is no such scale.
         """
-        averages.check_scale(scale)
+        scales.check_scale(scale)
         lat = container.unpack(data, self._max_pixels)
         header, fingerprint = lat.header, self._sessions.package.fingerprint
         if header.fingerprint != fingerprint and not lat.lossless:

@@ -23,7 +23,7 @@ from PIL import Image, ImageFile
 
 from .errors import AezipError, SectionDamaged, Truncated, UsageError
 from .format import container
-from .format.averages import SCALES
+from .format.scales import SCALES
 from .images import Intake, Picture, Resolution, picture_of, replaced, sections_of, to_pillow
 from .images.metadata import fractions_of
 from .images.reading import of_frame

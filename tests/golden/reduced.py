@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from aezip.codec import Codec
-from aezip.format.averages import SCALES
+from aezip.format.scales import SCALES
 from aezip_export import heads
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

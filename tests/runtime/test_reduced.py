@@ -16,7 +16,8 @@ from aezip import embed, errors, images
 from aezip.cli import main
 from aezip.codec import Codec
 from aezip.coding import checked, windows
-from aezip.format.averages import SCALES, averaged
+from aezip.format.averages import averaged
+from aezip.format.scales import SCALES
 from aezip.model import packages, store, writing
 
 assert aezip.pillow

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .. import images
 from ..errors import AezipError, FormatError, ImageError, TargetMissed
-from ..format.averages import scale_for
 from ..format.container import DEFAULT_MAX_PIXELS, LATENTS, MAX_SIDE, PATCHES, Lat, read_header, unpack
+from ..format.scales import scale_for
 
 if TYPE_CHECKING:
     from ..codec import Codec

@@ -9,7 +9,7 @@ import click
 from .. import images
 from ..bulk.jobs import Decompression
 from ..errors import UsageError
-from ..format.averages import SCALES
+from ..format.scales import SCALES
 from ..storage import places
 from . import options
 from .groups import Grouped

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..engine.graphs import INT16, STRIDE, Graphs
-from ..format.averages import reduced
 from ..format.container import CELL, Lat
+from ..format.scales import reduced
 from . import Coding
 from .flat import Flat
 from .tiles import Tiles

@@ -11,36 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UsageError
-
 Pixels = NDArray[np.uint8]
-
-SCALES = (1, 2, 4, 8, 16)  # how many times smaller a picture can be asked for
-
-
-def check_scale(scale: Any) -> int:
-    """Raise UsageError for other scales."""
-    if scale not in SCALES:
-        raise UsageError(f"a scale of {scale!r}", f"one of {', '.join(map(str, SCALES))}: so many times smaller")
-    return int(scale)
-
-
-def scale_for(longer: int, side: int) -> int:
-    """The scale of the smallest picture whose longer side still has `side` pixels, if the whole one has."""
-    return max(scale for scale in SCALES if scale == 1 or -(-longer // scale) >= side)
-
-
-def reduced(area: tuple[int, int, int, int], scale: int) -> tuple[int, int, int, int]:
-    """What x, y, width, height in pixels touch in a picture that is `scale` times smaller."""
-    x, y, width, height = area
-    left, top = x // scale, y // scale
-    return left, top, -(-(x + width) // scale) - left, -(-(y + height) // scale) - top
-
-
-def covered(area: tuple[int, int, int, int], scale: int, width: int, height: int) -> tuple[int, int, int, int]:
-    """An area in pixels of a picture of this size, grown to whole squares as far as the picture goes."""
-    x, y, w, h = (scale * side for side in reduced(area, scale))
-    return x, y, min(w, width - x), min(h, height - y)
 
 
 def averaged(pixels: Pixels, side: int, weight: Pixels | None = None) -> Pixels:

@@ -61,10 +61,10 @@ def picture_of(
     opacity = lat.section(ALPHA)
     plane = None
     if opacity is not None:
-        from ..format import alpha, averages
+        from ..format import alpha, averages, scales
 
         h, w = lat.header.height, lat.header.width
-        area = averages.covered(region or (0, 0, w, h), scale, w, h)
+        area = scales.covered(region or (0, 0, w, h), scale, w, h)
         plane = averages.averaged(alpha.decode(opacity, h, w, area)[..., None], scale)[..., 0]
     packed = lat.section(RESOLUTION)
     resolution = Resolution.unpack(packed) if packed is not None else None

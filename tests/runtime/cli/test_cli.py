@@ -71,6 +71,7 @@ class CodecStub:
 
     def decode(
         self, data: bytes, max_pixels: int = 2**28, *, region: tuple[int, int, int, int] | None = None,
+        scale: int = 1, partial: bool = False,
     ) -> tuple[NDArray[np.uint8], Lat]:
         if CodecStub.failure is not None:
             raise CodecStub.failure

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aezip import errors
-from aezip.format import averages
+from aezip.format import averages, scales
 
 
 @pytest.mark.parametrize("side", [1, 2, 4, 8, 16])
@@ -32,9 +32,9 @@ def test_hidden_colours_count_for_nothing() -> None:
 
 
 def test_areas() -> None:
-    assert averages.reduced((17, 33, 100, 50), 8) == (2, 4, 13, 7)
-    assert averages.covered((17, 33, 100, 50), 8, 200, 85) == (16, 32, 104, 53)
-    assert [averages.scale_for(4000, side) for side in (4001, 4000, 2000, 512, 500, 250, 10)] == [1, 1, 2, 4, 8, 16, 16]
+    assert scales.reduced((17, 33, 100, 50), 8) == (2, 4, 13, 7)
+    assert scales.covered((17, 33, 100, 50), 8, 200, 85) == (16, 32, 104, 53)
+    assert [scales.scale_for(4000, side) for side in (4001, 4000, 2000, 512, 500, 250, 10)] == [1, 1, 2, 4, 8, 16, 16]
     for scale in (0, 3, 32, "8"):
         with pytest.raises(errors.UsageError, match="expected one of 1, 2, 4, 8, 16"):
-            averages.check_scale(scale)
+            scales.check_scale(scale)
