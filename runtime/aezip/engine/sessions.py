@@ -138,10 +138,8 @@ class Sessions:
                 self.session(name, {})
 
     def _open(self, name: str) -> onnxruntime.InferenceSession:
-        # onnxruntime's higher levels open the prior later and run it no faster
-        level = "basic" if (name, self.optimisation) == ("prior", "all") else self.optimisation
         provider = "cpu" if name in self._on_cpu else self.provider
-        return open_session(self.package, self._variants.get(name, name), provider, self.threads, level)
+        return open_session(self.package, self._variants.get(name, name), provider, self.threads, self.optimisation)
 
 
 def _first_line(error: Exception) -> str:
