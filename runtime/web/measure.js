@@ -2,7 +2,8 @@
  * Decodes the same files in Node and in Chromium, for tools/measure_engines.py, which starts this and compares.
  * In, as the argument: a JSON of the `package` and the `files` as paths, how often to `repeat`, and for Chromium, unless that is
  * to be left out, its path `chromium` and the viewer's `address`. Out: a line of JSON for each engine and file, with the
- * SHA-256 over table and symbol of each phase, then the latents, of each tile; and the milliseconds of each decoding.
+ * SHA-256 over table and symbol of each phase, then the latents, of each tile; that of the pixels, RGBA; and the
+ * milliseconds of each decoding.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -26,22 +27,23 @@ async function inNode() {
     const hash = createHash('sha256');
     const { tiles } = await model.latents(unpack(data));
     for (const { phases, latent } of tiles) for (const part of partsOf(phases, latent)) hash.update(part);
+    const pixels = createHash('sha256').update((await model.decode(data)).pixels).digest('hex');
     const milliseconds = [];
     for (let turn = 0; turn < asked.repeat; turn++) {
       const began = performance.now();
       await model.decode(data);
       milliseconds.push(performance.now() - began);
     }
-    tell({ engine: 'Node', threads: 1, file, digest: hash.digest('hex'), milliseconds });
+    tell({ engine: 'Node', threads: 1, file, digest: hash.digest('hex'), pixels, milliseconds });
   }
 }
 
-/** @param {import('playwright-core').Page} page @param {string} address */
-async function alone(page, address) {
+/** @param {import('playwright-core').Page} page @param {string} address @param {number} threads */
+async function alone(page, address, threads) {
   for (const file of asked.files) {
-    const found = await page.evaluate(async ([bytes, repeat, base]) => {
+    const found = await page.evaluate(async ([bytes, repeat, base, threads]) => {
       const [ort, { Model, unpack }] = await Promise.all([import(`${base}ort.mjs`), import(`${base}aezip.js`)]);
-      ort.env.wasm.numThreads = 1;
+      ort.env.wasm.numThreads = threads;
       const data = Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0));
       const lat = unpack(data);
       const kept = /** @type {any} */ (globalThis);
@@ -51,17 +53,21 @@ async function alone(page, address) {
       const parts = tiles.flatMap((/** @type {any} */ { phases, latent }) => [
         ...phases.flatMap((/** @type {any} */ { index, symbol }) => [index, symbol]), latent,
       ]);
-      const sum = await crypto.subtle.digest('SHA-256', await new Blob(parts).arrayBuffer());
-      const digest = Array.from(new Uint8Array(sum), (byte) => byte.toString(16).padStart(2, '0')).join('');
+      const sha256 = async (/** @type {BlobPart[]} */ ...of) => {
+        const sum = await crypto.subtle.digest('SHA-256', await new Blob(of).arrayBuffer());
+        return Array.from(new Uint8Array(sum), (byte) => byte.toString(16).padStart(2, '0')).join('');
+      };
+      const digest = await sha256(...parts);
+      const pixels = await sha256((await kept.model.decode(data)).pixels);
       const milliseconds = [];
       for (let turn = 0; turn < repeat; turn++) {
         const began = performance.now();
         await kept.model.decode(data);
         milliseconds.push(performance.now() - began);
       }
-      return { digest, milliseconds };
-    }, /** @type {const} */ ([readFileSync(file).toString('base64'), asked.repeat, address]));
-    tell({ engine: 'Chromium', threads: 1, file, ...found });
+      return { digest, pixels, milliseconds };
+    }, /** @type {const} */ ([readFileSync(file).toString('base64'), asked.repeat, address, threads]));
+    tell({ engine: 'Chromium', threads, file, ...found });
   }
 }
 
@@ -91,10 +97,12 @@ if (asked.chromium && asked.address) {
   try {
     const page = await browser.newPage();
     page.setDefaultTimeout(120_000);
+    for (const threads of [1, 2]) {
+      await page.goto(asked.address);
+      await alone(page, asked.address, threads);
+    }
     await page.goto(asked.address);
-    await alone(page, asked.address);
-    await page.goto(asked.address);
-    await viewed(page);
+    if (asked.repeat) await viewed(page);
   } finally {
     await browser.close();
   }

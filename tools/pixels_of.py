@@ -1,0 +1,45 @@
+"""What files decode to: for `measure_exact.py`, which starts this on other processors, with no more than aezip there.
+
+    python tools/pixels_of.py MODEL THREADS OPTIMISATION REPEAT FILE …
+
+Says a line of JSON for each file: the SHA-256 of its pixels as RGBA, and the milliseconds of REPEAT decodings after the
+first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from aezip import codec as codecs
+from aezip.engine.sessions import Sessions
+from aezip.format import container
+from aezip.model import store
+
+
+def pixels_of(model: str, threads: int, optimisation: str, repeat: int, files: list[str]) -> Iterator[dict[str, Any]]:
+    """As above."""
+    sessions = Sessions(store.find_codec(model), threads=threads, optimisation=optimisation)
+    for file in files:
+        lat = container.unpack(Path(file).read_bytes())
+        shown = np.full((lat.header.height, lat.header.width, 4), 255, np.uint8)
+        shown[..., :3] = codecs.decode(sessions, lat)
+        times = []
+        for _ in range(repeat):
+            start = perf_counter()
+            codecs.decode(sessions, lat)
+            times.append(1e3 * (perf_counter() - start))
+        yield {"file": file, "pixels": hashlib.sha256(shown.tobytes()).hexdigest(), "milliseconds": times}
+
+
+if __name__ == "__main__":
+    model, threads, optimisation, repeat, *files = sys.argv[1:]
+    for found in pixels_of(model, int(threads), optimisation, int(repeat), files):
+        print(json.dumps(found), flush=True)
