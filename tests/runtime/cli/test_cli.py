@@ -303,7 +303,7 @@ BROKEN_IMAGES: dict[str, tuple[Callable[[str], object], str]] = {
     "empty": (lambda name: Path(name).write_bytes(b""), "the file is empty; expected an image"),
     "text": (lambda name: Path(name).write_text("hello"), "not an image that can be read; expected an image"),
     "cut": (_cut, "the image data is damaged or cut short"),
-    "cmyk": (_saved("CMYK", "jpeg"), "has CMYK colours and no ICC profile that says which; expected RGB"),
+    "cmyk": (_saved("CMYK", "jpeg"), "has CMYK colours and no ICC profile that says which; expected --plain-cmyk, or RGB"),
     "deep": (_saved("I;16"), "has 16-bit samples; expected 8-bit samples, or --to-8bit"),
     "frames": (_frames, "has 2 frames or pages; expected a single picture, or --frame 1 to 2"),
 }
@@ -342,7 +342,7 @@ def test_transparency_needs_a_format_that_holds_it() -> None:
     assert run("compress", "a.png").exit_code == 0
     assert "RGB and alpha" in run("info", "a.lat").stdout
     assert error_of(run("decompress", "a.lat", "-o", "b.jpg")) == (
-        "a.lat: the picture is partly transparent, which jpg cannot hold; expected one of png, webp, tiff"
+        "a.lat: the picture is partly transparent, which jpg cannot hold; expected one of png, webp, avif, tiff"
     )
     assert run("decompress", "a.lat", "-o", "b.png").exit_code == 0
     with Image.open("b.png") as again:
