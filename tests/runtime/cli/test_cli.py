@@ -303,7 +303,7 @@ BROKEN_IMAGES: dict[str, tuple[Callable[[str], object], str]] = {
     "empty": (lambda name: Path(name).write_bytes(b""), "the file is empty; expected an image"),
     "text": (lambda name: Path(name).write_text("hello"), "not an image that can be read; expected an image"),
     "cut": (_cut, "the image data is damaged or cut short"),
-    "cmyk": (_saved("CMYK", "jpeg"), "has CMYK colours and no ICC profile that says which; expected --plain-cmyk, or RGB"),
+    "cmyk": (_saved("CMYK", "jpeg"), "has CMYK colours and no ICC profile that says which; expected --plain-cmyk"),
     "deep": (_saved("I;16"), "has 16-bit samples; expected 8-bit samples, or --to-8bit"),
     "frames": (_frames, "has 2 frames or pages; expected a single picture, or --frame 1 to 2"),
 }
