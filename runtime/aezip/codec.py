@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 LARGE = 2**25  # pixels from which memory, wanted next by an image file's encoder, is worth opening graphs again
 BATCH = 8  # pictures
 WORTH = 2.0  # how much larger than the lossy file the estimate of exact pixels may be for these to be tried
+DOUBTFUL = 4.0  # up to which a second estimate decides
 
 
 class Codec:
@@ -334,7 +335,8 @@ def encode_exact(pixels: Pixels, sections: tuple[Section, ...] = ()) -> bytes:
 
 def shorter(data: bytes, pixels: Pixels, sections: tuple[Section, ...] = ()) -> bytes:
     """A file with latents, or the one with exact pixels [H, W, C] where that is worth trying and shorter."""
-    if exact.estimate(pixels) < WORTH * len(data):
+    rough = exact.estimate(pixels) / len(data)
+    if rough < WORTH or (rough < DOUBTFUL and exact.estimate_of_band(pixels) < WORTH * len(data)):
         return min(data, encode_exact(pixels, sections), key=len)
     return data
 

@@ -145,16 +145,18 @@ class Training:
 
     def make_optimisers(self) -> list[torch.optim.Optimizer]:
         """Adam on strided layers, gains and biases; the recipe's choice on the other convolutions."""
-        scales = dict.fromkeys(self.strided(), self.recipe.strided_rate) | self.rates()
-        convolutions: dict[str, Any] = {"params": [], "scale": 1.0}
-        groups: dict[float, list[nn.Parameter]] = {}
+        strided = set(self.strided())
+        scales = dict.fromkeys(strided, self.recipe.strided_rate) | self.rates()
+        groups: dict[tuple[bool, float], list[nn.Parameter]] = {}  # by whether they are such weights, and their rate
         for p in self.model.parameters():
-            plain = p.dim() == 4 and p not in scales
-            (convolutions["params"] if plain else groups.setdefault(scales.get(p, 1.0), [])).append(p)
-        others = [{"params": params, "scale": scale} for scale, params in groups.items()]
+            groups.setdefault((p.dim() == 4 and p not in strided, scales.get(p, 1.0)), []).append(p)
+        others, convolutions = (
+            [{"params": params, "scale": scale} for (plain, scale), params in groups.items() if plain is wanted]
+            for wanted in (False, True)
+        )
         if self.recipe.optimiser == "adam":
-            return [self.adam([*others, convolutions])]
-        return [self.adam(others), Soap([convolutions], lr=self.recipe.learning_rate)]
+            return [self.adam([*others, *convolutions])]
+        return [self.adam(others), Soap(convolutions, lr=self.recipe.learning_rate)]
 
     def adam(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         """Adam, as the family wants it."""

@@ -33,6 +33,7 @@ from .recipe import Recipe
 from .session import Session
 
 BIAS_RATE = 50.0  # of biases that count in whole numbers
+USUAL_WEIGHT = 0.07  # root mean square of the weights of a residual block in float
 START_BATCHES = 16  # batches of crops that the classic start is measured on
 
 
@@ -82,17 +83,21 @@ class FlagshipTraining(Training):
         return self.model.strided()
 
     def rates(self) -> dict[nn.Parameter, float]:
-        """Biases of transforms in integers count in whole numbers."""
+        """Of transforms in integers, whose biases count in whole numbers, and whose weights are of every size: a step
+        is the same part of each layer's weights as in float.
+        """
         e: Any = self.model.encoder
         d: Any = self.model.decoder
         if not self.model.config.integer:
             return {}
         blocks = [m for m in self.model.modules() if isinstance(m, IntegerResidual)]
         inner: list[nn.Parameter] = [layer.bias for block in blocks for layer in (block.reduce, block.spatial)]
+        weights: list[nn.Parameter] = [layer.weight for b in blocks for layer in (b.reduce, b.spatial, b.expand)]
         outer = [bias for layer in (e.down, d.up, d.stem) if (bias := layer.bias) is not None]
         near = self.recipe.strided_rate * BIAS_RATE
         inner += [e.latent_offset, d.latent_offset, d.coarse_offset]
-        return dict.fromkeys(inner, BIAS_RATE) | dict.fromkeys(outer, near)
+        sizes = {w: max(w.detach().square().mean().sqrt().item(), 1e-4) / USUAL_WEIGHT for w in weights}
+        return dict.fromkeys(inner, BIAS_RATE) | dict.fromkeys(outer, near) | sizes
 
     def fall(self, share: float) -> float:
         """Linear over the recipe's last `cooldown_steps`, or over the last part `fall` of the session."""

@@ -87,7 +87,7 @@ def estimate_of_band(pixels: Pixels) -> float:
     height, width, _ = pixels.shape
     rows = min(height, max(8, _BAND_PIXELS // width))
     top = (height - rows) // 2
-    return len(encode(pixels[top : top + rows])) * height / rows
+    return float(len(encode(pixels[top : top + rows])) * height / rows)
 
 
 def decode(
