@@ -92,7 +92,7 @@ class FlagshipTraining(Training):
             return {}
         blocks = [m for m in self.model.modules() if isinstance(m, IntegerResidual)]
         inner: list[nn.Parameter] = [layer.bias for block in blocks for layer in (block.reduce, block.spatial)]
-        weights: list[nn.Parameter] = [layer.weight for b in blocks for layer in (b.reduce, b.spatial, b.expand)]
+        weights: list[Any] = [layer.weight for b in blocks for layer in (b.reduce, b.spatial, b.expand)]
         outer = [bias for layer in (e.down, d.up, d.stem) if (bias := layer.bias) is not None]
         near = self.recipe.strided_rate * BIAS_RATE
         inner += [e.latent_offset, d.latent_offset, d.coarse_offset]
