@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aezip import codec as codecs
+from aezip.bench import doctor
 from aezip.coding import pictures, windows
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
@@ -171,6 +172,14 @@ def decode_agrees(
     return measured
 
 
+def pixels_agree(package: packages.Package) -> str:
+    """A decoder in integers in float32, and as onnxruntime has it: the same pixels.  Returns their digest."""
+    slow, fast = (doctor.pixels_digest(Sessions(package, optimisation=level)) for level in ("disabled", "all"))
+    if slow != fast:
+        raise ProofFailed(f"decoder: other pixels in integers ({fast}) than in float32 ({slow})")
+    return slow
+
+
 def alike(what: str, one: NDArray[Any], other: NDArray[Any], unit: str = "levels", most: int = 1) -> None:
     """Raise ProofFailed where whole numbers are more than `most` apart."""
     worst = int(np.abs(one.astype(int) - other.astype(int)).max())
@@ -186,7 +195,8 @@ def all_of(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]
     transforms_agree(graphs, pixels, model.encoder)
     windows_agree(graphs, np.tile(pixels, (3, 2, 1)))
     exact = isinstance(model.decoder, IntegerDecoder)
-    return {"log2_bounds": log_bounds, "measured": decode_agrees(path, pixels, model.decoder, exact=exact)}
+    digest = {doctor.PIXELS: pixels_agree(graphs.package)} if exact else {}
+    return {"log2_bounds": log_bounds, **digest, "measured": decode_agrees(path, pixels, model.decoder, exact=exact)}
 
 
 def _nchw(x: Any) -> Tensor:

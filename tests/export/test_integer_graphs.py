@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from aezip import Codec
+from aezip.bench import doctor
 from aezip.engine.library import onnxruntime
+from aezip.engine.sessions import Sessions
 from aezip.entropy.tables import INDEX_TOP
 from aezip_export import flagships, integer_graphs, integer_prior, package
 from aezip_train.flagship import Config, Flagship, halves
@@ -71,6 +73,9 @@ def test_a_package_in_integers_codes_pictures(model: Flagship, tmp_path: Path, d
     data = codec.encode(drawn(130, 100), 60)
     other = Codec(str(tmp_path / "x.aezm"), threads=2)
     np.testing.assert_array_equal(other.decode(data)[0], codec.decode(data)[0])
+    said = codec.package.about.description
+    assert said["exact_pixels"]
+    assert said["pixels_digest"] == doctor.pixels_digest(Sessions(codec.package, optimisation="basic"))
     again = package.members_of(read_model(str(tmp_path / "x.aezm")), "A test.")
     for name, member in package.members_of(model, "A test.").items():
         assert again[name] == member, name

@@ -18,7 +18,9 @@ from aezip.model import packages, store
 
 NAMES = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles", "alpha", "grey-alpha", "opaque", "metadata", "aspect"]
 NAMES += ["patched", "patched-grey", "whole", "early", "early-tiles", "early-whole"]
-EXACT = json.loads((Path(__file__).parents[1] / "golden" / "exact.json").read_text())
+EXACT, INTEGER = (
+    json.loads((Path(__file__).parents[1] / "golden" / f"{name}.json").read_text()) for name in ("exact", "integer")
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -66,6 +68,22 @@ def test_exact_pixels_are_the_golden_ones(name, golden) -> None:
     assert (opacities is None) == (f"{name}.alpha" not in arrays)
     if opacities is not None:
         np.testing.assert_array_equal(opacities, arrays[f"{name}.alpha"])
+
+
+@pytest.mark.parametrize("name", INTEGER)
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("optimisation", ["disabled", "basic", "extended", "all"])
+def test_a_decoder_in_integers_makes_the_golden_pixels(name, threads, optimisation, golden) -> None:
+    data = (golden / f"{name}.lat").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == INTEGER[name]["file"]
+    sessions = Sessions(store.find_codec(str(golden / "tiny-integer.aezm")), threads=threads, optimisation=optimisation)
+    assert sessions.package.about.description["exact_pixels"]
+    lat = container.unpack(data)
+    latents, _ = codecs.decode_latents(sessions, lat)
+    assert hashlib.sha256(latents.astype("<i2").tobytes()).hexdigest() == INTEGER[name]["latents"]
+    want = np.load(golden / "integer.npz")[name]
+    np.testing.assert_array_equal(codecs.decode(sessions, lat), want)
+    np.testing.assert_array_equal(codecs.decode(sessions, lat, (17, 3, 20, 15)), want[3:18, 17:37])
 
 
 @pytest.mark.parametrize("optimisation", ["disabled", "all"])

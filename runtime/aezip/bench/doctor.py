@@ -3,6 +3,9 @@
 The prior chooses frequency tables, so its integers have to be the same everywhere. `digest` hashes what it says of
 latents that are made by arithmetic alone: one model gives one digest on every machine. `examine` holds what each
 provider says against the same graphs without optimisation on one thread.
+
+A model whose pixels are the same everywhere, too, says the digest of some (`pixels_digest`); `examine` makes them
+again.
 """
 
 from __future__ import annotations
@@ -25,7 +28,9 @@ from ..errors import AezipError
 from ..model.packages import Package
 from ..model.store import find_codec
 
-LEVELS = (0, 300, 600, 1000)  # qualities that go into the digest
+LEVELS = (0, 300, 600, 1000)  # qualities that go into the digests
+SIDE, REACH = 6, 32  # of latents made up for pixels
+PIXELS = "pixels_digest"  # in a package's description
 TIMED = (512, 768)  # pixels, rows and columns
 
 
@@ -50,6 +55,7 @@ def examine(model: str = "photo", threads: int | None = None) -> dict[str, Any]:
         "model": package.about.name,
         "fingerprint": package.fingerprint.hex(),
         "digest": want,
+        "pixels": package.about.description.get(PIXELS),
         "providers": [_provider(package, p, threads, want) for p, known in PROVIDERS.items() if known in there],
         "absent": [p for p, known in PROVIDERS.items() if known not in there],
     }
@@ -61,6 +67,15 @@ def digest(sessions: Sessions) -> str:
     for level in LEVELS:
         for array in coding.at(sessions, level).integers(_mixed):
             seen.update(array.astype("<i2").tobytes())
+    return seen.hexdigest()[:16]
+
+
+def pixels_digest(sessions: Sessions) -> str:
+    """The same of pixels that the decoder makes, as FORMAT.md §7 says.  Raises PackageDamaged."""
+    seen = hashlib.sha256()
+    for level in LEVELS:
+        graphs = coding.at(sessions, level).graphs
+        seen.update(graphs.decoder(_mixed((SIDE, SIDE, len(graphs.rung.gain)), REACH)).tobytes())
     return seen.hexdigest()[:16]
 
 
@@ -77,6 +92,8 @@ def _provider(package: Package, name: str, threads: int | None, want: str) -> di
     try:
         prepare(name)
         facts["digest"] = digest(sessions)
+        if PIXELS in package.about.description:
+            facts["pixels"] = pixels_digest(sessions)
         graphs = coding.at(sessions, 600).graphs
         image = (_mixed((*TIMED, package.about.channels), 100) + 128).astype(np.uint8)
         latent = graphs.encoder(image)
@@ -85,6 +102,8 @@ def _provider(package: Package, name: str, threads: int | None, want: str) -> di
     except AezipError as error:
         return {**facts, "digest": None, "error": error.finding}
     facts["exact"] = facts["digest"] == want
+    if "pixels" in facts:
+        facts["exact_pixels"] = facts["pixels"] == package.about.description[PIXELS]
     return facts
 
 

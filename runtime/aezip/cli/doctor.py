@@ -22,7 +22,8 @@ def doctor(model: str, threads: int | None, as_json: bool) -> None:
 
     The digest is of the integers that choose frequency tables; one model has the same on every machine. Each provider
     that --provider can name here is asked for it, and timed on a picture of 768×512. Files are always read with the
-    CPU's integers, so a provider that is not exact is harmless. Exit code 1 if those are not exact.
+    CPU's integers, so a provider that is not exact is harmless. Exit code 1 if those are not exact. Where a model's
+    pixels are the same everywhere, too, they are checked with them.
 
     \b
     Examples:
@@ -33,7 +34,8 @@ def doctor(model: str, threads: int | None, as_json: bool) -> None:
 
     facts = examine(model, threads)
     show(json.dumps(facts, indent=2) if as_json else "\n".join(_lines(facts)))
-    if not all(p.get("exact", False) for p in facts["providers"] if p["name"] == "cpu"):
+    (cpu,) = (p for p in facts["providers"] if p["name"] == "cpu")
+    if not (cpu.get("exact") and cpu.get("exact_pixels", True)):
         click.get_current_context().exit(1)
 
 
@@ -47,6 +49,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         ("coder", f"{facts['coder']} ({facts['coder_why']})"),
         ("model", f"{facts['model']}, {facts['fingerprint']}"),
         ("digest", facts["digest"]),
+        *([("pixels", facts["pixels"])] if facts["pixels"] else []),
         *((p["name"], _provider(p)) for p in facts["providers"]),
         ("not here", ", ".join(facts["absent"]) + " (providers of other builds of onnxruntime)"),
     ]
@@ -63,4 +66,6 @@ def _provider(facts: dict[str, Any]) -> str:
     if "error" in facts:
         return f"does not work: {facts['error']}"
     verdict = "exact" if facts["exact"] else f"NOT exact (digest {facts['digest']})"
+    if "exact_pixels" in facts:
+        verdict += ", same pixels" if facts["exact_pixels"] else f", OTHER pixels ({facts['pixels']})"
     return f"{verdict}, encoder {facts['encode_ms']:.0f} ms, decoder {facts['decode_ms']:.0f} ms"

@@ -64,6 +64,18 @@ for (const name of Object.keys(families)) {
   });
 }
 
+const integers = readArrays(golden('integer.npz'));
+for (const name of Object.keys(integers)) {
+  test(`${name}: a decoder in integers makes the golden pixels, byte for byte`, async () => {
+    const other = await Model.open(golden('tiny-integer.aezm'), ort);
+    const { shape, values } = integers[name];
+    const { width, height, pixels } = await other.decode(golden(`${name}.lat`));
+    assert.deepEqual([height, width], shape.slice(0, 2));
+    const wrong = values.findIndex((value, i) => value !== pixels[4 * Math.floor(i / shape[2]) + (i % shape[2])]);
+    assert.equal(wrong, -1);
+  });
+}
+
 test('damaged files are refused by name', async () => {
   const whole = new Uint8Array(golden('odd.lat'));
   for (let at = 0; at < whole.length; at++) {

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from aezip.bench import doctor
 from aezip.cli import main
+from aezip.engine.graphs import Graphs
+from aezip.engine.sessions import Sessions
 from aezip.entropy import coder
+from aezip.model import store
 
 DIGEST = "42a84103e59855ec"  # of the golden model, on every machine
+PIXELS = "1069e28854bbc692"  # of the golden model in integers
 
 
 def run(*arguments: str):
@@ -49,6 +55,30 @@ def test_a_machine_that_is_not_exact_fails(tiny: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(doctor, "digest", lambda _: next(said))
     done = run("-m", tiny)
     assert (done.exit_code, "NOT exact (digest 1)" in done.output) == (1, True)
+
+
+def test_pixels_that_are_the_same_everywhere_are_proved(golden, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = str(golden / "tiny-integer.aezm")
+    facts = json.loads(run("-m", package, "--json").output)
+    (cpu,) = (p for p in facts["providers"] if p["name"] == "cpu")
+    assert facts["pixels"] == cpu["pixels"] == PIXELS
+    assert cpu["exact_pixels"]
+    done = run("-m", package)
+    assert done.exit_code == 0
+    assert f"pixels     {PIXELS}" in done.output
+    assert "exact, same pixels, encoder" in done.output
+    monkeypatch.setattr(doctor, "pixels_digest", lambda _: "1")
+    done = run("-m", package)
+    assert (done.exit_code, "exact, OTHER pixels (1), encoder" in done.output) == (1, True)
+
+
+def test_the_pixels_are_those_that_the_format_says(golden) -> None:
+    graphs = Sessions(store.find_codec(str(golden / "tiny-integer.aezm")))
+    channels = len(Graphs.at(graphs, 0).rung.gain)
+    latents = [(i * 2654435761 // 2**8) % 65 - 32 for i in range(6 * 6 * channels)]
+    latent = np.array(latents, np.int16).reshape(6, 6, channels)
+    made = b"".join(Graphs.at(graphs, quality).decoder(latent).tobytes() for quality in (0, 300, 600, 1000))
+    assert hashlib.sha256(made).hexdigest()[:16] == PIXELS
 
 
 def test_two_builds_of_onnxruntime_are_told(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
