@@ -13,7 +13,7 @@
  *
  * onnxruntime-web is handed in, so that whoever embeds this chooses its build and version. The decoder
  * graph runs where `provider` says ('wasm', 'webgpu'; on WASM too where there is no WebGPU); the prior on WASM
- * always, for its whole numbers decide which tables are used.
+ * always, for its whole numbers decide which tables are used, and so does a decoder whose pixels are the same everywhere.
  *
  * @typedef {object} Picture
  * @property {number} width in pixels, as the others; not turned as `orientationOf(sections)` says
@@ -97,10 +97,12 @@ export class Model {
     const found = await openPackage(data);
     /** @type {Record<string, import('onnxruntime-web').InferenceSession>} */
     const sessions = {};
+    const elsewhere = provider !== 'wasm' && (await offered(provider)); // only where pixels need not be the same everywhere
     for (const name of ['prior', 'context', 'decoder', ...REDUCED.map(([small]) => small)]) {
       const bytes = found.members.get(`${name}.onnx`);
       if (!bytes) continue; // a model without a hyperprior, or without decoders of smaller pictures
-      const providers = name.startsWith('decoder') && provider !== 'wasm' && (await offered(provider)) ? [provider] : ['wasm'];
+      const exact = !name.startsWith('decoder') || (name === 'decoder' && found.description.exact_pixels === true);
+      const providers = elsewhere && !exact ? [provider] : ['wasm'];
       try {
         sessions[name] = await ort.InferenceSession.create(bytes, { executionProviders: providers, ...SETTINGS });
       } catch (error) {

@@ -1,7 +1,8 @@
 """A package's graphs as onnxruntime sessions: providers, threads, options; and one run of one graph.
 
 Sessions open when they are first used, once; or `prepare` opens them in a thread of its own, while something else is
-done. Graphs run where the caller wants, but EXACT run on the CPU: their integers decide which tables are used.
+done. Graphs run where the caller wants, but EXACT run on the CPU, for their integers decide which tables are used; and
+so does a decoder whose pixels are the same everywhere, which no other provider was seen to keep.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Sessions:
         optimisation: disabled, basic, extended or all, as onnxruntime has it.
         precision: One of PRECISIONS; int8 takes the variants in 8 bits of encoder and decoder.
         batch: How many pictures of one kind, from as many threads, go through a transform together, at most.
-        on_cpu: The graphs that run on the CPU whatever the provider is.
+        on_cpu: The graphs that run on the CPU whatever the provider is. None: EXACT, and a decoder that is exact, too.
 
     Raises:
         ModelUnfit: The package has no variants in 8 bits.
@@ -55,10 +56,11 @@ class Sessions:
 
     def __init__(
         self, package: Package, provider: str = "cpu", threads: int | None = None, optimisation: str = "all",
-        precision: str = "float", batch: int = 1, on_cpu: Sequence[str] = EXACT,
+        precision: str = "float", batch: int = 1, on_cpu: Sequence[str] | None = None,
     ) -> None:
         self.package, self.provider, self.threads, self.optimisation = package, provider, threads, optimisation
-        self._on_cpu = on_cpu
+        exact = (*EXACT, "decoder") if package.about.description.get("exact_pixels") is True else EXACT
+        self._on_cpu = exact if on_cpu is None else on_cpu
         held = {name.removesuffix(".onnx") for name in package.about.members if name.endswith(".onnx")}
         self._variants = {name.removesuffix(onnx_check.INT8): name for name in held if name.endswith(onnx_check.INT8)}
         if precision == "float":
