@@ -20,6 +20,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from common import parser
@@ -107,9 +108,10 @@ def commands(folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 def hide(folder: Path) -> None:
     """A copy of onnxruntime whose CPUID asks us."""
-    import onnxruntime
-
-    source = Path(onnxruntime.__file__).parent
+    spec = find_spec("onnxruntime")
+    assert spec is not None
+    assert spec.origin is not None
+    source = Path(spec.origin).parent
     shutil.copytree(source, folder / "onnxruntime", ignore=shutil.ignore_patterns("libonnxruntime.so*", "__pycache__"))
     (library,) = (folder / "onnxruntime/capi").glob("onnxruntime_pybind11_state*.so")
     data = bytearray(library.read_bytes())
