@@ -106,5 +106,5 @@ class Needed:
     def only_here(self, *, offline: bool = False) -> Iterator[Need]:
         """Those whose decoders are in the user's folder, or only in a package that was named, and nowhere else."""
         for need in self.needs.values():
-            if {spot.kind for spot in need.spots(offline=offline)} <= {whereabouts.USER}:
+            if all(spot.user for spot in need.spots(offline=offline)):
                 yield need

@@ -151,7 +151,8 @@ def needed(inputs: tuple[str, ...], model: str | None, save: bool, as_json: bool
                     say(f"{about.name} → {path}  {size:,} B")
             elif not own and not need.spots(offline=offline):
                 need.find(offline=offline)  # unless it raises:
-                raise ModelError(f"the decoder of {need.fingerprint.hex()} is found for some files only", "--save")
+                finding = f"the decoder of {need.fingerprint.hex()} is found for some files only"
+                raise ModelError(finding, "the same command with --save")
     failures.exit_if_any()
 
 

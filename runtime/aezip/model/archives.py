@@ -1,7 +1,8 @@
 """Archives that carry their decoders: `.aezip/FINGERPRINT.aezm` beside files, or above them (FORMAT.md §11).
 
 An archive comes from anywhere, so what lies in `.aezip` is trusted no more than any package: a symbolic link, a pipe or
-a file beyond the limit is no package, one of another fingerprint is none of ours, and graphs are checked when opened.
+a file beyond the limit is no package, one of another fingerprint is none of ours, and every member is checked before
+one is taken.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import ModelError, OutputError
 from ..storage import files, places
-from .packages import MAX_PACKAGE_BYTES, SUFFIX, Installed, describe
+from .packages import MAX_PACKAGE_BYTES, SUFFIX, Installed, check, describe
 
 FOLDER = ".aezip"
 
@@ -51,7 +53,13 @@ def find(folder: Path, fingerprint: bytes) -> Installed | None:
     if about.fingerprint != fingerprint or not about.decodes:
         finding = f"this is the model {about.fingerprint.hex()}" + (" without its decoder" if not about.decodes else "")
         raise ModelError(finding, f"{fingerprint.hex()}, which decodes", file=str(path))
+    _check(path, facts.st_mtime_ns, facts.st_size)
     return about
+
+
+@lru_cache(maxsize=16)
+def _check(path: Path, mtime_ns: int, size: int) -> None:  # once for many folders of files; again if it was replaced
+    check(describe(path))
 
 
 def search(source: str, fingerprint: bytes) -> Installed | None:

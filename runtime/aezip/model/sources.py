@@ -4,8 +4,8 @@ A folder or URL holds packages and `aezip-models.json`:
 
     {"version": 1, "packages": {FINGERPRINT: {"file": NAME.aezm, "bytes": N, "name": …, "summary": …}, …}}
 
-What is fetched is checked whole before it gets a name: the fingerprint, every digest, every graph. A place may lie or
-be half there; the worst that it can do is to have nothing.
+A package is checked whole before it gets a name, or is used: the fingerprint, every digest, every graph. A place
+may lie or be half there; the worst that it can do is to have nothing.
 """
 
 from __future__ import annotations
@@ -192,13 +192,27 @@ def find(
             yield error
 
 
+def has(place: Place, fingerprint: bytes) -> bool:
+    """Whether a place has a model now: on this machine whole; on the web it is not fetched.  Raises AezipError."""
+    entry = index_of(place).get(fingerprint)
+    if entry is None:
+        return False
+    name = _name_of(place, entry)
+    if web.is_web(name):
+        web.get(name, 0, "HEAD")
+    elif places.is_url(name):
+        return places.exists(name)
+    else:
+        _check_whole(fingerprint, Path(name))
+    return True
+
+
 def _got(place: Place, entry: Entry, fingerprint: bytes, keep: Callable[[], Path]) -> Installed:
     """A package of a place, on this machine.  Raises AezipError."""
-    name = place.name if place.fingerprint else _joined(place.name, entry.file)
+    name = _name_of(place, entry)
     if not places.is_url(name):
-        about = describe(Path(name))
-        _check_it_is(fingerprint, about)
-        return about
+        _check_whole(fingerprint, Path(name))
+        return describe(Path(name))
     data, folder = _read(name, MAX_PACKAGE_BYTES), keep()
     files.make_folder(folder)
     path = folder / name_of(fingerprint)
@@ -238,6 +252,10 @@ def _probed(name: str, data: bytes) -> bytes:
         except ModelError as error:
             error.file = name
             raise
+
+
+def _name_of(place: Place, entry: Entry) -> str:
+    return place.name if place.fingerprint else _joined(place.name, entry.file)
 
 
 def _joined(folder: str, name: str) -> str:

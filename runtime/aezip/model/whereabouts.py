@@ -10,14 +10,12 @@ from ..errors import AezipError
 from ..storage import places
 from . import archives, home, releases, sources, store
 
-USER, EXTRA, OWN, ARCHIVE, PLACE = "user", "AEZIP_MODELS", "aezip", "archive", "place"
-
 
 class Spot(NamedTuple):
     """One of the places that have a decoder."""
 
-    kind: str  # USER …
     where: str  # a file or URL
+    user: bool = False  # whether it is in the user's folder
 
 
 def spots(fingerprint: bytes, beside: Iterable[Path] = (), *, offline: bool = False) -> list[Spot]:
@@ -28,24 +26,21 @@ def spots(fingerprint: bytes, beside: Iterable[Path] = (), *, offline: bool = Fa
         beside: Folders `.aezip` of the archives that are looked at.
         offline: Places of the web are not asked.
     """
-    found = []
-    user, extra = home.user_folder(), store.extra_folders()
-    for about in store.installed():
-        if about.fingerprint == fingerprint and about.decodes:
-            folder = about.path.parent
-            kind = EXTRA if folder in extra else USER if folder == user else OWN
-            found.append(Spot(kind, str(about.path)))
+    found = [
+        Spot(str(about.path), about.path.parent == home.user_folder())
+        for about in store.installed() if about.fingerprint == fingerprint and about.decodes
+    ]
     for release in releases.releases(store.INCLUDED):
         path = store.INCLUDED / release.file
         if release.fingerprint == fingerprint and path.exists() and str(path) not in [spot.where for spot in found]:
-            found.append(Spot(OWN, str(path)))
+            found.append(Spot(str(path)))
     for folder in beside:
         try:
             carried = archives.find(folder, fingerprint)
         except AezipError:
             continue
         if carried:
-            found.append(Spot(ARCHIVE, str(carried.path)))
+            found.append(Spot(str(carried.path)))
     return found + _placed(fingerprint, offline or home.is_offline())
 
 
@@ -57,8 +52,8 @@ def _placed(fingerprint: bytes, offline: bool) -> list[Spot]:
         return []
     for place in listed:
         try:
-            if not (offline and places.is_url(place.name)) and fingerprint in sources.index_of(place):
-                found.append(Spot(PLACE, place.name))
+            if not (offline and places.is_url(place.name)) and sources.has(place, fingerprint):
+                found.append(Spot(place.name))
         except AezipError:
             continue
     return found

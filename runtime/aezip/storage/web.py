@@ -1,4 +1,4 @@
-"""Files of the web: GET by Python's own client, within a limit, over http and https alone.
+"""Files of the web: GET and HEAD by Python's own client, within a limit, over http and https alone.
 
 Redirects are followed, but not to another kind of URL. Certificates and proxies are those that Python finds.
 """
@@ -26,7 +26,10 @@ class _Redirect(HTTPRedirectHandler):
     ) -> Request | None:
         if urlsplit(newurl).scheme not in KINDS:
             raise AezipError(f"the server redirects to {newurl}", "an address of http or https")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+        request = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if request:
+            request.method = req.get_method()
+        return request
 
 
 def is_web(name: str) -> bool:
@@ -39,14 +42,14 @@ def joined(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{quote(name)}"
 
 
-def get(url: str, limit: int) -> bytes:
-    """All bytes of a file.
+def get(url: str, limit: int, method: str = "GET") -> bytes:
+    """All bytes of a file; by HEAD none, if it is there.
 
     Raises AezipError, in one line: no network, an answer other than 200, more bytes than the limit or fewer than the
     server said.
     """
     try:
-        request = Request(url, headers={"User-Agent": AGENT, "Accept-Encoding": "identity"})
+        request = Request(url, headers={"User-Agent": AGENT, "Accept-Encoding": "identity"}, method=method)
         with build_opener(_Redirect).open(request, timeout=TIMEOUT_S) as answer:
             data, end = bytearray(), time.monotonic() + WHOLE_S
             while part := answer.read1(2**20):

@@ -212,6 +212,29 @@ def test_the_nearest_whole_package_is_taken(archive, tiny) -> None:
     assert archives.search(str(archive / "sub/b.lat"), bytes.fromhex(key(tiny))).path.parent.parent == archive.resolve()
 
 
+def test_a_decoder_that_rots_in_an_archive_is_found(archive, tiny, data) -> None:
+    """Also where only the symbols are read; a whole one elsewhere is used, and put in its place."""
+    path = archive / ".aezip" / f"{key(tiny)}.aezm"
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as package:
+        info = package.getinfo("decoder.onnx")
+    at = info.header_offset + info.file_size // 2
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    (archive / "sub/.aezip").mkdir()
+    (archive / "sub/.aezip" / path.name).write_bytes(whole)
+    assert run("decompress", archive / "sub/b.lat", "-o", "b.png").exit_code == 0
+    for command in (("verify", archive / "a.lat"), ("models", "needed", archive / "a.lat")):
+        result = run(*command)
+        assert result.exit_code == 1
+        assert f"{path.name}: cannot read decoder.onnx" in result.stderr
+    result = run("models", "needed", archive)
+    assert result.exit_code == 1
+    assert "is found for some files only; expected the same command with --save" in result.stderr
+    assert run("models", "needed", archive, "--save").exit_code == 0
+    assert path.read_bytes() == whole
+    assert "no place but" not in run("verify", archive).stderr
+
+
 def test_verify_tells_of_models_that_are_in_one_folder_alone(pictures, tiny, data) -> None:
     assert run("models", "install", tiny).exit_code == 0
     assert run("compress", "pictures", "-r", "-o", "archive", "-m", "tiny").exit_code == 0

@@ -33,6 +33,9 @@ class Server:
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            def do_HEAD(self) -> None:
+                self.do_GET()
+
             def do_GET(self) -> None:
                 outer.asked.append(self.path)
                 status, headers, data = outer.answers.get(self.path) or outer.file(self.path)
@@ -40,7 +43,8 @@ class Server:
                 for name, value in {"Content-Length": str(len(data)), **headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(data)
+                if self.command == "GET":
+                    self.wfile.write(data)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -219,6 +223,39 @@ def test_what_a_place_can_do_wrong_is_one_line_and_nothing_is_kept(server, data,
 def test_a_place_that_does_not_have_it_is_named(server, data, lat, golden, tmp_path) -> None:
     assert run("models", "add", str(golden / "tiny-static.aezm")).exit_code == 0
     assert "tiny-static.aezm: does not have it); expected its package" in error_of(run("decompress", lat))
+
+
+@pytest.mark.parametrize("what", ["package here", "folder here", "package there", "folder there"])
+def test_a_place_that_has_it_no_more_is_no_place_for_it(what, server, data, lat, tmp_path) -> None:
+    kind, where = what.split()
+    name = str(server.folder) if where == "here" else server.url
+    if kind == "package":
+        name += "/my model.aezm" if where == "here" else "/my%20model.aezm"
+    assert run("models", "add", name).exit_code == 0
+    if where == "there":  # what redirects has it
+        server.answers["/my%20model.aezm"] = 302, {"Location": "/other"}, b""
+        server.answers["/other"] = 200, {}, (server.folder / "my model.aezm").read_bytes()
+    assert run("models", "install", f"{server.folder}/my model.aezm").exit_code == 0
+    assert "no place but" not in run("verify", lat).stderr
+    if where == "here":
+        path = server.folder / "my model.aezm"
+        path.write_bytes(path.read_bytes()[:-100_000])
+    else:
+        server.answers["/other"] = 404, {}, b""
+    assert "no place but" in run("verify", lat).stderr
+    assert "is in no other place" in run("models", "remove", "my model").stderr
+    assert kept(data) == ["my model.aezm"]
+    assert run("models", "remove", "my model", "--yes").exit_code == 0
+    assert run("models", "needed", lat).exit_code == 1
+
+
+def test_a_damaged_package_here_leaves_the_search_to_other_places(server, data, lat, golden, tmp_path) -> None:
+    path = tmp_path / "rotten.aezm"
+    whole = (golden / "tiny.aezm").read_bytes()
+    path.write_bytes(whole)
+    assert run("models", "add", str(path), server.url).exit_code == 0
+    path.write_bytes(whole.replace(b"LeakyRelu", b"LeakyRemu"))
+    assert run("decompress", lat).exit_code == 0
 
 
 def test_another_place_may_have_it(server, data, lat, tiny) -> None:
