@@ -173,6 +173,9 @@ def _findings(found: Installed) -> Iterator[tuple[str, str]]:
     kind, said = found.kind, found.description
     if int(said["version"]) != PACKAGE_VERSION:
         yield f"package version {said['version']}", f"{PACKAGE_VERSION}; update aezip"
+    for key in ("name", "summary"):  # which are printed
+        if any(sign < " " or "\x7f" <= sign < "\xa0" for sign in str(said.get(key, ""))):
+            yield f"a {key} with control characters", "a line of text"
     if found.half not in (None, *(HALVES if kind.codes else ())):
         yield f"half '{found.half}'", "encoder or decoder"
     if said.get("channels", 3) not in kind.channels:
