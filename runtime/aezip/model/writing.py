@@ -7,18 +7,19 @@ decode with the whole, and the other way round.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelNotFound, OutputError, OutputExists, finding_of
+from ..errors import ModelError, ModelNotFound, OutputError, OutputExists, finding_of
 from ..storage import files
 from .home import own_folder
 from .kinds import HALVES
 from .packages import DESCRIPTION, SUFFIX, Installed, Package, check, describe, read
-from .store import INCLUDED, folders
+from .store import INCLUDED, find
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -85,8 +86,9 @@ def own_package(name: str) -> Path:
     folder = own_folder()
     path = folder / f"{name}{SUFFIX}"
     if not path.is_file() or path.parent != folder:
-        other = next((f for f in folders() if (f / f"{name}{SUFFIX}").exists()), None)
-        finding = f"'{name}' is in {other}, not among the models you installed" if other else f"no model named '{name}'"
+        finding = f"no model named '{name}'"
+        with contextlib.suppress(ModelError):
+            finding = f"'{name}' is in {find(name).path.parent}, not among the models you installed"
         raise ModelNotFound(finding, f"the name of one in {folder}")
     return path
 

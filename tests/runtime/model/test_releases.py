@@ -111,6 +111,9 @@ def test_names_and_what_they_can(last, drawn) -> None:
     ]
     assert "release     photo-2" in run("models", "show", "photo-2")
     assert Codec("photo-3").encode(drawn(20, 30)) == Codec("photo").encode(drawn(20, 30))
+    result = CliRunner().invoke(main, ["models", "remove", "photo-1"])
+    assert "'photo-1' is in" in result.stderr
+    assert "released, not among the models you installed" in result.stderr
     with pytest.raises(errors.HalfPackage, match="cannot encode; expected the newest release"):
         Codec("photo-1").encode(drawn(20, 30))
     assert set(store.installed_names().values()) == {"photo-1", "photo-2", "photo-3"}
