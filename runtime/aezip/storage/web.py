@@ -25,6 +25,7 @@ class _Redirect(HTTPRedirectHandler):
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage, newurl: str
     ) -> Request | None:
         if urlsplit(newurl).scheme not in KINDS:
+            fp.close()
             raise AezipError(f"the server redirects to {newurl}", "an address of http or https")
         request = super().redirect_request(req, fp, code, msg, headers, newurl)
         if request:
