@@ -50,17 +50,20 @@ def python(
         print(f"{engine}: {(err.strip().splitlines() or ['nothing said'])[-1]}", file=sys.stderr)
 
 
+def named(engine: str, threads: int) -> str:
+    return f"{engine}, {threads} thread{'s' if threads > 1 else ''}"
+
+
 def everywhere(package: str, files: list[Path], few: list[Path], processors: str, repeat: int) -> Iterator[Result]:
     """Results of all engines, FIRST first.  few: the files for slow ones"""
     for level in LEVELS:
         for threads in (1, 2):
-            engine = f"onnxruntime, {level}, {threads} thread{'s'[: threads - 1]}"
+            engine = named(f"onnxruntime, {level}", threads)
             yield from python(engine, [sys.executable], package, threads, level, repeat, files)
     if shutil.which("node") and (RUNTIME / "web/node_modules").is_dir():
         for result in javascript(package, files, repeat):
             if "pixels" in result:
-                threads = result["threads"]
-                yield {**result, "engine": f"{result['engine']}, {threads} thread{'s'[: threads - 1]}"}
+                yield {**result, "engine": named(result["engine"], result["threads"])}
     else:
         print("no node, or no runtime/web/node_modules: left out", file=sys.stderr)
     for name, command in commands(Path(processors).resolve()) if processors else ():
@@ -93,6 +96,8 @@ def main() -> None:
     options = parser(
         __doc__, "files+", model="photo", processors="", qualities="20,60,90", crop=str, emulated=4, repeat=0
     ).parse_args()
+    if options.processors and not Path(options.processors).is_dir():
+        raise SystemExit(f"{options.processors}: no folder; make it with tools/processors.py")
     package = os.path.abspath(store.find(options.model).path)
     with tempfile.TemporaryDirectory() as name:
         files, few = [], []
