@@ -359,7 +359,10 @@ def test_a_model_that_a_place_has_is_removed_without_asking(server, data, tiny, 
     asked = CliRunner().invoke(main, ["models", "remove", "tiny"], input="n\n", prog_name="aezip")
     assert "is in no other place" in asked.stderr
     assert kept(data) == ["tiny.aezm"]
-    line = run("models", "remove", "tiny").stderr.splitlines()[-1]
+    command = [sys.executable, "-m", "aezip", "models", "remove", "tiny"]
+    nobody = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert nobody.returncode == 1
+    line = nobody.stderr.splitlines()[-1]
     assert line.endswith("expected an answer, or: aezip models remove --yes tiny")
     assert kept(data) == ["tiny.aezm"]
     assert run("models", "add", server.url).exit_code == 0
