@@ -1,7 +1,8 @@
 """A float flagship as one in integers: the same function at first, as far as 8 bits go.
 
 Channels of a trunk and of the inner layers are scaled by powers of two, so that what they usually hold fits 8 bits, and
-the weights around X
+the weights around them take the scales in. Leaky rectifiers become plain ones with the place, sign and height that come
+nearest. Training does the rest.
 """
 
 from __future__ import annotations
