@@ -69,8 +69,6 @@ def test_graphs_are_of_listed_operators_and_halves_of_the_size(whole8: str) -> N
         assert found <= onnx_check.OPERATORS
         assert found >= {"DequantizeLinear", "QuantizeLinear"}
         assert len(data) < 0.85 * len(package.member(f"{name}.onnx"))
-        with pytest.raises(errors.PackageDamaged, match=r"uses the operator '(Deq|Q)uantizeLinear'"):
-            onnx_check.check(name, data)
 
 
 def test_halves_take_their_own(whole8: str, tmp_path: Path, drawn) -> None:
