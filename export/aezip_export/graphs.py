@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX
 from aezip_train import conv as plain
-from aezip_train.flagship import CHECKERBOARD, Context, Flagship, Parameters, Prior
+from aezip_train.flagship import Config, Context, Flagship, Parameters, Prior, in_halves
 from aezip_train.integer import IntegerConv2d
 from aezip_train.lapped import SLOPE, Decoder, Encoder, Residual
 
@@ -141,11 +141,7 @@ def prior(model: Flagship) -> bytes:
     c, net = model.config, model.prior
     assert isinstance(net, Prior)
     g = Graph("prior")
-    hyper = g.input("hyper", "int16", [1, "a", "b", c.hyper])
-    inverse = g.input("hyper_inverse", "float32", [c.hyper])
-    offset = g.input("hyper_offset", "float32", [c.hyper])
-    mean_gain = g.input("mean_gain", "float32", [c.latent])
-    shift = g.input("shift", "float32", [c.latent])
+    hyper, inverse, offset, mean_gain, shift = prior_inputs(g, c)
 
     z = g.node("Mul", g.cast(g.to_channels_first(hyper), "float32"), g.per_channel(inverse))
     z = g.node("Add", g.round(z, -32767, 32767), g.per_channel(offset))
@@ -154,7 +150,7 @@ def prior(model: Flagship) -> bytes:
     x = g.node("DepthToSpace", x, blocksize=2, mode="CRD")
     # The last shuffle is left out: four outputs for each feature are the four positions of 2×2, which are those of the
     # checkerboard's halves. Put in the halves' order, they are four pictures of one size.
-    order = np.arange(4 * c.feature).reshape(c.feature, 4)[:, CHECKERBOARD].T.ravel()
+    order = in_halves(c.feature)
     x = integer_conv(g, integer_conv(g, x, net.look_half), net.to_full, order)
     x = g.node("Reshape", x, g.constant(np.array([4, c.feature, 0, 0], np.int64)))
     mean, scale = parameters(g, x, net.first)
@@ -174,13 +170,7 @@ def context(model: Flagship) -> bytes:
     c, net = model.config, model.context
     assert isinstance(net, Context)
     g = Graph("context")
-    features = g.input("features", "float32", [2, c.feature, "p", "q"])
-    raw_mean = g.input("raw_mean", "float32", [2, c.latent, "p", "q"])
-    raw_scale = g.input("raw_scale", "float32", [2, c.latent, "p", "q"])
-    known = g.input("known", "int16", [2, "p", "q", c.latent])
-    context_gain = g.input("context_gain", "float32", [c.latent])
-    mean_gain = g.input("mean_gain", "float32", [c.latent])
-    shift = g.input("shift", "float32", [c.latent])
+    features, raw_mean, raw_scale, known, context_gain, mean_gain, shift = context_inputs(g, c)
 
     x = g.node("Mul", g.cast(g.to_channels_first(known), "float32"), g.per_channel(context_gain))
     x = g.round(x, -255, 255)
@@ -188,6 +178,22 @@ def context(model: Flagship) -> bytes:
     mean, scale = parameters(g, g.node("Concat", features, seen, axis=1), net.second)
     said(g, g.node("Add", raw_mean, mean), g.node("Add", raw_scale, scale), mean_gain, shift, c.latent)
     return g.build()
+
+
+def prior_inputs(g: Graph, c: Config) -> tuple[str, ...]:
+    """hyper, hyper_inverse, hyper_offset, mean_gain, shift"""
+    hyper = g.input("hyper", "int16", [1, "a", "b", c.hyper])
+    of_hyper = [g.input(name, "float32", [c.hyper]) for name in ("hyper_inverse", "hyper_offset")]
+    return hyper, *of_hyper, *(g.input(name, "float32", [c.latent]) for name in ("mean_gain", "shift"))
+
+
+def context_inputs(g: Graph, c: Config) -> tuple[str, ...]:
+    """features, raw_mean, raw_scale, known, context_gain, mean_gain, shift"""
+    carried = {"features": c.feature, "raw_mean": c.latent, "raw_scale": c.latent}
+    of_prior = [g.input(name, "float32", [2, depth, "p", "q"]) for name, depth in carried.items()]
+    known = g.input("known", "int16", [2, "p", "q", c.latent])
+    gains = [g.input(name, "float32", [c.latent]) for name in ("context_gain", "mean_gain", "shift")]
+    return *of_prior, known, *gains
 
 
 def neighbourhood(g: Graph, x: str, layer: IntegerConv2d) -> str:

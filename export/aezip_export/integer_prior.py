@@ -8,14 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from aezip.entropy.tables import INDEX_TOP
-from aezip_train.flagship import CHECKERBOARD, Context, Flagship, Parameters, Prior
+from aezip_train.flagship import Context, Flagship, Parameters, Prior, in_halves
 from aezip_train.integer import IntegerConv2d
+from aezip_train.integer_lapped import NARROW_TOP
 
 from .builder import Graph
-from .graphs import MEAN_MAX, TO_END, array
+from .graphs import MEAN_MAX, TO_END, array, context_inputs, prior_inputs
 from .integer_graphs import as_float, conv, eight_bits, narrow, whole
-
-SIGNED = 128  # what stands for 0 where 8 bits have a sign
 
 
 def prior(model: Flagship) -> bytes:
@@ -23,11 +22,7 @@ def prior(model: Flagship) -> bytes:
     c, net = model.config, model.prior
     assert isinstance(net, Prior)
     g = Graph("prior")
-    hyper = g.input("hyper", "int16", [1, "a", "b", c.hyper])
-    inverse = g.input("hyper_inverse", "float32", [c.hyper])
-    offset = g.input("hyper_offset", "float32", [c.hyper])
-    mean_gain = g.input("mean_gain", "float32", [c.latent])
-    shift = g.input("shift", "float32", [c.latent])
+    hyper, inverse, offset, mean_gain, shift = prior_inputs(g, c)
 
     z = g.node("Add", g.round(g.node("Mul", g.cast(hyper, "float32"), inverse), -32767, 32767), offset)
     z = g.to_channels_first(g.node("Clip", z, g.scalar(-255), g.scalar(255)))  # 9 bits, so the first layer is in float
@@ -35,7 +30,7 @@ def prior(model: Flagship) -> bytes:
     x = rectified(g, conv(g, x, net.to_half), last="DepthToSpace", blocksize=2, mode="CRD")
     x = rectified(g, conv(g, x, net.look_half))
     # as in `graphs.prior`: four pictures of one size instead of the last shuffle
-    order = np.arange(4 * c.feature).reshape(c.feature, 4)[:, CHECKERBOARD].T.ravel()
+    order = in_halves(c.feature)
     x = eight_bits(g, conv(g, x, net.to_full, order), 0)
     x = g.node("Reshape", x, g.constant(np.array([4, c.feature, 0, 0], np.int64)))
     mean, scale = parameters(g, as_float(g, x, 0), net.first)
@@ -53,20 +48,14 @@ def context(model: Flagship) -> bytes:
     c, net = model.config, model.context
     assert isinstance(net, Context)
     g = Graph("context")
-    features = g.input("features", "float32", [2, c.feature, "p", "q"])
-    raw_mean = g.input("raw_mean", "float32", [2, c.latent, "p", "q"])
-    raw_scale = g.input("raw_scale", "float32", [2, c.latent, "p", "q"])
-    known = g.input("known", "int16", [2, "p", "q", c.latent])
-    context_gain = g.input("context_gain", "float32", [c.latent])
-    mean_gain = g.input("mean_gain", "float32", [c.latent])
-    shift = g.input("shift", "float32", [c.latent])
+    features, raw_mean, raw_scale, known, context_gain, mean_gain, shift = context_inputs(g, c)
 
     # the gain is to the prior's 1/32; neighbours count in sixteenths
     x = g.node("Mul", g.node("Mul", g.cast(known, "float32"), context_gain), g.scalar(2.0 ** (net.known_bits - 5)))
     x = g.round(x, -net.known_top, net.known_top)
-    x = eight_bits(g, g.node("Concat", x, g.node("Abs", x), axis=3), SIGNED)
+    x = eight_bits(g, g.node("Concat", x, g.node("Abs", x), axis=3), NARROW_TOP)
     weight, bias = whole(net.look)
-    seen = g.node("MatMul", as_float(g, neighbours(g, x), SIGNED), narrow(g, *weight, axis=1))
+    seen = g.node("MatMul", as_float(g, neighbours(g, x), NARROW_TOP), narrow(g, *weight, axis=1))
     seen = eight_bits(g, g.to_channels_first(g.node("Add", seen, g.constant(bias))), 0)
     x = g.node("Concat", eight_bits(g, features, 0), seen, axis=1)
     mean, scale = parameters(g, as_float(g, x, 0), net.second)
@@ -117,7 +106,7 @@ def neighbours(g: Graph, x: str) -> str:
         """The part one row or column on (1) or back (−1), zeros where nothing was."""
         pads = [0] * 8
         pads[axis if by > 0 else axis + 4] = 1
-        zero = g.constant(np.uint8(SIGNED).reshape(()))
+        zero = g.constant(np.uint8(NARROW_TOP).reshape(()))
         wide = g.node("Pad", part, g.constant(np.array(pads, np.int64)), zero)
         return g.slice(wide, axis, 0, -1) if by > 0 else g.slice(wide, axis, 1, TO_END)
 

@@ -17,8 +17,10 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aezip.entropy.tables import INDEX_ONE, INDEX_TOP, OCTAVE
@@ -277,6 +279,11 @@ def bits_of(symbol: Tensor, index: Tensor) -> Tensor:
     far = symbol.abs()
     mass = 0.5 * (torch.erfc((far - 0.5) * inverse) - torch.erfc((far + 0.5) * inverse))
     return -torch.log2(_Bound.apply(mass, 2.0**-30))
+
+
+def in_halves(features: int) -> NDArray[np.int64]:
+    """The outputs before the prior's last shuffle, four a feature, in the order of the checkerboard's positions."""
+    return np.arange(4 * features).reshape(features, 4)[:, CHECKERBOARD].T.ravel()
 
 
 def halves(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .flagship import CHECKERBOARD, Flagship, Parameters
+from .flagship import Flagship, Parameters, in_halves
 from .integer import IntegerConv2d
 from .integer_lapped import IntegerDecoder, IntegerEncoder, stem_weight, up_weight
 
@@ -74,8 +74,7 @@ def read(model: Flagship, member: Callable[[str], bytes]) -> None:
     steps, p = Steps(member("prior.onnx")), model.prior
     first, factor = steps.next("Conv"), steps.next("Mul").value.reshape(-1)
     _become(p.look, first.value, factor, first.bias)
-    features = model.config.feature
-    order = np.arange(4 * features).reshape(features, 4)[:, CHECKERBOARD].T.ravel().argsort()
+    order = in_halves(model.config.feature).argsort()
     for layer, places in ((p.to_half, slice(None)), (p.look_half, slice(None)), (p.to_full, order)):
         step = steps.next("Conv")
         _become(layer, step.value[places], step.scale[places], step.bias[places])

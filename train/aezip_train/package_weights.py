@@ -20,7 +20,7 @@ from aezip.model.packages import Package
 from aezip.model.store import find
 
 from . import integer_weights
-from .flagship import CHECKERBOARD, Config, Flagship, Parameters
+from .flagship import Config, Flagship, Parameters, in_halves
 from .integer import IntegerConv2d
 
 Array = NDArray[np.float32]
@@ -116,7 +116,7 @@ def _unfolded(model: Flagship, layer: nn.Module, conv: Convolution) -> tuple[NDA
 
 def _shuffled(conv: Convolution, features: int) -> Convolution:
     """The layer before the last shuffle, its outputs in their own order again."""
-    order = np.arange(4 * features).reshape(features, 4)[:, CHECKERBOARD].T.ravel().argsort()
+    order = in_halves(features).argsort()
     return Convolution(conv.weight[order], conv.bias[order], conv.stride, conv.factor[order])
 
 
