@@ -1,6 +1,6 @@
 """Cuts the pictures that the guide's commands use out of the sample picture, so that they can be run as typed.
 
-    python examples/pictures.py try && cd try
+python examples/pictures.py try && cd try
 """
 
 from __future__ import annotations

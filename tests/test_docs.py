@@ -13,18 +13,22 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-TEXTS = sorted({*PAGES, *(path for where in ("*.md", ".github/*.md", "runtime/*.md", "runtime/*/*.md")
-                         for path in ROOT.glob(where))})
+TEXTS = sorted(
+    {
+        *PAGES,
+        *(path for where in ("*.md", ".github/*.md", "runtime/*.md", "runtime/*/*.md") for path in ROOT.glob(where)),
+    }
+)
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.M | re.S)
 # Done before, for all pages, or by .ci/run.
 DONE = re.compile(r"^pip install -e .*|^pip install \. && |^python examples/pictures\.py try && cd try$", re.M)
 TRAINING = ("aezip-train", "aezip-export")
 # How a page's commands are started here; training is as short as can be.
 COMMANDS = {
-    "aezip": "-m aezip \"$@\"",
-    "aezip-train": "-m aezip_train.cli \"$@\" --max-steps 2 --set batch=1",
-    "aezip-export": "-m aezip_export.cli \"$@\"",
-    "python": "\"$@\"",
+    "aezip": '-m aezip "$@"',
+    "aezip-train": '-m aezip_train.cli "$@" --max-steps 2 --set batch=1',
+    "aezip-export": '-m aezip_export.cli "$@"',
+    "python": '"$@"',
 }
 
 
@@ -51,16 +55,24 @@ def test_a_page_runs_as_typed(page: Path, tmp_path: Path) -> None:
     script = ["set -ex"]
     for kind, text in found:
         script.append(DONE.sub("", text) if kind == "sh" else f"python - <<'END'\n{text}END")
-    environment = {**os.environ, "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
-                   "XDG_DATA_HOME": str(tmp_path / "data")}
+    environment = {
+        **os.environ,
+        "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+    }
     done = subprocess.run(["sh", "-c", "\n".join(script)], cwd=work, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "error" not in done.stderr, done.stderr[-3000:]
 
 
 def test_no_command_replaces_files() -> None:
-    assert not [line for page in PAGES for _, text in blocks(page) for line in text.splitlines()
-                if re.search(r" (-f|--force)\b", line)]
+    assert not [
+        line
+        for page in PAGES
+        for _, text in blocks(page)
+        for line in text.splitlines()
+        if re.search(r" (-f|--force)\b", line)
+    ]
 
 
 def test_readme_is_short_and_begins_with_its_two_commands() -> None:
@@ -86,8 +98,10 @@ def test_links_lead_somewhere(text: Path) -> None:
             body = file.read_text(encoding="utf-8")
             if body.startswith("--8<--"):  # another file, shown as a page
                 body = (ROOT / re.findall(r'"(.*?)"', body)[0]).read_text(encoding="utf-8") + body
-            slugs = [re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", line.strip().lower()))
-                     for line in re.findall(r"^#+ (.*)", body, re.M)]
+            slugs = [
+                re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", line.strip().lower()))
+                for line in re.findall(r"^#+ (.*)", body, re.M)
+            ]
             assert heading in slugs, target
 
 

@@ -38,8 +38,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     environment = {**os.environ, "CC": "false", "PYTHONPATH": ""}  # its compiled coder is tested elsewhere
-    subprocess.run([sys.executable, "-c", BUILD, str(folder)], cwd=source, env=environment, check=True,
-                   capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", BUILD, str(folder)], cwd=source, env=environment, check=True, capture_output=True
+    )
     (path,) = folder.glob("*.whl")
     return path
 
@@ -50,9 +51,11 @@ def test_the_wheel_has_what_is_needed_and_no_more(wheel: Path) -> None:
         about = next(name for name in sizes if name.endswith(".dist-info/METADATA"))
         metadata = Parser().parsestr(archive.read(about).decode())
         points = archive.read(about.replace("METADATA", "entry_points.txt")).decode()
-    runtime = {f"aezip/{path.relative_to(ROOT / 'runtime/aezip').as_posix()}"
-               for path in (ROOT / "runtime/aezip").rglob("*")
-               if path.is_file() and path.suffix not in (".so", ".pyd", ".pyc")}
+    runtime = {
+        f"aezip/{path.relative_to(ROOT / 'runtime/aezip').as_posix()}"
+        for path in (ROOT / "runtime/aezip").rglob("*")
+        if path.is_file() and path.suffix not in (".so", ".pyd", ".pyc")
+    }
     assert runtime <= set(sizes)
     data, desktop = about.split("/")[0].replace("dist-info", "data"), (ROOT / "runtime/desktop").iterdir()
     assert {name.split("/")[0] for name in sizes} == {"aezip", "aezip_train", "aezip_export", about.split("/")[0], data}
@@ -73,7 +76,8 @@ def test_the_codec_in_it_needs_nothing_of_training(wheel: Path, tmp_path: Path) 
     sample = site / "aezip/samples/sample.png"
     environment = {**os.environ, "PYTHONPATH": str(site)}
     for args in (["compress", str(sample), "-o", "a.lat"], ["decompress", "a.lat", "-o", "b.png"]):
-        done = subprocess.run([sys.executable, "-c", ALONE, *args], cwd=tmp_path, env=environment,
-                              capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", ALONE, *args], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "b.png").stat().st_size > 10_000

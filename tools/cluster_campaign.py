@@ -31,7 +31,9 @@ def serve_s3(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
     port = "5555"
     server = start("moto.server", "-H", "127.0.0.1", "-p", port)
     os.environ |= {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     for _ in range(60):
@@ -59,13 +61,18 @@ def main() -> int:
             model = ("-m", options.model, "--threads", "1", "--quiet")
             subprocess.run(aezip("compress", f"{root}/in", "-o", f"{root}/whole", *model), check=True)
             address = "tcp://127.0.0.1:8799"
-            processes.append(start("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "8799",
-                                   "--no-dashboard"))
-            workers = [start("distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
-                       for _ in range(options.workers)]
+            processes.append(
+                start("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "8799", "--no-dashboard")
+            )
+            workers = [
+                start("distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+                for _ in range(options.workers)
+            ]
             processes += workers
-            batch = subprocess.Popen(aezip("compress", f"{place}/in", "-o", f"{place}/out", "--scheduler", address,
-                                           "--json-lines", *model), stdout=subprocess.PIPE)
+            batch = subprocess.Popen(
+                aezip("compress", f"{place}/in", "-o", f"{place}/out", "--scheduler", address, "--json-lines", *model),
+                stdout=subprocess.PIPE,
+            )
             assert batch.stdout
             for done, _ in enumerate(batch.stdout, 1):
                 if done == options.files // 3:

@@ -64,9 +64,32 @@ SILENCE_S = 120  # of a process that hangs where no signal reaches it
 ADDRESS_SPACE = 4 * 2**30  # bytes
 MEMORY_MB = 512  # resident, that reading a .lat file of so many pixels may take
 CHUNK = 1000
-ORDER = ("bytes", "header", "bytes", "sections", "bytes", "stream", "bytes", "header", "bytes", "sections",
-         "bytes", "stream", "bytes", "header", "bytes", "sections", "package", "stream", "header", "sections",
-         "exact", "exact", "early", "early")
+ORDER = (
+    "bytes",
+    "header",
+    "bytes",
+    "sections",
+    "bytes",
+    "stream",
+    "bytes",
+    "header",
+    "bytes",
+    "sections",
+    "bytes",
+    "stream",
+    "bytes",
+    "header",
+    "bytes",
+    "sections",
+    "package",
+    "stream",
+    "header",
+    "sections",
+    "exact",
+    "exact",
+    "early",
+    "early",
+)
 
 
 class Hang(BaseException):
@@ -103,8 +126,13 @@ class Campaign:
     def line(self, first: int, last: int, seconds: float) -> dict[str, Any]:
         """As the log has it, of inputs first … last - 1."""
         return {
-            "from": first, "to": last, "counts": self.counts, "findings": self.findings, "peak_mb": self.peak,
-            "longest_ms": round(1000 * self.longest[0], 1), "longest_input": self.longest[1],
+            "from": first,
+            "to": last,
+            "counts": self.counts,
+            "findings": self.findings,
+            "peak_mb": self.peak,
+            "longest_ms": round(1000 * self.longest[0], 1),
+            "longest_input": self.longest[1],
             "cpu_s": round(seconds, 1),
         }
 
@@ -187,8 +215,11 @@ def supervise(start: int, stop: int, log: Path | None) -> list[dict[str, Any]]:
 
 
 def _say(line: dict[str, Any], log: Path | None) -> None:
-    print(f"{line['to']:>9,} inputs, {line['cpu_s']:.0f} s, peak {line['peak_mb']['lat']:.0f} MB, longest "
-          f"{line['longest_ms']:.0f} ms, {len(line['findings'])} findings", flush=True)
+    print(
+        f"{line['to']:>9,} inputs, {line['cpu_s']:.0f} s, peak {line['peak_mb']['lat']:.0f} MB, longest "
+        f"{line['longest_ms']:.0f} ms, {len(line['findings'])} findings",
+        flush=True,
+    )
     for finding in line["findings"]:
         print(f"input {finding['input']} ({finding['target']}): {finding['trace'].strip()}", flush=True)
     if log:
@@ -214,8 +245,10 @@ def report(lines: list[dict[str, Any]]) -> int:
     longest = max(lines, key=lambda line: line["longest_ms"], default=None)
     if longest:
         peaks = [max(line["peak_mb"][kind] for line in lines) for kind in ("lat", "package")]
-        print(f"peak memory {peaks[0]:.0f} MB with .lat files, {peaks[1]:.0f} MB with packages; longest input "
-              f"{longest['longest_input']}: {longest['longest_ms']:.0f} ms of processor time")
+        print(
+            f"peak memory {peaks[0]:.0f} MB with .lat files, {peaks[1]:.0f} MB with packages; longest input "
+            f"{longest['longest_input']}: {longest['longest_ms']:.0f} ms of processor time"
+        )
     print(f"{len(findings)} findings")
     for finding in findings:
         print(f"  {finding['input']} ({finding['target']}): {finding['trace'].strip().splitlines()[-1]}")

@@ -22,13 +22,77 @@ from numpy.typing import NDArray
 
 GOLDEN = Path(__file__).parent.parent / "tests/golden"
 HEADER = struct.Struct("<6sBBIIHBB8s")
-EDGES = (0, 1, 2, 3, 15, 16, 17, 63, 64, 65, 127, 128, 255, 256, 1000, 1001, 1023, 4095, 65535, 2**16, 2**20, 2**20 + 1,
-         2**22, 2**31 - 1, 2**31, 2**32 - 1)
-TYPES = (b"iCCP", b"eXIF", b"xMPx", b"rESO", b"ALPH", b"LATN", b"PTCH", b"PIXL", b"iPTC", b"xMPe", b"cOMM", b"tEXt",
-         b"aBCD", b"ABCD", b"\0\0\0\0", b"lat1", b"latn")
+EDGES = (
+    0,
+    1,
+    2,
+    3,
+    15,
+    16,
+    17,
+    63,
+    64,
+    65,
+    127,
+    128,
+    255,
+    256,
+    1000,
+    1001,
+    1023,
+    4095,
+    65535,
+    2**16,
+    2**20,
+    2**20 + 1,
+    2**22,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+)
+TYPES = (
+    b"iCCP",
+    b"eXIF",
+    b"xMPx",
+    b"rESO",
+    b"ALPH",
+    b"LATN",
+    b"PTCH",
+    b"PIXL",
+    b"iPTC",
+    b"xMPe",
+    b"cOMM",
+    b"tEXt",
+    b"aBCD",
+    b"ABCD",
+    b"\0\0\0\0",
+    b"lat1",
+    b"latn",
+)
 JSON_VALUES: tuple[Any, ...] = (
-    None, True, -1, 0, 1, 64, 65, 1e308, float("nan"), float("inf"), 10**400, "", "x" * 5000, "\ud800", [], {}, [[]],
-    "../../etc/passwd", "encoder", "decoder", "0" * 64, {"encoder": 1}, {"encoder": -1, "decoder": 10**30},
+    None,
+    True,
+    -1,
+    0,
+    1,
+    64,
+    65,
+    1e308,
+    float("nan"),
+    float("inf"),
+    10**400,
+    "",
+    "x" * 5000,
+    "\ud800",
+    [],
+    {},
+    [[]],
+    "../../etc/passwd",
+    "encoder",
+    "decoder",
+    "0" * 64,
+    {"encoder": 1},
+    {"encoder": -1, "decoder": 10**30},
 )
 NAMES = ("../evil", "/etc/evil", "a/../../b", "prior.onnx\0", "C:\\evil", "model.json", "decoder.onnx", "x" * 300, "")
 
@@ -223,8 +287,9 @@ def mutate_stream(rng: random.Random, corpus: Corpus) -> bytes:
     form = rng.random()
     if form < 0.25:  # a stream with a sound head
         lanes = rng.randrange(9)
-        states = b"".join(struct.pack("<I", rng.choice((2**16, 2**31, rng.randrange(2**16, 2**32))))
-                          for _ in range(1 << lanes))
+        states = b"".join(
+            struct.pack("<I", rng.choice((2**16, 2**31, rng.randrange(2**16, 2**32)))) for _ in range(1 << lanes)
+        )
         data = bytes((lanes,)) + states + rng.randbytes(2 * rng.choice((0, 1, 8, 100, 1000)))
     elif form < 0.5:  # whole words changed, behind the head
         start = min(1 + 4 * (1 << (data[0] & 7)), len(data))
@@ -301,10 +366,17 @@ def _tables(rng: random.Random, corpus: Corpus) -> bytes:
             value = rng.choice((0, 1, -1, 2**15, -(2**15), 2**16, 2**31 - 1, -(2**31), 15 * 4096 - 1, 1 - 15 * 4096))
             array.flat[rng.randrange(array.size)] = value
     elif kind == 4:
-        change: Callable[[Any], Any] = rng.choice((
-            lambda a: a[None], lambda a: a.ravel()[:0], lambda a: a.ravel()[:-1], lambda a: a.astype(float),
-            lambda a: a.astype("U4"), lambda a: a.astype(np.uint64) + np.uint64(2**63), lambda a: a.astype(bool),
-        ))
+        change: Callable[[Any], Any] = rng.choice(
+            (
+                lambda a: a[None],
+                lambda a: a.ravel()[:0],
+                lambda a: a.ravel()[:-1],
+                lambda a: a.astype(float),
+                lambda a: a.astype("U4"),
+                lambda a: a.astype(np.uint64) + np.uint64(2**63),
+                lambda a: a.astype(bool),
+            )
+        )
         arrays[name] = change(array)
     elif kind == 5:
         del arrays[name]

@@ -13,6 +13,7 @@ import fuzz_mutations as mutations
 import numpy as np
 
 from aezip import Codec, codec, coding, images
+from aezip.coding import exact_pixels
 from aezip.entropy import coder
 from aezip.errors import AezipError
 from aezip.format import container, exact, facts, patches, scales
@@ -122,9 +123,9 @@ class Targets:
         within = slice(y, y + region[3]), slice(x, x + region[2])
         self.stage = "pixels"
         if lat.lossless:
-            pixels, scale = codec.decode_exact(lat), rng.choice(scales.SCALES)
-            codec.decode_exact(lat, region, scale)
-            if pixels.shape != size or (codec.decode_exact(lat, region) != pixels[within]).any():
+            pixels, scale = exact_pixels.decode(lat), rng.choice(scales.SCALES)
+            exact_pixels.decode(lat, region, scale)
+            if pixels.shape != size or (exact_pixels.decode(lat, region) != pixels[within]).any():
                 raise Finding(f"a region {region} that is not as in the whole")
             if pixels.size < 2**16 and (exact.decode(exact.encode(pixels), *size) != pixels).any():
                 raise Finding("pixels that are not kept")
@@ -154,8 +155,9 @@ class Targets:
         cells = (*(4 * n for n in hyper.shape[:2]), len(step.gain))
         latent = numbers.integers(-wide, wide + 1, cells, np.int16)
         stream = coder.encode(found.symbols(latent, h, w, hyper, rng.randrange(2))[0], package.tables)
-        header = container.Header(16 * w - rng.randrange(16), 16 * h - rng.randrange(16), rng.choice((1, 3)), level,
-                                  package.fingerprint)
+        header = container.Header(
+            16 * w - rng.randrange(16), 16 * h - rng.randrange(16), rng.choice((1, 3)), level, package.fingerprint
+        )
         return container.pack(container.Lat(header, (container.Section(container.LATENTS, stream),)))
 
     def _package(self, data: bytes, rng: random.Random) -> None:

@@ -41,8 +41,18 @@ def main() -> int:
         draw(root / "in", options.files)
 
         def command(out: str) -> list[str]:
-            return aezip("compress", root / "in", "-o", root / out, "--quiet", "--skip-existing",
-                         "-j", str(options.jobs), "-m", options.model)
+            return aezip(
+                "compress",
+                root / "in",
+                "-o",
+                root / out,
+                "--quiet",
+                "--skip-existing",
+                "-j",
+                str(options.jobs),
+                "-m",
+                options.model,
+            )
 
         start = time.perf_counter()
         whole = subprocess.Popen(command("whole"))
@@ -104,8 +114,10 @@ def check(folder: Path, wanted: dict[str, bytes], when: str) -> bool:
     """Whether every output that is there is whole; says what was found."""
     names, found = os.listdir(folder) if folder.exists() else [], outputs(folder)
     bad = [name for name in found if (folder / name).read_bytes() != wanted.get(name)]
-    print(f"{when}: {len(found)} outputs, {len(bad)} of them not whole, {len(names) - len(found)} temporary files",
-          flush=True)
+    print(
+        f"{when}: {len(found)} outputs, {len(bad)} of them not whole, {len(names) - len(found)} temporary files",
+        flush=True,
+    )
     return not bad
 
 

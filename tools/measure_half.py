@@ -51,8 +51,11 @@ def main() -> None:
             start = time.perf_counter()
             work(picture)
             took = time.perf_counter() - start
-            print(f"{options.files[number]}, round {turn}: {took:.2f} s, holds {resident() - before:.0f} MB, "
-                  f"peak {peak_mb() - before:.0f} MB", flush=True)
+            print(
+                f"{options.files[number]}, round {turn}: {took:.2f} s, holds {resident() - before:.0f} MB, "
+                f"peak {peak_mb() - before:.0f} MB",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

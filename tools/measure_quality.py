@@ -38,9 +38,7 @@ class Figures(NamedTuple):
         return f"{self.bpp:.3f} bpp, {self.psnr_db:.1f} dB, {self.score:.1f}"
 
 
-def figures(
-    seen: Sequence[Pixels], encode: Callable[[Pixels], bytes], decode: Callable[[bytes], Pixels]
-) -> Figures:
+def figures(seen: Sequence[Pixels], encode: Callable[[Pixels], bytes], decode: Callable[[bytes], Pixels]) -> Figures:
     """Of one codec at one quality."""
     found = []
     for pixels in seen:
@@ -77,7 +75,8 @@ def rows(seen: Sequence[Pixels], codec: Codec, others: Sequence[peers.Peer], ste
     found = []
     for quality in range(0, 101, step):
         ours = figures(
-            seen, lambda pixels, quality=quality: codec.encode(pixels, quality, lossless=False),
+            seen,
+            lambda pixels, quality=quality: codec.encode(pixels, quality, lossless=False),
             lambda data: codec.decode(data)[0],
         )
         row = [str(quality), str(ours)]

@@ -145,8 +145,10 @@ def thumbnails(codec: Codec, model: str, pixels: Pixels, count: int) -> None:
                     list(pool.map(thumbnail, work, chunksize=8))
                     best[kind] = min(best[kind], perf_counter() - start)
     for kind, seconds in best.items():
-        print(f"{count} thumbnails of {kind}: {seconds:.2f} s, {seconds / best['jpg']:.1f} × JPEG, "
-              f"{seconds / best['avif']:.2f} × AVIF")
+        print(
+            f"{count} thumbnails of {kind}: {seconds:.2f} s, {seconds / best['jpg']:.1f} × JPEG, "
+            f"{seconds / best['avif']:.2f} × AVIF"
+        )
 
 
 _CODECS: dict[str, Codec] = {}

@@ -36,7 +36,9 @@ def main() -> None:
             name = "psnr_db" if target.kind == PSNR else "ssimulacra2"
             try:
                 hit = reach(
-                    target, area, lambda quality, pixels=pixels: codec.encode(pixels, quality, lossless=False),
+                    target,
+                    area,
+                    lambda quality, pixels=pixels: codec.encode(pixels, quality, lossless=False),
                     lambda data, pixels=pixels, name=name: getattr(verify(codec, data, pixels), name),
                 )
             except TargetMissed as error:
@@ -50,8 +52,10 @@ def main() -> None:
             found[target.kind].append((off, hit.tries))
     for kind, worst in ((SIZE, min), (PSNR, max), (SSIMULACRA2, max)):
         offs, tries = zip(*found[kind], strict=True)
-        print(f"{kind}: worst {worst(offs):.4f}, mean {sum(offs) / len(offs):.4f}, {len(offs)} searches, "
-              f"{sum(tries) / len(tries):.1f} encodings each, at most {max(tries)}")
+        print(
+            f"{kind}: worst {worst(offs):.4f}, mean {sum(offs) / len(offs):.4f}, {len(offs)} searches, "
+            f"{sum(tries) / len(tries):.1f} encodings each, at most {max(tries)}"
+        )
     print(f"out of reach or at an end of the ladder: {missed}")
 
 

@@ -33,8 +33,19 @@ NLM_SHARES = (0.4, 0.6, 0.8)
 FITTED, NORMAL, BROKEN = 30, 20, 40  # textures of a kind
 CROP = 256
 SAMPLES, SAMPLE = 256, 128
-FOREIGN = ("ihc.png", "retina.jpg", "hubble_deep_field.jpg", "moon.png", "page.png", "text.png", "brick.png",
-           "grass.png", "gravel.png", "coins.png", "cell.png")
+FOREIGN = (
+    "ihc.png",
+    "retina.jpg",
+    "hubble_deep_field.jpg",
+    "moon.png",
+    "page.png",
+    "text.png",
+    "brick.png",
+    "grass.png",
+    "gravel.png",
+    "coins.png",
+    "cell.png",
+)
 
 
 def crops(folder: str, side: int = SIDE) -> list[Pixels]:
@@ -92,8 +103,9 @@ def lab(pixels: Pixels) -> NDArray[np.float64]:
     """sRGB → CIELAB (D65).  [H, W, 3]"""
     x = pixels / 255
     x = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
-    xyz = x @ np.array([[0.4124564, 0.2126729, 0.0193339], [0.3575761, 0.7151522, 0.1191920],
-                        [0.1804375, 0.0721750, 0.9503041]])
+    xyz = x @ np.array(
+        [[0.4124564, 0.2126729, 0.0193339], [0.3575761, 0.7151522, 0.1191920], [0.1804375, 0.0721750, 0.9503041]]
+    )
     t = xyz / np.array([0.95047, 1.0, 1.08883])
     f = np.where(t > (6 / 29) ** 3, np.cbrt(t), t / (3 * (6 / 29) ** 2) + 4 / 29)
     return np.stack((116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])), 2)

@@ -125,6 +125,7 @@ def hide(folder: Path) -> None:
 
 def _places(library: Path) -> list[int]:
     """Offsets of the file's CPUID instructions."""
+
     def said(*options: str) -> str:
         return subprocess.run(["objdump", *options, library], check=True, capture_output=True, text=True).stdout
 

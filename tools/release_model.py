@@ -107,8 +107,10 @@ def main() -> None:
         made, grown = release(about, options.name)
     except AezipError as error:
         sys.exit(f"error: {error}")
-    print(f"{made.full_name} ({made.fingerprint.hex()}): {about.size:,} B; once it is an older one, its decoder takes "
-          f"{len(packed_decoder(about)):,} B")
+    print(
+        f"{made.full_name} ({made.fingerprint.hex()}): {about.size:,} B; once it is an older one, its decoder takes "
+        f"{len(packed_decoder(about)):,} B"
+    )
     if grown:
         print(f"the wheel grows by {grown:,} B, the decoder of the release before")
 

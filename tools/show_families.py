@@ -1,6 +1,6 @@
 """One picture by several models at about equal size, beside JPEG, as a sheet; below, samples of models that draw.
 
-    python tools/show_families.py docs/families.jpg --picture PICTURE --bpp 0.25 vanilla.aezm conv.aezm sparse.aezm vae
+python tools/show_families.py docs/families.jpg --picture PICTURE --bpp 0.25 vanilla.aezm conv.aezm sparse.aezm vae
 """
 
 from __future__ import annotations

@@ -36,10 +36,16 @@ def rows(sample: Pixels, rng: np.random.Generator) -> list[Row]:
     holed = np.where(mask[:, :, None], np.uint8(255), part)
     return [
         [(f"noise, sigma {SIGMA}", noise), ("denoise", Restorer("denoise").denoise(noise)[0]), ("original", part)],
-        [("grey", halved(grey).repeat(3, 2)), ("colorize", halved(Restorer("colorize").colorize(grey))),
-         ("original", halved(sample))],
-        [(f"holes, {HOLE} by {HOLE} pixels", holed), ("inpaint", Restorer("inpaint").inpaint(holed, mask)),
-         ("original", part)],
+        [
+            ("grey", halved(grey).repeat(3, 2)),
+            ("colorize", halved(Restorer("colorize").colorize(grey))),
+            ("original", halved(sample)),
+        ],
+        [
+            (f"holes, {HOLE} by {HOLE} pixels", holed),
+            ("inpaint", Restorer("inpaint").inpaint(holed, mask)),
+            ("original", part),
+        ],
         defect(rng),
     ]
 
@@ -54,8 +60,11 @@ def defect(rng: np.random.Generator) -> Row:
     whole = np.ascontiguousarray(drawn(KIND, rng, WIDTH)[:HEIGHT])
     flawed = broken(whole, DEFECT, rng)
     found = measures.score(profile, measures.seen(latents, flawed))
-    return [(f"a texture with a {DEFECT}", flawed),
-            ("anomaly", heat.drawn(flawed, found.map, profile.threshold(RATE))), ("without it", whole)]
+    return [
+        (f"a texture with a {DEFECT}", flawed),
+        ("anomaly", heat.drawn(flawed, found.map, profile.threshold(RATE))),
+        ("without it", whole),
+    ]
 
 
 def main() -> None:

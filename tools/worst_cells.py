@@ -152,7 +152,13 @@ def kinds(files: tuple[str, ...]) -> dict[str, Draw]:
     """All kinds by name.  files: of photographs"""
     own: tuple[Draw, ...] = (small_text, fax, rings, stripes, checkerboard, ramp, noise)
     trained: tuple[Draw, ...] = (
-        drawn.shapes, drawn.text, drawn.screen, drawn.chart, drawn.lines, drawn.gradient, drawn.dither,
+        drawn.shapes,
+        drawn.text,
+        drawn.screen,
+        drawn.chart,
+        drawn.lines,
+        drawn.gradient,
+        drawn.dither,
     )
     photographs = {"photograph": partial(photograph, files=files), "lettered": partial(lettered, files=files)}
     return {**{draw.__name__: draw for draw in (*own, *trained)}, **photographs}
@@ -204,9 +210,11 @@ class Cell(NamedTuple):
 
     def __str__(self) -> str:
         height, width = self.size
-        return (f"{self.psnr_db:6.2f} dB, mean colour {self.mean_db:6.2f} dB: quality {self.quality}, row {self.row}, "
-                f"column {self.column} of --one {self.number} ({self.kind}, {width}×{height}, shift {self.shift[1]},"
-                f"{self.shift[0]})")
+        return (
+            f"{self.psnr_db:6.2f} dB, mean colour {self.mean_db:6.2f} dB: quality {self.quality}, row {self.row}, "
+            f"column {self.column} of --one {self.number} ({self.kind}, {width}×{height}, shift {self.shift[1]},"
+            f"{self.shift[0]})"
+        )
 
 
 class Found(NamedTuple):
@@ -257,8 +265,19 @@ class Judge:
             for cells, by in ((lowest, psnr), (useless, np.where(psnr < mean, psnr, np.inf))):
                 row, column = (int(n) for n in np.unravel_index(by.argmin(), by.shape))
                 if np.isfinite(by[row, column]):
-                    cells.append(Cell(number, kind, pixels.shape[:2], shift, quality, row, column,
-                                      round(float(psnr[row, column]), 2), round(float(mean[row, column]), 2)))
+                    cells.append(
+                        Cell(
+                            number,
+                            kind,
+                            pixels.shape[:2],
+                            shift,
+                            quality,
+                            row,
+                            column,
+                            round(float(psnr[row, column]), 2),
+                            round(float(mean[row, column]), 2),
+                        )
+                    )
         bad = tuple(cell.quality for cell in useless if cell.psnr_db < BAD_DB)
         return Found(kind, min(lowest, key=decibels), min(useless, key=decibels, default=None), bad)
 
@@ -299,8 +318,11 @@ def report(found: list[Found], qualities: tuple[int, ...], most: int) -> list[Ce
     for kind, own in sorted(groups.items(), key=lambda item: -np.mean([bool(f.bad) for f in item[1]])):
         shares = [[f.useless is not None for f in own], [bool(f.bad) for f in own]]
         shares += [[quality in f.bad for f in own] for quality in qualities]
-        print(f"{kind:<14}{len(own):9,}" + "".join(f"{100 * np.mean(share):8.1f}" for share in shares)
-              + f"{min(f.worst.psnr_db for f in own):12.2f}")
+        print(
+            f"{kind:<14}{len(own):9,}"
+            + "".join(f"{100 * np.mean(share):8.1f}" for share in shares)
+            + f"{min(f.worst.psnr_db for f in own):12.2f}"
+        )
     worst = sorted((f.worst for f in found), key=decibels)[:most]
     useless = sorted((f.useless for f in found if f.useless), key=decibels)[:most]
     for title, cells in (("cells of lowest PSNR", worst), ("of those worse than their mean colour", useless)):
@@ -318,8 +340,20 @@ def save(folder: Path, judge: Judge, cells: Iterable[Cell]) -> None:
 
 
 def main() -> int:
-    options = parser(__doc__, count=20000, seed=0, model="photo", bound=0.0, pictures=str, half=False, save=Path,
-                     jobs=cores(), most=20, one=int, qualities="10,40,60,90")
+    options = parser(
+        __doc__,
+        count=20000,
+        seed=0,
+        model="photo",
+        bound=0.0,
+        pictures=str,
+        half=False,
+        save=Path,
+        jobs=cores(),
+        most=20,
+        one=int,
+        qualities="10,40,60,90",
+    )
     given = options.parse_args()
     files = tuple(str(file) for file in (pictures(given.pictures) if given.pictures else [SAMPLE]))
     numbers = range(given.count) if given.one is None else range(given.one, given.one + 1)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from aezip import codec as codecs
+from aezip.coding import windows
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
 from aezip.format.container import QUALITY_TOP
@@ -99,13 +100,25 @@ def export(
     """Write a package once every proof holds.  Returns the figures it was described with."""
     net = stored_weights(net)
     members = {
-        "encoder.onnx": encoder(net), "decoder.onnx": decoder(net),
-        "tables.npz": package.arrays_file(static.arrays()), "CARD.md": card.encode(),
+        "encoder.onnx": encoder(net),
+        "decoder.onnx": decoder(net),
+        "tables.npz": package.arrays_file(static.arrays()),
+        "CARD.md": card.encode(),
     }
-    description = package.description(members, {
-        "name": name, "family": net.family, "coding": kinds.STATIC.name, "channels": net.config.channels,
-        "latent_channels": net.config.latent, "qualities": QUALITY_TOP + 1, "bits_per_error": BITS_PER_ERROR, **facts,
-    }, kinds.STATIC.deciding)
+    description = package.description(
+        members,
+        {
+            "name": name,
+            "family": net.family,
+            "coding": kinds.STATIC.name,
+            "channels": net.config.channels,
+            "latent_channels": net.config.latent,
+            "qualities": QUALITY_TOP + 1,
+            "bits_per_error": BITS_PER_ERROR,
+            **facts,
+        },
+        kinds.STATIC.deciding,
+    )
     return package.write_proved(output, members, description, lambda path: prove(net, path))
 
 
@@ -115,7 +128,7 @@ def prove(net: Autoencoder, path: Path) -> dict[str, Any]:
     codec = codecs.Codec(str(path))
     graphs = Graphs.at(Sessions(codec.package), 500)
     step = graphs.rung
-    padded = codecs.pad(pixels, net.config.channels)
+    padded = windows.pad(pixels, net.config.channels)
     with torch.no_grad():
         u = net.encode(centre(padded[None]))[0].permute(1, 2, 0).numpy() * step.gain * 16
     found = graphs.encoder(padded)
@@ -135,8 +148,9 @@ def prove(net: Autoencoder, path: Path) -> dict[str, Any]:
         theirs = to_bytes(made)[0]
         worst = int(np.abs(ours.astype(int) - theirs[: ours.shape[0], : ours.shape[1]]).max())
         if worst > 1:
-            raise ProofFailed(f"quality {quality / 10:g}: torch and onnxruntime decode {worst} levels apart; "
-                              "the limit is 1")
+            raise ProofFailed(
+                f"quality {quality / 10:g}: torch and onnxruntime decode {worst} levels apart; the limit is 1"
+            )
         bpp = metrics.bits_per_pixel(len(data), pixels)
         measured[f"{quality / 10:g}"] = {"bpp": round(bpp, 4), "psnr_db": round(metrics.psnr_db(pixels, ours), 2)}
     return {"measured": measured}

@@ -19,15 +19,25 @@ Trained for {steps} steps, {hours:.1f} hours, with the recipe `{recipe}`.
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("run", type=click.Path(path_type=Path, exists=True))
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="NAME.aezm",
-              help="Package to write.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    metavar="NAME.aezm",
+    help="Package to write.",
+)
 @click.option("--name", help="The model's name.  [default: the output's]")
 @click.option("--summary", default="An aezip model.", show_default=True, help="One line for `aezip models`.")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="Licence of the weights.")
-@click.option("--pictures", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
-              help="Photographs that tell how far a decoded cell may be from its original (worse ones are patched), "
-                   "and that the decoders of small pictures are fitted to.  [default: bounds that suit most models; "
-                   "small pictures are made from whole ones]")
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="FOLDER",
+    help="Photographs that tell how far a decoded cell may be from its original (worse ones are patched), "
+    "and that the decoders of small pictures are fitted to.  [default: bounds that suit most models; "
+    "small pictures are made from whole ones]",
+)
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing package.")
 def main(
     run: Path, output: Path, name: str | None, summary: str, licence: str, pictures: Path | None, force: bool

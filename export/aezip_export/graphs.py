@@ -80,8 +80,15 @@ def decoder(model: Flagship, storage: str = "float16") -> bytes:
 def conv(g: Graph, x: str, layer: nn.Conv2d, storage: str) -> str:
     """A layer as it is."""
     weight, bias = g.stored(array(layer.weight), storage), g.constant(array(layer.bias))
-    return g.conv(x, weight, bias, stride=layer.stride[0], pad=int(layer.padding[0]), dilation=layer.dilation[0],
-                  group=layer.groups)
+    return g.conv(
+        x,
+        weight,
+        bias,
+        stride=layer.stride[0],
+        pad=int(layer.padding[0]),
+        dilation=layer.dilation[0],
+        group=layer.groups,
+    )
 
 
 def first(g: Graph, x: str, layer: nn.Conv2d, storage: str) -> str:

@@ -30,6 +30,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from aezip import codec as codecs
 from aezip import images
+from aezip.coding import windows
 from aezip.engine.library import onnxruntime
 from aezip.errors import AezipError
 from aezip.format import container
@@ -71,8 +72,14 @@ def quantised(data: bytes, rows: Rows, *, deep: bool = False) -> bytes:
         from onnxruntime.quantization import QuantType, quantize_static
 
         quantize_static(
-            model, f"{folder}/8.onnx", _Reader(rows), op_types_to_quantize=["Conv", "LeakyRelu"], per_channel=True,
-            reduce_range=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            model,
+            f"{folder}/8.onnx",
+            _Reader(rows),
+            op_types_to_quantize=["Conv", "LeakyRelu"],
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
             nodes_to_quantize=[node.name for branch in branches for node in branch],
         )
         model = onnx.load(f"{folder}/8.onnx")
@@ -166,7 +173,8 @@ def _scale(graph: onnx.GraphProto, branch: Branch, weights: dict[str, Any], tops
     tail.input[1] = constant("tail", weights[tail.input[1]] / leave[:, None, None, None])
     tail.input[2], tail.output[0] = constant("bias", weights[tail.input[2]] / leave), f"{result}_out"
     for near, after, given, made, factor in (
-        (head, 0, source, f"{result}_in", 1 / entry), (tail, 1, f"{result}_out", result, leave)
+        (head, 0, source, f"{result}_in", 1 / entry),
+        (tail, 1, f"{result}_out", result, leave),
     ):
         mul = helper.make_node("Mul", [given, constant(f"{made}_factor", factor[None, :, None, None])], [made])
         graph.node.insert(list(graph.node).index(near) + after, mul)
@@ -180,7 +188,7 @@ def calibration(package: Package, pictures: list[codecs.Pixels]) -> dict[str, Ro
         quality = QUALITIES[n % len(QUALITIES)]
         data = codec.encode(pixels, quality)
         latent, step = codecs.decode_latents(codec._encoding, container.unpack(data))
-        rows["encoder"].append({"image": codecs.pad(pixels)[None], "gain": step.gain})
+        rows["encoder"].append({"image": windows.pad(pixels)[None], "gain": step.gain})
         rows["decoder"].append({"latent": latent[None], "inverse_gain": step.inverse_gain})
     return rows
 
@@ -188,8 +196,10 @@ def calibration(package: Package, pictures: list[codecs.Pixels]) -> dict[str, Ro
 def add(package: Package, pictures: list[codecs.Pixels]) -> bytes:
     """A package's bytes with both members more.  Raises ValueError where it has no such branches."""
     rows = calibration(package, pictures)
-    made = {f"{name}.int8.onnx": quantised(package.member(f"{name}.onnx"), rows[name], deep=name == "decoder")
-            for name in rows}
+    made = {
+        f"{name}.int8.onnx": quantised(package.member(f"{name}.onnx"), rows[name], deep=name == "decoder")
+        for name in rows
+    }
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in made.items()}
     about = package.about.description
     members = {name: package.member(name) for name in package.about.members if name not in made}

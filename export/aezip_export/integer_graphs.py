@@ -155,7 +155,8 @@ def patches(g: Graph, x: str) -> str:
     ends = {0: -1, 1: TO_END}
     parts = [
         g.node("Slice", x, *(g.constant(np.array(v, np.int64)) for v in ([a, b], [ends[a], ends[b]])), axes)
-        for a in ends for b in ends
+        for a in ends
+        for b in ends
     ]
     return g.node("Concat", *parts, axis=3)
 

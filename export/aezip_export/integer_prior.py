@@ -59,9 +59,7 @@ def context(model: Flagship) -> bytes:
     seen = eight_bits(g, g.to_channels_first(g.node("Add", seen, g.constant(bias))), 0)
     x = g.node("Concat", eight_bits(g, features, 0), seen, axis=1)
     mean, scale = parameters(g, as_float(g, x, 0), net.second)
-    mean, scale = (
-        g.node("Add", g.to_channels_last(raw), more) for raw, more in ((raw_mean, mean), (raw_scale, scale))
-    )
+    mean, scale = (g.node("Add", g.to_channels_last(raw), more) for raw, more in ((raw_mean, mean), (raw_scale, scale)))
     said(g, mean, scale, mean_gain, shift, c.latent)
     return g.build()
 

@@ -79,20 +79,23 @@ def arrays_file(arrays: dict[str, Any], last: dict[str, Any] | None = None) -> b
 def describe(model: Flagship, name: str, members: dict[str, bytes], facts: dict[str, Any]) -> dict[str, Any]:
     """The package's description: what it is, how it was trained, and what its members are."""
     c = model.config
-    return description(members, {
-        "name": name,
-        "family": model.family,
-        "channels": 3,
-        "hyper_stride": 64,
-        "latent_channels": c.latent,
-        "hyper_channels": c.hyper,
-        "qualities": lambda_ladder.TOP + 1,
-        "lambda": [lambda_ladder.LAMBDA_MIN, model.lambda_max],
-        "macs": {name: round(macs.per_pixel(members[f"{name}.onnx"]), 1) for name in macs.GRAPHS},
-        **({"exact_pixels": True} if model.config.integer else {}),
-        "bits_per_error": model.bits_per_error or packages.BITS_PER_ERROR,
-        **facts,
-    })
+    return description(
+        members,
+        {
+            "name": name,
+            "family": model.family,
+            "channels": 3,
+            "hyper_stride": 64,
+            "latent_channels": c.latent,
+            "hyper_channels": c.hyper,
+            "qualities": lambda_ladder.TOP + 1,
+            "lambda": [lambda_ladder.LAMBDA_MIN, model.lambda_max],
+            "macs": {name: round(macs.per_pixel(members[f"{name}.onnx"]), 1) for name in macs.GRAPHS},
+            **({"exact_pixels": True} if model.config.integer else {}),
+            "bits_per_error": model.bits_per_error or packages.BITS_PER_ERROR,
+            **facts,
+        },
+    )
 
 
 def description(

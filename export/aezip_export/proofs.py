@@ -123,7 +123,7 @@ def transforms_agree(graphs: Graphs, pixels: codecs.Pixels, encode: Callable[[Te
 
     encode: the module, pixels [1, C, H, W] → latents [1, L, h, w].  Returns the largest relative difference.
     """
-    padded = codecs.pad(pixels, graphs.package.about.channels)
+    padded = windows.pad(pixels, graphs.package.about.channels)
     want = encode(centre(padded[None]))[0].permute(1, 2, 0).numpy() * graphs.rung.gain * 16
     worst = float(np.abs(graphs.encoder(padded) - want).max() - 0.5) / float(np.abs(want).max())
     if worst > TOLERANCE:
@@ -136,7 +136,7 @@ def windows_agree(graphs: Graphs, pixels: codecs.Pixels) -> None:
 
     The picture has to be larger than the margins; the part is its middle.
     """
-    whole = graphs.encoder(codecs.pad(pixels, graphs.package.about.channels))
+    whole = graphs.encoder(windows.pad(pixels, graphs.package.about.channels))
     (a, b), (c, d) = ((n // 2 - 1, n // 2 + 1) for n in whole.shape[:2])
     latent = pictures.transform(graphs, pixels, (slice(a, b), slice(c, d)))
     alike("encoder: latents through a window", latent, whole[a:b, c:d], "sixteenths of a step")
@@ -149,7 +149,10 @@ def windows_agree(graphs: Graphs, pixels: codecs.Pixels) -> None:
 
 @torch.no_grad()
 def decode_agrees(
-    path: Path, pixels: codecs.Pixels, decode: Callable[[Tensor], Tensor], qualities: Sequence[float] = (20, 60, 90),
+    path: Path,
+    pixels: codecs.Pixels,
+    decode: Callable[[Tensor], Tensor],
+    qualities: Sequence[float] = (20, 60, 90),
     exact: bool = False,
 ) -> dict[str, Any]:
     """A file written by the runtime, decoded by it and by torch: at most one level apart.  Returns figures.

@@ -16,10 +16,23 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper, numpy_helper
 
 STRIDE = 16  # pixels to a latent
-POINTWISE = frozenset((
-    "Abs", "Add", "Cast", "Clip", "Concat", "DequantizeLinear", "Floor", "LeakyRelu", "Log", "Mul", "QuantizeLinear",
-    "Round", "Sign",
-))
+POINTWISE = frozenset(
+    (
+        "Abs",
+        "Add",
+        "Cast",
+        "Clip",
+        "Concat",
+        "DequantizeLinear",
+        "Floor",
+        "LeakyRelu",
+        "Log",
+        "Mul",
+        "QuantizeLinear",
+        "Round",
+        "Sign",
+    )
+)
 BLOCKS_APART = [0, 1, 3, 2, 4]  # [N, h, w, b, b·C] → [N, h, b, w, b·C]
 
 Rows = tuple[int, int]  # first and last

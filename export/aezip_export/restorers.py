@@ -87,10 +87,18 @@ def export(model: Restorer, output: Path, *, name: str, facts: dict[str, Any], c
     """Write a package once every proof holds.  Returns the figures it was described with."""
     task, model = model.config.task, stored_weights(model)
     members = {f"{task}.onnx": graph(model), "CARD.md": card.encode()}
-    description = package.description(members, {
-        "name": name, "family": model.family, "task": task, "channels": 1 if task == "colorize" else 3,
-        "hole": HOLE[1] // 2, **facts,
-    }, (f"{task}.onnx",))
+    description = package.description(
+        members,
+        {
+            "name": name,
+            "family": model.family,
+            "task": task,
+            "channels": 1 if task == "colorize" else 3,
+            "hole": HOLE[1] // 2,
+            **facts,
+        },
+        (f"{task}.onnx",),
+    )
     return package.write_proved(output, members, description, lambda path: prove(model, path))
 
 
@@ -117,8 +125,11 @@ def prove(model: Restorer, path: Path) -> dict[str, Any]:
     times = 1 + 16 * cells // height, 1 + 16 * cells // width
     large, wide = np.tile(shown, (*times, 1)), np.tile(mask, times)
     side = 16 * cells
-    _close("a window and the whole", ran(running, large, wide)[:16, :16],
-           ran(running, large[:side, :side], wide[:side, :side])[:16, :16])
+    _close(
+        "a window and the whole",
+        ran(running, large, wide)[:16, :16],
+        ran(running, large[:side, :side], wide[:side, :side])[:16, :16],
+    )
     return {"measured": {"sample": {"psnr_db": round(metrics.psnr_db(clean, got), 2)}}}
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 def picture(height: int = 200, width: int = 296, seed: int = 1) -> NDArray[np.uint8]:
     """Sky, noise at several scales, and a few hard edges.  [height, width, 3]"""
     rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     base = np.stack([90 + 60 * y, 130 + 30 * y * x, 190 - 90 * y], 2)
     for size in (4, 9, 23, 61):
         cells = rng.normal(size=(size, size, 1))

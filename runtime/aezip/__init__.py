@@ -27,7 +27,8 @@ __all__ = ["Codec", "Header", "Lat", "Section", "__version__", "installed", "rea
 __all__ += errors.__all__
 
 _LAZY = {
-    "Codec": "codec", "installed": "model.store",
+    "Codec": "codec",
+    "installed": "model.store",
     **dict.fromkeys(("Header", "Lat", "Section", "read_header", "unpack"), "format.container"),
 }
 

@@ -10,7 +10,8 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
@@ -19,17 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import coding
-from .coding import checked, pictures, tiles
+from .coding import checked, exact_pixels, pictures, tiles
 from .coding.arguments import check_pixels, check_quality, check_region, check_size
 from .coding.pictures import Region
 from .coding.windows import Pixels as Pixels
-from .coding.windows import window_of
 from .engine import timing
-from .engine.graphs import STRIDE
 from .engine.sessions import Sessions, check_settings
 from .errors import FormatError, UsageError
-from .format import alpha, averages, container, exact, patches, scales
-from .format.container import CELL, DEFAULT_MAX_PIXELS, Header, Lat, Section
+from .format import alpha, container, patches, scales
+from .format.container import DEFAULT_MAX_PIXELS, Header, Lat, Section
 from .model import archives, store
 from .model.ladder import Rung
 from .model.packages import Package
@@ -39,10 +38,10 @@ from .storage import places
 if TYPE_CHECKING:
     from PIL import Image
 
+    from . import images
+
 LARGE = 2**25  # pixels from which memory, wanted next by an image file's encoder, is worth opening graphs again
 BATCH = 8  # pictures
-WORTH = 2.0  # how much larger than the lossy file the estimate of exact pixels may be for these to be tried
-DOUBTFUL = 4.0  # up to which a second estimate decides
 
 
 class Codec:
@@ -70,8 +69,13 @@ class Codec:
     """
 
     def __init__(
-        self, model: str | os.PathLike[str] | None = "photo", provider: str = "cpu", threads: int | None = None,
-        precision: str = "float", batch: int | None = None, offline: bool = False,
+        self,
+        model: str | os.PathLike[str] | None = "photo",
+        provider: str = "cpu",
+        threads: int | None = None,
+        precision: str = "float",
+        batch: int | None = None,
+        offline: bool = False,
     ) -> None:
         check_settings(provider, threads, precision, batch)
         name = os.fspath(model) if model is not None else None
@@ -82,7 +86,7 @@ class Codec:
         self._opened: dict[bytes, Sessions] = {}
         self._beside: dict[Path, None] = {}  # folders of archives, in the order in which they were met
         self._lock = Lock()
-        self._own = _package(name) if name is not None else None
+        self._own = store.package(name) if name is not None else None
         if self._own:
             self._encoding = self._of(self._own)
             if self._own.about.half != "encoder":
@@ -132,8 +136,15 @@ class Codec:
         self._beside.update(dict.fromkeys(archives.folders_of(os.fspath(path))))
 
     def encode(
-        self, pixels: Pixels, quality: float = 60, sections: tuple[Section, ...] = (), *, effort: int = 1,
-        lossless: bool | None = None, cell_psnr: float = 0.0, max_pixels: int = DEFAULT_MAX_PIXELS,
+        self,
+        pixels: Pixels,
+        quality: float = 60,
+        sections: tuple[Section, ...] = (),
+        *,
+        effort: int = 1,
+        lossless: bool | None = None,
+        cell_psnr: float = 0.0,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> bytes:
         """Pixels → a `.lat` file.
 
@@ -162,7 +173,7 @@ class Codec:
         if not cell_psnr >= 0:
             raise UsageError(f"cell_psnr {cell_psnr}", "0 or more, in dB")
         if lossless:
-            return encode_exact(pixels, sections)
+            return exact_pixels.encode(pixels, sections)
         self.prepare()
         if self.package.about.half:
             data = container.pack(checked.encode(self._encoding, pixels, level, sections, effort))
@@ -171,10 +182,15 @@ class Codec:
             data = checked.checked(self._encoding, pixels, level, sections, effort, error)
         if pixels.shape[0] * pixels.shape[1] > LARGE:
             self._encoding.close()
-        return data if lossless is False else shorter(data, pixels, sections)
+        return data if lossless is False else exact_pixels.shorter(data, pixels, sections)
 
     def decode(
-        self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, *, region: Region | None = None, scale: int = 1,
+        self,
+        data: bytes,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        *,
+        region: Region | None = None,
+        scale: int = 1,
         partial: bool = False,
     ) -> tuple[Pixels, Lat]:
         """A `.lat` file → pixels, and its header and sections.
@@ -203,7 +219,7 @@ class Codec:
             lat = container.unpack(data, max_pixels, partial=partial)
         region = check_region(region, lat.header)
         if lat.lossless:
-            return decode_exact(lat, region, scale), lat
+            return exact_pixels.decode(lat, region, scale), lat
         sessions = self._for(lat.header.fingerprint)
         sessions.package.require("decoder")
         sessions.prepare(*sessions.package.decoding(scale))
@@ -224,7 +240,7 @@ class Codec:
         """
         lat = container.unpack(data, max_pixels)
         if lat.lossless:
-            decode_exact(lat)
+            exact_pixels.decode(lat)
         else:
             tiles.Tiles(_coding(self._for(lat.header.fingerprint), lat.header), lat).check()
             check_patches(lat)
@@ -234,10 +250,21 @@ class Codec:
         return lat
 
     def compress(
-        self, image: Image.Image | Pixels | str | os.PathLike[str], quality: float = 60, *,
-        target_size: int | None = None, effort: int = 1, lossless: bool | None = None, cell_psnr: float = 0.0,
-        max_pixels: int = DEFAULT_MAX_PIXELS, to_8bit: bool = False, upright: bool = False, strip: bool = False,
-        icc_profile: bytes | None = None, exif: bytes | Image.Exif | None = None, xmp: bytes | None = None,
+        self,
+        image: Image.Image | Pixels | str | os.PathLike[str],
+        quality: float = 60,
+        *,
+        target_size: int | None = None,
+        effort: int = 1,
+        lossless: bool | None = None,
+        cell_psnr: float = 0.0,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        to_8bit: bool = False,
+        upright: bool = False,
+        strip: bool = False,
+        icc_profile: bytes | None = None,
+        exif: bytes | Image.Exif | None = None,
+        xmp: bytes | None = None,
     ) -> bytes:
         """A picture → a `.lat` file, with the picture's alpha and metadata.
 
@@ -265,29 +292,19 @@ class Codec:
         """
         from . import images
 
-        intake = images.Intake(to_8bit=to_8bit, upright=upright, strip=strip)
-        if isinstance(image, (str, os.PathLike)):
-            picture = images.read(image, intake, max_pixels)
-        elif images.is_pillow(image):
-            picture = images.from_pillow(cast("Image.Image", image), intake)
-        else:
-            picture = images.Picture(check_pixels(image, max_pixels))
+        picture = _taken(image, images.Intake(to_8bit=to_8bit, upright=upright, strip=strip), max_pixels)
         given = {"icc_profile": icc_profile, "exif": exif, "xmp": xmp}
         picture = images.replaced(picture, {name: value for name, value in given.items() if value is not None})
         sections = images.sections_of(picture)
-
-        def encode(quality: float, lossless: bool | None) -> bytes:
-            return self.encode(
-                picture.pixels, quality, sections, effort=effort, lossless=lossless, cell_psnr=cell_psnr,
-                max_pixels=max_pixels,
-            )
-
+        encode: Callable[..., bytes] = partial(
+            self.encode, picture.pixels, sections=sections, effort=effort, cell_psnr=cell_psnr, max_pixels=max_pixels
+        )
         if target_size is None or lossless:
-            return encode(quality, lossless)
+            return encode(quality, lossless=lossless)
         target = targets.Target(targets.SIZE, check_size(target_size))
         h, w = picture.pixels.shape[:2]
-        data = targets.reach(target, h * w, lambda quality: encode(quality, False), len).data
-        return data if lossless is False else shorter(data, picture.pixels, sections)
+        data = targets.reach(target, h * w, partial(encode, lossless=False), len).data
+        return data if lossless is False else exact_pixels.shorter(data, picture.pixels, sections)
 
     def decompress(self, data: bytes | str | os.PathLike[str]) -> Image.Image:
         """A `.lat` file → a Pillow image, with alpha and metadata.
@@ -325,33 +342,6 @@ class Codec:
         return Sessions(package, self.provider, self.threads, precision=self.precision, batch=self.batch)
 
 
-def encode_exact(pixels: Pixels, sections: tuple[Section, ...] = ()) -> bytes:
-    """Pixels [H, W, C] → a `.lat` file that holds all of them without loss, and needs no model."""
-    h, w, channels = pixels.shape
-    header = Header(w, h, channels, container.QUALITY_TOP, container.NO_MODEL)
-    with timing.stage("container"):
-        return container.pack(Lat(header, (*sections, Section(container.PIXELS, exact.encode(pixels)))))
-
-
-def shorter(data: bytes, pixels: Pixels, sections: tuple[Section, ...] = ()) -> bytes:
-    """A file with latents, or the one with exact pixels [H, W, C] where that is worth trying and shorter."""
-    rough = exact.estimate(pixels) / len(data)
-    if rough < WORTH or (rough < DOUBTFUL and exact.estimate_of_band(pixels) < WORTH * len(data)):
-        return min(data, encode_exact(pixels, sections), key=len)
-    return data
-
-
-def decode_exact(lat: Lat, region: Region | None = None, scale: int = 1) -> Pixels:
-    """The pixels of such a file, or a region of them; smaller ones weigh by their alpha.  Raises SectionDamaged."""
-    h, w, channels = lat.header.height, lat.header.width, lat.header.channels
-    region = scales.covered(region or (0, 0, w, h), scale, w, h)
-    with timing.stage("container"):
-        pixels = exact.decode(lat.body, h, w, channels, region)
-        opacity = lat.section(container.ALPHA) if scale > 1 else None
-        weight = None if opacity is None else alpha.decode(opacity, h, w, region)
-        return averages.averaged(pixels, scale, weight)
-
-
 def decode(sessions: Sessions, lat: Lat, region: Region | None = None, scale: int = 1) -> Pixels:
     """The pixels of a file with latents, or a region of them, patched.  Raises StreamDamaged, SectionDamaged."""
     header = lat.header
@@ -380,18 +370,13 @@ def _coding(sessions: Sessions, header: Header) -> coding.Coding:
     return coding.at(sessions, header.quality, header.flags)
 
 
-def pad(pixels: Pixels, channels: int = 3) -> Pixels:
-    """To multiples of 64 by repeating the last row and column, and to so many channels.  [H, W, C] → [H', W', 3]"""
-    rows, columns = (slice(0, -(-size // CELL) * CELL // STRIDE) for size in pixels.shape[:2])
-    return window_of(pixels, (rows, columns), channels)
+def _taken(
+    image: Image.Image | Pixels | str | os.PathLike[str], intake: images.Intake, max_pixels: int
+) -> images.Picture:
+    from . import images
 
-
-def _package(name: str) -> Package:
-    path = store.find(name).path
-    seen = os.stat(path)
-    return _read(os.fspath(path), seen.st_mtime_ns, seen.st_size)
-
-
-@lru_cache(maxsize=8)
-def _read(path: str, mtime_ns: int, size: int) -> Package:  # a file that was replaced is read again
-    return store.find_codec(path)
+    if isinstance(image, (str, os.PathLike)):
+        return images.read(image, intake, max_pixels)
+    if images.is_pillow(image):
+        return images.from_pillow(cast("Image.Image", image), intake)
+    return images.Picture(check_pixels(image, max_pixels))

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import codec
-from .coding import checked
+from .coding import checked, exact_pixels
 from .coding.arguments import check_pixels, check_quality
 from .engine.planned import Planned
 from .engine.sessions import Sessions, check_settings
@@ -71,7 +71,7 @@ class Encoder:
         pixels, level = check_pixels(image), check_quality(quality)
         if self._size and tuple(self._size) != pixels.shape[:2]:
             raise ImageError(_shown(pixels.shape), f"{_shown(self._size)}, the size of this encoder")
-        return codec.shorter(container.pack(checked.encode(self._sessions, pixels, level)), pixels)
+        return exact_pixels.shorter(container.pack(checked.encode(self._sessions, pixels, level)), pixels)
 
 
 class Decoder:
@@ -91,7 +91,11 @@ class Decoder:
     """
 
     def __init__(
-        self, model: str | os.PathLike[str] = "photo", *, size: Size | None = None, threads: int | None = None,
+        self,
+        model: str | os.PathLike[str] = "photo",
+        *,
+        size: Size | None = None,
+        threads: int | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
         self._sessions, self._size, self._max_pixels = _open(model, "decoder", size, threads), size, max_pixels
@@ -121,7 +125,7 @@ class Decoder:
             found = _shown((header.height, header.width))
             raise LimitExceeded(found, f"{_shown(self._size)}, the size of this decoder")
         if lat.lossless:
-            pixels = codec.decode_exact(lat, scale=scale)
+            pixels = exact_pixels.decode(lat, scale=scale)
         else:
             pixels = codec.decode(self._sessions, lat, scale=scale)
         return pixels if header.channels == 3 else pixels[:, :, 0]

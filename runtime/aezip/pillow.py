@@ -34,7 +34,17 @@ if TYPE_CHECKING:
 
 FORMAT, MIME, SUFFIX = "LAT", "image/x-aezip", ".lat"
 _OPTIONS = {
-    "quality", "lossless", "cell_psnr", "effort", "model", "threads", "to_8bit", "icc_profile", "exif", "xmp", "dpi",
+    "quality",
+    "lossless",
+    "cell_psnr",
+    "effort",
+    "model",
+    "threads",
+    "to_8bit",
+    "icc_profile",
+    "exif",
+    "xmp",
+    "dpi",
 }
 _METADATA = (container.ICC, container.EXIF, container.XMP, container.RESOLUTION)
 
@@ -53,7 +63,10 @@ class LatImageFile(ImageFile.ImageFile):
             resolution = kinds.get(container.RESOLUTION)
             picture = Picture(
                 None,  # type: ignore[arg-type]  # not known yet
-                kinds.get(container.ICC), kinds.get(container.EXIF), kinds.get(container.XMP), None,
+                kinds.get(container.ICC),
+                kinds.get(container.EXIF),
+                kinds.get(container.XMP),
+                None,
                 Resolution.unpack(resolution) if resolution is not None else None,
             )
         except AezipError as e:
@@ -183,8 +196,12 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         lossless = options.get("lossless")
         codec = _codec(None if lossless else options.get("model", "photo"), options.get("threads"))
         data = codec.encode(
-            picture.pixels, options.get("quality", 60), sections_of(picture), effort=options.get("effort", 1),
-            lossless=None if lossless is None else bool(lossless), cell_psnr=options.get("cell_psnr", 0.0),
+            picture.pixels,
+            options.get("quality", 60),
+            sections_of(picture),
+            effort=options.get("effort", 1),
+            lossless=None if lossless is None else bool(lossless),
+            cell_psnr=options.get("cell_psnr", 0.0),
             max_pixels=container.MAX_SIDE**2,
         )
     except AezipError as e:

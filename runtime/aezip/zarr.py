@@ -50,15 +50,15 @@ class Aezip(ArrayBytesCodec):
         configuration = data.get("configuration", {})
         unknown = sorted(set(configuration) - {"model", "quality", "effort", "lossless"})
         if unknown:
-            raise UsageError(f"the codec {numcodecs.NAME} is configured with {', '.join(unknown)}",
-                             "model, quality, effort, lossless")
+            raise UsageError(
+                f"the codec {numcodecs.NAME} is configured with {', '.join(unknown)}",
+                "model, quality, effort, lossless",
+            )
         return cls(**configuration)
 
     def to_dict(self) -> dict[str, Any]:
         """The codec's entry in `zarr.json`."""
-        configuration = {
-            "model": self.model, "quality": self.quality, "effort": self.effort, "lossless": self.lossless
-        }
+        configuration = {"model": self.model, "quality": self.quality, "effort": self.effort, "lossless": self.lossless}
         return {"name": numcodecs.NAME, "configuration": configuration}
 
     def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:

@@ -38,7 +38,8 @@ def test_three_commands_from_a_folder_to_a_file(family: str, channels: int, tmp_
     arguments = [family, "--data", str(tmp_path / "pictures"), "-o", str(run), "--max-steps", "3", "--set=crop=64"]
     arguments += [f"--set=network={json.dumps(NETWORKS[family])}", f"--set=channels={channels}"]
     for command, given in (
-        (train, arguments), (export, [str(run), "-o", str(package)]),
+        (train, arguments),
+        (export, [str(run), "-o", str(package)]),
         (aezip, ["compress", "-m", str(package), str(tmp_path / "pictures" / "0.png"), "-o", str(tmp_path / "0.lat")]),
     ):
         result = CliRunner().invoke(command, given)

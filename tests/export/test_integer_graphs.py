@@ -99,17 +99,38 @@ def test_the_prior_says_what_torch_says(model: Flagship, level: str) -> None:
         more = model.context(later, torch.from_numpy(near).permute(0, 3, 1, 2) / 16)
     gains = {"mean_gain": np.full(c.latent, 0.5, np.float32), "shift": np.full(c.latent, 40, np.float32)}
     names = ["mean", "index", "features", "raw_mean", "raw_scale"]
-    first = dict(zip(names, execute(integer_prior.prior(model), level, names, {
-        "hyper": hyper, "hyper_inverse": np.full(c.hyper, 32, np.float32),
-        "hyper_offset": np.zeros(c.hyper, np.float32), **gains,
-    }), strict=True))
+    first = dict(
+        zip(
+            names,
+            execute(
+                integer_prior.prior(model),
+                level,
+                names,
+                {
+                    "hyper": hyper,
+                    "hyper_inverse": np.full(c.hyper, 32, np.float32),
+                    "hyper_offset": np.zeros(c.hyper, np.float32),
+                    **gains,
+                },
+            ),
+            strict=True,
+        )
+    )
     for name, value in (("raw_mean", means_and_scales[0] * 64), ("raw_scale", means_and_scales[1] * 8)):
         np.testing.assert_array_equal(first[name], value.numpy(), err_msg=name)
     np.testing.assert_array_equal(first["features"], later.numpy() * 32)
     carried = {name: first[name] for name in names[2:]}
-    means, indices = execute(integer_prior.context(model), level, names[:2], {
-        **carried, "known": known, "context_gain": np.ones(c.latent, np.float32), **gains,
-    })
+    means, indices = execute(
+        integer_prior.context(model),
+        level,
+        names[:2],
+        {
+            **carried,
+            "known": known,
+            "context_gain": np.ones(c.latent, np.float32),
+            **gains,
+        },
+    )
     total = [(a + b).permute(0, 2, 3, 1).numpy() for a, b in zip(means_and_scales, more, strict=True)]
     np.testing.assert_array_equal(means, np.floor(total[0] * 64 * 0.5 + 0.5))
     np.testing.assert_array_equal(indices, (total[1] * 8 + 40).clip(0, INDEX_TOP))

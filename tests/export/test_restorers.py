@@ -21,8 +21,15 @@ from aezip_train.recipe import build
 from aezip_train.restorer import Config, Restorer
 from aezip_train.train_restorer import RestorerTraining
 
-SIZES = {"half": 8, "quarter": 8, "eighth": 8, "sixteenth": 8, "eighth_blocks": 1, "sixteenth_blocks": 1,
-         "far_blocks": 2}
+SIZES = {
+    "half": 8,
+    "quarter": 8,
+    "eighth": 8,
+    "sixteenth": 8,
+    "eighth_blocks": 1,
+    "sixteenth_blocks": 1,
+    "far_blocks": 2,
+}
 FACTS = {"summary": "A test.", "licence": "CC0-1.0"}
 
 
@@ -60,8 +67,9 @@ def test_a_margin_too_small_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_command_exports_a_run(tmp_path: Path, drawn) -> None:
-    recipe = build({"name": "denoise", "family": "restorer", "task": "denoise", "crop": 64, "batch": 2,
-                    "network": SIZES})
+    recipe = build(
+        {"name": "denoise", "family": "restorer", "task": "denoise", "crop": 64, "batch": 2, "network": SIZES}
+    )
     run = RestorerTraining(recipe, [drawn(96, 96)])
     run.train_step()
     (tmp_path / "run").mkdir()

@@ -56,8 +56,10 @@ if __name__ == "__main__":
         (HERE / f"{name}.lat").write_bytes(data)
         pixels[name], lat = codec.decode(data)
         latents = codecs.decode_latents(Sessions(codec.package), lat)[0]
-        facts[name] = {"file": hashlib.sha256(data).hexdigest(),
-                       "latents": hashlib.sha256(latents.astype("<i2").tobytes()).hexdigest()}
+        facts[name] = {
+            "file": hashlib.sha256(data).hexdigest(),
+            "latents": hashlib.sha256(latents.astype("<i2").tobytes()).hexdigest(),
+        }
     if facts:
         (HERE / "families.json").write_text(json.dumps(facts, indent=1) + "\n")
         np.savez(HERE / "families.npz", **pixels)

@@ -120,8 +120,10 @@ def main() -> None:
         latents, step = codecs.decode_latents(Sessions(codec.package), lat)
         shown = in_channels(by_torch(model, latents, step), lat.header.channels)
         np.testing.assert_array_equal(pixels[name], shown[: image.shape[0], : image.shape[1]])
-        facts[name] = {"file": hashlib.sha256(data).hexdigest(),
-                       "latents": hashlib.sha256(latents.astype("<i2").tobytes()).hexdigest()}
+        facts[name] = {
+            "file": hashlib.sha256(data).hexdigest(),
+            "latents": hashlib.sha256(latents.astype("<i2").tobytes()).hexdigest(),
+        }
     (HERE / "integer.json").write_text(json.dumps(facts, indent=1) + "\n")
     np.savez(HERE / "integer.npz", **pixels)
 

@@ -25,8 +25,20 @@ from aezip.model import packages, store
 from aezip.model.ladder import Rung, rung
 
 HERE = Path(__file__).parent
-FILES = ("one-pixel", "grey", "odd", "fine", "escapes", "tiles", "patched", "patched-grey", "whole",
-         "early", "early-tiles", "early-whole")
+FILES = (
+    "one-pixel",
+    "grey",
+    "odd",
+    "fine",
+    "escapes",
+    "tiles",
+    "patched",
+    "patched-grey",
+    "whole",
+    "early",
+    "early-tiles",
+    "early-whole",
+)
 LAYERED = "odd"  # the file whose prior is written layer by layer
 EXACT = ("hyper_inverse", "hyper_offset", "mean_gain", "context_gain", "shift")
 Vectors = dict[str, NDArray[Any]]
@@ -70,8 +82,12 @@ def _tile(
     latent = at.decode(stream, h, w)
     (prior_in, context_in), ((mean, index, *_), (more_mean, more_index)) = sessions.inputs, sessions.outputs
     found = {
-        "hyper": prior_in["hyper"][0], "prior.mean": mean, "prior.index": index,
-        "known": context_in["known"], "context.mean": more_mean, "context.index": more_index,
+        "hyper": prior_in["hyper"][0],
+        "prior.mean": mean,
+        "prior.index": index,
+        "known": context_in["known"],
+        "context.mean": more_mean,
+        "context.index": more_index,
         "latent": latent,
     }
     # the same symbols as the entropy coder alone sees them

@@ -86,7 +86,11 @@ PICTURES = {  # with what belongs to them
     "grey-alpha": images.Picture(draw(20, 31, seed=6, channels=1), alpha=SLOPE),
     "opaque": images.Picture(draw(9, 8, seed=7), alpha=np.full((9, 8), 255, np.uint8)),
     "metadata": images.Picture(
-        draw(10, 12, seed=8), b"a profile", b"Exif\0\0MM\0*\0\0\0\x08\0\0", b"<x:xmpmeta/>", None,
+        draw(10, 12, seed=8),
+        b"a profile",
+        b"Exif\0\0MM\0*\0\0\0\x08\0\0",
+        b"<x:xmpmeta/>",
+        None,
         images.Resolution(Fraction(901, 3), Fraction(118), 2),
     ),
     "aspect": images.Picture(draw(6, 5, seed=9), resolution=images.Resolution(Fraction(4), Fraction(3), 0)),
@@ -96,8 +100,10 @@ PICTURES = {  # with what belongs to them
 def extras(picture: images.Picture) -> dict[str, str | None]:
     """What a decoder has to find besides pixels."""
     alpha = None if picture.alpha is None else hashlib.sha256(picture.alpha.tobytes()).hexdigest()
-    texts = {name: value and value.hex() for name, value in
-             (("icc", picture.icc), ("exif", picture.exif), ("xmp", picture.xmp))}
+    texts = {
+        name: value and value.hex()
+        for name, value in (("icc", picture.icc), ("exif", picture.exif), ("xmp", picture.xmp))
+    }
     return {"alpha": alpha, **texts, "resolution": picture.resolution and str(picture.resolution)}
 
 

@@ -25,9 +25,7 @@ REPAIRED = ["patched", "patched-grey", "whole", "early", "early-whole"]  # have 
 EXACT = json.loads((GOLDEN / "exact.json").read_text())
 MORE = 6  # files that are damaged besides: exact pixels, patches
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("make") and shutil.which("cc")), reason="needs make and a C compiler"
-)
+pytestmark = pytest.mark.skipif(not (shutil.which("make") and shutil.which("cc")), reason="needs make and a C compiler")
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +45,9 @@ def test_damaged_files_under_sanitizers(build, golden) -> None:
     """`make mutate` does this 100,000 times."""
     done = subprocess.run([build / "aezip-mutate", "150", "7", golden], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    files, models = (sum(int(line.split()[0]) for line in done.stdout.splitlines() if f" {of}: " in line)
-                     for of in ("file", "model"))
+    files, models = (
+        sum(int(line.split()[0]) for line in done.stdout.splitlines() if f" {of}: " in line) for of in ("file", "model")
+    )
     assert (files, models) == (150 * (len(NAMED) + MORE), 150 * len(NAMED))
 
 

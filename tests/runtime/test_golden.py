@@ -49,7 +49,10 @@ def test_what_is_special_of_golden_files(golden) -> None:
     assert {name for name, lat in lats.items() if lat.header.flags & container.ALL_CODED} == {"whole", "early-whole"}
     assert {name for name, lat in lats.items() if lat.header.flags & container.EARLY} == set(NAMES[-3:])
     assert {name for name, lat in lats.items() if lat.section(container.PATCHES)} == {
-        "patched", "patched-grey", "early-whole"}
+        "patched",
+        "patched-grey",
+        "early-whole",
+    }
     assert {name for name, lat in lats.items() if lat.header.tile} == {"tiles", "whole", "early-tiles", "early-whole"}
 
 

@@ -11,8 +11,23 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYERS = (
-    "errors", "storage", "format", "entropy", "model", "engine", "coding", "images", "quality", "codec embed",
-    "pillow numcodecs zarr", "bulk", "tasks", "bench", "viewer", "cli", "__main__",
+    "errors",
+    "storage",
+    "format",
+    "entropy",
+    "model",
+    "engine",
+    "coding",
+    "images",
+    "quality",
+    "codec embed",
+    "pillow numcodecs zarr",
+    "bulk",
+    "tasks",
+    "bench",
+    "viewer",
+    "cli",
+    "__main__",
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 SOURCES = {"aezip": "runtime", "aezip_train": "train", "aezip_export": "export"}

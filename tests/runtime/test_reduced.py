@@ -143,7 +143,12 @@ def test_the_model_is_the_same(small, tiny, tmp_path) -> None:
     assert set(found.members) - set(plain.members) == {"decoder.8.onnx", "decoder.4.onnx"}
     packages.check(found)
     assert [packages.Package(found).decoder(scale) for scale in SCALES] == [
-        ("decoder", 1), ("decoder", 1), ("decoder.4", 4), ("decoder.8", 8), ("decoder.8", 8)]
+        ("decoder", 1),
+        ("decoder", 1),
+        ("decoder.4", 4),
+        ("decoder.8", 8),
+        ("decoder.8", 8),
+    ]
     assert {packages.Package(plain).decoder(scale) for scale in SCALES} == {("decoder", 1)}
     for half, has in (("decoder", True), ("encoder", False)):
         path = tmp_path / f"{half}.aezm"

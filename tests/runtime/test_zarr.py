@@ -100,8 +100,13 @@ def test_an_array_of_format_2(tiny: str, pictures: np.ndarray, tmp_path: Path, m
     installed(tiny, monkeypatch)
     codecs.register_codec(ours.Aezip)
     array = zarr.create_array(
-        tmp_path / "a", shape=pictures.shape, chunks=(1, 48, 64, 3), dtype="uint8", zarr_format=2,
-        compressors=ours.Aezip("tiny", quality=90), fill_value=0,
+        tmp_path / "a",
+        shape=pictures.shape,
+        chunks=(1, 48, 64, 3),
+        dtype="uint8",
+        zarr_format=2,
+        compressors=ours.Aezip("tiny", quality=90),
+        fill_value=0,
     )
     array[:] = pictures
     again = zarr.open_array(tmp_path / "a", mode="r")
@@ -117,8 +122,14 @@ def test_an_array_of_format_3(tiny: str, pictures: np.ndarray, tmp_path: Path, m
     installed(tiny, monkeypatch)
     zarr.registry.register_codec("aezip", Aezip)
     array = zarr.create_array(
-        tmp_path / "a", shape=(3, 60, 64, 3), chunks=(1, 48, 64, 3), shards=shards, dtype="uint8",
-        serializer=Aezip("tiny", quality=90), compressors=None, fill_value=7,
+        tmp_path / "a",
+        shape=(3, 60, 64, 3),
+        chunks=(1, 48, 64, 3),
+        shards=shards,
+        dtype="uint8",
+        serializer=Aezip("tiny", quality=90),
+        compressors=None,
+        fill_value=7,
     )
     array[:, :48] = pictures
     again = zarr.open_array(tmp_path / "a", mode="r")
@@ -140,8 +151,13 @@ def test_lossless_chunks_need_no_model(drawn, tmp_path: Path) -> None:
 
     zarr.registry.register_codec("aezip", Aezip)
     array = zarr.create_array(
-        tmp_path / "a", shape=(2, 50, 70), chunks=(1, 50, 70), dtype="uint8", serializer=Aezip("none", lossless=True),
-        compressors=None, fill_value=0,
+        tmp_path / "a",
+        shape=(2, 50, 70),
+        chunks=(1, 50, 70),
+        dtype="uint8",
+        serializer=Aezip("none", lossless=True),
+        compressors=None,
+        fill_value=0,
     )
     array[:] = np.moveaxis(chunk, 2, 0)[:2]
     array[0, 3:5] = 7
@@ -161,8 +177,13 @@ def test_channels_in_front(tiny: str, pictures: np.ndarray, monkeypatch) -> None
     installed(tiny, monkeypatch)
     zarr.registry.register_codec("aezip", Aezip)
     array = zarr.create_array(
-        zarr.storage.MemoryStore(), shape=(3, 3, 48, 64), chunks=(1, 3, 48, 64), dtype="uint8",
-        filters=zarr.codecs.TransposeCodec(order=(0, 2, 3, 1)), serializer=Aezip("tiny"), compressors=None,
+        zarr.storage.MemoryStore(),
+        shape=(3, 3, 48, 64),
+        chunks=(1, 3, 48, 64),
+        dtype="uint8",
+        filters=zarr.codecs.TransposeCodec(order=(0, 2, 3, 1)),
+        serializer=Aezip("tiny"),
+        compressors=None,
     )
     array[:] = pictures.transpose(0, 3, 1, 2)
     np.testing.assert_array_equal(array[2].transpose(1, 2, 0), through(tiny, pictures[2], 60))

@@ -23,8 +23,10 @@ def test_a_stretched_ladder_has_the_same_gains_at_the_same_lambda(top: float) ->
     assert model.lambda_max == top
     lam = torch.logspace(-3.2, -1.1, 7)  # in both ladders
     old_quality, new_quality = (
-        lambda_ladder.TOP * (lam / lambda_ladder.LAMBDA_MIN).log()
-        / torch.tensor(largest / lambda_ladder.LAMBDA_MIN).log() for largest in (old, top)
+        lambda_ladder.TOP
+        * (lam / lambda_ladder.LAMBDA_MIN).log()
+        / torch.tensor(largest / lambda_ladder.LAMBDA_MIN).log()
+        for largest in (old, top)
     )
     assert torch.allclose(lambda_ladder.lambda_of(new_quality, top), lam, rtol=1e-4)
     for name in LADDERS:

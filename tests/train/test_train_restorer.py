@@ -107,8 +107,17 @@ def test_a_run_keeps_its_task(tmp_path: Path, drawn) -> None:
 
 
 def test_the_best_weights_are_kept(drawn) -> None:
-    recipe = build({"name": "colorize", "family": "restorer", "task": "colorize", "crop": 64, "batch": 2,
-                    "keep_best": True, "network": json.loads(SMALL)})
+    recipe = build(
+        {
+            "name": "colorize",
+            "family": "restorer",
+            "task": "colorize",
+            "crop": 64,
+            "batch": 2,
+            "keep_best": True,
+            "network": json.loads(SMALL),
+        }
+    )
     run = RestorerTraining(recipe, [drawn(96, 96)], val=[drawn(256, 256)])
     first = run.validate({}).line
     assert first["ab_error"] == pytest.approx(first["grey_error"])

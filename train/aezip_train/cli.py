@@ -38,25 +38,60 @@ def _value(text: str) -> tuple[str, Any]:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("recipe")
-@click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True,
-              help="Folder of training pictures (searched with its subfolders).")
-@click.option("--val", type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Folder of validation pictures: now and then figures in log.jsonl of RUN, of photo a sheet.png.  "
-                   "[default: none; of the autoencoders: some of --data, held out]")
-@click.option("-o", "--run", "folder", type=click.Path(path_type=Path, file_okay=False), required=True,
-              help="Folder of the run; one that exists is continued.")
-@click.option("--minutes", type=click.FloatRange(min=0), default=60.0, show_default=True,
-              help="How long to train in this session.")
-@click.option("--max-steps", type=click.IntRange(min=1),
-              help="Stop after this many steps of the session, if that is sooner.")
-@click.option("--init", metavar="MODEL|RUN",
-              help="Start a new run from another: its folder; photo also from a model (a name or .aezm file).")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
-              help="Device that trains photo; the others are trained on the CPU.")
-@click.option("--tensorboard/--no-tensorboard", default=None,
-              help="photo: scalars for TensorBoard in RUN.  [default: where it is installed]")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-              help="Replace a value of the recipe; may be repeated. VALUE is JSON, or plain text.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    required=True,
+    help="Folder of training pictures (searched with its subfolders).",
+)
+@click.option(
+    "--val",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of validation pictures: now and then figures in log.jsonl of RUN, of photo a sheet.png.  "
+    "[default: none; of the autoencoders: some of --data, held out]",
+)
+@click.option(
+    "-o",
+    "--run",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder of the run; one that exists is continued.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="How long to train in this session.",
+)
+@click.option(
+    "--max-steps", type=click.IntRange(min=1), help="Stop after this many steps of the session, if that is sooner."
+)
+@click.option(
+    "--init",
+    metavar="MODEL|RUN",
+    help="Start a new run from another: its folder; photo also from a model (a name or .aezm file).",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Device that trains photo; the others are trained on the CPU.",
+)
+@click.option(
+    "--tensorboard/--no-tensorboard",
+    default=None,
+    help="photo: scalars for TensorBoard in RUN.  [default: where it is installed]",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Replace a value of the recipe; may be repeated. VALUE is JSON, or plain text.",
+)
 def main(recipe: str, settings: tuple[str, ...], **asked: Any) -> None:
     """Train RECIPE: a built-in name, or a .toml file.
 
@@ -82,8 +117,16 @@ def main(recipe: str, settings: tuple[str, ...], **asked: Any) -> None:
 
 
 def _train(
-    plan: Recipe, *, data: Path, val: Path | None, folder: Path, init: str | None, device: str, minutes: float,
-    max_steps: int | None, tensorboard: bool | None,
+    plan: Recipe,
+    *,
+    data: Path,
+    val: Path | None,
+    folder: Path,
+    init: str | None,
+    device: str,
+    minutes: float,
+    max_steps: int | None,
+    tensorboard: bool | None,
 ) -> None:
     """One session: a run that exists goes on, a new one starts untrained or from `--init`."""
     from .data import read_folder
@@ -119,7 +162,8 @@ def _train(
         click.echo(
             f"{folder}: {reason}: {run.step - step:,} steps in {duration(run.seconds - seconds)}; "
             f"step {run.step:,} after {duration(run.seconds)} in all.{run.summary()}\n"
-            f"The same command goes on; {command} makes a model of it.", err=True,
+            f"The same command goes on; {command} makes a model of it.",
+            err=True,
         )
 
 

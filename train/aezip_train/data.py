@@ -23,9 +23,7 @@ LIGHT, GAMMA = (0.75, 1.2), 0.25  # of upright crops: factors of all samples, an
 SUFFIXES = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
-def read_folder(
-    folder: Path, *, smallest: int = 64, limit: int | None = None, channels: int = 3
-) -> list[Picture]:
+def read_folder(folder: Path, *, smallest: int = 64, limit: int | None = None, channels: int = 3) -> list[Picture]:
     """Every picture below `folder` as RGB (or grey), sorted by name; those with a side under `smallest` left out."""
     pictures = []
     files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES)
@@ -96,7 +94,13 @@ class Crops:
     """
 
     def __init__(
-        self, pictures: list[Picture], crop: int, batch: int, least_part: float = 0.0, *, augment: bool = True,
+        self,
+        pictures: list[Picture],
+        crop: int,
+        batch: int,
+        least_part: float = 0.0,
+        *,
+        augment: bool = True,
         drawn: float = 0.0,
     ) -> None:
         self.crop, self.batch, self.least_part, self.augment, self.drawn = crop, batch, least_part, augment, drawn

@@ -230,7 +230,16 @@ def pattern(rng: Rng, side: int) -> Picture:
 
 
 KINDS: tuple[Callable[[Rng, int], Picture], ...] = (
-    text, text, screen, screen, chart, lines, gradient, shapes, dither, pattern,
+    text,
+    text,
+    screen,
+    screen,
+    chart,
+    lines,
+    gradient,
+    shapes,
+    dither,
+    pattern,
 )
 
 

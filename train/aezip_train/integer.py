@@ -52,9 +52,19 @@ class IntegerConv2d(nn.Conv2d):
     """
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int = 1, *, in_bits: int = ACTIVATION_BITS,
-        out_bits: int = ACTIVATION_BITS, top: int = ACTIVATION_MAX, weight_max: int = WEIGHT_MAX, low: int = 0,
-        high: int = ACTIVATION_MAX, even: bool = False, rounds: bool = True,
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 1,
+        *,
+        in_bits: int = ACTIVATION_BITS,
+        out_bits: int = ACTIVATION_BITS,
+        top: int = ACTIVATION_MAX,
+        weight_max: int = WEIGHT_MAX,
+        low: int = 0,
+        high: int = ACTIVATION_MAX,
+        even: bool = False,
+        rounds: bool = True,
     ) -> None:
         super().__init__(inputs, outputs, kernel, padding=kernel // 2)
         self.bias: nn.Parameter

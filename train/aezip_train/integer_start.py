@@ -116,9 +116,7 @@ def _units(
     return _power(torch.where(is_wide > 0, largest, usual), TRUNK), is_wide
 
 
-def _trunk(
-    blocks: Any, old: Any, unit: Tensor, seen: Seen, order: Tensor | slice = slice(None)
-) -> Tensor:
+def _trunk(blocks: Any, old: Any, unit: Tensor, seen: Seen, order: Tensor | slice = slice(None)) -> Tensor:
     """The blocks of a trunk of these units, its channels in another order.  Returns what their biases added up to, [C],
     which they do not add any more.
     """

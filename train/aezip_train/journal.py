@@ -45,7 +45,8 @@ class Journal:
         self.smooth: dict[str, float] = {}  # running means of the steps' scalars
         self._events = _writer(folder, step) if on and _wanted(tensorboard) else None
         self._bar = tqdm(
-            total=1.0, disable=True if not (on and progress) else None,
+            total=1.0,
+            disable=True if not (on and progress) else None,
             bar_format="{percentage:3.0f}%|{bar:20}| {postfix}",
         )
 

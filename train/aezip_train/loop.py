@@ -45,7 +45,12 @@ class Training:
     grey: ClassVar[bool] = False  # knows pictures of one channel
 
     def __init__(
-        self, recipe: Recipe, pictures: list[Picture], *, val: list[Picture] | None = None, process: Process = ALONE,
+        self,
+        recipe: Recipe,
+        pictures: list[Picture],
+        *,
+        val: list[Picture] | None = None,
+        process: Process = ALONE,
         weights: Weights | None = None,
     ) -> None:
         self.recipe, self.process, r = recipe, process, recipe
@@ -224,13 +229,18 @@ class Training:
     def state(self) -> dict[str, Any]:
         """What going on and exporting need.  `averaged` are the best weights where those are kept."""
         found: dict[str, Any] = {
-            "recipe": asdict(self.recipe), "averaged": self.best or self.averaged, "step": self.step,
-            "skipped": self.skipped, "seconds": self.seconds,
+            "recipe": asdict(self.recipe),
+            "averaged": self.best or self.averaged,
+            "step": self.step,
+            "skipped": self.skipped,
+            "seconds": self.seconds,
         }
         if self.exact:
             found |= {
-                "model": self.model.state_dict(), "optimisers": [o.state_dict() for o in self.optimisers],
-                "numpy": self.rng.bit_generator.state, "torch": torch.get_rng_state(),
+                "model": self.model.state_dict(),
+                "optimisers": [o.state_dict() for o in self.optimisers],
+                "numpy": self.rng.bit_generator.state,
+                "torch": torch.get_rng_state(),
             }
         return found
 
@@ -247,7 +257,12 @@ class Training:
 
 
 def train(
-    run: Training, folder: Path, *, minutes: float, max_steps: int | None = None, tensorboard: bool | None = None,
+    run: Training,
+    folder: Path,
+    *,
+    minutes: float,
+    max_steps: int | None = None,
+    tensorboard: bool | None = None,
     progress: bool = True,
 ) -> str:
     """Train until time, the recipe's steps or `max_steps` are used up, validation ends it, or SIGINT or SIGTERM does.

@@ -86,5 +86,3 @@ def weight_penalty(model: nn.Module, l1: float, l2: float) -> Tensor:
         if p.dim() == 4 and (l1 or l2) and name.endswith("weight"):
             total = total + l1 * p.abs().sum() + l2 * p.square().sum()
     return total
-
-

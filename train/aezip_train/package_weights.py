@@ -54,12 +54,18 @@ def _read(package: Package) -> Flagship:
     encoder, hyper = found["encoder"], found["hyper"]
     down = next(n for n, c in enumerate(encoder) if c.stride == 2)
     in_block = 2 if integer else 3  # convolutions; the third is a matrix product
-    model = Flagship(Config(
-        coarse=len(encoder[0].bias), latent=len(encoder[down].bias), hyper=len(hyper[-1].bias),
-        feature=len(hyper[0].bias), coarse_blocks=(down - 1) // in_block, integer=int(integer),
-        latent_blocks=(len(encoder) - down - 1) // in_block,
-        latent_inner=len(encoder[down + 1].bias) if len(encoder) > down + 1 else 0,
-    ))
+    model = Flagship(
+        Config(
+            coarse=len(encoder[0].bias),
+            latent=len(encoder[down].bias),
+            hyper=len(hyper[-1].bias),
+            feature=len(hyper[0].bias),
+            coarse_blocks=(down - 1) // in_block,
+            integer=int(integer),
+            latent_blocks=(len(encoder) - down - 1) // in_block,
+            latent_inner=len(encoder[down + 1].bias) if len(encoder) > down + 1 else 0,
+        )
+    )
     if integer:
         integer_weights.read(model, package.member)
         del found["encoder"]

@@ -74,7 +74,9 @@ class Recipe:
         if self.crop <= 0 or self.crop % 64:
             raise ValueError(f"recipe {self.name}: crop is {self.crop}; expected a positive multiple of 64")
         words = {
-            "optimiser": ("adam", "soap"), "channels": (1, 3), "loss": ("mse", "bce", "ms-ssim"),
+            "optimiser": ("adam", "soap"),
+            "channels": (1, 3),
+            "loss": ("mse", "bce", "ms-ssim"),
             "sparsity": ("", "l1", "kl"),
         }
         for key, known in words.items():

@@ -32,9 +32,14 @@ def report(
 ) -> str:
     """The page.  pictures: held out; history: lines of all validations; name: the recipe's; facts: a phrase."""
     coded = {q: [coder.decoded(p, q) for p in pictures] for q in sorted({*QUALITIES, *SHOWN})}
-    rows = [(q, float(np.mean([bpp for bpp, _ in found])),
-             float(np.mean([psnr_db(p, made) for p, (_, made) in zip(pictures, found, strict=True)])))
-            for q, found in coded.items()]
+    rows = [
+        (
+            q,
+            float(np.mean([bpp for bpp, _ in found])),
+            float(np.mean([psnr_db(p, made) for p, (_, made) in zip(pictures, found, strict=True)])),
+        )
+        for q, found in coded.items()
+    ]
     table = [("Quality", "bpp", "PSNR, dB"), *((f"{q / 10:g}", f"{bpp:.3f}", f"{db:.2f}") for q, bpp, db in rows)]
     strips = []
     for n, picture in enumerate(pictures[:ROWS]):
@@ -47,10 +52,15 @@ def report(
     silent = objective.silent(torch.from_numpy(latents.T[None, :, :, None].copy()))
     near = f"{100 * silent:.0f} % of the latent's activations are below {objective.NEAR:g} of their channel's"
     return html_report.page(
-        f"aezip-train {name}", html_report.element("p", f"{facts}; {near} root mean square."),
-        _drawing(lambda: _losses(history)), _drawing(lambda: _curves(rows, jpeg_of(pictures), name)),
-        html_report.table(table), html_report.element("h2", "Latent"), _drawing(lambda: _latents(latents)),
-        html_report.element("h2", "Reconstructions"), *strips,
+        f"aezip-train {name}",
+        html_report.element("p", f"{facts}; {near} root mean square."),
+        _drawing(lambda: _losses(history)),
+        _drawing(lambda: _curves(rows, jpeg_of(pictures), name)),
+        html_report.table(table),
+        html_report.element("h2", "Latent"),
+        _drawing(lambda: _latents(latents)),
+        html_report.element("h2", "Reconstructions"),
+        *strips,
     )
 
 

@@ -25,8 +25,16 @@ class Soap(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.95, 0.99), *,
-        memory: float = 0.95, eps: float = 1e-8, look: int = 4, refresh: int = 20, largest: int = 256,
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.95, 0.99),
+        *,
+        memory: float = 0.95,
+        eps: float = 1e-8,
+        look: int = 4,
+        refresh: int = 20,
+        largest: int = 256,
     ) -> None:
         settings = {"memory": memory, "eps": eps, "look": look, "refresh": refresh, "largest": largest}
         super().__init__(params, {"lr": lr, "betas": betas, **settings})

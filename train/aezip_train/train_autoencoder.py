@@ -29,7 +29,9 @@ from .report import report
 from .session import Session
 
 NETWORKS: dict[str, tuple[type[Autoencoder], type]] = {
-    "vanilla": (vanilla.Vanilla, vanilla.Config), "conv": (conv.Conv, conv.Config), "vae": (vae.Vae, vae.Config),
+    "vanilla": (vanilla.Vanilla, vanilla.Config),
+    "conv": (conv.Conv, conv.Config),
+    "vae": (vae.Vae, vae.Config),
 }
 START_SIDE, START_PICTURES = 512, 48  # what the transforms at the start are measured on
 CHECK_SIDE, CHECK_PICTURES = 256, 12  # what validation sees
@@ -155,16 +157,24 @@ class AutoencoderTraining(Training):
                 quality = torch.tensor([level])
                 out = model(given, quality, noise=draws)
                 error = objective.distortion("mse", out.image.clamp(-2, 127 / 64), clean).item()
-                rows.append((
-                    self.cost(out, clean, quality, penalties=False).item(), out.bpp.item(),
-                    10 * math.log10(255**2 / max(error, 1e-9)), objective.silent(out.latent),
-                ))
+                rows.append(
+                    (
+                        self.cost(out, clean, quality, penalties=False).item(),
+                        out.bpp.item(),
+                        10 * math.log10(255**2 / max(error, 1e-9)),
+                        objective.silent(out.latent),
+                    )
+                )
         torch.set_rng_state(random)
         loss, bpp, psnr_db, silent = (float(v) for v in np.mean(rows, 0))
         line = {
-            "step": self.step, "hours": round(self.seconds / 3600, 4),
-            "train_loss": round(smooth.get("loss", math.nan), 5), "val_loss": round(loss, 5),
-            "val_bpp": round(bpp, 4), "val_psnr_db": round(psnr_db, 3), "val_silent": round(silent, 4),
+            "step": self.step,
+            "hours": round(self.seconds / 3600, 4),
+            "train_loss": round(smooth.get("loss", math.nan), 5),
+            "val_loss": round(loss, 5),
+            "val_bpp": round(bpp, 4),
+            "val_psnr_db": round(psnr_db, 3),
+            "val_silent": round(silent, 4),
         }
         self.history.append(line)
         self.keep(loss, self.averaged, BETTER)

@@ -145,24 +145,30 @@ class FlagshipTraining(Training):
             return (peer := peers[name]) and round(evaluate.against(peer, ours, by), 2)
 
         bd_rates = {
-            "bd_rate_jpeg": against("jpeg"), "bd_rate_avif": against("avif"),
+            "bd_rate_jpeg": against("jpeg"),
+            "bd_rate_avif": against("avif"),
             "bd_rate_avif_ssimulacra2": against("avif", "score"),
         }
         curves = {
-            "bpp": [round(v, 4) for v in ours.bpp], "psnr_db": [round(v, 3) for v in ours.psnr_db],
-            "ssimulacra2": [round(v, 2) for v in ours.score], "hyper_bpp": [round(v, 4) for v in ours.hyper_bpp],
+            "bpp": [round(v, 4) for v in ours.bpp],
+            "psnr_db": [round(v, 3) for v in ours.psnr_db],
+            "ssimulacra2": [round(v, 2) for v in ours.score],
+            "hyper_bpp": [round(v, 4) for v in ours.hyper_bpp],
         }
         facts = {"learning_rate": self.learning_rate(), "skipped": self.skipped}
         line = {
-            "step": self.step, "hours": round(self.seconds / 3600, 3), **facts, **bd_rates, **curves,
+            "step": self.step,
+            "hours": round(self.seconds / 3600, 3),
+            **facts,
+            **bd_rates,
+            **curves,
             **{f"train_{k}": round(v, 5) for k, v in smooth.items()},
         }
         scalars: dict[str, Any] = {f"val/{k}": v for k, v in (facts | bd_rates).items() if v is not None}
         for key, values in curves.items():
             scalars |= {f"val_{key}/quality_{q / 10:g}": v for q, v in zip(QUALITIES, values, strict=True)}
         middle, jpeg = len(QUALITIES) // 2, bd_rates["bd_rate_jpeg"]
-        said = (
-            f"{ours.bpp[middle]:.3f} bpp, {ours.psnr_db[middle]:.2f} dB at quality {QUALITIES[middle] / 10:g}"
-            + ("" if jpeg is None else f", BD-rate {jpeg:+.2f} % against JPEG")
+        said = f"{ours.bpp[middle]:.3f} bpp, {ours.psnr_db[middle]:.2f} dB at quality {QUALITIES[middle] / 10:g}" + (
+            "" if jpeg is None else f", BD-rate {jpeg:+.2f} % against JPEG"
         )
         return Validation(line, said, {"sheet.png": contact_sheet(model, self.check)}, scalars)

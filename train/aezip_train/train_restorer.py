@@ -92,8 +92,10 @@ def checked(model: Restorer, pictures: list[Picture]) -> dict[str, float]:
         before += float(((_clipped(shown) - wanted).square() * where).sum())
         after += float(((_clipped(model(given)) - wanted).square() * where).sum())
         count += float(3 * where.sum())
-    return {name: 10 * math.log10(255**2 / UNIT**2 / max(v / max(count, 1), 1e-9))
-            for name, v in (("before_db", before), ("psnr_db", after))}
+    return {
+        name: 10 * math.log10(255**2 / UNIT**2 / max(v / max(count, 1), 1e-9))
+        for name, v in (("before_db", before), ("psnr_db", after))
+    }
 
 
 def coloured(model: Restorer, pictures: list[Picture]) -> dict[str, float]:

@@ -167,5 +167,3 @@ def fit_filters(u: Tensor, white: Tensor, colour: Tensor, noise: Tensor) -> None
 def warmed(step: int, warmup: int) -> float:
     """The share of β that counts at a step."""
     return min(1.0, (step + 1) / max(1, warmup))
-
-

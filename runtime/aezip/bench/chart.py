@@ -19,10 +19,17 @@ def time_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("PICTURE", "THREADS", "CODEC", "BYTES", "ENCODE", "DECODE", "MEMORY")]
     for run in result["runs"]:
         memory = result["memory_mb"][run["picture"]].get(run["codec"])
-        rows.append((
-            run["picture"], str(run["threads"]), run["codec"], f"{run['bytes']:,}", _ms(run["encode_s"]),
-            _ms(run["decode_s"]), f"{memory:.0f} MB",
-        ))
+        rows.append(
+            (
+                run["picture"],
+                str(run["threads"]),
+                run["codec"],
+                f"{run['bytes']:,}",
+                _ms(run["encode_s"]),
+                _ms(run["decode_s"]),
+                f"{memory:.0f} MB",
+            )
+        )
     return rows
 
 

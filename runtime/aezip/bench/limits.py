@@ -36,9 +36,7 @@ print(2 * n**3 / sorted(times)[4])
 def gemm_rate(threads: int) -> float:
     """Floating-point operations a second of numpy's float32 matrix product, 2048³, so many threads."""
     environment = {**os.environ, **dict.fromkeys(_POOLS, str(threads))}
-    out = subprocess.run(
-        [sys.executable, "-c", _PRODUCT], capture_output=True, text=True, check=True, env=environment
-    )
+    out = subprocess.run([sys.executable, "-c", _PRODUCT], capture_output=True, text=True, check=True, env=environment)
     return float(out.stdout)
 
 
@@ -47,8 +45,12 @@ def machine() -> dict[str, Any]:
     import PIL
 
     return {
-        "processor": platform.processor() or platform.machine(), "system": platform.system(), "cores": cores(),
-        "python": platform.python_version(), "numpy": np.__version__, "onnxruntime": onnxruntime().__version__,
+        "processor": platform.processor() or platform.machine(),
+        "system": platform.system(),
+        "cores": cores(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "onnxruntime": onnxruntime().__version__,
         "pillow": PIL.__version__,
     }
 

@@ -66,11 +66,19 @@ class Comparison:
 
     def as_json(self) -> str:
         """Everything that was measured; what was not, or is infinite, is null."""
-        return json.dumps(_finite({
-            "pictures": list(self.pictures), "codecs": {peer.name: peer.what for peer in self.peers},
-            "bd_rate_percent": self.bd_rates, "memory_mb": self.memory_mb,
-            "curves": [asdict(c) for c in self.curves], "points": [asdict(p) for p in self.points],
-        }), indent=1)
+        return json.dumps(
+            _finite(
+                {
+                    "pictures": list(self.pictures),
+                    "codecs": {peer.name: peer.what for peer in self.peers},
+                    "bd_rate_percent": self.bd_rates,
+                    "memory_mb": self.memory_mb,
+                    "curves": [asdict(c) for c in self.curves],
+                    "points": [asdict(p) for p in self.points],
+                }
+            ),
+            indent=1,
+        )
 
 
 def _finite(found: Any) -> Any:
@@ -82,7 +90,12 @@ def _finite(found: Any) -> Any:
 
 
 def plan(
-    folder: Path, models: Sequence[str], qualities: Sequence[float], codecs: Sequence[str], *, limit: int | None = None,
+    folder: Path,
+    models: Sequence[str],
+    qualities: Sequence[float],
+    codecs: Sequence[str],
+    *,
+    limit: int | None = None,
     threads: int | None = None,
 ) -> Plan:
     """Models and classic codecs on the lossless pictures of a folder, or on the first `limit` of them.
@@ -102,8 +115,13 @@ def plan(
 
 
 def compare(
-    plan: Plan, *, similarity: bool = True, butteraugli: bool = False, say: Callable[[str], None] = print,
-    step: Callable[[int], None] = lambda _: None, failed: Failed,
+    plan: Plan,
+    *,
+    similarity: bool = True,
+    butteraugli: bool = False,
+    say: Callable[[str], None] = print,
+    step: Callable[[int], None] = lambda _: None,
+    failed: Failed,
 ) -> Comparison:
     """Make the files of a plan and measure them.
 
@@ -175,7 +193,10 @@ def read_rgb(file: Path) -> Pixels:
 
 
 def measure(
-    peer: Peer, pictures: dict[str, Pixels], settings: Sequence[float] | None = None, similarity: bool = True,
+    peer: Peer,
+    pictures: dict[str, Pixels],
+    settings: Sequence[float] | None = None,
+    similarity: bool = True,
     butteraugli: Distance | None = None,
 ) -> Iterator[Point]:
     """Code every picture at every setting.  The first file is coded twice and timed once."""
@@ -189,8 +210,14 @@ def measure(
             decoded = peer.decode(data)
             end = perf_counter()
             yield Point(
-                peer.name, setting, name, len(data), bits_per_pixel(len(data), pixels), psnr_db(pixels, decoded),
-                middle - start, end - middle,
+                peer.name,
+                setting,
+                name,
+                len(data),
+                bits_per_pixel(len(data), pixels),
+                psnr_db(pixels, decoded),
+                middle - start,
+                end - middle,
                 ms_ssim(pixels, decoded) if similarity else math.nan,
                 ssimulacra2(pixels, decoded) if similarity else math.nan,
                 butteraugli(pixels, decoded, name) if butteraugli else math.nan,

@@ -22,7 +22,9 @@ Pixels = NDArray[np.uint8]  # [H, W, 3]
 CLASSIC = ("jpeg", "webp", "avif420", "avif444", "avifpsnr", "jxl")
 OPTIONAL = ("avifpsnr",)  # only where they are named
 AVIF = (  # name, chroma, speed, tune; None: libavif's default
-    ("avif420", "4:2:0", 6, None), ("avif444", "4:4:4", 6, None), ("avifpsnr", "4:4:4", 4, "psnr"),
+    ("avif420", "4:2:0", 6, None),
+    ("avif444", "4:4:4", 6, None),
+    ("avifpsnr", "4:4:4", 4, "psnr"),
 )
 
 
@@ -59,9 +61,13 @@ def classic(names: Sequence[str] | None = None, threads: int | None = None) -> l
     jxl = {} if threads is None else {"num_threads": threads}
     known = [
         _pillow(
-            "jpeg", "JPEG 4:2:0, optimised, progressive", "JPEG",
+            "jpeg",
+            "JPEG 4:2:0, optimised, progressive",
+            "JPEG",
             (5, 8, 12, 18, 25, 35, 45, 55, 65, 75, 82, 88, 92, 95),
-            optimize=True, progressive=True, subsampling="4:2:0",
+            optimize=True,
+            progressive=True,
+            subsampling="4:2:0",
         ),
         _pillow("webp", "WebP, method 6", "WEBP", (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98), method=6),
     ]

@@ -36,9 +36,7 @@ Strip = list[tuple[str, Pixels]]  # captions and crops of one picture
 def text_table(result: Comparison) -> list[tuple[str, ...]]:
     """Rows for people, the head first: codec, BD-rates, median times, memory."""
     measures = [m for m in measured(result.curves) if result.bd_rates]
-    rows: list[tuple[str, ...]] = [
-        ("Codec", *(f"BD-rate {m.title}" for m in measures), "Encode", "Decode", "Memory")
-    ]
+    rows: list[tuple[str, ...]] = [("Codec", *(f"BD-rate {m.title}" for m in measures), "Encode", "Decode", "Memory")]
     for c in result.curves:
         rates = result.bd_rates.get(c.codec, {})
         times = [f"{1e3 * float(np.median(t)):.0f} ms" for t in (c.encode_s, c.decode_s)]
@@ -108,8 +106,14 @@ def _plot(curves: Sequence[Curve], measure: Measure, title: str = "") -> Any:
             continue
         stored = c.codec.endswith("*")
         axes.plot(
-            rate, quality, color=html_report.COLOURS[n % len(html_report.COLOURS)], label=c.codec, zorder=20 - n,
-            linewidth=2.2 if n == 0 else 1.3, linestyle="--" if stored else "-", marker=None if stored else ".",
+            rate,
+            quality,
+            color=html_report.COLOURS[n % len(html_report.COLOURS)],
+            label=c.codec,
+            zorder=20 - n,
+            linewidth=2.2 if n == 0 else 1.3,
+            linestyle="--" if stored else "-",
+            marker=None if stored else ".",
         )
         top = max(top, *(b for b in rate if b <= WIDEST), 0.5)
     low, high = _span(axes, top)

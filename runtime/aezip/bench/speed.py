@@ -106,10 +106,16 @@ def measure(
     first = next(iter(pictures.values()))
     settings = _settings(warm[threads[0]].codec, first)
     result: dict[str, Any] = {
-        "machine": limits.machine(), "model": package.about.name, "quality": QUALITY, "peer_settings": settings,
+        "machine": limits.machine(),
+        "model": package.about.name,
+        "quality": QUALITY,
+        "peer_settings": settings,
         "gemm_flop_per_s": {str(n): rate for n, rate in rates.items()},
         "macs_per_pixel": {name: value / 2 for name, value in operations.items()},
-        "runs": [], "memory_mb": {}, "start_s": {}, "ratios": {},
+        "runs": [],
+        "memory_mb": {},
+        "start_s": {},
+        "ratios": {},
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, pixels in pictures.items():
@@ -124,9 +130,9 @@ def measure(
             for n in threads:
                 rounds = _rounds(file, pixels, warm[n], n, settings, seconds / len(threads))
                 result["runs"] += [_row(name, n, codec, found) for codec, found in rounds.items()]
-                result["ratios"].update({
-                    f"{name}/{n}/{key}": value for key, value in _ratios(rounds, operations, pixels, rates[n]).items()
-                })
+                result["ratios"].update(
+                    {f"{name}/{n}/{key}": value for key, value in _ratios(rounds, operations, pixels, rates[n]).items()}
+                )
                 say(f"{name}, {n} thread{'s' * (n > 1)}: {len(rounds['aezip'])} rounds")
             if pixels is first:
                 result["start_s"], ratios = start.measure(file, Path(folder), warm[threads[-1]].codec, model)
@@ -182,8 +188,13 @@ def _total(rounds: list[Round], way: str) -> float:
 
 def _row(picture: str, threads: int, codec: str, rounds: list[Round]) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "picture": picture, "threads": threads, "codec": codec, "bytes": rounds[-1]["bytes"], "rounds": len(rounds),
-        "encode_s": _total(rounds, "encode"), "decode_s": _total(rounds, "decode"),
+        "picture": picture,
+        "threads": threads,
+        "codec": codec,
+        "bytes": rounds[-1]["bytes"],
+        "rounds": len(rounds),
+        "encode_s": _total(rounds, "encode"),
+        "decode_s": _total(rounds, "decode"),
     }
     for kind in ("stages", "bare") if codec == "aezip" else ():
         row[f"{kind}_s"] = {

@@ -1,7 +1,7 @@
 """Archives that carry their decoders (FORMAT.md §11), and what archives need.
 
-    carry    the decoder of a model → `.aezip` at the root of a plan's outputs, once
-    Needed   files → the models that decode them, and where these are kept
+carry    the decoder of a model → `.aezip` at the root of a plan's outputs, once
+Needed   files → the models that decode them, and where these are kept
 """
 
 from __future__ import annotations

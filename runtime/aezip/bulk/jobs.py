@@ -104,13 +104,18 @@ class Compression(_Coding):
 
         def encode(quality: float) -> bytes:
             return codec.encode(
-                picture.pixels, quality, sections, effort=self.effort, lossless=False if self.target else self.lossless,
-                cell_psnr=self.cell_psnr, max_pixels=self.max_pixels,
+                picture.pixels,
+                quality,
+                sections,
+                effort=self.effort,
+                lossless=False if self.target else self.lossless,
+                cell_psnr=self.cell_psnr,
+                max_pixels=self.max_pixels,
             )
 
         measured: dict[str, Any] = {}
         if self.target:
-            from ..codec import shorter
+            from ..coding.exact_pixels import shorter
             from ..quality.targets import PSNR, SSIMULACRA2, reach
 
             height, width = picture.pixels.shape[:2]

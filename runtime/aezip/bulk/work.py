@@ -118,8 +118,12 @@ class Work:
             late += finished(running)
 
     def delegated(
-        self, items: Iterable[Item], submit: Callable[[Item], Future[Outcome]], most: Callable[[], int],
-        running: Running, on_error: Callable[[Item, Exception], Outcome] | None = None,
+        self,
+        items: Iterable[Item],
+        submit: Callable[[Item], Future[Outcome]],
+        most: Callable[[], int],
+        running: Running,
+        on_error: Callable[[Item, Exception], Outcome] | None = None,
     ) -> Iterator[Outcome]:
         """Outcomes of items that others do, as they are ready.
 
@@ -203,7 +207,13 @@ class Work:
             facts = facts_of(item.source, result.lat, result.coded, {}) if result.lat else {}
             after = len(data) if result.data is None else len(result.data)
             return Outcome(
-                item, result.status, len(data), after, perf_counter() - start, {**facts, **result.measured}, notes,
+                item,
+                result.status,
+                len(data),
+                after,
+                perf_counter() - start,
+                {**facts, **result.measured},
+                notes,
                 summary=result.summary,
             )
         except BrokenPipeError:

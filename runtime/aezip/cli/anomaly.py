@@ -18,8 +18,18 @@ from .progress import json_of
 from .run import Reading, Run
 
 _COLUMNS = (
-    "file", "score", "p_value", "threshold", "anomalous", "cell_score", "texture_score", "colour_score", "whole_score",
-    "x", "y", "error",
+    "file",
+    "score",
+    "p_value",
+    "threshold",
+    "anomalous",
+    "cell_score",
+    "texture_score",
+    "colour_score",
+    "whole_score",
+    "x",
+    "y",
+    "error",
 )
 
 
@@ -36,8 +46,9 @@ def anomaly() -> None:
 
 @anomaly.command()
 @options.inputs("IMAGE...")
-@click.option("-o", "--output", required=True, metavar="PROFILE", type=click.Path(dir_okay=False),
-              help="File to write.")
+@click.option(
+    "-o", "--output", required=True, metavar="PROFILE", type=click.Path(dir_okay=False), help="File to write."
+)
 @options.force
 @options.reading
 def fit(reading: Reading, output: str, force: bool) -> None:
@@ -70,17 +81,29 @@ def fit(reading: Reading, output: str, force: bool) -> None:
 @anomaly.command()
 @click.argument("profile", type=click.Path(readable=False))
 @options.inputs("IMAGE...")
-@click.option("--rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
-              callback=options.finite, help="Share of normal pictures that may be reported as anomalous.")
-@click.option("--heat", "output", metavar="OUT", type=click.Path(readable=False),
-              help="Heat map to write, or a folder for them.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.01,
+    show_default=True,
+    callback=options.finite,
+    help="Share of normal pictures that may be reported as anomalous.",
+)
+@click.option(
+    "--heat", "output", metavar="OUT", type=click.Path(readable=False), help="Heat map to write, or a folder for them."
+)
 @options.force
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table.")
 @options.max_pixels
 @options.intake
-@click.option("-m", "--model", metavar="MODEL", shell_complete=options.models,
-              help="Name or .aezm file.  [default: the profile's]")
+@click.option(
+    "-m",
+    "--model",
+    metavar="MODEL",
+    shell_complete=options.models,
+    help="Name or .aezm file.  [default: the profile's]",
+)
 @options.run
 def score(run: Run, profile: str, rate: float, as_json: bool, as_csv: bool, **reading: Any) -> None:
     """Score pictures against a PROFILE of `fit`.

@@ -35,37 +35,99 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> list[str]:
 
 @click.command()
 @click.argument("inputs", metavar="FOLDER", nargs=-1, type=click.Path(path_type=Path, exists=True))
-@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="OUT",
-              help="Folder for bench.json, points.csv, plots, crops and report.html.")
-@click.option("-m", "--model", "models", multiple=True, default=("photo",), show_default=True, metavar="MODEL",
-              shell_complete=options.models,
-              help="Name or .aezm file; may be repeated.")
-@click.option("-q", "--qualities", default="0,5,10,15,20,25,30,35,40,45,50,55,60,65,70,75,80,85,90,95,100",
-              callback=_numbers, metavar="Q,Q,…", help="Qualities of the models.  [default: 0 to 100 in fives]")
-@click.option("-c", "--codecs", default="jpeg,webp,avif420,avif444,jxl", show_default=True, callback=_names,
-              metavar="NAME,…",
-              help="Classic codecs; avifpsnr is AVIF tuned for PSNR. Codecs that are not installed are skipped.")
-@click.option("--anchors", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
-              help="Also compare with stored curves: JSON files of {NAME: {\"bpp\": […], \"psnr\": […]}}; also "
-                   "ms_ssim, ssimulacra2, butteraugli.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="OUT",
+    help="Folder for bench.json, points.csv, plots, crops and report.html.",
+)
+@click.option(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    default=("photo",),
+    show_default=True,
+    metavar="MODEL",
+    shell_complete=options.models,
+    help="Name or .aezm file; may be repeated.",
+)
+@click.option(
+    "-q",
+    "--qualities",
+    default="0,5,10,15,20,25,30,35,40,45,50,55,60,65,70,75,80,85,90,95,100",
+    callback=_numbers,
+    metavar="Q,Q,…",
+    help="Qualities of the models.  [default: 0 to 100 in fives]",
+)
+@click.option(
+    "-c",
+    "--codecs",
+    default="jpeg,webp,avif420,avif444,jxl",
+    show_default=True,
+    callback=_names,
+    metavar="NAME,…",
+    help="Classic codecs; avifpsnr is AVIF tuned for PSNR. Codecs that are not installed are skipped.",
+)
+@click.option(
+    "--anchors",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="FOLDER",
+    help='Also compare with stored curves: JSON files of {NAME: {"bpp": […], "psnr": […]}}; also '
+    "ms_ssim, ssimulacra2, butteraugli.",
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N pictures.")
 @click.option("--no-similarity", is_flag=True, help="Skip MS-SSIM and SSIMULACRA2, which take most of the time.")
-@click.option("--butteraugli", is_flag=True,
-              help="Also measure the 3-norm of Butteraugli with libjxl's butteraugli_main; slow.")
-@click.option("--threads", type=click.IntRange(min=1), metavar="N",
-              help="Threads of the model.  [default of --speed: 1, 2 and 4, up to the number of cores]")
+@click.option(
+    "--butteraugli", is_flag=True, help="Also measure the 3-norm of Butteraugli with libjxl's butteraugli_main; slow."
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Threads of the model.  [default of --speed: 1, 2 and 4, up to the number of cores]",
+)
 @click.option("--speed", is_flag=True, help="Measure time instead, of each stage and of the classic codecs; see above.")
-@click.option("--seconds", type=click.FloatRange(min=0), default=60, show_default=True, metavar="S",
-              help="--speed: approximate time for each picture, in seconds.")
-@click.option("--compare", type=click.Path(path_type=Path), metavar="FILE",
-              help="--speed: exit with 1 if a ratio is worse than in the JSON of an earlier run.")
-@click.option("--tolerance", type=click.FloatRange(min=0), default=15, show_default=True, metavar="PERCENT",
-              help="--compare: how much worse a ratio may be.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0),
+    default=60,
+    show_default=True,
+    metavar="S",
+    help="--speed: approximate time for each picture, in seconds.",
+)
+@click.option(
+    "--compare",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="--speed: exit with 1 if a ratio is worse than in the JSON of an earlier run.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=15,
+    show_default=True,
+    metavar="PERCENT",
+    help="--compare: how much worse a ratio may be.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def bench(
-    inputs: tuple[Path, ...], output: Path | None, models: tuple[str, ...], qualities: tuple[float, ...],
-    codecs: list[str], anchors: Path | None, limit: int | None, no_similarity: bool, butteraugli: bool,
-    threads: int | None, as_json: bool, speed: bool, seconds: float, compare: Path | None, tolerance: float,
+    inputs: tuple[Path, ...],
+    output: Path | None,
+    models: tuple[str, ...],
+    qualities: tuple[float, ...],
+    codecs: list[str],
+    anchors: Path | None,
+    limit: int | None,
+    no_similarity: bool,
+    butteraugli: bool,
+    threads: int | None,
+    as_json: bool,
+    speed: bool,
+    seconds: float,
+    compare: Path | None,
+    tolerance: float,
 ) -> None:
     """Compare models with classic codecs on the pictures of FOLDER.
 
@@ -117,9 +179,7 @@ def _check(output: Path | None, butteraugli: bool) -> None:
         program.check()
 
 
-def _compare(
-    plan: Plan, stored: Sequence[Curve], output: Path | None, as_json: bool, options: dict[str, bool]
-) -> None:
+def _compare(plan: Plan, stored: Sequence[Curve], output: Path | None, as_json: bool, options: dict[str, bool]) -> None:
     from ..bench import measure, report
 
     failures = Failures()
@@ -149,8 +209,14 @@ def _compare(
 
 
 def _speed(
-    files: Sequence[Path], output: Path | None, model: str, threads: int | None, seconds: float, as_json: bool,
-    before: Path | None, tolerance: float,
+    files: Sequence[Path],
+    output: Path | None,
+    model: str,
+    threads: int | None,
+    seconds: float,
+    as_json: bool,
+    before: Path | None,
+    tolerance: float,
 ) -> None:
     from ..bench import chart, speed
 

@@ -45,27 +45,68 @@ class Quality(click.FloatRange):
 @click.command(cls=Grouped)
 @options.inputs("[IMAGE]...", or_listed=True)
 # How a picture is coded: all but the targets are fields of `Compression`.
-@click.option("-q", "--quality", type=Quality(0, 100), default=60, show_default=True,
-              help="From smallest to best, in steps of 0.1.")
-@click.option("--target-size", metavar="SIZE", callback=_size,
-              help="Best quality within SIZE: 200KB (1000), 200KiB (1024).")
-@click.option("--target-bpp", type=click.FloatRange(0, min_open=True), metavar="RATE", callback=options.finite,
-              help="Best quality within RATE bits per pixel.")
-@click.option("--target-psnr", type=click.FloatRange(0, min_open=True), metavar="DB", callback=options.finite,
-              help="Lowest quality with a PSNR of DB or more.")
-@click.option("--target-ssimulacra2", type=click.FloatRange(0, 100, min_open=True, max_open=True), metavar="SCORE",
-              callback=options.finite,
-              help="Lowest quality with this SSIMULACRA2 or more: 90 looks lossless, 70 is high, 50 medium.")
-@click.option("--lossless/--no-lossless", default=None,
-              help="Keep every pixel; or never.  [default: if that makes a smaller file]")
-@click.option("--cell-psnr", type=click.FloatRange(0), default=0, metavar="DB", callback=options.finite,
-              help="Lowest PSNR of any 16 × 16 cell.  [default: what is usual for photographs]")
+@click.option(
+    "-q",
+    "--quality",
+    type=Quality(0, 100),
+    default=60,
+    show_default=True,
+    help="From smallest to best, in steps of 0.1.",
+)
+@click.option(
+    "--target-size", metavar="SIZE", callback=_size, help="Best quality within SIZE: 200KB (1000), 200KiB (1024)."
+)
+@click.option(
+    "--target-bpp",
+    type=click.FloatRange(0, min_open=True),
+    metavar="RATE",
+    callback=options.finite,
+    help="Best quality within RATE bits per pixel.",
+)
+@click.option(
+    "--target-psnr",
+    type=click.FloatRange(0, min_open=True),
+    metavar="DB",
+    callback=options.finite,
+    help="Lowest quality with a PSNR of DB or more.",
+)
+@click.option(
+    "--target-ssimulacra2",
+    type=click.FloatRange(0, 100, min_open=True, max_open=True),
+    metavar="SCORE",
+    callback=options.finite,
+    help="Lowest quality with this SSIMULACRA2 or more: 90 looks lossless, 70 is high, 50 medium.",
+)
+@click.option(
+    "--lossless/--no-lossless",
+    default=None,
+    help="Keep every pixel; or never.  [default: if that makes a smaller file]",
+)
+@click.option(
+    "--cell-psnr",
+    type=click.FloatRange(0),
+    default=0,
+    metavar="DB",
+    callback=options.finite,
+    help="Lowest PSNR of any 16 × 16 cell.  [default: what is usual for photographs]",
+)
 @click.option("--keep-smaller", is_flag=True, help="Do not write a .lat file that is larger than its input.")
 @click.option("--verify", is_flag=True, help="Decode each file before saving it and report its PSNR and SSIMULACRA2.")
-@click.option("--min-psnr", type=click.FloatRange(0), default=0, metavar="DB", callback=options.finite,
-              help="Fail and save nothing if the PSNR of the decoded picture is lower; implies --verify.")
-@click.option("--effort", type=click.IntRange(0, 1), default=1, show_default=True,
-              help="1 weighs each latent's bits against its error; 0 only rounds.")
+@click.option(
+    "--min-psnr",
+    type=click.FloatRange(0),
+    default=0,
+    metavar="DB",
+    callback=options.finite,
+    help="Fail and save nothing if the PSNR of the decoded picture is lower; implies --verify.",
+)
+@click.option(
+    "--effort",
+    type=click.IntRange(0, 1),
+    default=1,
+    show_default=True,
+    help="1 weighs each latent's bits against its error; 0 only rounds.",
+)
 @options.max_pixels
 @options.intake_and_strip
 @options.precision
@@ -75,8 +116,13 @@ class Quality(click.FloatRange):
 @options.model
 @options.write
 def compress(
-    run: Run, target_size: int | None, target_bpp: float | None, target_psnr: float | None,
-    target_ssimulacra2: float | None, with_model: bool, **coding: Any,
+    run: Run,
+    target_size: int | None,
+    target_bpp: float | None,
+    target_psnr: float | None,
+    target_ssimulacra2: float | None,
+    with_model: bool,
+    **coding: Any,
 ) -> None:
     """Compress images to .lat files.
 

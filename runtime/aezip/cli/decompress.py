@@ -36,14 +36,25 @@ def _scale(_: click.Context, __: click.Parameter, value: str) -> int:
 @options.inputs("[FILE]...", or_listed=True)
 # How a picture is decoded: fields of `Decompression`.
 @options.format
-@click.option("--output-quality", type=click.IntRange(1, 100), metavar="N",
-              help="Quality of JPEG [95], WebP [lossless] and AVIF [90] files.")
+@click.option(
+    "--output-quality",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help="Quality of JPEG [95], WebP [lossless] and AVIF [90] files.",
+)
 @click.option("--subsampling", type=click.Choice(images.SUBSAMPLINGS), help="Of the colours of JPEG and AVIF.  [4:4:4]")
 @click.option("--region", metavar="X,Y,W,H", callback=_region, help="Decode this part only, in pixels.")
-@click.option("--scale", type=click.Choice([f"1/{n}" for n in SCALES]), default="1/1", callback=_scale, metavar="1/N",
-              help="Decode a smaller picture: 1/2, 1/4, 1/8 or 1/16 of the sides. From 1/4 on that is faster.")
-@click.option("--max-size", type=click.IntRange(min=1), metavar="N",
-              help="Make pictures whose longer side has at most N pixels.")
+@click.option(
+    "--scale",
+    type=click.Choice([f"1/{n}" for n in SCALES]),
+    default="1/1",
+    callback=_scale,
+    metavar="1/N",
+    help="Decode a smaller picture: 1/2, 1/4, 1/8 or 1/16 of the sides. From 1/4 on that is faster.",
+)
+@click.option(
+    "--max-size", type=click.IntRange(min=1), metavar="N", help="Make pictures whose longer side has at most N pixels."
+)
 @click.option("--partial", is_flag=True, help="Also decode files that are cut off, as far as their beginning tells.")
 @options.max_pixels
 @options.precision

@@ -18,8 +18,12 @@ _SUFFIX = ".npz"
 @options.inputs("IMAGE...")
 @click.option("-o", "--output", metavar="NPZ", type=click.Path(dir_okay=False), help="File of the vectors to write.")
 @click.option("--full", is_flag=True, help="Also write the latents of every picture: 1/16 of its size, all channels.")
-@click.option("--nearest", metavar="IMAGE", type=click.Path(readable=False),
-              help="Print which of the pictures are most like this one.")
+@click.option(
+    "--nearest",
+    metavar="IMAGE",
+    type=click.Path(readable=False),
+    help="Print which of the pictures are most like this one.",
+)
 @click.option("-k", "--count", type=click.IntRange(min=1), default=5, show_default=True, help="--nearest: how many.")
 @click.option("--json", "as_json", is_flag=True, help="--nearest: print them as a JSON list.")
 @options.force

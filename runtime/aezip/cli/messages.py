@@ -14,11 +14,20 @@ from ..errors import DEBUG_HINT, line_of
 _PLAIN = {"→": "->", "×": "x", "…": "...", "–": "-", "−": "-", "≤": "<=", "≥": ">="}
 # The library's parameters, as its errors and notes name them, and the command's options.
 _OPTIONS = {
-    "force=True": "--force", "append=True": "--append-suffix", "recursive=True": "--recursive",
-    "to_8bit=True": "--to-8bit", "frame=": "--frame ", "sigma=": "--sigma ", "max_pixels": "--max-pixels",
-    "output_quality": "--output-quality", "subsampling": "--subsampling", "plain_cmyk=True": "--plain-cmyk",
-    "stretch=True": "--stretch", "none of strict=True": "no --strict",
-    "keep_smaller=True": "--keep-smaller", "lower quality": "lower --quality",
+    "force=True": "--force",
+    "append=True": "--append-suffix",
+    "recursive=True": "--recursive",
+    "to_8bit=True": "--to-8bit",
+    "frame=": "--frame ",
+    "sigma=": "--sigma ",
+    "max_pixels": "--max-pixels",
+    "output_quality": "--output-quality",
+    "subsampling": "--subsampling",
+    "plain_cmyk=True": "--plain-cmyk",
+    "stretch=True": "--stretch",
+    "none of strict=True": "no --strict",
+    "keep_smaller=True": "--keep-smaller",
+    "lower quality": "lower --quality",
     "replace_original=True": "--replace-original",
     "fewer processes": "fewer --jobs",
 }
@@ -87,8 +96,10 @@ class Failures:
 def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     """Aligned columns; those in `right` end, the others begin at the same place."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ((c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
-             for row in rows)
+    lines = (
+        (c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    )
     return "\n".join("  ".join(line).rstrip() for line in lines)
 
 

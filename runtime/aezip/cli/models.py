@@ -84,8 +84,11 @@ def show_model(model: str, as_json: bool) -> None:
     from ..model.store import find
 
     found = find(model)
-    show(json.dumps({**model_facts(found), "description": found.description}, indent=2) if as_json
-         else "\n".join(model_lines(found)))
+    show(
+        json.dumps({**model_facts(found), "description": found.description}, indent=2)
+        if as_json
+        else "\n".join(model_lines(found))
+    )
 
 
 @models.command()
@@ -156,8 +159,14 @@ def _agreed(name: str, path: Path) -> bool:
 @click.argument("model")
 @click.option("--encoder-only", is_flag=True, help="The half that compresses, without the decoder.")
 @click.option("--decoder-only", is_flag=True, help="The half that decompresses, without the encoder.")
-@click.option("-o", "--output", required=True, metavar="FILE.aezm", type=click.Path(path_type=Path, dir_okay=False),
-              help="File to write.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE.aezm",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write.",
+)
 @_force_option
 @options.debug
 def split(model: str, encoder_only: bool, decoder_only: bool, output: Path, force: bool) -> None:

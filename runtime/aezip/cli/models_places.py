@@ -105,8 +105,13 @@ def index(folder: Path) -> None:
 
 @click.command()
 @click.argument("inputs", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(readable=False))
-@click.option("-m", "--model", metavar="MODEL", shell_complete=options.models,
-              help="Name or .aezm file: list the files that need it.")
+@click.option(
+    "-m",
+    "--model",
+    metavar="MODEL",
+    shell_complete=options.models,
+    help="Name or .aezm file: list the files that need it.",
+)
 @click.option("--save", is_flag=True, help="Save the decoders next to the files, in FOLDER/.aezip.")
 @_json_option
 @options.offline

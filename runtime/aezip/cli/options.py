@@ -36,7 +36,8 @@ def format(command: F) -> F:
     from .. import images
 
     return click.option(
-        "--format", type=click.Choice(list(images.FORMATS), case_sensitive=False),
+        "--format",
+        type=click.Choice(list(images.FORMATS), case_sensitive=False),
         help="Kind of image file.  [default: by the suffix of --output, else png]",
     )(command)
 
@@ -57,35 +58,53 @@ def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 debug = click.option(
     "--debug", is_flag=True, expose_value=False, is_eager=True, callback=_set_debug, help="Show tracebacks of errors."
 )
-offline = click.option(
-    "--offline", is_flag=True, help="Fetch no model from the places added with `aezip models add`."
-)
+offline = click.option("--offline", is_flag=True, help="Fetch no model from the places added with `aezip models add`.")
 force = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 max_pixels = click.option(
-    "--max-pixels", type=click.IntRange(min=1), default=DEFAULT_MAX_PIXELS, show_default=True, metavar="N",
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    default=DEFAULT_MAX_PIXELS,
+    show_default=True,
+    metavar="N",
     help="Refuse larger pictures.",
 )
 model = click.option(
-    "-m", "--model", default="photo", show_default=True, metavar="MODEL", shell_complete=models,
+    "-m",
+    "--model",
+    default="photo",
+    show_default=True,
+    metavar="MODEL",
+    shell_complete=models,
     help="Name or .aezm file.",
 )
 decoding_model = click.option(
-    "-m", "--model", metavar="MODEL", shell_complete=models,
+    "-m",
+    "--model",
+    metavar="MODEL",
+    shell_complete=models,
     help="Name or .aezm file.  [default: the installed one that fits]",
 )
 provider = click.option(
-    "--provider", default="cpu", show_default=True, metavar="NAME",
+    "--provider",
+    default="cpu",
+    show_default=True,
+    metavar="NAME",
     help="What runs the model: cpu, cuda, …; `aezip doctor` lists what is available.",
 )
 threads = click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.  [default: all cores]"
 )
 precision = click.option(
-    "--precision", type=click.Choice(["float", "int8"]), default="float", show_default=True,
+    "--precision",
+    type=click.Choice(["float", "int8"]),
+    default="float",
+    show_default=True,
     help="int8 is faster and slightly less accurate, if the model has it.",
 )
 batch = click.option(
-    "--batch", type=click.IntRange(min=1), metavar="N",
+    "--batch",
+    type=click.IntRange(min=1),
+    metavar="N",
     help="Most pictures of one size that go through the network together.  [default: 1 on the CPU, else 8]",
 )
 _quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
@@ -126,13 +145,28 @@ _INTAKE = (
 _STRIP = click.option("--strip", is_flag=True, help="Drop metadata; the picture is turned upright and made sRGB.")
 _RUNNING = (
     _recursive,
-    click.option("--files-from", metavar="FILE", type=click.Path(readable=False),
-                 help="Also work on the files named in FILE, one per line (or as find -print0); - for stdin."),
+    click.option(
+        "--files-from",
+        metavar="FILE",
+        type=click.Path(readable=False),
+        help="Also work on the files named in FILE, one per line (or as find -print0); - for stdin.",
+    ),
     provider,
-    click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
-                 help="Number of processes."),
-    click.option("--threads", type=click.IntRange(min=1), metavar="N",
-                 help="Threads of each process.  [default: all cores, shared by the processes]"),
+    click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Number of processes.",
+    ),
+    click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Threads of each process.  [default: all cores, shared by the processes]",
+    ),
     click.option("--scheduler", metavar="URL", help="Use the Dask cluster at this address: tcp://HOST:8786."),
     click.option("-v", "--verbose", is_flag=True, help="Print what is in each file."),
     _quiet,
@@ -140,8 +174,13 @@ _RUNNING = (
     debug,
 )
 _WRITING = (
-    click.option("-o", "--output", metavar="OUT", type=click.Path(readable=False),
-                 help="File, folder or URL to write; - for stdout."),
+    click.option(
+        "-o",
+        "--output",
+        metavar="OUT",
+        type=click.Path(readable=False),
+        help="File, folder or URL to write; - for stdout.",
+    ),
     force,
     click.option("--append-suffix", is_flag=True, help="Append the suffix to the full name of the input: a.jpg.lat."),
     click.option("--skip-existing", is_flag=True, help="Skip inputs whose output exists (resume a run)."),

@@ -158,10 +158,14 @@ def line_of(outcome: Outcome) -> str:
 def json_of(outcome: Outcome) -> dict[str, Any]:
     """One outcome, ready for JSON; what JSON has no number for is null."""
     told: dict[str, Any] = {
-        "file": outcome.item.source, "output": outcome.item.target or None, "status": outcome.status,
-        "bytes_before": outcome.before or outcome.item.size, "bytes_after": outcome.after,
+        "file": outcome.item.source,
+        "output": outcome.item.target or None,
+        "status": outcome.status,
+        "bytes_before": outcome.before or outcome.item.size,
+        "bytes_after": outcome.after,
         "time_s": round(outcome.time_s, 3),
-        "notes": [as_options(note) for note in outcome.notes], "error": as_options(outcome.error) or None,
+        "notes": [as_options(note) for note in outcome.notes],
+        "error": as_options(outcome.error) or None,
     }
     facts = {name: value for name, value in outcome.facts.items() if name not in (*told, "model")}
     finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in facts.items()}

@@ -20,16 +20,30 @@ _OWN = {"sigma": "denoise", "grey": "colorize", "mask": "inpaint"}  # options of
 @click.command()
 @options.inputs("[IMAGE]...", or_listed=True)
 @click.option("-t", "--task", type=click.Choice(TASKS), required=True, help="The task.")
-@click.option("--sigma", type=click.FloatRange(0, 100), metavar="LEVELS", callback=options.finite,
-              help="denoise: the noise's standard deviation in grey levels.  [default: estimated]")
+@click.option(
+    "--sigma",
+    type=click.FloatRange(0, 100),
+    metavar="LEVELS",
+    callback=options.finite,
+    help="denoise: the noise's standard deviation in grey levels.  [default: estimated]",
+)
 @click.option("--grey", is_flag=True, help="colorize: first drop the colours that a picture has.")
-@click.option("--mask", metavar="IMAGE|FOLDER", type=click.Path(readable=False),
-              help="inpaint: white where pixels are filled in; in a folder, the image of the same path or name.")
+@click.option(
+    "--mask",
+    metavar="IMAGE|FOLDER",
+    type=click.Path(readable=False),
+    help="inpaint: white where pixels are filled in; in a folder, the image of the same path or name.",
+)
 @options.format
 @options.max_pixels
 @options.intake_and_strip
-@click.option("-m", "--model", metavar="MODEL", shell_complete=options.models,
-              help="Name or .aezm file.  [default: the model named as the task]")
+@click.option(
+    "-m",
+    "--model",
+    metavar="MODEL",
+    shell_complete=options.models,
+    help="Name or .aezm file.  [default: the model named as the task]",
+)
 @options.write
 def restore(
     run: Run, task: str, sigma: float | None, grey: bool, mask: str | None, format: str | None, **reading: Any

@@ -75,28 +75,45 @@ class Run(NamedTuple):
                 if not self.quiet:
                     say(f"{self.model} → {path}  {size:,} B, which decodes these files")
 
+    def _check_output(self, plan: Plan) -> bool:
+        """Whether files keep their times.  Raises click.UsageError if stdout would be used twice or is a terminal."""
+        to_stdout = any(item.target == places.STANDARD for item in plan.items)
+        if to_stdout and self.json_lines:
+            raise click.UsageError("--json-lines and the output both want stdout; expected another --output")
+        if to_stdout and sys.stdout and sys.stdout.isatty():
+            raise click.UsageError("the output would go to the terminal; expected a pipe, or --output FILE")
+        if self.keep_times and (to_stdout or any(places.is_url(item.target) for item in plan.items)):
+            say("aezip: note: --keep-times is for files; objects of stores get the time they are written at")
+            return False
+        return self.keep_times
+
     def do(
-        self, job: Job, plan: Plan, *,
-        print_line: Callable[[str], None] = say, each: Callable[[Outcome], None] | None = None,
-        also: Callable[[Outcome], None] | None = None, in_place: bool = False, spare_older: bool = False,
+        self,
+        job: Job,
+        plan: Plan,
+        *,
+        print_line: Callable[[str], None] = say,
+        each: Callable[[Outcome], None] | None = None,
+        also: Callable[[Outcome], None] | None = None,
+        in_place: bool = False,
+        spare_older: bool = False,
     ) -> None:
         """Do the job for each item and say how it went; leave with 1 if any failed, 130 or 143 after a signal.
 
         print_line: takes the line of each file; each: takes the outcomes instead; also: takes them, too; in_place and
         spare_older: as of Work.
         """
-        to_stdout = any(item.target == places.STANDARD for item in plan.items)
-        if to_stdout and self.json_lines:
-            raise click.UsageError("--json-lines and the output both want stdout; expected another --output")
-        if to_stdout and sys.stdout and sys.stdout.isatty():
-            raise click.UsageError("the output would go to the terminal; expected a pipe, or --output FILE")
-        keep_times = self.keep_times
-        if keep_times and (to_stdout or any(places.is_url(item.target) for item in plan.items)):
-            keep_times = False
-            say("aezip: note: --keep-times is for files; objects of stores get the time they are written at")
+        keep_times = self._check_output(plan)
         work = Work(
-            job, self.model, self.provider, self.threads, self.force, self.skip_existing, keep_times,
-            in_place=in_place, spare_older=spare_older,
+            job,
+            self.model,
+            self.provider,
+            self.threads,
+            self.force,
+            self.skip_existing,
+            keep_times,
+            in_place=in_place,
+            spare_older=spare_older,
         )
         files, size = len(plan.items) + len(plan.problems), sum(item.size for item in plan.items)
         progress = Progress(

@@ -24,26 +24,68 @@ def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
 
 
 @click.command()
-@click.option("-o", "--output", required=True, metavar="OUT", type=click.Path(readable=False),
-              help="One image with all of them in a grid, or a folder (existing, or ending in /) for one file each.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="OUT",
+    type=click.Path(readable=False),
+    help="One image with all of them in a grid, or a folder (existing, or ending in /) for one file each.",
+)
 @click.option("-n", "--count", type=click.IntRange(min=1), default=16, show_default=True, help="How many.")
-@click.option("--size", default="256x256", show_default=True, callback=_size, metavar="WxH",
-              help="Size of each image in pixels; with --between, the size of IMAGE.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True,
-              help="Seed of the random numbers. The same seed gives the same images.")
-@click.option("--spread", type=click.FloatRange(0, 10), default=1.0, show_default=True,
-              help="Standard deviation of the latents. Smaller values give calmer images.")
-@click.option("--between", nargs=2, metavar="IMAGE IMAGE", type=click.Path(readable=False),
-              help="Draw the images between these two, which must have the same size, instead of new ones.")
+@click.option(
+    "--size",
+    default="256x256",
+    show_default=True,
+    callback=_size,
+    metavar="WxH",
+    help="Size of each image in pixels; with --between, the size of IMAGE.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Seed of the random numbers. The same seed gives the same images.",
+)
+@click.option(
+    "--spread",
+    type=click.FloatRange(0, 10),
+    default=1.0,
+    show_default=True,
+    help="Standard deviation of the latents. Smaller values give calmer images.",
+)
+@click.option(
+    "--between",
+    nargs=2,
+    metavar="IMAGE IMAGE",
+    type=click.Path(readable=False),
+    help="Draw the images between these two, which must have the same size, instead of new ones.",
+)
 @options.force
-@click.option("-m", "--model", default="vae", show_default=True, metavar="MODEL", shell_complete=options.models,
-              help="Name or .aezm file.")
+@click.option(
+    "-m",
+    "--model",
+    default="vae",
+    show_default=True,
+    metavar="MODEL",
+    shell_complete=options.models,
+    help="Name or .aezm file.",
+)
 @options.provider
 @options.threads
 @options.debug
 def sample(
-    output: str, count: int, size: tuple[int, int], seed: int, spread: float, between: tuple[str, str] | None,
-    force: bool, model: str, provider: str, threads: int | None,
+    output: str,
+    count: int,
+    size: tuple[int, int],
+    seed: int,
+    spread: float,
+    between: tuple[str, str] | None,
+    force: bool,
+    model: str,
+    provider: str,
+    threads: int | None,
 ) -> None:
     """Draw new images from a variational autoencoder's prior, or walk between two.
 

@@ -24,9 +24,12 @@ from .run import LAT, Run
 
 @click.command(cls=Grouped)
 @options.inputs("[FILE]...", or_listed=True)
-@click.option("--original", metavar="IMAGE|FOLDER", type=click.Path(readable=False),
-              help="The picture FILE was made from, or the folder of those: report PSNR, SSIMULACRA2 and "
-                   "MS-SSIM; compare alpha.")
+@click.option(
+    "--original",
+    metavar="IMAGE|FOLDER",
+    type=click.Path(readable=False),
+    help="The picture FILE was made from, or the folder of those: report PSNR, SSIMULACRA2 and MS-SSIM; compare alpha.",
+)
 @options.intake
 @options.max_pixels
 @options.offline

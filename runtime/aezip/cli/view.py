@@ -15,8 +15,9 @@ from .messages import say, show
 @click.argument("file", required=False, type=click.Path(readable=False))
 @click.option("--original", metavar="IMAGE", type=click.Path(readable=False), help="Compare with this picture.")
 @options.decoding_model
-@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N",
-              help="Port to listen on.  [default: a free one]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Port to listen on.  [default: a free one]"
+)
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @options.debug
 def view(file: str | None, original: str | None, model: str | None, port: int, no_browser: bool) -> None:

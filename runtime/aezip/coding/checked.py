@@ -22,8 +22,13 @@ LOST = 16 * 8  # how far a latent that is left out may be off, in 1/16 of a step
 
 
 def encode(
-    sessions: Sessions, pixels: Pixels, level: int, sections: tuple[Section, ...] = (), effort: int = 1,
-    flags: int = EARLY, classes: cells.Classes | None = None,
+    sessions: Sessions,
+    pixels: Pixels,
+    level: int,
+    sections: tuple[Section, ...] = (),
+    effort: int = 1,
+    flags: int = EARLY,
+    classes: cells.Classes | None = None,
 ) -> Lat:
     """Pixels [H, W, C] at a quality of 0 … 1000 → a file that nobody has looked at.  Raises ModelUnfit.
 
@@ -47,7 +52,11 @@ def encode(
 
 
 def checked(
-    sessions: Sessions, pixels: Pixels, level: int, sections: tuple[Section, ...] = (), effort: int = 1,
+    sessions: Sessions,
+    pixels: Pixels,
+    level: int,
+    sections: tuple[Section, ...] = (),
+    effort: int = 1,
     cell_error: float = np.inf,
 ) -> bytes:
     """The same, decoded and repaired: no cell has a larger error than photographs have, or than `cell_error`."""

@@ -103,7 +103,12 @@ class Hyperprior:
         yield from (mean, index, *self.graphs.context(carried, mean + 16 * made(mean.shape, 3)))
 
     def _quantise(
-        self, latent: INT16, mean: INT16, index: NDArray[np.uint8], where: NDArray[np.bool_], effort: int,
+        self,
+        latent: INT16,
+        mean: INT16,
+        index: NDArray[np.uint8],
+        where: NDArray[np.bool_],
+        effort: int,
         plain: NDArray[np.bool_] | None,
     ) -> tuple[rans.Phase, INT16, int]:
         """The phase of a half's positions `where`; their latents as the decoder will have them [n, C]; `lost`.
@@ -121,9 +126,7 @@ class Hyperprior:
         mean.ravel()[coded] += (16 * symbol).astype(np.int16)
         return (tables, symbol), mean, lost
 
-    def _take(
-        self, source: Source, mean: INT16, index: NDArray[np.uint8], where: NDArray[np.bool_]
-    ) -> INT16:
+    def _take(self, source: Source, mean: INT16, index: NDArray[np.uint8], where: NDArray[np.bool_]) -> INT16:
         """The latents of a half, 0 but where positions are `where`.  [2, p, q, C]"""
         half = np.zeros(mean.shape, np.int16)
         latent, index = _rows(mean)[where], _rows(index)[where]

@@ -10,7 +10,10 @@ from ..model.packages import Package
 
 
 def quantised(
-    off: NDArray[np.int32], index: NDArray[np.uint8], package: Package, effort: int,
+    off: NDArray[np.int32],
+    index: NDArray[np.uint8],
+    package: Package,
+    effort: int,
     plain: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int32]:
     """The symbols of latents less their means, both [n], under the tables `index` [n].

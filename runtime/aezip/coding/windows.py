@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.graphs import STRIDE
+from ..format.container import CELL
 
 # Side of a window in latents, 2048 pixels. A margin of 7 costs 20 % more work in a large picture, at 32 bytes
 # a pixel of the window in the encoder and 46 in the decoder; twice the side costs 10 % at four times the memory.
@@ -103,3 +104,9 @@ def ahead(make: Callable[[S], T], items: Sequence[S], threads: int | None) -> It
             if following is not None:
                 future = pool.submit(make, following)
             yield item, made
+
+
+def pad(pixels: Pixels, channels: int = 3) -> Pixels:
+    """To multiples of 64 by repeating the last row and column, and to so many channels.  [H, W, C] → [H', W', 3]"""
+    rows, columns = (slice(0, -(-size // CELL) * CELL // STRIDE) for size in pixels.shape[:2])
+    return window_of(pixels, (rows, columns), channels)

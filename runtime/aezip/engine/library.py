@@ -24,9 +24,13 @@ from ..errors import ProviderError
 SWITCH = "ORT_DISABLE_TELEMETRY"
 CPU = "onnxruntime"
 BUILDS = {  # provider → what installs the build that has it
-    "cuda": "onnxruntime-gpu[cuda,cudnn]", "tensorrt": "onnxruntime-gpu[cuda,cudnn]",
-    "openvino": "onnxruntime-openvino", "directml": "onnxruntime-directml", "migraphx": "onnxruntime-migraphx",
-    "rocm": "onnxruntime-rocm", "coreml": CPU,
+    "cuda": "onnxruntime-gpu[cuda,cudnn]",
+    "tensorrt": "onnxruntime-gpu[cuda,cudnn]",
+    "openvino": "onnxruntime-openvino",
+    "directml": "onnxruntime-directml",
+    "migraphx": "onnxruntime-migraphx",
+    "rocm": "onnxruntime-rocm",
+    "coreml": CPU,
 }
 CUDA = ("cuda", "tensorrt")
 _importing = Lock()

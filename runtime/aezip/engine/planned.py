@@ -31,8 +31,17 @@ class Planned(Sessions):
         key = f"{name} {rows}×{columns}"
         if key not in self._sessions:
             scale = next((n for n, reduced in REDUCED.items() if reduced == name), 1)
-            dimensions = {"N": 1, "H": rows // scale, "W": columns // scale, "h": rows // 16, "w": columns // 16,
-                          "p": rows // 32, "q": columns // 32, "a": rows // 64, "b": columns // 64}
+            dimensions = {
+                "N": 1,
+                "H": rows // scale,
+                "W": columns // scale,
+                "h": rows // 16,
+                "w": columns // 16,
+                "p": rows // 32,
+                "q": columns // 32,
+                "a": rows // 64,
+                "b": columns // 64,
+            }
             session = open_session(self.package, name, self.provider, self.threads, dimensions=dimensions)
             self._sessions[key] = _Plan(session, copied=name == "encoder")
         return self._sessions[key]

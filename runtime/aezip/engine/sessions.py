@@ -55,8 +55,14 @@ class Sessions:
     """
 
     def __init__(
-        self, package: Package, provider: str = "cpu", threads: int | None = None, optimisation: str = "all",
-        precision: str = "float", batch: int = 1, on_cpu: Sequence[str] | None = None,
+        self,
+        package: Package,
+        provider: str = "cpu",
+        threads: int | None = None,
+        optimisation: str = "all",
+        precision: str = "float",
+        batch: int = 1,
+        on_cpu: Sequence[str] | None = None,
     ) -> None:
         self.package, self.provider, self.threads, self.optimisation = package, provider, threads, optimisation
         exact = (*EXACT, "decoder") if package.about.description.get("exact_pixels") is True else EXACT
@@ -85,7 +91,11 @@ class Sessions:
             Thread(target=self._open_ahead, args=(missing,)).start()  # no daemon, which would abort a program that ends
 
     def transform(
-        self, name: str, item: tuple[str, Array], others: dict[str, Any], output: tuple[str, tuple[int, ...]],
+        self,
+        name: str,
+        item: tuple[str, Array],
+        others: dict[str, Any],
+        output: tuple[str, tuple[int, ...]],
         kind: Hashable = None,
     ) -> Array:
         """One picture through a graph that takes several, alone or together with others of its size and `kind`.
@@ -168,7 +178,11 @@ def check_settings(provider: str, threads: int | None, precision: str = "float",
 
 
 def open_session(
-    package: Package, name: str, provider: str, threads: int | None, optimisation: str = "all",
+    package: Package,
+    name: str,
+    provider: str,
+    threads: int | None,
+    optimisation: str = "all",
     dimensions: dict[str, int] | None = None,
 ) -> onnxruntime.InferenceSession:
     """One graph of a package as a session.
@@ -196,9 +210,7 @@ def open_session(
     if provider == "openvino" and threads is not None:  # it has threads of its own
         settings[0]["num_of_threads"] = str(threads)
     try:
-        session = ort.InferenceSession(
-            data, options, providers=providers, provider_options=settings, enable_fallback=0
-        )
+        session = ort.InferenceSession(data, options, providers=providers, provider_options=settings, enable_fallback=0)
     except Exception as error:  # onnxruntime's own classes are not public
         if provider != "cpu":
             raise _not_started(provider, _first_line(error)) from error

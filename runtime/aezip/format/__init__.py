@@ -1,9 +1,9 @@
 """The `.lat` file, as runtime/FORMAT.md specifies it.
 
-    container   bytes ↔ header and sections
-    alpha       the section that holds transparency, without loss
-    exact       the sections that hold pixels, without loss
-    scales      sizes of smaller pictures; averages: their pixels
-    resolution  the section that says how large pixels are
-    facts       a file in words and numbers, for `aezip info`
+container   bytes ↔ header and sections
+alpha       the section that holds transparency, without loss
+exact       the sections that hold pixels, without loss
+scales      sizes of smaller pictures; averages: their pixels
+resolution  the section that says how large pixels are
+facts       a file in words and numbers, for `aezip info`
 """

@@ -100,7 +100,10 @@ def pack(lat: Lat) -> bytes:
 
 
 def unpack(
-    data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, max_sections: int = DEFAULT_MAX_SECTIONS, *,
+    data: bytes,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_sections: int = DEFAULT_MAX_SECTIONS,
+    *,
     partial: bool = False,
 ) -> Lat:
     """Read header and sections; every checksum and rule is checked.  No model is needed.

@@ -25,8 +25,17 @@ from .container import (
 from .resolution import Resolution
 
 _NAMES = {
-    ICC: "ICC profile", EXIF: "EXIF", XMP: "XMP", RESOLUTION: "resolution", ALPHA: "alpha", LATENTS: "latents",
-    PATCHES: "patches", PIXELS: "exact pixels", IPTC: "IPTC", EXTENDED_XMP: "extended XMP", COMMENT: "comment",
+    ICC: "ICC profile",
+    EXIF: "EXIF",
+    XMP: "XMP",
+    RESOLUTION: "resolution",
+    ALPHA: "alpha",
+    LATENTS: "latents",
+    PATCHES: "patches",
+    PIXELS: "exact pixels",
+    IPTC: "IPTC",
+    EXTENDED_XMP: "extended XMP",
+    COMMENT: "comment",
     TEXTS: "texts of a PNG",
 }
 

@@ -1,16 +1,16 @@
 """Pictures: the one place of the runtime that knows Pillow, which is loaded at first use.
 
-    picture.py      `Picture` ↔ sections of a `.lat` file
-    reading.py      image files and Pillow images → `Picture`
-    colour.py       every mode that Pillow has → grey or RGB, and alpha
-    headers.py      bits per sample and colours by the headers of files, which Pillow does not tell
-    jpeg2000.py     JPEG 2000 of more than 8 bits
-    profiles.py     ICC profiles: made for colours that a file names otherwise, and applied
-    decoder.py      damage that a decoder passes over
-    metadata.py     resolution, EXIF and XMP of image files of each format; the EXIF orientation
-    extras.py       IPTC, comments, texts, and what stays behind
-    resizing.py     `Picture` → a smaller one
-    writing.py      `Picture` → Pillow images and image files
+picture.py      `Picture` ↔ sections of a `.lat` file
+reading.py      image files and Pillow images → `Picture`
+colour.py       every mode that Pillow has → grey or RGB, and alpha
+headers.py      bits per sample and colours by the headers of files, which Pillow does not tell
+jpeg2000.py     JPEG 2000 of more than 8 bits
+profiles.py     ICC profiles: made for colours that a file names otherwise, and applied
+decoder.py      damage that a decoder passes over
+metadata.py     resolution, EXIF and XMP of image files of each format; the EXIF orientation
+extras.py       IPTC, comments, texts, and what stays behind
+resizing.py     `Picture` → a smaller one
+writing.py      `Picture` → Pillow images and image files
 """
 
 from __future__ import annotations
@@ -23,7 +23,27 @@ from .resizing import fit
 from .writing import FORMATS, SUBSAMPLINGS, build, format_of, kind_of, lost_note, to_pillow, write
 
 __all__ = [
-    "AS_IT_IS", "FORMATS", "NEEDS", "READ_SUFFIXES", "SUBSAMPLINGS", "Intake", "Picture", "Resolution", "build",
-    "check_sections", "fit", "format_of", "from_pillow", "is_pillow", "kind_of", "lost_note", "parse", "picture_of",
-    "read", "replaced", "sections_of", "to_pillow", "write",
+    "AS_IT_IS",
+    "FORMATS",
+    "NEEDS",
+    "READ_SUFFIXES",
+    "SUBSAMPLINGS",
+    "Intake",
+    "Picture",
+    "Resolution",
+    "build",
+    "check_sections",
+    "fit",
+    "format_of",
+    "from_pillow",
+    "is_pillow",
+    "kind_of",
+    "lost_note",
+    "parse",
+    "picture_of",
+    "read",
+    "replaced",
+    "sections_of",
+    "to_pillow",
+    "write",
 ]

@@ -169,7 +169,11 @@ def _from_profiled(image: Image.Image) -> Colours:
         else:
             raise ImageError("has CMYK colours and no ICC profile that says which", "plain_cmyk=True, or RGB")
         rgb = ImageCms.profileToProfile(
-            image, source, ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB",
+            image,
+            source,
+            ImageCms.createProfile("sRGB"),
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            "RGB",
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except ImageCms.PyCMSError as e:

@@ -234,5 +234,9 @@ def _skip_jxl_preview(bits: _Bits) -> None:
 
 
 _READERS: dict[str, Callable[[bytes], Facts]] = {
-    "PNG": _png, "JPEG2000": _jpeg2000, "AVIF": _heif, "HEIF": _heif, "JXL": _jxl,
+    "PNG": _png,
+    "JPEG2000": _jpeg2000,
+    "AVIF": _heif,
+    "HEIF": _heif,
+    "JXL": _jxl,
 }

@@ -19,18 +19,32 @@ if TYPE_CHECKING:
 _D65, _C, _D50 = (0.3127, 0.3290), (0.310, 0.316), (0.9642, 1.0, 0.8249)
 _BT709, _NTSC = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), _D65), ((0.63, 0.34), (0.31, 0.595), (0.155, 0.07), _D65)
 _PRIMARIES = {  # H.273 table 2: x, y of red, green, blue and white
-    1: _BT709, 4: ((0.67, 0.33), (0.21, 0.71), (0.14, 0.08), _C), 5: ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06), _D65),
-    6: _NTSC, 7: _NTSC, 8: ((0.681, 0.319), (0.243, 0.692), (0.145, 0.049), _C),
-    9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), _D65), 10: ((1, 0), (0, 1), (0, 0), (1 / 3, 1 / 3)),
+    1: _BT709,
+    4: ((0.67, 0.33), (0.21, 0.71), (0.14, 0.08), _C),
+    5: ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06), _D65),
+    6: _NTSC,
+    7: _NTSC,
+    8: ((0.681, 0.319), (0.243, 0.692), (0.145, 0.049), _C),
+    9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), _D65),
+    10: ((1, 0), (0, 1), (0, 0), (1 / 3, 1 / 3)),
     11: ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), (0.314, 0.351)),
-    12: ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), _D65), 22: ((0.63, 0.34), (0.295, 0.605), (0.155, 0.077), _D65),
+    12: ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), _D65),
+    22: ((0.63, 0.34), (0.295, 0.605), (0.155, 0.077), _D65),
 }
 _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 _VIDEO = (1 / 0.45, 1 / 1.0993, 0.0993 / 1.0993, 1 / 4.5, 0.0812)
 # H.273 table 3: a power, or ICC's parameters g, a, b, c, d of (a·x + b)^g from d on and c·x below
 _CURVES: dict[int, tuple[float, ...]] = {
-    1: _VIDEO, 4: (2.2,), 5: (2.8,), 6: _VIDEO, 7: (1 / 0.45, 1 / 1.1115, 0.1115 / 1.1115, 1 / 4, 0.0913),
-    8: (1.0,), 13: _SRGB_CURVE, 14: _VIDEO, 15: _VIDEO, 17: (2.6,),
+    1: _VIDEO,
+    4: (2.2,),
+    5: (2.8,),
+    6: _VIDEO,
+    7: (1 / 0.45, 1 / 1.1115, 0.1115 / 1.1115, 1 / 4, 0.0913),
+    8: (1.0,),
+    13: _SRGB_CURVE,
+    14: _VIDEO,
+    15: _VIDEO,
+    17: (2.6,),
 }
 PQ, HLG = 16, 18
 _UNSPECIFIED = 2
@@ -67,8 +81,10 @@ def of_cicp(cicp: Cicp, channels: int) -> Made:
 def of_chunks(gamma: float | None, chromaticity: tuple[float, ...] | None, channels: int) -> Made:
     """The profile of PNG's gAMA (1 / 2.2 is written for sRGB) and cHRM."""
     srgb_curve = gamma is None or not gamma > 0 or abs(gamma - 1 / 2.2) < 0.006
-    near = chromaticity is None or channels == 1 or all(
-        abs(a - b) < 0.002 for a, b in zip(chromaticity, _SRGB_CHUNKS, strict=True)
+    near = (
+        chromaticity is None
+        or channels == 1
+        or all(abs(a - b) < 0.002 for a, b in zip(chromaticity, _SRGB_CHUNKS, strict=True))
     )
     if srgb_curve and near:
         return Made()
@@ -114,8 +130,12 @@ def to_srgb(pixels: NDArray[np.uint8], icc: bytes) -> NDArray[np.uint8]:
     mode = "L" if space == b"GRAY" else "RGB"
     try:
         transform: Any = ImageCms.buildTransform(
-            ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB"), mode, "RGB",
-            ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            ImageCms.ImageCmsProfile(io.BytesIO(icc)),
+            ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except (ImageCms.PyCMSError, OSError) as e:
         raise ValueError(str(e)) from e
@@ -168,9 +188,7 @@ def _sampled(transfer: int) -> bytes:
     return bytes(b"curv" + struct.pack(">II", 0, _SAMPLES) + samples)
 
 
-def _profile(
-    points: Any, curve: bytes, name: str, channels: int, cicp: bytes = b""
-) -> bytes:
+def _profile(points: Any, curve: bytes, name: str, channels: int, cicp: bytes = b"") -> bytes:
     """A display profile.  points: x, y of red, green, blue and white; cicp: the data of that tag."""
     import numpy as np
 
@@ -182,8 +200,12 @@ def _profile(
     bradford = np.array(((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296)))
     scale = (bradford @ _D50) / (bradford @ white)
     adapt = np.linalg.inv(bradford) @ np.diag(scale) @ bradford
-    tags = [(b"desc", _text(name)), (b"cprt", _text("CC0")), (b"wtpt", _xyz(_D50)),
-            (b"chad", b"sf32" + bytes(4) + b"".join(_fixed(v) for v in adapt.ravel()))]
+    tags = [
+        (b"desc", _text(name)),
+        (b"cprt", _text("CC0")),
+        (b"wtpt", _xyz(_D50)),
+        (b"chad", b"sf32" + bytes(4) + b"".join(_fixed(v) for v in adapt.ravel())),
+    ]
     if channels == 1:
         tags.append((b"kTRC", curve))
     else:

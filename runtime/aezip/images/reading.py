@@ -54,7 +54,8 @@ _SUFFIXES = """
     .rgba .sgi .tga .tif .tiff .vda .vst .webp .xbm .xpm
 """
 _OF_PLUGINS = (  # module, what to install, suffixes
-    ("pillow_heif", "pillow-heif", ".heic .heics .heif .heifs .hif"), ("pillow_jxl", "pillow-jxl-plugin", ".jxl"),
+    ("pillow_heif", "pillow-heif", ".heic .heics .heif .heifs .hif"),
+    ("pillow_jxl", "pillow-jxl-plugin", ".jxl"),
 )
 _THERE = {module: bool(importlib.util.find_spec(module)) for module, *_ in _OF_PLUGINS}
 READ_SUFFIXES = frozenset(_SUFFIXES.split()).union(*(names.split() for m, _, names in _OF_PLUGINS if _THERE[m]))
@@ -68,9 +69,41 @@ _ONE_PICTURE = ("MPO", "PSD")  # formats whose first frame is the photograph, an
 # What is tried, the usual first, those without a signature last. Not EPS and WMF, which start interpreters, nor what is
 # a stub or opens others in turn.
 _FORMATS = (
-    "PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF", "JPEG2000", "DIB", "PSD", "PCX", "DCX", "ICO",
-    "CUR", "ICNS", "QOI", "SGI", "SUN", "DDS", "FITS", "FLI", "IM", "XBM", "XPM", "MSP", "PIXAR", "PCD", "BLP", "FTEX",
-    "GBR", "MCIDAS", "XVTHUMB", "SPIDER", "TGA",
+    "PNG",
+    "JPEG",
+    "WEBP",
+    "TIFF",
+    "GIF",
+    "BMP",
+    "PPM",
+    "AVIF",
+    "JPEG2000",
+    "DIB",
+    "PSD",
+    "PCX",
+    "DCX",
+    "ICO",
+    "CUR",
+    "ICNS",
+    "QOI",
+    "SGI",
+    "SUN",
+    "DDS",
+    "FITS",
+    "FLI",
+    "IM",
+    "XBM",
+    "XPM",
+    "MSP",
+    "PIXAR",
+    "PCD",
+    "BLP",
+    "FTEX",
+    "GBR",
+    "MCIDAS",
+    "XVTHUMB",
+    "SPIDER",
+    "TGA",
 )
 _LOOKED_INTO = ("JPEG", "MPO", "PNG", "AVIF", "HEIF")  # whose files say more than Pillow does
 _PLUGINS = (("pillow_heif", "register_heif_opener", "HEIF"), ("pillow_jxl", "", "JXL"))

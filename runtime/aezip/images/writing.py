@@ -43,8 +43,27 @@ class Format(NamedTuple):
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 _LARGE = 2**26  # samples from which libjpeg does not optimise: for that it holds all coefficients, two bytes each
 # a TIFF's tags of how it stores its pixels, which Exif may hold, too
-_OF_PIXELS = (254, 255, *range(256, 260), 262, 266, 273, 277, 278, 279, 284, 317, *range(320, 326), 338, 339, 513, 514,
-              530, 531, 532)
+_OF_PIXELS = (
+    254,
+    255,
+    *range(256, 260),
+    262,
+    266,
+    273,
+    277,
+    278,
+    279,
+    284,
+    317,
+    *range(320, 326),
+    338,
+    339,
+    513,
+    514,
+    530,
+    531,
+    532,
+)
 _JPEG_SIDE = 65500  # pixels: libjpeg's limit
 # what Pillow raises where it cannot write a picture; the last three where a TIFF should hold damaged Exif
 _REFUSALS = (OSError, ValueError, RuntimeError, OverflowError, SyntaxError, TypeError, struct.error)
@@ -57,7 +76,12 @@ FORMATS = {
         "WEBP", (".webp",), {"lossless": True}, ("icc", "exif", "xmp"), alpha=True, lossy={"lossless": False}
     ),
     "avif": Format(
-        "AVIF", (".avif",), {"quality": 90, "subsampling": "4:4:4"}, ("icc", "exif", "xmp"), alpha=True, lossy={},
+        "AVIF",
+        (".avif",),
+        {"quality": 90, "subsampling": "4:4:4"},
+        ("icc", "exif", "xmp"),
+        alpha=True,
+        lossy={},
         subsampled=True,
     ),
     # Pillow's compressed TIFFs lose EXIF

@@ -31,8 +31,13 @@ def model_lines(model: Installed) -> list[str]:
     """The same and more as lines to read."""
     about = model.description
     training = about.get("training")
-    does = {"encoder": "encodes only", "decoder": "decodes only", "denoise": "takes noise out of pictures",
-            "colorize": "gives grey pictures colours", "inpaint": "fills holes in pictures"}
+    does = {
+        "encoder": "encodes only",
+        "decoder": "decodes only",
+        "denoise": "takes noise out of pictures",
+        "colorize": "gives grey pictures colours",
+        "inpaint": "fills holes in pictures",
+    }
     rows = [
         ("summary", model.summary),
         ("path", str(model.path)),

@@ -37,8 +37,10 @@ def user_folder() -> Path | None:
             home = Path.home()
         except RuntimeError:
             return None
-        places = {"win32": os.environ.get("LOCALAPPDATA") or home / "AppData/Local",
-                  "darwin": home / "Library/Application Support"}
+        places = {
+            "win32": os.environ.get("LOCALAPPDATA") or home / "AppData/Local",
+            "darwin": home / "Library/Application Support",
+        }
         data = str(places.get(sys.platform, home / ".local/share"))
     return Path(data) / "aezip" / "models"
 

@@ -44,20 +44,33 @@ class Kind:
 
 
 HYPERPRIOR = Kind(
-    "hyperprior", ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz"), ("encoder.onnx", "hyper.onnx", CARD),
+    "hyperprior",
+    ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz"),
+    ("encoder.onnx", "hyper.onnx", CARD),
     ("decoder.int8.onnx", "encoder.int8.onnx", *_REDUCED),
-    encoding=("encoder", "hyper", "prior", "context"), decoding=("prior", "context", "decoder"),
+    encoding=("encoder", "hyper", "prior", "context"),
+    decoding=("prior", "context", "decoder"),
     checked=("tables", "ladder", "skip"),
     gains=("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset"),
 )
 STATIC = Kind(
-    "static", ("decoder.onnx", "tables.npz"), ("encoder.onnx", CARD), _REDUCED,
-    encoding=("encoder",), decoding=("decoder",), checked=("tables", "ladder", "table"), channels=(1, 3),
+    "static",
+    ("decoder.onnx", "tables.npz"),
+    ("encoder.onnx", CARD),
+    _REDUCED,
+    encoding=("encoder",),
+    decoding=("decoder",),
+    checked=("tables", "ladder", "table"),
+    channels=(1, 3),
 )
 CODING = {kind.name: kind for kind in (HYPERPRIOR, STATIC)}  # by `coding` of the description
 RESTORING = {
     task: Kind(
-        task, (f"{task}.onnx",), windowed=(task,), checked=(), channels=(1, 3),
+        task,
+        (f"{task}.onnx",),
+        windowed=(task,),
+        checked=(),
+        channels=(1, 3),
         pixels={"hole": 1024, "side": 8192},  # half a hole, a short side
     )
     for task in TASKS

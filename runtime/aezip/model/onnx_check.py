@@ -15,10 +15,31 @@ from typing import NamedTuple
 from ..errors import PackageDamaged
 from .kinds import REDUCED
 
-OPERATORS = frozenset((
-    "Abs", "Add", "Cast", "Clip", "Concat", "Conv", "DepthToSpace", "DequantizeLinear", "Floor", "Gather", "LeakyRelu",
-    "Log", "MatMul", "Mul", "Pad", "QuantizeLinear", "Reshape", "Round", "Sign", "Slice", "Transpose",
-))
+OPERATORS = frozenset(
+    (
+        "Abs",
+        "Add",
+        "Cast",
+        "Clip",
+        "Concat",
+        "Conv",
+        "DepthToSpace",
+        "DequantizeLinear",
+        "Floor",
+        "Gather",
+        "LeakyRelu",
+        "Log",
+        "MatMul",
+        "Mul",
+        "Pad",
+        "QuantizeLinear",
+        "Reshape",
+        "Round",
+        "Sign",
+        "Slice",
+        "Transpose",
+    )
+)
 INT8 = ".int8"  # behind the role of such a variant
 OPSET = 13
 FLOAT, UINT8, INT16 = 1, 2, 5

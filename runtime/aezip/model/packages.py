@@ -47,8 +47,16 @@ BITS_PER_ERROR = 25.0
 CELL_ERRORS = 9, 8  # evenly spaced qualities, classes of activity: of the table that `coding.cells` reads
 # What zipfile, json and numpy raise on bytes that nobody wrote on purpose.
 UNREADABLE = (
-    zipfile.BadZipFile, ValueError, KeyError, TypeError, OverflowError, RecursionError, NotImplementedError,
-    RuntimeError, EOFError, MemoryError,
+    zipfile.BadZipFile,
+    ValueError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    MemoryError,
 )
 
 
@@ -202,7 +210,8 @@ def _is_table(found: Any, rows: int, columns: int) -> bool:
     if not isinstance(found, list) or len(found) != rows:
         return False
     return all(
-        isinstance(row, list) and len(row) == columns
+        isinstance(row, list)
+        and len(row) == columns
         and all(type(number) in (int, float) and 0 < number < 1e6 for number in row)
         for row in found
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import AezipError, ModelNotFound, ModelUnfit, PackageDamaged, UnknownFingerprint
@@ -162,3 +163,15 @@ def installed_names() -> dict[bytes, str]:
         return {**own, **{release.fingerprint: release.full_name for release in releases.releases(INCLUDED)}}
     except Exception:
         return {}
+
+
+def package(name: str) -> Package:
+    """A codec's package, which stays read until its file changes.  Raises as `find` and `find_codec` do."""
+    path = find(name).path
+    seen = os.stat(path)
+    return _read(os.fspath(path), seen.st_mtime_ns, seen.st_size)
+
+
+@lru_cache(maxsize=8)
+def _read(path: str, mtime_ns: int, size: int) -> Package:
+    return find_codec(path)

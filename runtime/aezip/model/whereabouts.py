@@ -28,7 +28,8 @@ def spots(fingerprint: bytes, beside: Iterable[Path] = (), *, offline: bool = Fa
     """
     found = [
         Spot(str(about.path), about.path.parent == home.user_folder())
-        for about in store.installed() if about.fingerprint == fingerprint and about.decodes
+        for about in store.installed()
+        if about.fingerprint == fingerprint and about.decodes
     ]
     for release in releases.releases(store.INCLUDED):
         path = store.INCLUDED / release.file

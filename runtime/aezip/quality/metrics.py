@@ -72,8 +72,10 @@ def _half(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def bd_rate(
-    rate: NDArray[np.float64], quality: NDArray[np.float64],
-    other_rate: NDArray[np.float64], other_quality: NDArray[np.float64],
+    rate: NDArray[np.float64],
+    quality: NDArray[np.float64],
+    other_rate: NDArray[np.float64],
+    other_quality: NDArray[np.float64],
     span: tuple[float, float] = (-math.inf, math.inf),
 ) -> float:
     """Bjøntegaard delta rate of `other` against the first curve, in percent (negative: fewer bits).
@@ -109,7 +111,8 @@ def pchip(x: NDArray[np.float64], y: NDArray[np.float64], at: NDArray[np.float64
     i = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
     t = (at - x[i]) / h[i]
     return np.asarray(
-        y[i] * (1 + 2 * t) * (1 - t) ** 2 + y[i + 1] * t**2 * (3 - 2 * t)
+        y[i] * (1 + 2 * t) * (1 - t) ** 2
+        + y[i + 1] * t**2 * (3 - 2 * t)
         + h[i] * (d[i] * t * (1 - t) ** 2 - d[i + 1] * t**2 * (1 - t))
     )
 

@@ -62,7 +62,11 @@ def make_folder(path: str | os.PathLike[str], error: type[AezipError] = OutputEr
 
 
 def atomic_write(
-    path: str | os.PathLike[str], data: bytes, *, force: bool = False, times: tuple[int, int] | None = None,
+    path: str | os.PathLike[str],
+    data: bytes,
+    *,
+    force: bool = False,
+    times: tuple[int, int] | None = None,
     check: Callable[[Path], None] | None = None,
 ) -> None:
     """Write a whole file or none.  A device or pipe is written directly.

@@ -106,9 +106,13 @@ class Scoring:
         found = measures.score(profile, measures.seen(latents, picture.pixels))
         anomalous = found.value > threshold
         measured = {
-            "score": round(found.value, 4), "p_value": found.p_value, "threshold": round(threshold, 4),
-            "anomalous": anomalous, **{f"{name}_score": round(part, 4) for name, part in found.parts.items()},
-            "x": found.place[0], "y": found.place[1],
+            "score": round(found.value, 4),
+            "p_value": found.p_value,
+            "threshold": round(threshold, 4),
+            "anomalous": anomalous,
+            **{f"{name}_score": round(part, 4) for name, part in found.parts.items()},
+            "x": found.place[0],
+            "y": found.place[1],
         }
         verdict = "anomalous" if anomalous else "normal"
         summary = f"{verdict}  score {found.value:.2f}  p {found.p_value:.2g}"

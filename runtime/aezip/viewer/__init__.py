@@ -1,5 +1,5 @@
 """`aezip view`: a page that decodes in the browser, served to this machine alone.
 
-    server     the page, the file and the model over HTTP
-    web/       the page and the decoder, built from runtime/web
+server     the page, the file and the model over HTTP
+web/       the page and the decoder, built from runtime/web
 """

@@ -29,9 +29,14 @@ WEB = Path(__file__).parent / "web"
 ORT = "ort-wasm-simd-threaded.wasm"
 _HOSTS = (LOOPBACK, "localhost")
 _TYPES = {
-    "index.html": "text/html; charset=utf-8", "style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml",
-    "aezip.js": "text/javascript", "viewer.js": "text/javascript", "worker.js": "text/javascript",
-    "ort.mjs": "text/javascript", ORT: "application/wasm",
+    "index.html": "text/html; charset=utf-8",
+    "style.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+    "aezip.js": "text/javascript",
+    "viewer.js": "text/javascript",
+    "worker.js": "text/javascript",
+    "ort.mjs": "text/javascript",
+    ORT: "application/wasm",
 }
 _BYTES, _TEXT = "application/octet-stream", "text/plain; charset=utf-8"
 _SHOWN = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp")  # by any browser

@@ -63,10 +63,14 @@ def test_bd_rates_of_scores_are_over_their_span_and_need_two_points() -> None:
     score = [-20.0, 10, 30, 50, 85, 95]
     rate = np.exp(np.array(score) / 40)
     outside = np.where((np.array(score) < 30) | (np.array(score) > 85), 9, 0.5)
-    found = curves.bd_table([
-        curve_of("jpeg", list(rate), score), curve_of("x", list(rate * 0.5), score, butteraugli=[9, 8, 7, 6, 5, 4]),
-        curve_of("other", list(np.sort(rate * outside)), score), curve_of("one", [1, 2], [50, math.inf]),
-    ])
+    found = curves.bd_table(
+        [
+            curve_of("jpeg", list(rate), score),
+            curve_of("x", list(rate * 0.5), score, butteraugli=[9, 8, 7, 6, 5, 4]),
+            curve_of("other", list(np.sort(rate * outside)), score),
+            curve_of("one", [1, 2], [50, math.inf]),
+        ]
+    )
     assert found["x"]["ssimulacra2"] == pytest.approx(-50)
     assert math.isnan(found["x"]["butteraugli"])  # the reference has none
     assert math.isnan(found["one"]["ssimulacra2"])
@@ -74,10 +78,12 @@ def test_bd_rates_of_scores_are_over_their_span_and_need_two_points() -> None:
 
 def test_lower_is_better_for_butteraugli_and_equal_files_do_not_matter() -> None:
     score, far = [20.0, 50, 80], [3.0, 2, 1]
-    found = curves.bd_table([
-        curve_of("jpeg", [0.2, 0.4, 0.8], score, butteraugli=far),
-        curve_of("x", [0.1, 0.2, 0.4, 0.5], [*score, 80], butteraugli=[*far, 1]),
-    ])
+    found = curves.bd_table(
+        [
+            curve_of("jpeg", [0.2, 0.4, 0.8], score, butteraugli=far),
+            curve_of("x", [0.1, 0.2, 0.4, 0.5], [*score, 80], butteraugli=[*far, 1]),
+        ]
+    )
     assert found["x"] == pytest.approx({"ssimulacra2": -50, "butteraugli": -50})
 
 
@@ -173,7 +179,10 @@ def test_the_command_writes_its_files(tmp_path, drawn, tiny) -> None:
     result = CliRunner().invoke(main, [*arguments, "--anchors", str(tmp_path / "curves")])
     assert result.exit_code == 0, result.output
     assert {f.name for f in (tmp_path / "out").iterdir()} == {
-        "bench.json", "points.csv", "report.html", "crops.png",
+        "bench.json",
+        "points.csv",
+        "report.html",
+        "crops.png",
         *(f"{name}.{kind}" for name in ("psnr", "ms-ssim", "ssimulacra2") for kind in ("png", "svg")),
     }
     assert "BD-RATE SSIMULACRA2, 30 TO 85" in result.stdout
@@ -293,7 +302,10 @@ def test_a_failure_of_butteraugli_is_told_and_the_rest_is_measured(tmp_path, dra
     told: list[str] = []
     plan = measure.Plan(tmp_path, [tmp_path / "a.png"], {}, peers.classic(["jpeg"]), [])
     result = measure.compare(
-        plan, similarity=False, butteraugli=True, say=lambda _: None,
+        plan,
+        similarity=False,
+        butteraugli=True,
+        say=lambda _: None,
         failed=lambda error, name: told.append(f"{name}: {error}"),
     )
     assert set(told) == {"a.png: it broke"}

@@ -58,7 +58,8 @@ def test_patterns(run: Callable[..., Result]) -> None:
     assert Path("odd[1].lat").exists()
     result = run("compress", "none*.png")
     assert (result.exit_code, result.stderr) == (
-        1, "aezip: error: none*.png: no file matches; expected a pattern that matches a file\n"
+        1,
+        "aezip: error: none*.png: no file matches; expected a pattern that matches a file\n",
     )
 
 
@@ -106,7 +107,8 @@ def test_json_lines_and_times(run: Callable[..., Result]) -> None:
     assert good["psnr_db"] > 20
     assert good["ssimulacra2"] < 100
     assert (bad["status"], bad["error"]) == (
-        "failed", "b.png: no such file or folder; expected a file that can be read"
+        "failed",
+        "b.png: no such file or folder; expected a file that can be read",
     )
     assert Path("a.lat").stat().st_mtime_ns == 10**18 + 5_000
     result = run("compress", "-", "-o", "c.lat", "--keep-times", input=Path("a.png").read_bytes())
@@ -154,7 +156,8 @@ def test_a_killed_process_is_one_line_and_the_rest_is_done(
     found = list(pool.outcomes(work, [Item(f"{n}.png", f"{n}.lat") for n in "abc"], 2, []))
     errors = {outcome.item.source: outcome.error for outcome in found}
     assert errors == {
-        "a.png": "", "c.png": "",
+        "a.png": "",
+        "c.png": "",
         "b.png": "b.png: its process was killed (out of memory?); try fewer processes",
     }
     assert [o.item.source for o in found if o.status == FAILED] == ["b.png"]

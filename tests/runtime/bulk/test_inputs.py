@@ -38,9 +38,7 @@ def notes(result: Result) -> list[str]:
     return [line.removeprefix("aezip: note: ") for line in result.stderr.splitlines() if ": note: left out" in line]
 
 
-def test_what_is_left_out_of_folders_is_counted(
-    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_left_out_of_folders_is_counted(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     draw("in/a.png", "in/b.ICO", "in/sub/c.pcx")
     for name in ("in/a.txt", "in/sub/b.TXT", "in/film.mov", "in/README", "in/.hidden"):
         Path(name).write_text("no picture")

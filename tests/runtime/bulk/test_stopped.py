@@ -38,9 +38,9 @@ def draw(folder: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize("options", [("-j", "2"), ("--batch", "4"), ()])
-@pytest.mark.parametrize(("kind", "word", "code"), [
-    (signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "terminated", 143)
-])
+@pytest.mark.parametrize(
+    ("kind", "word", "code"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "terminated", 143)]
+)
 def test_a_stopped_run_counts_what_was_done(
     tmp_path: Path, tiny: str, options: tuple[str, ...], kind: signal.Signals, word: str, code: int
 ) -> None:

@@ -40,8 +40,13 @@ class CodecStub:
     padding = 0  # bytes
 
     def __init__(
-        self, model: str | None = "photo", provider: str = "cpu", threads: int | None = None, precision: str = "float",
-        batch: int | None = None, offline: bool = False,
+        self,
+        model: str | None = "photo",
+        provider: str = "cpu",
+        threads: int | None = None,
+        precision: str = "float",
+        batch: int | None = None,
+        offline: bool = False,
     ) -> None:
         CodecStub.made = (model, provider, threads)
         if model == "nothing":
@@ -55,8 +60,15 @@ class CodecStub:
         pass
 
     def encode(
-        self, pixels: NDArray[np.uint8], quality: float = 60, sections: tuple[Section, ...] = (), *, effort: int = 1,
-        lossless: bool | None = None, cell_psnr: float = 0.0, max_pixels: int = 2**28,
+        self,
+        pixels: NDArray[np.uint8],
+        quality: float = 60,
+        sections: tuple[Section, ...] = (),
+        *,
+        effort: int = 1,
+        lossless: bool | None = None,
+        cell_psnr: float = 0.0,
+        max_pixels: int = 2**28,
     ) -> bytes:
         if CodecStub.failure is not None:
             raise CodecStub.failure
@@ -70,8 +82,13 @@ class CodecStub:
         return self.decode(data, max_pixels)[1]
 
     def decode(
-        self, data: bytes, max_pixels: int = 2**28, *, region: tuple[int, int, int, int] | None = None,
-        scale: int = 1, partial: bool = False,
+        self,
+        data: bytes,
+        max_pixels: int = 2**28,
+        *,
+        region: tuple[int, int, int, int] | None = None,
+        scale: int = 1,
+        partial: bool = False,
     ) -> tuple[NDArray[np.uint8], Lat]:
         if CodecStub.failure is not None:
             raise CodecStub.failure
@@ -184,7 +201,9 @@ def test_options_reach_the_codec() -> None:
     assert list(CodecStub.made) == ["photo", "cpu", None]
     assert list(CodecStub.qualities) == [12.3, 60]
     for options, asked in (
-        ((), (None, 0)), (("--lossless",), (True, 0)), (("--no-lossless", "--cell-psnr", "33.5"), (False, 33.5)),
+        ((), (None, 0)),
+        (("--lossless",), (True, 0)),
+        (("--no-lossless", "--cell-psnr", "33.5"), (False, 33.5)),
         (("--target-size", "1MB", "--cell-psnr", "30"), (False, 30)),
     ):
         assert run("compress", "a.png", "-f", *options).exit_code == 0
@@ -436,9 +455,7 @@ def test_the_input_is_not_replaced(output: str) -> None:
     assert Path("a.png").read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    ("output", "finding"), [("missing/a.lat", "no folder"), ("a.png/a.lat", "is not a folder")]
-)
+@pytest.mark.parametrize(("output", "finding"), [("missing/a.lat", "no folder"), ("a.png/a.lat", "is not a folder")])
 def test_an_output_that_cannot_be_written(output: str, finding: str) -> None:
     draw("a.png")
     assert finding in error_of(run("compress", "a.png", "-o", output))
@@ -726,8 +743,11 @@ def test_targets_and_keeping_and_verifying() -> None:
     draw("c.png", 9)
     assert "the original is 33 × 9 pixels" in error_of(run("verify", "a.lat", "--original", "c.png"))
     assert "a target within that range" in error_of(run("compress", "c.png", "--target-size", "9"))
-    for options in (("--target-size", "9KB", "--target-bpp", "1"), ("-q", "9", "--target-psnr", "30"),
-                    ("--target-psnr", "30", "--target-ssimulacra2", "50")):
+    for options in (
+        ("--target-size", "9KB", "--target-bpp", "1"),
+        ("-q", "9", "--target-psnr", "30"),
+        ("--target-psnr", "30", "--target-ssimulacra2", "50"),
+    ):
         assert "expected one of --quality" in run("compress", "c.png", *options).stderr
     assert run("compress", "c.png", "--target-psnr", "inf").exit_code == 2
     assert run("compress", "c.png", "--target-ssimulacra2", "100").exit_code == 2

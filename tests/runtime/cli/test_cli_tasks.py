@@ -44,8 +44,9 @@ def test_denoise_says_the_noise() -> None:
     assert result.exit_code == 0, result.output
     assert "a.png → a.denoised.png  σ " in result.stderr
     assert pixels("a.denoised.png").shape == (40, 50, 3)
-    result = run("restore", "-t", "denoise", "-m", "tiny-denoise", "--sigma", "30", "a.png", "-o", "b.jpg",
-                 "--json-lines")
+    result = run(
+        "restore", "-t", "denoise", "-m", "tiny-denoise", "--sigma", "30", "a.png", "-o", "b.jpg", "--json-lines"
+    )
     assert json.loads(result.stdout)["sigma"] == 30
     assert pixels("b.jpg").shape == (40, 50, 3)
 
@@ -68,8 +69,15 @@ def test_masks_of_a_tree_and_masks_that_may_be_of_several_pictures() -> None:
     for name in ("in/a/1.png", "in/b/1.png", "in/b/2.jpg"):
         os.makedirs(os.path.dirname(name), exist_ok=True)
         Image.open("a.png").save(name)
-    for name, share in (("tree/a/1.png", 1), ("tree/b/1.png", 2), ("tree/b/2.png", 1), ("flat/1.png", 1),
-                        ("flat/2.png", 1), ("two/2.png", 1), ("two/2.bmp", 1)):
+    for name, share in (
+        ("tree/a/1.png", 1),
+        ("tree/b/1.png", 2),
+        ("tree/b/2.png", 1),
+        ("flat/1.png", 1),
+        ("flat/2.png", 1),
+        ("two/2.png", 1),
+        ("two/2.bmp", 1),
+    ):
         os.makedirs(os.path.dirname(name), exist_ok=True)
         Image.fromarray(mask // share).save(name)
     base = ("restore", "-t", "inpaint", "-m", "tiny-inpaint", "in", "-r", "--json-lines")
@@ -114,23 +122,26 @@ def test_inpaint_takes_a_mask_or_a_folder_of_them() -> None:
     assert error_of(run(*base, "--mask", "none.png", "a.png", "-f")).startswith("none.png: no such file")
 
 
-@pytest.mark.parametrize(("args", "code", "finding"), [
-    (("restore", "-t", "denoise", "-m", "tiny", "a.png"), 1, "the model 'tiny' cannot denoise; it codes pictures"),
-    (("restore", "-t", "denoise", "-m", "tiny-denoise", "empty"), 1, "empty: the folder holds no such file"),
-    (("restore", "-t", "denoise", "--mask", "a.png", "a.png"), 2, "--mask belongs to the task inpaint"),
-    (("restore", "-t", "inpaint", "a.png"), 2, "needs --mask"),
-    (("restore", "-t", "denoise", "--sigma", "nan", "a.png"), 2, "nan is not a number"),
-    (("compress", "-m", "tiny-denoise", "a.png"), 1, "codes no pictures; it is for denoise"),
-    (("anomaly", "fit", "empty", "-o", "p"), 1, "empty: the folder holds no such file"),
-    (("anomaly", "fit", "a.png", "-o", "p", "-m", "tiny"), 1, "1 normal pictures; expected at least 5"),
-    (("anomaly", "fit", "a.png", "-o", "p", "-m", "tiny-denoise"), 1, "codes no pictures; it is for denoise"),
-    (("anomaly", "score", "a.png", "a.png"), 1, "a.png: not a complete anomaly profile"),
-    (("features", "empty", "-o", "v.npz", "-m", "tiny"), 1, "empty: the folder holds no such file"),
-    (("anomaly", "score", "p", "a.png", "--rate", "nan"), 2, "nan is not a number"),
-    (("features", "a.png", "-o", "vectors"), 2, "expected a name that ends in .npz"),
-    (("features", "a.png"), 2, "expected --output, --nearest, or both"),
-    (("features", "a.png", "--nearest", "none.png", "-m", "tiny"), 1, "none.png: no such file"),
-])
+@pytest.mark.parametrize(
+    ("args", "code", "finding"),
+    [
+        (("restore", "-t", "denoise", "-m", "tiny", "a.png"), 1, "the model 'tiny' cannot denoise; it codes pictures"),
+        (("restore", "-t", "denoise", "-m", "tiny-denoise", "empty"), 1, "empty: the folder holds no such file"),
+        (("restore", "-t", "denoise", "--mask", "a.png", "a.png"), 2, "--mask belongs to the task inpaint"),
+        (("restore", "-t", "inpaint", "a.png"), 2, "needs --mask"),
+        (("restore", "-t", "denoise", "--sigma", "nan", "a.png"), 2, "nan is not a number"),
+        (("compress", "-m", "tiny-denoise", "a.png"), 1, "codes no pictures; it is for denoise"),
+        (("anomaly", "fit", "empty", "-o", "p"), 1, "empty: the folder holds no such file"),
+        (("anomaly", "fit", "a.png", "-o", "p", "-m", "tiny"), 1, "1 normal pictures; expected at least 5"),
+        (("anomaly", "fit", "a.png", "-o", "p", "-m", "tiny-denoise"), 1, "codes no pictures; it is for denoise"),
+        (("anomaly", "score", "a.png", "a.png"), 1, "a.png: not a complete anomaly profile"),
+        (("features", "empty", "-o", "v.npz", "-m", "tiny"), 1, "empty: the folder holds no such file"),
+        (("anomaly", "score", "p", "a.png", "--rate", "nan"), 2, "nan is not a number"),
+        (("features", "a.png", "-o", "vectors"), 2, "expected a name that ends in .npz"),
+        (("features", "a.png"), 2, "expected --output, --nearest, or both"),
+        (("features", "a.png", "--nearest", "none.png", "-m", "tiny"), 1, "none.png: no such file"),
+    ],
+)
 def test_bad_input_gets_one_line(args: tuple[str, ...], code: int, finding: str) -> None:
     result = run(*args)
     assert result.exit_code == code, result.output

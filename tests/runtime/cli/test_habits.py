@@ -73,9 +73,7 @@ def test_ratios_read_as_what_they_are(capsys: pytest.CaptureFixture[str]) -> Non
     progress = Progress(Run(()), 2, 0, before=1000, after=12739, counts=Counter(done=2))
     progress.summary()
     assert "2 files: 2 done; 1.0 kB → 12.7 kB (12.7 times as large); " in capsys.readouterr().err
-    assert "no SSIMULACRA2" in line_of(
-        Outcome(Item("a", ""), "done", facts={"bpp": 1.0, "ssimulacra2": float("nan")})
-    )
+    assert "no SSIMULACRA2" in line_of(Outcome(Item("a", ""), "done", facts={"bpp": 1.0, "ssimulacra2": float("nan")}))
 
 
 def test_signals_wait_for_what_is_begun() -> None:

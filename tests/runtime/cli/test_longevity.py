@@ -95,8 +95,13 @@ def test_where_the_decoder_goes(pictures, tiny) -> None:
     name = f".aezip/{key(tiny)}.aezm"
     said = run("compress", "pictures", "-r", "-m", tiny, "--with-model").stderr
     assert f"→ pictures/{name}  " in said
-    assert files(Path()) == [f"pictures/{name}", "pictures/a.lat", "pictures/a.png", "pictures/sub/b.lat",
-                             "pictures/sub/b.png"]
+    assert files(Path()) == [
+        f"pictures/{name}",
+        "pictures/a.lat",
+        "pictures/a.png",
+        "pictures/sub/b.lat",
+        "pictures/sub/b.png",
+    ]
     assert run("compress", "pictures/a.png", "-m", tiny, "-o", "x.lat", "--with-model").exit_code == 0
     assert Path(name).is_file()
     before = os.stat(name)
@@ -288,7 +293,8 @@ def test_which_models_files_need(archive, tiny, golden, data) -> None:
     found = json.loads(run("models", "needed", archive, "--json").stdout)
     assert [(m["model"], m["files"]) for m in found] == [(None, 2), ("tiny-static", 1)]
     assert json.loads(run("models", "needed", archive, "-m", tiny, "--json").stdout) == [
-        "archive/a.lat", "archive/sub/b.lat"
+        "archive/a.lat",
+        "archive/sub/b.lat",
     ]
     assert run("models", "needed", archive, "--save").exit_code == 0
     assert run("models", "remove", "--yes", "tiny-static").exit_code == 0

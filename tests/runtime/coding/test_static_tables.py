@@ -103,11 +103,14 @@ def test_every_command_takes_them(golden, kind, drawn, tmp_path, monkeypatch) ->
     images.write(picture, images.Picture(drawn(70, 90, 2, NAMES[kind])), images.format_of(picture))
     monkeypatch.setenv("AEZIP_MODELS", str(golden))
     for arguments in (
-        ["compress", "-m", package, picture, "-o", lat], ["decompress", lat, "-o", back],
+        ["compress", "-m", package, picture, "-o", lat],
+        ["decompress", lat, "-o", back],
         ["compress", "-fm", package, picture, "-o", lat, "--target-bpp", "0.5"],
         ["compress", "-fm", package, picture, "-o", lat, "--target-psnr", "18"],
         ["decompress", "-f", lat, "-o", back, "--region", "10,20,30,40"],
-        ["info", lat], ["verify", lat, "--original", picture], ["models", "show", package],
+        ["info", lat],
+        ["verify", lat, "--original", picture],
+        ["models", "show", package],
         ["models", "split", package, "--encoder-only", "-o", str(tmp_path / "half.aezm")],
         ["features", picture, "-m", package, "-o", str(tmp_path / "v.npz")],
         ["sample", "-m", package, "--between", picture, picture, "-n", "2", "-o", str(tmp_path / "walk.png")],
@@ -139,14 +142,17 @@ def changed(golden: Path, tmp_path: Path, description: dict[str, object], **arra
     return path
 
 
-@pytest.mark.parametrize(("description", "arrays", "finding"), [
-    ({"coding": "other"}, {}, "not a complete model package"),
-    ({"channels": 2}, {}, "channels 2"),
-    ({}, {"table": None}, "table none"),
-    ({}, {"table": np.zeros((41, 3))}, r"\(41, 3\)"),
-    ({}, {"table": np.full((41, 12), 64)}, "from 64 to 64"),
-    ({}, {"gain": np.zeros((8, 12))}, "ladder"),
-])
+@pytest.mark.parametrize(
+    ("description", "arrays", "finding"),
+    [
+        ({"coding": "other"}, {}, "not a complete model package"),
+        ({"channels": 2}, {}, "channels 2"),
+        ({}, {"table": None}, "table none"),
+        ({}, {"table": np.zeros((41, 3))}, r"\(41, 3\)"),
+        ({}, {"table": np.full((41, 12), 64)}, "from 64 to 64"),
+        ({}, {"gain": np.zeros((8, 12))}, "ladder"),
+    ],
+)
 def test_damaged_packages_are_refused(golden, tmp_path, description, arrays, finding) -> None:
     path = changed(golden, tmp_path, description, **arrays)
     with pytest.raises(errors.PackageDamaged, match=finding):

@@ -37,7 +37,7 @@ def test_windows_show_the_latents_of_the_whole(tiny, drawn, size, channels, thre
     data = codec.encode(pixels, 70)
     decoded, lat = codec.decode(data)
     graphs = Graphs.at(Sessions(codec.package), 700)
-    whole, latent = graphs.encoder(codecs.pad(pixels)), codecs.decode_latents(graphs.sessions, lat)[0]
+    whole, latent = graphs.encoder(windows.pad(pixels)), codecs.decode_latents(graphs.sessions, lat)[0]
     for area in windows.windows(slice(0, whole.shape[0]), slice(0, whole.shape[1]), 4):
         assert np.abs(pictures.transform(graphs, pixels, area) - whole[area]).max() <= 1
     untiled = graphs.decoder(latent)[: size[0], : size[1]].astype(int)

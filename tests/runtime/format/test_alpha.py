@@ -19,9 +19,12 @@ def planes() -> dict[str, np.ndarray]:
     y, x = np.mgrid[0:600, 0:90]
     disc = np.clip(40 - np.hypot(y - 300, x - 45), 0, 1) * 255
     return {
-        "clear": np.zeros((600, 90), np.uint8), "opaque": np.full((600, 90), 255, np.uint8),
-        "disc": disc.astype(np.uint8), "slope": (y + 2 * x).astype(np.uint8),
-        "noise": rng.integers(0, 256, (600, 90)).astype(np.uint8), "pixel": np.array([[7]], np.uint8),
+        "clear": np.zeros((600, 90), np.uint8),
+        "opaque": np.full((600, 90), 255, np.uint8),
+        "disc": disc.astype(np.uint8),
+        "slope": (y + 2 * x).astype(np.uint8),
+        "noise": rng.integers(0, 256, (600, 90)).astype(np.uint8),
+        "pixel": np.array([[7]], np.uint8),
         "column": rng.integers(0, 2, (513, 1)).astype(np.uint8),
     }
 
@@ -53,10 +56,20 @@ def section(*bands: bytes, kind: int = 1) -> bytes:
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"\0", b"\0\1\2", b"\2\1", section(b"", kind=3), section(b""), section(b"\0"), section(b"\0xyz"),
-        section(b"\0" + zlib.compress(bytes(11))), section(b"\0" + zlib.compress(bytes(13))),
-        section(b"\4" + zlib.compress(bytes(12))), section(b"\0" + zlib.compress(bytes(12)) + b"!"),
-        section(b"\0" + zlib.compress(bytes(12))[:-1]), section(b"\0" + zlib.compress(bytes(12))) + b"!",
+        b"",
+        b"\0",
+        b"\0\1\2",
+        b"\2\1",
+        section(b"", kind=3),
+        section(b""),
+        section(b"\0"),
+        section(b"\0xyz"),
+        section(b"\0" + zlib.compress(bytes(11))),
+        section(b"\0" + zlib.compress(bytes(13))),
+        section(b"\4" + zlib.compress(bytes(12))),
+        section(b"\0" + zlib.compress(bytes(12)) + b"!"),
+        section(b"\0" + zlib.compress(bytes(12))[:-1]),
+        section(b"\0" + zlib.compress(bytes(12))) + b"!",
         section(b"\0" + zlib.compress(bytes(2**24))),
     ],
 )

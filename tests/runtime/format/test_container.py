@@ -18,10 +18,18 @@ LAT = c.Lat(HEADER, (c.Section(c.ICC, b"profile"), c.Section(b"abCD", b"?"), c.S
 
 @given(
     st.builds(
-        c.Header, st.integers(1, 2**15), st.integers(1, 2**7), st.sampled_from([1, 3]), st.integers(0, 1000),
-        st.binary(min_size=8, max_size=8), st.integers(0, 255), st.just(c.VERSION), st.integers(0, 1),
+        c.Header,
+        st.integers(1, 2**15),
+        st.integers(1, 2**7),
+        st.sampled_from([1, 3]),
+        st.integers(0, 1000),
+        st.binary(min_size=8, max_size=8),
+        st.integers(0, 255),
+        st.just(c.VERSION),
+        st.integers(0, 1),
     ),
-    st.binary(max_size=50), st.binary(max_size=50),
+    st.binary(max_size=50),
+    st.binary(max_size=50),
 )
 def test_unpacking_inverts_packing(header: c.Header, icc: bytes, body: bytes) -> None:
     lat = c.Lat(header, (c.Section(c.ICC, icc), c.Section(c.LATENTS, body)))
@@ -67,8 +75,15 @@ def test_every_flipped_byte_is_named() -> None:
 def header(**changes: object) -> bytes:
     """A header with fields replaced and a right checksum, then LATN."""
     fields = {
-        "magic": c.MAGIC, "version": 1, "channels": 3, "width": 8, "height": 8,
-        "quality": 0, "tile": 0, "flags": 0, "fingerprint": b"12345678",
+        "magic": c.MAGIC,
+        "version": 1,
+        "channels": 3,
+        "width": 8,
+        "height": 8,
+        "quality": 0,
+        "tile": 0,
+        "flags": 0,
+        "fingerprint": b"12345678",
     }
     head = c.HEADER.pack(*{**fields, **changes}.values(), 0)[:-4]
     return head + struct.pack("<I", zlib.crc32(head)) + section(c.LATENTS, b"x")

@@ -138,11 +138,25 @@ ROW = zlib.compress(b"\0\1\2\3")
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"\x08", b"\x08\0", stored(), stored(b""), stored(ROW) + b"!", stored(ROW[:-1]), stored(ROW + b"!"),
-        stored(zlib.compress(b"\0\1\2")), stored(zlib.compress(b"\0\1\2\3\4")), stored(zlib.compress(b"\4\1\2\3")),
-        stored(zlib.compress(bytes(2**24))), stored(ROW, head=b"\x03\0"), stored(ROW, head=b"\x08\2"),
-        stored(ROW, head=b"\x08\4"), stored(ROW, head=b"\x08\1"), stored(ROW, head=b"\x08\1\1\7\x08"),
-        stored(ROW, head=b"\1\1\2\7\x08\x09"), stored(ROW, ROW),
+        b"",
+        b"\x08",
+        b"\x08\0",
+        stored(),
+        stored(b""),
+        stored(ROW) + b"!",
+        stored(ROW[:-1]),
+        stored(ROW + b"!"),
+        stored(zlib.compress(b"\0\1\2")),
+        stored(zlib.compress(b"\0\1\2\3\4")),
+        stored(zlib.compress(b"\4\1\2\3")),
+        stored(zlib.compress(bytes(2**24))),
+        stored(ROW, head=b"\x03\0"),
+        stored(ROW, head=b"\x08\2"),
+        stored(ROW, head=b"\x08\4"),
+        stored(ROW, head=b"\x08\1"),
+        stored(ROW, head=b"\x08\1\1\7\x08"),
+        stored(ROW, head=b"\1\1\2\7\x08\x09"),
+        stored(ROW, ROW),
     ],
 )
 def test_each_rule_has_its_error(data: bytes) -> None:
@@ -161,8 +175,18 @@ PIXELS, LATENTS, PATCHES = c.Section(c.PIXELS, GREY), c.Section(c.LATENTS, b"x")
 
 def packed(header: c.Header, *sections: c.Section) -> bytes:
     """A file that `pack` might refuse."""
-    head = c.HEADER.pack(c.MAGIC, 1, header.channels, header.width, header.height, header.quality, header.tile,
-                         header.flags, header.fingerprint, 0)[:-4]
+    head = c.HEADER.pack(
+        c.MAGIC,
+        1,
+        header.channels,
+        header.width,
+        header.height,
+        header.quality,
+        header.tile,
+        header.flags,
+        header.fingerprint,
+        0,
+    )[:-4]
     parts = [head, struct.pack("<I", zlib.crc32(head))]
     parts += [c.SECTION.pack(kind, len(data), zlib.crc32(kind + data)) + data for kind, data in sections]
     return b"".join(parts)
@@ -171,9 +195,12 @@ def packed(header: c.Header, *sections: c.Section) -> bytes:
 @pytest.mark.parametrize(
     ("header", "sections"),
     [
-        (NONE, (PIXELS,)), (NONE, (c.Section(c.ICC, b"?"), PIXELS)),
+        (NONE, (PIXELS,)),
+        (NONE, (c.Section(c.ICC, b"?"), PIXELS)),
         (NONE._replace(width=2100, height=2100), (PIXELS,)),
-        (MODEL, (LATENTS,)), (MODEL, (PATCHES, LATENTS)), (MODEL._replace(flags=c.ALL_CODED), (PATCHES, LATENTS)),
+        (MODEL, (LATENTS,)),
+        (MODEL, (PATCHES, LATENTS)),
+        (MODEL._replace(flags=c.ALL_CODED), (PATCHES, LATENTS)),
     ],
 )
 def test_files_that_may_be(header: c.Header, sections: tuple[c.Section, ...]) -> None:

@@ -140,8 +140,9 @@ def test_a_jpeg_without_its_end() -> None:
     assert images.parse(whole + b"trailing \xff\xd8 bytes", intake=Intake(strict=True)).notes == ()
     cut = whole[: len(whole) // 2].rstrip(b"\xff") + bytes(len(whole) // 2)
     picture = images.parse(cut)
-    assert picture.notes == ("the image data is damaged: the JPEG has no end (EOI), and part of the picture may be "
-                             "missing",)
+    assert picture.notes == (
+        "the image data is damaged: the JPEG has no end (EOI), and part of the picture may be missing",
+    )
     with pytest.raises(ImageError, match="no end"):
         images.parse(cut, intake=Intake(strict=True))
 

@@ -98,8 +98,9 @@ def heif(*properties: bytes, kind: bytes = b"avif") -> bytes:
     known = [box(b"pixi", bytes(4) + b"\x01\x10"), *(box(p[:4], p[4:]) for p in properties)]
     numbers = bytes(0x80 | i for i in range(2, len(known) + 1))
     ipma = bytes(4) + struct.pack(">IHBBHB", 2, 6, 1, 1, 7, len(numbers)) + numbers
-    meta = bytes(4) + box(b"pitm", bytes(4) + b"\0\x07") + box(b"iprp", box(b"ipco", b"".join(known))
-                                                                + box(b"ipma", ipma))
+    meta = (
+        bytes(4) + box(b"pitm", bytes(4) + b"\0\x07") + box(b"iprp", box(b"ipco", b"".join(known)) + box(b"ipma", ipma))
+    )
     return box(b"ftyp", kind + bytes(4)) + box(b"meta", meta)
 
 

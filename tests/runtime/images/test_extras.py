@@ -49,8 +49,9 @@ def through_lat(picture: Picture) -> Picture:
     """What a `.lat` file gives back."""
     height, width, channels = picture.pixels.shape
     header = Header(width, height, channels, 600, bytes(range(8)))
-    return images.picture_of(picture.pixels, unpack(pack(Lat(header, (*images.sections_of(picture),
-                                                                     Section(b"LATN", b""))))))
+    return images.picture_of(
+        picture.pixels, unpack(pack(Lat(header, (*images.sections_of(picture), Section(b"LATN", b"")))))
+    )
 
 
 def found_in(data: bytes) -> dict[bytes, bytes]:

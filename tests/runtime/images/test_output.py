@@ -50,8 +50,10 @@ def test_avif_holds_profile_and_metadata_and_says_that_alpha_is_not_exact(drawn)
 
 @pytest.mark.parametrize(
     ("format", "options", "finding"),
-    [("png", {"quality": 80}, "png has no quality; expected output_quality with one of jpg, webp, avif"),
-     ("webp", {"subsampling": "4:2:0"}, "webp has no subsampling; expected subsampling with one of jpg, avif")],
+    [
+        ("png", {"quality": 80}, "png has no quality; expected output_quality with one of jpg, webp, avif"),
+        ("webp", {"subsampling": "4:2:0"}, "webp has no subsampling; expected subsampling with one of jpg, avif"),
+    ],
 )
 def test_formats_that_have_none(format: str, options: dict, finding: str, drawn) -> None:
     with pytest.raises(UsageError, match=finding):

@@ -23,12 +23,36 @@ XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"/>'
 METADATA = ("nothing", "icc", "exif", "xmp", "resolution", "all")
 # mode, what is done with it: the mode that comes out
 KINDS = {
-    ("1", ""): "L", ("1", "key"): "LA", ("L", ""): "L", ("L", "key"): "LA", ("LA", ""): "LA", ("LA", "opaque"): "LA",
-    ("La", ""): "LA", ("P", ""): "RGB", ("P", "grey"): "L", ("P", "key"): "RGBA", ("P", "table"): "RGBA",
-    ("P", "grey key"): "LA", ("PA", ""): "RGBA", ("RGB", ""): "RGB", ("RGB", "grey"): "RGB", ("RGB", "key"): "RGBA",
-    ("RGBX", ""): "RGB", ("RGBA", ""): "RGBA", ("RGBA", "opaque"): "RGBA", ("RGBA", "clear"): "RGBA",
-    ("RGBa", ""): "RGBA", ("YCbCr", ""): "RGB", ("HSV", ""): "RGB", ("LAB", ""): "RGB", ("CMYK", ""): "RGB",
-    ("I;16", ""): "L", ("I;16", "key"): "LA", ("I", ""): "L", ("F", ""): "L", ("F", "unit"): "L",
+    ("1", ""): "L",
+    ("1", "key"): "LA",
+    ("L", ""): "L",
+    ("L", "key"): "LA",
+    ("LA", ""): "LA",
+    ("LA", "opaque"): "LA",
+    ("La", ""): "LA",
+    ("P", ""): "RGB",
+    ("P", "grey"): "L",
+    ("P", "key"): "RGBA",
+    ("P", "table"): "RGBA",
+    ("P", "grey key"): "LA",
+    ("PA", ""): "RGBA",
+    ("RGB", ""): "RGB",
+    ("RGB", "grey"): "RGB",
+    ("RGB", "key"): "RGBA",
+    ("RGBX", ""): "RGB",
+    ("RGBA", ""): "RGBA",
+    ("RGBA", "opaque"): "RGBA",
+    ("RGBA", "clear"): "RGBA",
+    ("RGBa", ""): "RGBA",
+    ("YCbCr", ""): "RGB",
+    ("HSV", ""): "RGB",
+    ("LAB", ""): "RGB",
+    ("CMYK", ""): "RGB",
+    ("I;16", ""): "L",
+    ("I;16", "key"): "LA",
+    ("I", ""): "L",
+    ("F", ""): "L",
+    ("F", "unit"): "L",
 }
 DEEP = ("I;16", "I", "F")
 
@@ -122,8 +146,12 @@ def codec(tiny: str) -> Codec:
 @pytest.mark.parametrize("metadata", METADATA)
 @pytest.mark.parametrize(("mode", "how"), KINDS)
 def test_the_table(mode: str, how: str, metadata: str, codec: Codec) -> None:
-    everything = {"icc": ("icc_profile", icc()), "exif": ("exif", exif()), "xmp": ("xmp", XMP),
-                  "resolution": ("dpi", (300.0, 150.5))}
+    everything = {
+        "icc": ("icc_profile", icc()),
+        "exif": ("exif", exif()),
+        "xmp": ("xmp", XMP),
+        "resolution": ("dpi", (300.0, 150.5)),
+    }
     image = made(mode, how)
     chosen = dict(v for k, v in everything.items() if metadata in (k, "all"))
     if mode == "CMYK":
@@ -182,8 +210,12 @@ FILES = {
 @pytest.mark.parametrize(("kind", "mode"), [(kind, mode) for kind, (modes, _) in FILES.items() for mode in modes])
 def test_the_table_of_files(kind: str, mode: str, codec: Codec) -> None:
     held = FILES[kind][1]
-    given = {"icc_profile": cmyk_profile() if mode == "CMYK" else icc(), "exif": exif(1), "dpi": (300, 150),
-             "xmp": XMP.replace(b"6", b"1")}
+    given = {
+        "icc_profile": cmyk_profile() if mode == "CMYK" else icc(),
+        "exif": exif(1),
+        "dpi": (300, 150),
+        "xmp": XMP.replace(b"6", b"1"),
+    }
     options = {name: value for name, value in given.items() if name in held}
     if kind == "png":
         options["pnginfo"] = PngImagePlugin.PngInfo()

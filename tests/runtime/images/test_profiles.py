@@ -183,7 +183,9 @@ def test_profiles_in_a_png_fit_its_colours() -> None:
     assert grey is not None
     pixels = np.full((4, 4, 3), 128, np.uint8)
     for channels, icc, space, lost in (
-        (1, wide, b"GRAY", ()), (1, grey, b"GRAY", ()), (3, wide, b"RGB ", ()),
+        (1, wide, b"GRAY", ()),
+        (1, grey, b"GRAY", ()),
+        (3, wide, b"RGB ", ()),
         (3, grey, None, ("an ICC profile of GRAY in this picture",)),
     ):
         written, missing = images.build(Picture(pixels[:, :, :channels], icc), "png")

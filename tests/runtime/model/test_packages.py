@@ -92,10 +92,21 @@ def test_a_damaged_zip(tiny: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"version": 99}, {"digests": {}}, {"digests": None}, {"name": None, "version": "x"},
-               {"name": "a\nb"}, {"summary": "\x1b[31m"}, {"margins": None}, {"margins": {"encoder": 7}},
-               {"margins": {"encoder": 7, "decoder": 10**6}},
-               {"bits_per_error": 0}, {"bits_per_error": "12"}, {"bits_per_error": float("nan")}]
+    "change",
+    [
+        {"version": 99},
+        {"digests": {}},
+        {"digests": None},
+        {"name": None, "version": "x"},
+        {"name": "a\nb"},
+        {"summary": "\x1b[31m"},
+        {"margins": None},
+        {"margins": {"encoder": 7}},
+        {"margins": {"encoder": 7, "decoder": 10**6}},
+        {"bits_per_error": 0},
+        {"bits_per_error": "12"},
+        {"bits_per_error": float("nan")},
+    ],
 )
 def test_wrong_descriptions(tiny: str, tmp_path: Path, change: dict[str, object]) -> None:
     with zipfile.ZipFile(tiny) as package:

@@ -82,7 +82,10 @@ def last(history, monkeypatch) -> dict[str, bytes]:
 
 def test_files_of_three_releases_are_read_by_the_last(history, last, drawn) -> None:
     assert sorted(path.name for path in history[0].rglob("*") if path.is_file()) == [
-        "photo-1.aezm.xz", "photo-2.aezm.xz", "photo.aezm", "releases.json"
+        "photo-1.aezm.xz",
+        "photo-2.aezm.xz",
+        "photo.aezm",
+        "releases.json",
     ]
     codec = Codec("photo")
     assert codec.package.about.kind.name == "static"  # the newest writes
@@ -107,7 +110,9 @@ def test_names_and_what_they_can(last, drawn) -> None:
 
     listed = json.loads(run("models", "--json"))
     assert [(m["name"], m["release"], m["half"]) for m in listed] == [
-        ("photo", "photo-3", None), ("photo-1", "photo-1", "decoder"), ("photo-2", "photo-2", "decoder")
+        ("photo", "photo-3", None),
+        ("photo-1", "photo-1", "decoder"),
+        ("photo-2", "photo-2", "decoder"),
     ]
     assert "release     photo-2" in run("models", "show", "photo-2")
     assert Codec("photo-3").encode(drawn(20, 30)) == Codec("photo").encode(drawn(20, 30))

@@ -198,8 +198,11 @@ WRONG: list[tuple[str, Callable[[Server, str], object], str]] = [
     ("another version", _answer(f"/{sources.INDEX}", 200, {}, b'{"version": 2, "packages": {}}'), "not an index"),
     ("a path", _index(lambda p: p[KEY].update(file="../../etc/x.aezm")), "not an index of models"),
     ("a URL", _index(lambda p: p[KEY].update(file="http://127.0.0.1:1/x.aezm")), "not an index of models"),
-    ("redirect to a file", _answer("/my%20model.aezm", 302, {"Location": "file:///etc/passwd"}),
-     "Redirection to url 'file:///etc/passwd' is not allowed"),
+    (
+        "redirect to a file",
+        _answer("/my%20model.aezm", 302, {"Location": "file:///etc/passwd"}),
+        "Redirection to url 'file:///etc/passwd' is not allowed",
+    ),
     ("redirect to ftp", _answer("/my%20model.aezm", 302, {"Location": "ftp://127.0.0.1/x"}), "redirects to ftp:"),
     ("endless redirects", _answer("/my%20model.aezm", 302, {"Location": "/my%20model.aezm"}), "the server answers 302"),
 ]

@@ -24,9 +24,7 @@ from aezip.quality.targets import (
 from aezip.quality.verify import verify
 
 
-@given(
-    st.floats(-9, -3), st.floats(0.5, 6), st.floats(-0.5, 0.5), st.floats(-9, 3)
-)
+@given(st.floats(-9, -3), st.floats(0.5, 6), st.floats(-0.5, 0.5), st.floats(-9, 3))
 def test_the_crossing_is_the_last_level_within_the_limit(start: float, rise: float, bend: float, limit: float) -> None:
     asked: list[int] = []
 
@@ -94,7 +92,8 @@ def test_a_target_is_met_and_its_neighbour_is_not(codec: Codec, drawn: object, k
 @pytest.mark.parametrize(
     ("target", "words"),
     [
-        (Target(SIZE, 60), "60 B"), (Target(PSNR, 99), "99.00 dB"),
+        (Target(SIZE, 60), "60 B"),
+        (Target(PSNR, 99), "99.00 dB"),
         (Target(SSIMULACRA2, 99.5), "SSIMULACRA2 99.50"),
     ],
 )
@@ -103,7 +102,9 @@ def test_what_cannot_be_reached_is_refused_with_the_range(codec: Codec, target: 
     pixels[::2] = 255
     with pytest.raises(TargetMissed, match=f"not {words}; expected a target within that range"):
         reach(
-            target, 4096, lambda quality: codec.encode(pixels, quality),
+            target,
+            4096,
+            lambda quality: codec.encode(pixels, quality),
             lambda data: getattr(verify(codec, data, pixels), "psnr_db" if target.kind == PSNR else "ssimulacra2"),
         )
 

@@ -101,9 +101,23 @@ def test_a_tunnel_may_change_the_port(serve, host) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/x/", "/start", "../errors.py", "..%2ferrors.py", "%2e%2e/errors.py", "/../../etc/passwd",
-             "models/../../errors.py", "models/0011223344556677", "models/nothing", "lat", "original", "web/index.html",
-             "ort-wasm-simd-threaded.wasm.gz"],
+    "path",
+    [
+        "/",
+        "/x/",
+        "/start",
+        "../errors.py",
+        "..%2ferrors.py",
+        "%2e%2e/errors.py",
+        "/../../etc/passwd",
+        "models/../../errors.py",
+        "models/0011223344556677",
+        "models/nothing",
+        "lat",
+        "original",
+        "web/index.html",
+        "ort-wasm-simd-threaded.wasm.gz",
+    ],
 )
 def test_nothing_else_is_served(serve, path) -> None:
     status, headers, body = ask(serve(), path)
@@ -117,9 +131,7 @@ def test_originals_that_browsers_cannot_show_become_png(serve, golden, tmp_path)
     Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3)).save(picture)
     server = serve(file=str(golden / "odd.lat"), original=str(picture))
     assert ask(server, "original")[2].startswith(b"\x89PNG")
-    assert json.loads(ask(server, "start")[2])["original"] == {
-        "name": "original.tiff", "bytes": picture.stat().st_size
-    }
+    assert json.loads(ask(server, "start")[2])["original"] == {"name": "original.tiff", "bytes": picture.stat().st_size}
 
 
 def test_what_cannot_be_shown_is_said_first(golden, tmp_path) -> None:
@@ -155,7 +167,10 @@ def test_ctrl_c_ends_it(golden) -> None:
 
     command = [sys.executable, "-m", "aezip", "view", "--no-browser", str(golden / "odd.lat")]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{16}/\n", process.stdout.readline())
@@ -196,7 +211,9 @@ def test_page_in_chromium(serve, golden, tmp_path) -> None:
     lat = tmp_path / "photo.lat"
     lat.write_bytes(data)
     given = {
-        "address": serve(file=str(golden / "odd.lat")).address, "chromium": shutil.which("chromium"), "lat": str(lat),
+        "address": serve(file=str(golden / "odd.lat")).address,
+        "chromium": shutil.which("chromium"),
+        "lat": str(lat),
         "digest": _digest(golden, codec.package, data),
     }
     environment = {k: v for k, v in os.environ.items() if k != "NODE_TEST_CONTEXT"} | {"AEZIP_VIEW": json.dumps(given)}

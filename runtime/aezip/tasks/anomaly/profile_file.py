@@ -30,7 +30,9 @@ WIDEST = 8192  # coordinates
 def pack(profile: Profile) -> bytes:
     """The bytes of a profile's file."""
     about = {
-        "aezip_anomaly_profile": VERSION, "model": profile.model, "encoder": profile.digest,
+        "aezip_anomaly_profile": VERSION,
+        "model": profile.model,
+        "encoder": profile.digest,
         "pictures": profile.pictures,
         "scales": {name: [scale.middle, scale.spread] for name, scale in profile.scales.items()},
     }

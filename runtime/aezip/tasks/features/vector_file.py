@@ -1,9 +1,9 @@
 """Vectors of pictures ↔ an .npz file that numpy reads without aezip.
 
-    files     [N] text      names as they were given
-    pooled    [N, 2·C] f32  mean and log energy of each latent channel
-    model     text          name and encoder's digest, two of them
-    latents_i [h, w, C] f16 of picture i, if they were asked for
+files     [N] text      names as they were given
+pooled    [N, 2·C] f32  mean and log energy of each latent channel
+model     text          name and encoder's digest, two of them
+latents_i [h, w, C] f16 of picture i, if they were asked for
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class Vectors:
 def write(path: str, vectors: Vectors, *, force: bool = False) -> int:
     """Write the file whole; its size.  Raises OutputError, OutputExists."""
     arrays: dict[str, NDArray[Any]] = {
-        "files": np.array(vectors.files), "pooled": vectors.pooled, "model": np.array([vectors.model, vectors.digest]),
+        "files": np.array(vectors.files),
+        "pooled": vectors.pooled,
+        "model": np.array([vectors.model, vectors.digest]),
         **{f"latents_{i}": latents for i, latents in enumerate(vectors.latents)},
     }
     file = io.BytesIO()

@@ -36,9 +36,7 @@ class Restorer:
     Raises ModelNotFound, ModelUnfit, PackageDamaged, ProviderError, UsageError.
     """
 
-    def __init__(
-        self, task: str, model: str | None = None, provider: str = "cpu", threads: int | None = None
-    ) -> None:
+    def __init__(self, task: str, model: str | None = None, provider: str = "cpu", threads: int | None = None) -> None:
         check_settings(provider, threads)
         about = find(model or task)
         if about.task != task:
