@@ -16,8 +16,6 @@ from ..errors import StreamDamaged
 from . import rans
 from .tables import INDEX_TOP
 
-TURNS = 4  # that are taken at once of a stream that may end
-
 
 class Source(Protocol):
     """A stream's decoder, as rans.Decoder."""
@@ -57,21 +55,21 @@ class Sorted:
 
 
 class Cut:
-    """Takes what a stream has whose end is missing; symbols that are not there are 0."""
+    """Takes what a stream has whose end is missing; from the first turn on that lacks words, symbols are 0."""
 
     def __init__(self, source: Source | None, lanes: int) -> None:
         """source: None of a stream that ends before it begins."""
-        self._source, self._part = source, TURNS * lanes
+        self._source, self._lanes = source, lanes
 
     def take(self, index: NDArray[np.integer]) -> NDArray[np.int16]:
         """The next phase's symbols.  [n].  Raises StreamDamaged."""
         symbols = np.zeros(len(index), np.int16)
-        for at in range(0, len(index), self._part):
-            part = slice(at, at + self._part)
+        for at in range(0, len(index), self._lanes):
+            turn = slice(at, at + self._lanes)
             if self._source is None:
                 break
             try:
-                symbols[part] = self._source.take(index[part])
+                symbols[turn] = self._source.take(index[turn])
             except StreamDamaged as error:
                 if error.finding != rans.SHORT[0]:
                     raise

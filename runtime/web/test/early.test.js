@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as ort from 'onnxruntime-web';
 import { AezipError, Model, unpack } from '../aezip.js';
+import { readArrays } from '../package.js';
 
 /** @param {string} name */
 const golden = (name) => new Uint8Array(readFileSync(new URL(`../../../tests/golden/${name}`, import.meta.url)));
@@ -35,5 +36,16 @@ for (const name of ['early', 'early-tiles', 'odd']) {
     }
     assert.ok(errors[errors.length - 1] < errors[0] / 4);
     assert.deepEqual((await model.decode(whole, { partial: true })).pixels, pixels);
+  });
+}
+
+for (const [key, { shape, values }] of Object.entries(readArrays(golden('looks.npz')))) {
+  test(`${key}: the first bytes show the golden pixels within a level`, async () => {
+    const [name, length] = key.split('.');
+    const own = ['static', 'integer'].includes(name) ? await Model.open(golden(`tiny-${name}.aezm`), ort) : model;
+    const shown = await own.decode(golden(`${name}.lat`).slice(0, Number(length)), { partial: true });
+    assert.deepEqual([shown.height, shown.width], shape.slice(0, 2));
+    const pixel = (/** @type {number} */ i) => shown.pixels[4 * Math.floor(i / shape[2]) + (i % shape[2])];
+    assert.equal(values.findIndex((value, i) => Math.abs(value - pixel(i)) > 1), -1);
   });
 }

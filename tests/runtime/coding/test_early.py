@@ -56,6 +56,18 @@ def test_any_length_is_shown_or_refused(tiny, data) -> None:
             assert codec.decode(data[:length], partial=True)[1].missing == len(data) - length
 
 
+@pytest.mark.parametrize("name", ["early", "early-tiles", "odd", "tiles", "static", "integer"])
+def test_beginnings_of_golden_files_show_the_golden_pixels(golden, name) -> None:
+    model = f"tiny-{name}" if name in ("static", "integer") else "tiny"
+    codec = Codec(str(golden / f"{model}.aezm"))
+    looks = dict(np.load(golden / "looks.npz"))
+    lengths = [int(key.split(".")[1]) for key in looks if key.split(".")[0] == name]
+    assert lengths
+    for length in lengths:
+        found = codec.decode((golden / f"{name}.lat").read_bytes()[:length], partial=True)[0]
+        assert np.abs(found.astype(int) - looks[f"{name}.{length}"]).max() <= 1
+
+
 def test_tiles_come_slice_by_slice(tiny, drawn, monkeypatch) -> None:
     monkeypatch.setattr(checked, "TILED_FROM", 0)
     monkeypatch.setattr(checked, "TILE", 1)
