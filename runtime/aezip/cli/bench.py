@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
+from .bars import above, bar
 from .messages import Failures, say, show, table
-from .progress import above, bar
 
 if TYPE_CHECKING:
     from ..bench.curves import Curve

@@ -1,7 +1,7 @@
 """What is said while files are done: a line for each, or a bar and a summary, or JSON lines.
 
-The bar shows files, bytes, ratio and remaining time; it is there when stderr is a terminal and there are several
-files. Lines of single files then need --verbose.
+The bar shows files, bytes, ratio and remaining time, or how far one large picture is; it is there when stderr is a
+terminal. Lines of single files need --verbose then, if there are several.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from ..bulk.jobs import DONE, KEPT
 from ..bulk.work import FAILED, SKIPPED, Outcome
 from ..format.facts import lines_of
 from ..images import NEEDS
+from .bars import above, bar, picture_bar
 from .messages import as_options, print_error_line, say, show
 
 if TYPE_CHECKING:
@@ -46,12 +46,14 @@ class Progress:
     before: int = 0  # bytes of what was done
     after: int = 0
     start: float = field(default_factory=perf_counter)
-    _bar: Any = None
+    _bar: Any = None  # of files
+    _take_away: Callable[[], None] = lambda: None  # the bar of a picture
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
         """Inside, the bar is shown, if one is wanted."""
-        with bar(self.files, self.run.quiet, total=self.size, unit="B", unit_scale=True) as self._bar:
+        several = bar(self.files, self.run.quiet, total=self.size, unit="B", unit_scale=True)
+        with several as self._bar, picture_bar(self.files, self.run.quiet) as self._take_away:
             yield
         self._bar = None
 
@@ -63,6 +65,7 @@ class Progress:
         if outcome.status in (DONE, KEPT):
             self.before += outcome.before
             self.after += outcome.after
+        self._take_away()
         with above(self._bar):
             self._print(outcome)
         if self._bar is not None:
@@ -115,23 +118,6 @@ def left_out_line(left_out: Counter[str]) -> str:
     packages = " ".join(sorted({NEEDS[suffix] for suffix in left_out if suffix in NEEDS}))
     advice = f"; some can be read after: pip install {packages}" if packages else ""
     return f"aezip: note: left out, for their suffix: {', '.join(kinds)}{advice}"
-
-
-@contextlib.contextmanager
-def bar(files: int, quiet: bool, **options: Any) -> Iterator[Any]:
-    """Inside, a progress bar on stderr; None if there is one file, or if nobody watches."""
-    if files < 2 or quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(dynamic_ncols=True, file=sys.stderr, leave=False, **options) as shown:
-        yield shown
-
-
-def above(shown: Any) -> Any:
-    """Inside, lines can be printed while a bar, or None, is shown."""
-    return contextlib.nullcontext() if shown is None else shown.external_write_mode(file=sys.stderr)
 
 
 def line_of(outcome: Outcome) -> str:

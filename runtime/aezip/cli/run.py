@@ -25,8 +25,9 @@ from ..errors import UsageError
 from ..model.store import find, installed_names
 from ..storage import places
 from ..storage.folders import SLASHES
+from .bars import bar
 from .messages import Failures, as_options, say
-from .progress import Progress, bar, left_out_line
+from .progress import Progress, left_out_line
 from .stopping import CODES, WORDS, Stopped, Stops
 
 if TYPE_CHECKING:

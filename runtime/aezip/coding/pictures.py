@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..engine.graphs import INT16, STRIDE, Graphs
+from ..engine.progress import Parts
 from ..format.container import CELL, Lat
 from ..format.scales import reduced
 from . import Coding
@@ -33,6 +34,7 @@ def encode(
     streams: dict[tuple[int, int], bytes] = {}
     most = 0
     seen = windows(slice(0, -(-h // 4) * 4), slice(0, -(-w // 4) * 4), side)
+    progress = Parts("encode", -(-h // side) * -(-w // side))
     for (rows, columns), latent in ahead(lambda area: transform(graphs, pixels, area), seen, graphs.sessions.threads):
         for top in range(rows.start, min(rows.stop, h), side):
             for left in range(columns.start, min(columns.stop, w), side):
@@ -41,6 +43,7 @@ def encode(
                 there = None if flat is None else flat[top : top + height, left : left + width]
                 streams[top, left], lost = coding.encode(part, height, width, effort, there)
                 most = max(most, lost)
+                progress.done()
     return [streams[place] for place in sorted(streams)], most
 
 
@@ -72,9 +75,12 @@ def parts(coding: Coding, lat: Lat, wanted: Area, scale: int = 1) -> Iterator[tu
         around = grown(area, margin, tiles.grid)
         return around, tiles.take(around)
 
-    for area, (around, latent) in ahead(taken, windows(rows, columns, 1), graphs.sessions.threads):
+    areas = windows(rows, columns, 1)
+    progress = Parts("decode", len(areas))
+    for area, (around, latent) in ahead(taken, areas, graphs.sessions.threads):
         part, image = common(in_pixels(area, side), wanted), graphs.decoder(latent, scale)
         yield part, in_channels(image[within(part, in_pixels(around, side))], header.channels)
+        progress.done()
 
 
 def transform(graphs: Graphs, pixels: Pixels, area: Area) -> INT16:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.graphs import INT16
+from ..engine.progress import each
 from ..errors import StreamDamaged
 from ..format.container import EARLY, Lat
 from . import Coding
@@ -105,5 +106,5 @@ class Tiles:
 
     def check(self) -> None:
         """Decode every tile and keep none.  Raises StreamDamaged."""
-        for number in range(len(self._areas)):
+        for number in each("check", range(len(self._areas))):
             self.tile(number)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...coding.windows import common, grid, grown, in_channels, in_pixels, window_of, windows, within
+from ...engine.progress import each
 from ...engine.sessions import Sessions, check_settings
 from ...errors import ImageError, ModelUnfit
 from ...model.packages import Package
@@ -91,7 +92,7 @@ class Restorer:
         height, width = planes["image"].shape[:2]
         cells, margin = grid(height, width), self.package.margin(self.task)
         out = np.empty((height, width, 3), np.uint8)
-        for area in windows(slice(0, cells[0]), slice(0, cells[1]), 1, WINDOW):
+        for area in each(self.task, windows(slice(0, cells[0]), slice(0, cells[1]), 1, WINDOW)):
             inner = common(in_pixels(area), (slice(0, height), slice(0, width)))
             if where is not None and not where[inner].any():
                 out[inner] = planes["image"][inner]
