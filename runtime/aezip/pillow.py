@@ -23,6 +23,7 @@ from PIL import Image, ImageFile
 
 from .errors import AezipError, SectionDamaged, Truncated, UsageError
 from .format import container
+from .format.colour import Cicp
 from .format.scales import SCALES
 from .images import Intake, Picture, Resolution, picture_of, replaced, sections_of, to_pillow
 from .images.metadata import fractions_of
@@ -46,7 +47,7 @@ _OPTIONS = {
     "xmp",
     "dpi",
 }
-_METADATA = (container.ICC, container.EXIF, container.XMP, container.RESOLUTION)
+_METADATA = (container.ICC, container.CICP, container.EXIF, container.XMP, container.RESOLUTION)
 
 
 class LatImageFile(ImageFile.ImageFile):
@@ -68,12 +69,13 @@ class LatImageFile(ImageFile.ImageFile):
                 kinds.get(container.XMP),
                 None,
                 Resolution.unpack(resolution) if resolution is not None else None,
+                cicp=Cicp.unpack(kinds[container.CICP]) if container.CICP in kinds else None,
             )
         except AezipError as e:
             raise SyntaxError(str(e)) from e
         self._size = header.width, header.height
         self._mode = ("L" if header.channels == 1 else "RGB") + ("A" if alpha else "")
-        self.info.update(info_of(picture))
+        self.info.update(info_of(picture, header.channels))
         self.tile = [ImageFile._Tile("lat", (0, 0, *self.size), 0, ())]
 
     def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, float, float]] | None:

@@ -198,6 +198,14 @@ int aezip_open(aezip_file *file, aezip_bytes bytes, uint64_t max_pixels);
 /* The section at *position of an open file, which moves on; start with 0. Returns 0 after the last. */
 int aezip_next_section(const aezip_file *file, size_t *position, aezip_section *section);
 
+typedef struct {
+	uint8_t primaries, transfer;  /* code points of ITU-T H.273; 1 and 13: sRGB */
+	uint8_t full_range;           /* 0: samples of 8 bits go from 16 to 235 */
+} aezip_colours;
+
+/* What the code points of an open file say of its colours; sRGB, if it has none. Files without may have an ICC profile, iCCP. */
+int aezip_read_colours(const aezip_file *file, aezip_colours *colours);
+
 #define AEZIP_SLICES 64  /* of each stream, in files with AEZIP_EARLY that have several tiles */
 
 typedef struct {

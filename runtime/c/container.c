@@ -10,7 +10,7 @@
 #define VERSION 1
 
 static const uint8_t MAGIC[6] = {0xae, 'L', 'A', 'T', '\r', '\n'};
-static const char KNOWN[][5] = {"LATN", "PIXL", "PTCH", "iCCP", "eXIF", "xMPx", "rESO", "ALPH"};
+static const char KNOWN[][5] = {"LATN", "PIXL", "PTCH", "iCCP", "cICP", "eXIF", "xMPx", "rESO", "ALPH"};
 enum { LATENTS, PIXELS, PATCHES, KINDS = sizeof KNOWN / sizeof KNOWN[0] };
 
 static const struct {
@@ -212,6 +212,21 @@ int aezip_next_section(const aezip_file *file, size_t *position, aezip_section *
 	section->data.size = u32(section->type + 4);
 	*position += SECTION_HEAD + section->data.size;
 	return 1;
+}
+
+int aezip_read_colours(const aezip_file *file, aezip_colours *colours)
+{
+	aezip_section section;
+	*colours = (aezip_colours){1, 13, 1};
+	for (size_t position = 0; aezip_next_section(file, &position, &section);) {
+		const uint8_t *data = section.data.data;
+		if (memcmp(section.type, "cICP", 4) != 0)
+			continue;
+		if (section.data.size != 4 || data[2] || data[3] > 1)
+			return AEZIP_SECTION_DAMAGED;
+		*colours = (aezip_colours){data[0], data[1], data[3]};
+	}
+	return AEZIP_OK;
 }
 
 /* Bytes of a stream in front of its slice n. */

@@ -306,6 +306,35 @@ static void test_exact(const char *folder, const char *name, aezip_bytes npz)
 	free((void *)bytes.data);
 }
 
+/* What golden files say of their colours, and what is no code points. */
+static void test_colours(const char *folder)
+{
+	static const struct {
+		const char *name;
+		aezip_colours colours;
+	} cases[] = {{"colours", {9, 16, 1}}, {"colours-grey", {1, 1, 0}}, {"exact-rgb", {1, 13, 1}}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char path[512];
+		snprintf(path, sizeof path, "%s/%s.lat", folder, cases[i].name);
+		aezip_bytes bytes = replay_read(path);
+		aezip_file file;
+		aezip_colours found;
+		CHECK(bytes.data && aezip_open(&file, bytes, 1 << 20) == AEZIP_OK);
+		CHECK(aezip_read_colours(&file, &found) == AEZIP_OK);
+		CHECK(memcmp(&found, &cases[i].colours, sizeof found) == 0);
+		uint8_t *named = NULL;
+		aezip_section section;
+		for (size_t position = 0; aezip_next_section(&file, &position, &section);)
+			if (memcmp(section.type, "cICP", 4) == 0)
+				named = (uint8_t *)section.data.data;
+		if (named) {
+			named[2] = 1;
+			CHECK(aezip_read_colours(&file, &found) == AEZIP_SECTION_DAMAGED);
+		}
+		free((void *)bytes.data);
+	}
+}
+
 /* A picture of two bands, as exact.py draws it. */
 static void test_bands(const char *folder)
 {
@@ -580,6 +609,7 @@ int main(int count, char **arguments)
 		test_exact(arguments[1], exact[i], pixels);
 	free((void *)pixels.data);
 	test_bands(arguments[1]);
+	test_colours(arguments[1]);
 	test_rules();
 	test_rows();
 	test_patches();

@@ -30,6 +30,7 @@
  */
 import { decodeAlpha } from './alpha.js';
 import { arriving } from './arriving.js';
+import { codePointsOf, forCanvas } from './colours.js';
 import { MAX_PIXELS, unpack } from './container.js';
 import { colourSpaceOf, orientationOf, profileName, upright } from './display.js';
 import { AezipError } from './errors.js';
@@ -42,7 +43,7 @@ import { tablesOf } from './rans.js';
 import { REDUCED, averaged, averagedPlane, checkScale, reduced, shrunk } from './reduced.js';
 import { SIDE, toRgba, windowOf, windows } from './windows.js';
 
-export { AezipError, arriving, colourSpaceOf, orientationOf, profileName, unpack, upright };
+export { AezipError, arriving, codePointsOf, colourSpaceOf, forCanvas, orientationOf, profileName, unpack, upright };
 
 const MAX_MARGIN = 64; // latents
 const FIRST = 8; // how many times smaller a first look is

@@ -18,8 +18,9 @@ from aezip.model import packages, store
 
 NAMES = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles", "alpha", "grey-alpha", "opaque", "metadata", "aspect"]
 NAMES += ["patched", "patched-grey", "whole", "early", "early-tiles", "early-whole"]
-EXACT, INTEGER = (
-    json.loads((Path(__file__).parents[1] / "golden" / f"{name}.json").read_text()) for name in ("exact", "integer")
+EXACT, INTEGER, COLOURS = (
+    json.loads((Path(__file__).parents[1] / "golden" / f"{name}.json").read_text())
+    for name in ("exact", "integer", "colours")
 )
 
 
@@ -71,6 +72,16 @@ def test_exact_pixels_are_the_golden_ones(name, golden) -> None:
     assert (opacities is None) == (f"{name}.alpha" not in arrays)
     if opacities is not None:
         np.testing.assert_array_equal(opacities, arrays[f"{name}.alpha"])
+
+
+@pytest.mark.parametrize("name", COLOURS)
+def test_what_golden_files_say_of_their_colours(name, golden) -> None:
+    data = (golden / f"{name}.lat").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == COLOURS[name]["file"]
+    pixels, lat = codecs.Codec(None).decode(data)
+    assert hashlib.sha256(pixels.tobytes()).hexdigest() == COLOURS[name]["pixels"]
+    sections = images.sections_of(images.picture_of(pixels, lat))
+    assert {section.type.decode(): section.data.hex() for section in sections} == COLOURS[name]["sections"]
 
 
 @pytest.mark.parametrize("name", INTEGER)

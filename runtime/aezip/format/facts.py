@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from .colour import Cicp, ContentLight, Mastering
 from .container import (
     ALL_CODED,
     ALPHA,
     CELL,
+    CICP,
     COMMENT,
+    CONTENT_LIGHT,
     EXIF,
     EXTENDED_XMP,
+    GAIN_MAP,
     ICC,
     IPTC,
     LATENTS,
+    MASTERING,
     PATCHES,
     PIXELS,
     QUALITY_TOP,
@@ -26,6 +31,7 @@ from .resolution import Resolution
 
 _NAMES = {
     ICC: "ICC profile",
+    CICP: "code points of colours",
     EXIF: "EXIF",
     XMP: "XMP",
     RESOLUTION: "resolution",
@@ -37,6 +43,9 @@ _NAMES = {
     EXTENDED_XMP: "extended XMP",
     COMMENT: "comment",
     TEXTS: "texts of a PNG",
+    CONTENT_LIGHT: "content light level",
+    MASTERING: "mastering display",
+    GAIN_MAP: "gain map (HDR)",
 }
 
 
@@ -53,6 +62,8 @@ def facts_of(file: str, lat: Lat, size: int, models: dict[bytes, str]) -> dict[s
         "channels": h.channels,
         "alpha": lat.section(ALPHA) is not None,
         "resolution": _resolution(lat),
+        "colours": _colours(lat),
+        "light": _light(lat),
         "quality": h.quality * 100 / QUALITY_TOP,
         "lossless": lat.lossless,
         "patched_cells": _patched(lat),
@@ -80,6 +91,21 @@ def _resolution(lat: Lat) -> str | None:
     return None if data is None else str(Resolution.unpack(data))
 
 
+def _colours(lat: Lat) -> str:
+    """In words."""
+    named = lat.section(CICP)
+    if named is not None:
+        return str(Cicp.unpack(named))
+    return "sRGB" if lat.section(ICC) is None else "ICC profile"
+
+
+def _light(lat: Lat) -> str | None:
+    """In words."""
+    kinds = ((CONTENT_LIGHT, ContentLight), (MASTERING, Mastering))
+    known = [str(kind.unpack(data)) for name, kind in kinds if (data := lat.section(name)) is not None]
+    return ", ".join(known) or None
+
+
 def bpp_of(lat: Lat, size: int) -> float:
     """Bits of the whole file for each pixel."""
     return 8 * size / (lat.header.width * lat.header.height)
@@ -104,6 +130,9 @@ def lines_of(facts: dict[str, Any]) -> list[str]:
     if facts["patched_cells"]:
         cells = -(-facts["width"] // 16) * -(-facts["height"] // 16)
         rows.insert(3, ("patched", f"{facts['patched_cells']:,} of {cells:,} cells of 16 × 16 pixels are exact"))
+    if facts["light"]:
+        rows.insert(1, ("light", facts["light"]))
+    rows.insert(1, ("colours", facts["colours"]))
     if facts["resolution"]:
         rows.insert(1, ("resolution", facts["resolution"]))
     return [facts["file"], *(f"  {name:<10} {value}" for name, value in rows)]

@@ -12,7 +12,7 @@ import io
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ImageError
-from . import jpeg2000, profiles
+from . import jpeg2000
 from .headers import NOTHING, Facts, file_of
 
 if TYPE_CHECKING:
@@ -82,21 +82,6 @@ def separate(
         image = image.convert(premultiplied or ("LA" if image.mode in _GREY else "RGBA"))
         alpha = array_of(image.getchannel("A"), "L")[:, :, 0]
     return Colours(array_of(image, "L" if image.mode in _GREY else "RGB"), alpha, note)
-
-
-def profile_of(image: Image.Image, facts: Facts, channels: int) -> profiles.Made:
-    """The ICC profile of an image's colours: its own, or one made of what else its file says of them."""
-    icc, info = image.info.get("icc_profile"), image.info
-    if facts.cicp and (image.format == "PNG" or not icc):
-        made = profiles.of_cicp(facts.cicp, channels)
-        if image.format == "PNG" and not facts.cicp.full_range:
-            return made._replace(note="samples of narrow range (cICP) are taken as of full range")
-        return made
-    if icc or facts.icc:
-        return profiles.Made(bytes(icc or facts.icc or b""))
-    if "srgb" in info or not ("gamma" in info or "chromaticity" in info):
-        return profiles.Made()
-    return profiles.of_chunks(info.get("gamma"), info.get("chromaticity"), channels)
 
 
 def _packed(image: Image.Image) -> int:

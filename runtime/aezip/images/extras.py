@@ -13,13 +13,30 @@ import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..format.container import COMMENT, EXTENDED_XMP, IPTC, TEXTS, Section
-from .headers import png_chunks
+from ..format.container import (
+    COMMENT,
+    CONTENT_LIGHT,
+    EXTENDED_XMP,
+    GAIN_MAP,
+    IPTC,
+    MASTERING,
+    TEXTS,
+    Section,
+)
+from .headers import png_chunk, png_chunks
 
 if TYPE_CHECKING:
     from PIL import Image
 
-NAMES = {IPTC: "IPTC", EXTENDED_XMP: "extended XMP", COMMENT: "comment", TEXTS: "texts of a PNG"}
+NAMES = {
+    IPTC: "IPTC",
+    EXTENDED_XMP: "extended XMP",
+    COMMENT: "comment",
+    TEXTS: "texts of a PNG",
+    CONTENT_LIGHT: "content light level",
+    MASTERING: "mastering display",
+    GAIN_MAP: "gain map (HDR)",
+}
 IPTC_TAG = 33723  # of a TIFF
 _MOST = 2**24  # bytes of a section
 _HEAD = 2**16  # bytes of an AVIF or HEIF that name its items
@@ -64,6 +81,11 @@ def left_behind(image: Image.Image, data: bytes, end: int) -> tuple[str, ...]:
     if tail[4:8] == b"ftyp" or any(mark in part for mark in _VIDEOS for part in (tail, xmp)):
         names.append("a video (motion photo)")
     return tuple(names)
+
+
+def without(extras: tuple[Section, ...], *kinds: bytes) -> tuple[Section, ...]:
+    """The sections but those of some types."""
+    return tuple(section for section in extras if section.type not in kinds)
 
 
 def bytes_in(value: object) -> bytes:
@@ -179,18 +201,16 @@ def _segments(kind: bytes, body: bytes) -> bytes | None:
 
 def _chunks(kind: bytes, body: bytes) -> bytes | None:
     """A section as chunks of a PNG, None if it has none."""
-
-    def chunk(data: bytes) -> bytes:
-        return struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
-
+    if kind in (CONTENT_LIGHT, MASTERING):
+        return png_chunk(kind + body)
     if kind == TEXTS:
-        return b"".join(chunk(name + text) for name, text in _texts(body))
+        return b"".join(png_chunk(name + text) for name, text in _texts(body))
     if kind == IPTC:
         resources = _resources(body).hex()
         lines = "\n".join(resources[i : i + 72] for i in range(0, len(resources), 72))
         profile = f"\niptc\n{len(resources) // 2:8}\n{lines}\n".encode()
-        return chunk(b"zTXtRaw profile type iptc\0\0" + zlib.compress(profile))
-    return chunk(b"tEXtComment\0" + body) if kind == COMMENT and b"\0" not in body else None
+        return png_chunk(b"zTXtRaw profile type iptc\0\0" + zlib.compress(profile))
+    return png_chunk(b"tEXtComment\0" + body) if kind == COMMENT and b"\0" not in body else None
 
 
 def _texts(body: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
+
+from ..format.colour import Cicp, ContentLight
+from ..format.container import CONTENT_LIGHT, MASTERING, Section
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -19,21 +23,13 @@ _FULL = 4  # version and flags of a full box
 _CONTAINER = b"\0\0\0\x0cJXL "
 
 
-class Cicp(NamedTuple):
-    """Code points of H.273."""
-
-    primaries: int
-    transfer: int
-    matrix: int
-    full_range: bool
-
-
 class Facts(NamedTuple):
     """What a header says."""
 
     bits: int = 8  # per sample, of the deepest channel
-    cicp: Cicp | None = None
+    cicp: Cicp | None = None  # of the pixels that a decoder gives: RGB or grey
     icc: bytes | None = None
+    light: tuple[Section, ...] = ()  # of the content and of the display it was made on
 
 
 NOTHING = Facts()
@@ -71,6 +67,11 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 12 + length
 
 
+def png_chunk(body: bytes) -> bytes:
+    """A chunk of a PNG, from its type and data."""
+    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+
+
 def boxes(data: bytes, start: int = 0, stop: int | None = None) -> Iterator[tuple[bytes, int, int]]:
     """Type, and begin and end of the body, of each box from start to stop."""
     stop = len(data) if stop is None else stop
@@ -87,12 +88,15 @@ def boxes(data: bytes, start: int = 0, stop: int | None = None) -> Iterator[tupl
 
 
 def _png(data: bytes) -> Facts:
+    cicp, light = None, dict[bytes, bytes]()
     for kind, body in png_chunks(data):
-        if kind == b"cICP" and len(body) == 4:
-            return Facts(cicp=Cicp(body[0], body[1], body[2], bool(body[3])))
         if kind == b"IDAT":
             break
-    return NOTHING
+        if kind == b"cICP" and len(body) == 4:
+            cicp = Cicp(body[0], body[1], bool(body[3]))
+        elif (kind, len(body)) in ((CONTENT_LIGHT, 8), (MASTERING, 24)):
+            light[kind] = body
+    return Facts(cicp=cicp, light=tuple(map(Section._make, light.items())))
 
 
 def _jpeg2000(data: bytes) -> Facts:
@@ -112,19 +116,34 @@ def _jpeg2000(data: bytes) -> Facts:
 
 def _heif(data: bytes) -> Facts:
     """Of the properties of the primary item; of a sequence without one, of its first configuration."""
-    bits, cicp = 0, None
+    bits, cicp, light = 0, None, list[Section]()
     for kind, start, stop in _properties(data):
         if kind == b"pixi":
             bits = max((bits, *data[start + _FULL + 1 : stop]))
         elif kind in (b"av1C", b"hvcC"):
             bits = bits or _configured(data, kind, start)
-        elif kind == b"colr" and data[start : start + 4] == b"nclx" and stop - start >= 11:
-            primaries, transfer, matrix, flags = struct.unpack_from(">HHHB", data, start + 4)
-            cicp = Cicp(primaries, transfer, matrix, flags >= 128)
+        elif _names_colours(data, kind, start, stop):
+            primaries, transfer = struct.unpack_from(">HH", data, start + 4)
+            cicp = Cicp(primaries, transfer) if max(primaries, transfer) < 256 else None
+        elif kind == b"clli" and stop - start >= 4:
+            light.append(Section(CONTENT_LIGHT, ContentLight(*struct.unpack_from(">HH", data, start)).pack()))
+        elif kind == b"mdcv" and stop - start >= 24:
+            green, blue, red, white, brightest, darkest = (data[start + at : start + at + 4] for at in range(0, 24, 4))
+            light.append(Section(MASTERING, red + green + blue + white + brightest + darkest))
     for kind in (b"av1C", b"hvcC"):
         if not bits and kind in data:
             bits = _configured(data, kind, data.index(kind) + 4)
-    return Facts(bits or 8, cicp)
+    return Facts(bits or 8, cicp, light=tuple(light))
+
+
+def _names_colours(data: bytes, kind: bytes, start: int, stop: int) -> bool:
+    """Whether a box holds code points."""
+    return kind == b"colr" and data[start : start + 4] == b"nclx" and stop - start >= 11
+
+
+def code_points_at(data: bytes) -> int:
+    """Where an AVIF or HEIF has the code points of its picture's primaries and transfer, 2 bytes each; 0: nowhere."""
+    return next((start + 4 for kind, start, stop in _properties(data) if _names_colours(data, kind, start, stop)), 0)
 
 
 def _configured(data: bytes, kind: bytes, start: int) -> int:

@@ -150,6 +150,8 @@ def replaced(picture: Picture, given: Mapping[str, Any]) -> Picture:
             if not isinstance(value, (bytes, bytearray, str, NoneType)):
                 raise UsageError(f"{option} is a {type(value).__name__}", "bytes")
             changes[field] = bytes_of(value)
+            if field == "icc":
+                changes["cicp"] = None
     return picture._replace(**changes)
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ImageError
+from ..format.colour import Cicp
 from ..format.container import (
     ALPHA,
+    CICP,
     COMMENT,
+    CONTENT_LIGHT,
     EXIF,
     EXTENDED_XMP,
+    GAIN_MAP,
     ICC,
     IPTC,
+    MASTERING,
     RESOLUTION,
     TEXTS,
     XMP,
@@ -25,6 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_EXTRAS = (IPTC, EXTENDED_XMP, COMMENT, TEXTS, CONTENT_LIGHT, MASTERING, GAIN_MAP)
+
+
 class Picture(NamedTuple):
     """Pixels and what belongs to them."""
 
@@ -36,11 +44,14 @@ class Picture(NamedTuple):
     resolution: Resolution | None = None
     notes: tuple[str, ...] = ()  # what was changed to read it
     extras: tuple[Section, ...] = ()  # what only some kinds of files carry: IPTC, texts, …
+    cicp: Cicp | None = None  # code points of the colours, above `icc`
 
 
 def sections_of(picture: Picture) -> tuple[Section, ...]:
     """Alpha and metadata as sections of a `.lat` file."""
     pairs = [(ICC, picture.icc), (EXIF, picture.exif), (XMP, picture.xmp)]
+    if picture.cicp:
+        pairs.append((CICP, picture.cicp.pack()))
     if picture.resolution:
         pairs.append((RESOLUTION, picture.resolution.pack()))
     if picture.alpha is not None:
@@ -77,9 +88,14 @@ def picture_of(
         from .metadata import without_places
 
         exif = without_places(exif)
-    kept = ((kind, lat.section(kind)) for kind in (IPTC, EXTENDED_XMP, COMMENT, TEXTS))
-    extras = tuple(Section(kind, data) for kind, data in kept if data)
-    return Picture(pixels, lat.section(ICC), exif, lat.section(XMP), plane, resolution, extras=extras)
+    kept = {kind: lat.section(kind) for kind in _EXTRAS}
+    notes: tuple[str, ...] = ()
+    if region and kept.pop(GAIN_MAP):
+        notes = ("the gain map (HDR) is left out, as it is of the whole picture",)
+    extras = tuple(Section(kind, data) for kind, data in kept.items() if data)
+    named = lat.section(CICP)
+    cicp = Cicp.unpack(named) if named is not None else None
+    return Picture(pixels, lat.section(ICC), exif, lat.section(XMP), plane, resolution, notes, extras, cicp)
 
 
 def check_sections(lat: Lat, original: Picture | None = None) -> None:

@@ -10,44 +10,14 @@ import io
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .headers import Cicp
+from ..format.colour import BT709, HLG, SRGB, UNSPECIFIED, Cicp
+from . import h273
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_D65, _C, _D50 = (0.3127, 0.3290), (0.310, 0.316), (0.9642, 1.0, 0.8249)
-_BT709, _NTSC = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), _D65), ((0.63, 0.34), (0.31, 0.595), (0.155, 0.07), _D65)
-_PRIMARIES = {  # H.273 table 2: x, y of red, green, blue and white
-    1: _BT709,
-    4: ((0.67, 0.33), (0.21, 0.71), (0.14, 0.08), _C),
-    5: ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06), _D65),
-    6: _NTSC,
-    7: _NTSC,
-    8: ((0.681, 0.319), (0.243, 0.692), (0.145, 0.049), _C),
-    9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), _D65),
-    10: ((1, 0), (0, 1), (0, 0), (1 / 3, 1 / 3)),
-    11: ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), (0.314, 0.351)),
-    12: ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), _D65),
-    22: ((0.63, 0.34), (0.295, 0.605), (0.155, 0.077), _D65),
-}
-_SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-_VIDEO = (1 / 0.45, 1 / 1.0993, 0.0993 / 1.0993, 1 / 4.5, 0.0812)
-# H.273 table 3: a power, or ICC's parameters g, a, b, c, d of (a·x + b)^g from d on and c·x below
-_CURVES: dict[int, tuple[float, ...]] = {
-    1: _VIDEO,
-    4: (2.2,),
-    5: (2.8,),
-    6: _VIDEO,
-    7: (1 / 0.45, 1 / 1.1115, 0.1115 / 1.1115, 1 / 4, 0.0913),
-    8: (1.0,),
-    13: _SRGB_CURVE,
-    14: _VIDEO,
-    15: _VIDEO,
-    17: (2.6,),
-}
-PQ, HLG = 16, 18
-_UNSPECIFIED = 2
+_D50 = (0.9642, 1.0, 0.8249)
 _SRGB_CHUNKS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # cHRM's order: white first
 _SAMPLES = 1024  # of a curve that is no formula
 _ROWS = 128
@@ -57,25 +27,35 @@ class Made(NamedTuple):
     """The profile of a picture's colours."""
 
     icc: bytes | None = None  # None: sRGB
-    note: str = ""
+    note: str = ""  # what it is not able to say
 
 
 def of_cicp(cicp: Cicp, channels: int) -> Made:
     """The profile of H.273 code points, for grey (1) or RGB (3).  What they leave open is as in sRGB."""
-    primaries = 1 if cicp.primaries == _UNSPECIFIED else cicp.primaries
-    transfer = 13 if cicp.transfer == _UNSPECIFIED else cicp.transfer
-    named = f"colours by H.273 (primaries {cicp.primaries}, transfer {cicp.transfer})"
-    if transfer in (PQ, HLG) and primaries in _PRIMARIES:
-        name = "PQ" if transfer == PQ else "HLG"
-        tag = bytes((primaries, transfer, 0, 1))
-        icc = _profile(_PRIMARIES[primaries], _sampled(transfer), f"{name}, primaries {primaries}", channels, tag)
-        return Made(icc, f"{name} (HDR) colours are kept in an ICC profile, which not every viewer understands")
-    if transfer not in _CURVES or primaries not in _PRIMARIES:
-        return Made(None, f"{named} are not known and taken as sRGB")
-    if transfer == 13 and (primaries == 1 or channels == 1):
+    known = specified(cicp)
+    if known is None:
+        return Made(None, f"{cicp} (not known; taken as sRGB)")
+    if known.transfer == SRGB and (known.primaries == BT709 or channels == 1):
         return Made()
-    named = f"H.273 primaries {primaries}, transfer {transfer}"
-    return Made(_profile(_PRIMARIES[primaries], _formula(_CURVES[transfer]), named, channels))
+    curve = _sampled(known.transfer) if known.hdr else _formula(h273.CURVES[known.transfer])
+    icc = _profile(h273.PRIMARIES[known.primaries], curve, str(known), channels, known.pack())
+    return Made(icc, f"{known} (kept in an ICC profile, which not every viewer understands)" if known.hdr else "")
+
+
+def specified(cicp: Cicp) -> Cicp | None:
+    """The code points of full range, what they leave open as in sRGB; None if they are not known."""
+    primaries = BT709 if cicp.primaries == UNSPECIFIED else cicp.primaries
+    transfer = SRGB if cicp.transfer == UNSPECIFIED else cicp.transfer
+    found = Cicp(primaries, transfer)
+    return found if primaries in h273.PRIMARIES and (found.hdr or transfer in h273.CURVES) else None
+
+
+def code_points(icc: bytes | None) -> Cicp | None:
+    """What the tag `cicp` of a profile says, if it is whole and of RGB."""
+    found = _tag(icc or b"", b"cicp")
+    if not found or len(found) < 12 or found[10] or found[11] > 1:
+        return None
+    return Cicp.unpack(found[8:12])
 
 
 def of_chunks(gamma: float | None, chromaticity: tuple[float, ...] | None, channels: int) -> Made:
@@ -88,8 +68,8 @@ def of_chunks(gamma: float | None, chromaticity: tuple[float, ...] | None, chann
     )
     if srgb_curve and near:
         return Made()
-    curve = _SRGB_CURVE if srgb_curve or not gamma else (1 / gamma,)
-    points = _BT709
+    curve = h273.SRGB_CURVE if srgb_curve or not gamma else (1 / gamma,)
+    points = h273.BT709
     if not near and chromaticity:
         x, y = chromaticity[::2], chromaticity[1::2]
         white, *points_of = zip(x, y, strict=True)
@@ -101,22 +81,16 @@ def of_chunks(gamma: float | None, chromaticity: tuple[float, ...] | None, chann
         return Made(None, "chunks gAMA and cHRM that name no colours are ignored")
 
 
-def hdr(icc: bytes | None) -> bytes | None:
-    """The four bytes of a profile's tag `cicp` if it says PQ or HLG."""
-    found = _tag(icc or b"", b"cicp")
-    return found[8:12] if found and len(found) >= 12 and found[9] in (PQ, HLG) else None
-
-
 def for_grey(icc: bytes) -> bytes | None:
     """The grey profile with the curve of an RGB profile, None if that has tables in place of curves."""
     curve = _tag(icc, b"gTRC")
-    return _profile(_BT709, curve, "grey of an RGB profile", 1) if curve else None
+    return _profile(h273.BT709, curve, "grey of an RGB profile", 1) if curve else None
 
 
 def for_rgb(icc: bytes) -> bytes | None:
     """The RGB profile in which equal channels look as in a grey profile, None if that has no curve."""
     curve = _tag(icc, b"kTRC")
-    return _profile(_BT709, curve, "RGB of a grey profile", 3) if curve else None
+    return _profile(h273.BT709, curve, "RGB of a grey profile", 3) if curve else None
 
 
 def to_srgb(pixels: NDArray[np.uint8], icc: bytes) -> NDArray[np.uint8]:
@@ -173,33 +147,18 @@ def _formula(parameters: tuple[float, ...]) -> bytes:
 
 
 def _sampled(transfer: int) -> bytes:
-    """Light of a PQ or HLG signal by BT.2100, 1 at 203 cd/m² and above."""
+    """Light of a PQ or HLG signal of grey, 1 at reference white and above."""
     import numpy as np
 
-    signal = np.linspace(0, 1, _SAMPLES)
-    if transfer == PQ:
-        power = signal ** (32 / 2523)
-        light = 10000 * (np.maximum(power - 3424 / 4096, 0) / (2413 / 128 - 2392 / 128 * power)) ** (8192 / 1305)
-    else:
-        a, b, c = 0.17883277, 0.28466892, 0.55991073
-        scene = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
-        light = 1000 * scene**1.2
-    samples = np.rint(65535 * np.minimum(light / 203, 1)).astype(">u2").tobytes()
+    scene = h273.light_of(transfer, np.linspace(0, 1, _SAMPLES))
+    light = h273.displayed(scene, scene) if transfer == HLG else scene
+    samples = np.rint(65535 * np.minimum(light, 1)).astype(">u2").tobytes()
     return bytes(b"curv" + struct.pack(">II", 0, _SAMPLES) + samples)
 
 
 def _profile(points: Any, curve: bytes, name: str, channels: int, cicp: bytes = b"") -> bytes:
     """A display profile.  points: x, y of red, green, blue and white; cicp: the data of that tag."""
-    import numpy as np
-
-    def xyz(point: tuple[float, float]) -> NDArray[np.float64]:
-        x, y = point
-        return np.array((x, y, 1 - x - y)) / (y if y > 0 else 1)
-
-    white = xyz(points[3])
-    bradford = np.array(((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296)))
-    scale = (bradford @ _D50) / (bradford @ white)
-    adapt = np.linalg.inv(bradford) @ np.diag(scale) @ bradford
+    adapt = h273.adaptation(points[3], _D50)
     tags = [
         (b"desc", _text(name)),
         (b"cprt", _text("CC0")),
@@ -209,8 +168,7 @@ def _profile(points: Any, curve: bytes, name: str, channels: int, cicp: bytes = 
     if channels == 1:
         tags.append((b"kTRC", curve))
     else:
-        colours = np.column_stack([xyz(point) for point in points[:3]])
-        colours = adapt @ (colours * np.linalg.solve(colours, white))
+        colours = adapt @ h273.to_xyz(points)
         tags += [(name, _xyz(column)) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colours.T, strict=True)]
         tags += [(name, curve) for name in (b"rTRC", b"gTRC", b"bTRC")]
     if cicp and channels == 3:

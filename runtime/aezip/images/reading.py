@@ -21,16 +21,14 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import AezipError, ImageError
-from ..format.container import DEFAULT_MAX_PIXELS, MAGIC
+from ..format.container import DEFAULT_MAX_PIXELS, GAIN_MAP, MAGIC
 from ..storage import places
-from . import colour, extras, metadata, profiles
+from . import colour, extras, metadata, signalling
 from .decoder import complaints, end_of_jpeg
 from .headers import facts_of, file_of
 from .picture import Picture
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL import Image
 
 
@@ -168,8 +166,8 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
         colours = colour.separate(image, intake.to_8bit, intake.stretch, facts, intake.plain_cmyk)
         exif = exif or metadata.exif_of(image)  # a PNG may hold it behind its pixels
         pixels, alpha, xmp = colours.pixels, colours.alpha, metadata.xmp_of(image)
-        profile = profiles.Made() if colours.srgb else colour.profile_of(image, facts, pixels.shape[2])
-        kept, left = extras.extras_of(image, data), extras.left_behind(image, data, end_of_jpeg(data))
+        named = signalling.NOTHING if colours.srgb else signalling.of_image(image, facts, pixels.shape[2])
+        kept, left = (*facts.light, *extras.extras_of(image, data)), extras.left_behind(image, data, end_of_jpeg(data))
     if damage and intake.strict:
         raise ImageError(damage[0], "a complete image, or no strict=True")
     lies = metadata.orientation_of(exif, xmp) if intake.upright or intake.strip else 1
@@ -180,30 +178,32 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
         resolution = resolution.turned() if resolution and lies >= 5 else resolution
     if exif and (turned or lies != 1) and metadata.has_places(exif):
         exif, left = metadata.without_places(exif), (*left, "GeoTIFF tags, as the picture was turned")
-    notes, icc = (*damage, colours.note, profile.note), profile.icc
-    if intake.strip:
-        pixels, icc, note = _stripped(pixels, icc)
-        exif, xmp, resolution, kept, notes = None, None, None, (), (*notes, note)
-    elif left:
-        notes = (*notes, f"left behind: {', '.join(left)}")
+    if lies != 1 and any(section.type == GAIN_MAP for section in kept):
+        kept, left = extras.without(kept, GAIN_MAP), (*left, "a gain map (HDR), as the picture was turned")
     if alpha is not None:
         from ..format.alpha import fill
 
         pixels = fill(pixels, alpha)
-    return Picture(pixels, icc, exif, xmp, alpha, resolution, tuple(filter(None, notes)), kept)
+    notes = (*damage, colours.note, named.note)
+    picture = Picture(pixels, named.icc, exif, xmp, alpha, resolution, notes, kept, named.cicp)
+    if intake.strip:
+        picture = _stripped(picture)
+    elif left:
+        picture = picture._replace(notes=(*notes, f"left behind: {', '.join(left)}"))
+    return picture._replace(notes=tuple(filter(None, picture.notes)))
 
 
-def _stripped(pixels: NDArray[np.uint8], icc: bytes | None) -> tuple[NDArray[np.uint8], bytes | None, str]:
-    """Pixels that need no profile, the profile that they need nevertheless, and what the user should know."""
-    if icc is None:
-        return pixels, None, ""
-    if profiles.hdr(icc):
-        return pixels, icc, "the ICC profile stays, as PQ and HLG (HDR) have no place in sRGB"
-    try:
-        converted = profiles.to_srgb(pixels, icc)
-    except ValueError as e:
-        return pixels, None, f"the ICC profile cannot be used and is dropped ({e})"
-    return converted, None, "" if converted is pixels else "colours made sRGB through the ICC profile that is dropped"
+def _stripped(picture: Picture) -> Picture:
+    """The picture alone, in sRGB if that holds it."""
+    notes = picture.notes
+    if any(section.type == GAIN_MAP for section in picture.extras):
+        notes = (*notes, "the gain map (HDR) is dropped")
+    if signalling.hdr_of(picture):
+        note = "the colours stay as they are named, as PQ and HLG (HDR) have no place in sRGB"
+        picture = picture._replace(icc=None if picture.cicp else picture.icc)
+    else:
+        picture, note = signalling.in_srgb(picture)
+    return picture._replace(exif=None, xmp=None, resolution=None, extras=(), notes=(*notes, note))
 
 
 def _open(data: bytes) -> Image.Image:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import io
 import os
 import struct
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import OutputError, UsageError
 from ..format.container import IPTC
 from ..storage.files import atomic_write
-from . import extras, profiles
+from . import extras, profiles, signalling
+from .headers import png_chunk
 from .metadata import keep_text
 from .picture import Picture
 from .reading import PILLOW
@@ -96,15 +96,17 @@ def to_pillow(picture: Picture) -> Image.Image:
     import numpy as np
     from PIL import Image
 
+    picture = signalling.profiled(picture) if picture.cicp else picture
     planes = picture.pixels if picture.alpha is None else np.dstack((picture.pixels, picture.alpha))
     image = Image.fromarray(planes[:, :, 0] if planes.shape[2] == 1 else planes)
-    image.info.update(info_of(picture))
+    image.info.update(info_of(picture, picture.pixels.shape[2]))
     return image
 
 
-def info_of(picture: Picture) -> dict[str, Any]:
+def info_of(picture: Picture, channels: int) -> dict[str, Any]:
     """The metadata there is, under Pillow's names."""
-    pairs: dict[str, Any] = {"icc_profile": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
+    icc = signalling.profile_of(picture, channels)
+    pairs: dict[str, Any] = {"icc_profile": icc, "exif": picture.exif, "xmp": picture.xmp}
     if picture.resolution and picture.resolution.unit:
         pairs["dpi"] = tuple(map(float, picture.resolution.per(1)))
     return {key: value for key, value in pairs.items() if value}
@@ -158,13 +160,15 @@ def build(
             able = ", ".join(name for name, known in FORMATS.items() if known.alpha)
             raise OutputError(f"the picture is partly transparent, which {format} cannot hold", f"one of {able}")
         picture = picture._replace(alpha=None)
+    picture, unnamed = signalling.fitted(picture, kind.pillow)
     picture, misfit = _with_fitting_profile(picture, kind)
     data, unfit = _encode_what_fits(picture, kind)
+    data = signalling.signal(data, kind.pillow, picture)
     data, homeless = extras.add(data, kind.pillow, picture.extras)
     lost = [METADATA[name] for name in _ALL if getattr(picture, name) and name not in kind.carries]
     if kind.pillow == "AVIF" and picture.alpha is not None:
         lost.append("alpha without loss")
-    return data, (*lost, *misfit, *homeless, *(f"this {METADATA[name]}" for name in unfit))
+    return data, (*lost, *unnamed, *misfit, *homeless, *(f"this {METADATA[name]}" for name in unfit))
 
 
 def _with_fitting_profile(picture: Picture, kind: Format) -> tuple[Picture, tuple[str, ...]]:
@@ -219,9 +223,10 @@ def _encode(picture: Picture, kind: Format) -> bytes:
         from .arrays import netpbm
 
         return netpbm(picture.pixels)
+    picture = picture._replace(cicp=None)  # which Pillow does not write
     image, options = to_pillow(picture), dict(kind.options)
     image.info.clear()
-    for key, value in info_of(picture).items():
+    for key, value in info_of(picture, picture.pixels.shape[2]).items():
         if {"icc_profile": "icc", "dpi": "resolution"}.get(key, key) in kind.carries:
             options[key] = value
     if kind.pillow == "PNG":
@@ -245,8 +250,6 @@ def _encode(picture: Picture, kind: Format) -> bytes:
         stream.name = f"image{kind.suffixes[0]}"
         image.save(stream, **options)
     data = stream.getvalue()
-    if kind.pillow == "PNG" and (cicp := profiles.hdr(picture.icc)):
-        data = _with_chunk(data, b"cICP" + cicp)
     patch = {"PNG": _png_resolution, "JPEG": _jfif_resolution}.get(kind.pillow)
     return patch(data, picture) if patch and picture.resolution else data
 
@@ -284,12 +287,8 @@ def _png_resolution(data: bytes, picture: Picture) -> bytes:
         x, y = x * y.denominator * x.denominator, y * y.denominator * x.denominator
     if round(max(x, y)) >= 2**32:
         raise ValueError(f"a resolution of {round(max(x, y))} pixels a metre")
-    return _with_chunk(data, b"pHYs" + struct.pack(">IIB", round(x), round(y), r.unit > 0))
-
-
-def _with_chunk(data: bytes, body: bytes) -> bytes:
-    """A PNG with a chunk, its type and data, behind IHDR."""
-    return data[:33] + struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body)) + data[33:]
+    chunk = png_chunk(b"pHYs" + struct.pack(">IIB", round(x), round(y), r.unit > 0))
+    return data[:33] + chunk + data[33:]
 
 
 def _jfif_resolution(data: bytes, picture: Picture) -> bytes:

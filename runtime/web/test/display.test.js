@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import * as ort from 'onnxruntime-web';
-import { AezipError, Model, colourSpaceOf, orientationOf, profileName, unpack, upright } from '../aezip.js';
+import { AezipError, Model, codePointsOf, colourSpaceOf, decodeExact, forCanvas, orientationOf, profileName, unpack, upright } from '../aezip.js';
 import { decodeAlpha } from '../alpha.js';
 
 /** @param {string} name */
@@ -130,3 +130,58 @@ test('colour spaces', () => {
     profileName(whole.subarray(0, at));
   }
 });
+
+const named = JSON.parse(String(golden('colours.json')));
+for (const [name, points] of Object.entries({
+  'colours': { primaries: 9, transfer: 16, fullRange: true },
+  'colours-grey': { primaries: 1, transfer: 1, fullRange: false },
+})) {
+  test(`${name}: code points and sections are the golden ones`, async () => {
+    const { sections } = await decodeExact(golden(`${name}.lat`));
+    assert.deepEqual(codePointsOf(sections), points);
+    const found = sections.filter(({ type }) => type !== 'PIXL').map(({ type, data }) => [type, Buffer.from(data).toString('hex')]);
+    assert.deepEqual(Object.fromEntries(found), named[name].sections);
+  });
+}
+
+test('code points that are damaged', () => {
+  assert.equal(codePointsOf([]), undefined);
+  for (const data of [[], [1, 13, 0], [1, 13, 1, 1], [1, 13, 0, 2], [1, 13, 0, 1, 0]]) {
+    assert.throws(() => codePointsOf([{ type: 'cICP', data: Uint8Array.from(data) }]), { name: 'SectionDamaged' });
+  }
+});
+
+/** @param {number[][]} colours @param {number[]} points @param {number} peak in cd/m² */
+function onCanvas(colours, [primaries, transfer, range], peak = 0) {
+  const light = new Uint8Array(8);
+  new DataView(light.buffer).setUint32(0, 10000 * peak);
+  const pixels = Uint8ClampedArray.from(colours.flatMap((colour) => [...colour, 7]));
+  const shown = forCanvas(pixels, { primaries, transfer, fullRange: range === 1 }, peak ? [{ type: 'cLLI', data: light }] : []);
+  assert.ok(shown.pixels.every((value, at) => at % 4 < 3 || value === 7)); // alpha
+  return { ...shown, colours: colours.map((_, i) => [...shown.pixels.subarray(4 * i, 4 * i + 3)]) };
+}
+
+test('pixels for a canvas', () => {
+  const grey = (/** @type {number} */ v) => [v, v, v];
+  const colour = [200, 60, 90];
+  assert.deepEqual(onCanvas([colour], [12, 13, 1]), { pixels: Uint8ClampedArray.of(...colour, 7), colourSpace: 'display-p3', mapped: false, colours: [colour] });
+  assert.equal(onCanvas([colour], [99, 13, 1]).colourSpace, 'srgb');
+  assert.deepEqual(onCanvas([colour], [99, 13, 1]).colours, [colour]);
+  assert.deepEqual(onCanvas([grey(16), grey(126), grey(235)], [1, 13, 0]).colours, [grey(0), grey(128), grey(255)]);
+  // by Python's tone.py
+  const levels = [0, 16, 64, 112, 128, 160, 192, 255];
+  const pq = onCanvas(levels.map(grey), [9, 16, 1], 1000);
+  assert.deepEqual([pq.colourSpace, pq.mapped], ['display-p3', true]);
+  near(pq.colours.map(([red]) => red), [0, 2, 45, 135, 181, 245, 255, 255]);
+  near(onCanvas(levels.map(grey), [9, 18, 1]).colours.map(([red]) => red), [0, 6, 62, 119, 137, 185, 230, 255]);
+  // CSS Color 4: linear BT.2020 to linear Display P3, of what is inside of both
+  const [x, y, z] = [120, 100, 90].map((v) => v / 255);
+  const linear = [1.34357825 * x - 0.28217967 * y - 0.06139858 * z, -0.0652974 * x + 1.0757879 * y - 0.0104905 * z, 0.00282179 * x - 0.01959849 * y + 1.01677671 * z];
+  near(onCanvas([[120, 100, 90]], [9, 8, 1]).colours[0], linear.map((v) => 255 * (1.055 * v ** (1 / 2.4) - 0.055)));
+  // a saturated colour has a place inside, and is no white
+  const [red, green, blue] = onCanvas([[200, 0, 0], grey(255)], [9, 16, 1], 1000).colours[0];
+  assert.ok(red > 200 && green < 160 && blue < 160, `${[red, green, blue]}`);
+});
+
+/** @param {number[]} found @param {number[]} want */
+const near = (found, want) => found.forEach((v, i) => assert.ok(Math.abs(v - want[i]) <= 1, `${found} is not ${want}`));

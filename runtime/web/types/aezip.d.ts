@@ -28,10 +28,11 @@ export type Values = {
     dims: readonly number[];
 };
 import { arriving } from './arriving.js';
+import { codePointsOf, forCanvas } from './colours.js';
 import { unpack } from './container.js';
 import { colourSpaceOf, orientationOf, profileName, upright } from './display.js';
 import { AezipError } from './errors.js';
-export { AezipError, arriving, colourSpaceOf, orientationOf, profileName, unpack, upright };
+export { AezipError, arriving, codePointsOf, colourSpaceOf, forCanvas, orientationOf, profileName, unpack, upright };
 /**
  * A `.lat` file that was stored without loss → its picture, without a model.
  *

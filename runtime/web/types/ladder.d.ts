@@ -20,7 +20,7 @@ export type Rung = {
      */
     shift: Float32Array;
     /**
-     * [C] need not be exact
+     * [C] for latents in 1/16
      */
     inverse_gain: Float32Array;
     /**

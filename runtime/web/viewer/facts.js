@@ -1,13 +1,18 @@
 /** What the page says about a file, in the words of `aezip info`. */
-import { colourSpaceOf, countPatches, isExact, orientationOf, profileName } from '../aezip.js';
+import { codePointsOf, colourSpaceOf, countPatches, isExact, orientationOf, profileName } from '../aezip.js';
+import { namesOf } from '../colours.js';
 
 const TYPES = /** @type {Record<string, string>} */ ({
   iCCP: 'ICC profile',
+  cICP: 'code points of colours',
   eXIF: 'EXIF',
   xMPx: 'XMP',
   rESO: 'resolution',
   ALPH: 'alpha',
   PTCH: 'patches',
+  cLLI: 'content light level',
+  mDCV: 'mastering display',
+  gMAP: 'gain map (HDR)',
   LATN: 'latents',
   PIXL: 'pixels',
 });
@@ -77,6 +82,8 @@ export function comparedOf(original, size, { psnr, seen }) {
 
 /** @param {import('../container.js').Section[]} sections */
 function coloursOf(sections) {
+  const points = codePointsOf(sections);
+  if (points) return namesOf(points) + (points.transfer === 16 || points.transfer === 18 ? '; shown tone mapped' : '');
   const icc = sections.find((s) => s.type === 'iCCP')?.data;
   const space = colourSpaceOf(icc);
   if (space) return COLOURS[space];

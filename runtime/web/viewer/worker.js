@@ -5,7 +5,7 @@
  * `{ error }`.
  */
 import * as ort from 'onnxruntime-web/wasm';
-import { AezipError, Model, colourSpaceOf, decodeExact, isExact, orientationOf, unpack, upright } from '../aezip.js';
+import { AezipError, Model, codePointsOf, colourSpaceOf, decodeExact, forCanvas, isExact, orientationOf, unpack, upright } from '../aezip.js';
 
 const MAX_THREADS = 8;
 const threads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MAX_THREADS) : 1;
@@ -54,7 +54,7 @@ async function decode(data, tell) {
   const milliseconds = performance.now() - began;
   shown = upright(picture, orientationOf(picture.sections));
   tell({
-    picture: { ...shown, colourSpace: spaceOf(picture), model: model?.name, parts: picture.milliseconds, milliseconds, threads },
+    picture: { ...shown, ...inColours(shown, picture.sections), model: model?.name, parts: picture.milliseconds, milliseconds, threads },
   });
 }
 
@@ -75,11 +75,21 @@ function lookOf(small) {
   const { width, height } = small.header;
   const orientation = orientationOf(small.sections);
   const size = orientation > 4 ? { width: height, height: width } : { width, height };
-  return { ...upright(small, orientation), colourSpace: spaceOf(small), size };
+  const turned = upright(small, orientation);
+  return { ...turned, ...inColours(turned, small.sections), size };
 }
 
-/** @param {import('../aezip.js').Picture} picture */
-const spaceOf = ({ sections }) => colourSpaceOf(sections.find((s) => s.type === 'iCCP')?.data) ?? 'srgb';
+/**
+ * Pixels and their colour space, as a canvas shows them.
+ *
+ * @param {{ pixels: Uint8ClampedArray<ArrayBuffer> }} picture
+ * @param {import('../container.js').Section[]} sections
+ */
+function inColours({ pixels }, sections) {
+  const points = codePointsOf(sections);
+  if (points) return forCanvas(pixels, points, sections);
+  return { pixels, colourSpace: colourSpaceOf(sections.find((s) => s.type === 'iCCP')?.data) ?? 'srgb' };
+}
 
 /**
  * @param {import('../container.js').Lat} lat

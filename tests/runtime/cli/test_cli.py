@@ -544,6 +544,7 @@ def test_info() -> None:
     assert result.stdout.splitlines() == [
         "a.lat",
         "  picture    2 × 2 pixels, RGB",
+        "  colours    sRGB",
         f"  size       {size:,} B, {8 * size / 4:.3f} bpp",
         "  quality    60.5",
         "  model      0001020304050607 (photo)",
@@ -570,6 +571,8 @@ def test_info_as_json_leaves_out_what_is_broken() -> None:
         "channels": 3,
         "alpha": False,
         "resolution": None,
+        "colours": "sRGB",
+        "light": None,
         "quality": 60.5,
         "lossless": False,
         "patched_cells": 0,

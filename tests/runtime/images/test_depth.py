@@ -13,8 +13,9 @@ from PIL import Image, TiffImagePlugin
 
 from aezip import images
 from aezip.errors import ImageError
+from aezip.format.colour import Cicp
 from aezip.images import Intake, headers
-from aezip.images.headers import Cicp, Facts, facts_of
+from aezip.images.headers import Facts, facts_of
 
 SIZE = (24, 40)  # height, width
 
@@ -110,7 +111,7 @@ NCLX = b"colrnclx" + struct.pack(">HHHB", 12, 16, 6, 128)
 @pytest.mark.parametrize(
     ("properties", "facts"),
     [
-        ([b"pixi\0\0\0\0\x03\x0a\x0a\x0a", NCLX], Facts(10, Cicp(12, 16, 6, True))),
+        ([b"pixi\0\0\0\0\x03\x0a\x0a\x0a", NCLX], Facts(10, Cicp(12, 16))),
         ([b"pixi\0\0\0\0\x03\x08\x08\x08"], Facts(8)),
         ([b"av1C\x81\x20\x40\x00"], Facts(10)),
         ([b"av1C\x81\x20\x60\x00"], Facts(12)),

@@ -1,0 +1,122 @@
+"""How a picture's colours are named: by code points of H.273, and by ICC profiles where a file has no place for those.
+
+Code points are above a profile, as in PNG; in AVIF and HEIF a profile is above them (ISO 23000-22). A PNG gets both, so
+that older viewers show it well.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..format.colour import Cicp, ContentLight
+from ..format.container import CONTENT_LIGHT, GAIN_MAP, MASTERING
+from . import extras, profiles, tone
+from .headers import Facts, code_points_at, png_chunk
+from .picture import Picture
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_NAMED = ("PNG", "AVIF")  # formats that have a place for code points
+_ICC = "an ICC profile beside code points (H.273)"
+
+
+class Signalling(NamedTuple):
+    """What an image's file says of its colours; nothing: they are sRGB."""
+
+    icc: bytes | None = None
+    cicp: Cicp | None = None
+    note: str = ""
+
+
+NOTHING = Signalling()
+
+
+def of_image(image: Image.Image, facts: Facts, channels: int) -> Signalling:
+    """What the file of an image, whose header says `facts`, names its colours."""
+    info = image.info
+    icc, cicp = info.get("icc_profile") or facts.icc or None, facts.cicp
+    icc = bytes(icc) if icc else None
+    if cicp and (cicp.silent or (icc and image.format != "PNG")):
+        cicp = None
+    if icc and not cicp:
+        found = profiles.code_points(icc)
+        # libjxl makes a profile of the code points in a JPEG XL's header
+        if found and (image.format == "JXL" or icc == profiles.of_cicp(found, channels).icc):
+            icc, cicp = None, found
+    if icc and cicp and icc == profiles.of_cicp(cicp, channels).icc:
+        icc = None
+    if icc or cicp:
+        return Signalling(icc, cicp if icc or not (cicp and cicp.srgb) else None)
+    if "srgb" in info or not ("gamma" in info or "chromaticity" in info):
+        return NOTHING
+    made = profiles.of_chunks(info.get("gamma"), info.get("chromaticity"), channels)
+    return Signalling(made.icc, None, made.note)
+
+
+def profile_of(picture: Picture, channels: int) -> bytes | None:
+    """The ICC profile of a picture's colours: one made of its code points, or its own."""
+    return profiles.of_cicp(picture.cicp, channels).icc if picture.cicp else picture.icc
+
+
+def profiled(picture: Picture) -> Picture:
+    """The picture with a profile in place of code points."""
+    return _of_full_range(picture)._replace(icc=profile_of(picture, picture.pixels.shape[2]), cicp=None)
+
+
+def fitted(picture: Picture, format: str) -> tuple[Picture, tuple[str, ...]]:
+    """A picture as one of Pillow's formats can name its colours, and names of what that loses."""
+    cicp, icc = picture.cicp, picture.icc
+    if cicp is None:
+        return picture, ()
+    if format == "PNG":
+        return (picture if icc else picture._replace(icc=profile_of(picture, picture.pixels.shape[2]))), ()
+    lost = (_ICC,) if icc else ()
+    if format in _NAMED:
+        return _of_full_range(picture)._replace(icc=None, cicp=cicp._replace(full_range=True)), lost
+    note = profiles.of_cicp(cicp, picture.pixels.shape[2]).note
+    return profiled(picture), (*lost, *((f"code points of {note}",) if note else ()))
+
+
+def signal(data: bytes, format: str, picture: Picture) -> bytes:
+    """The file of one of Pillow's formats with a picture's code points, or those of its profile of PQ or HLG."""
+    cicp = picture.cicp or (hdr_of(picture) if format == "PNG" else None)
+    if cicp is None or format not in _NAMED:
+        return data
+    if format == "PNG":
+        return data[:33] + png_chunk(b"cICP" + cicp.pack()) + data[33:]
+    at = code_points_at(data)
+    return data[:at] + struct.pack(">HH", cicp.primaries, cicp.transfer) + data[at + 4 :] if at else data
+
+
+def hdr_of(picture: Picture) -> Cicp | None:
+    """The code points of a picture of high dynamic range, its own or those in its profile."""
+    cicp = picture.cicp or profiles.code_points(picture.icc)
+    return cicp if cicp and cicp.hdr else None
+
+
+def in_srgb(picture: Picture) -> tuple[Picture, str]:
+    """The picture in sRGB and of standard range, and what was done to it."""
+    cicp = hdr_of(picture) or picture.cicp
+    if cicp and profiles.specified(cicp):
+        peak = next((ContentLight.unpack(data).largest for kind, data in picture.extras if kind == CONTENT_LIGHT), 0.0)
+        pixels = tone.to_srgb(picture.pixels, cicp, brightest=peak)
+        note = f"colours ({cicp}) {'tone mapped to' if cicp.hdr else 'made'} sRGB"
+    elif cicp or not picture.icc:
+        pixels, note = picture.pixels, f"colours ({cicp}) are not known and taken as sRGB" if cicp else ""
+    else:
+        try:
+            pixels = profiles.to_srgb(picture.pixels, picture.icc)
+            note = "" if pixels is picture.pixels else "colours made sRGB through the ICC profile that is dropped"
+        except ValueError as e:
+            pixels, note = picture.pixels, f"the ICC profile cannot be used and is dropped ({e})"
+    left = extras.without(picture.extras, CONTENT_LIGHT, MASTERING, GAIN_MAP)
+    return picture._replace(pixels=pixels, icc=None, cicp=None, extras=left), note
+
+
+def _of_full_range(picture: Picture) -> Picture:
+    """The picture with samples of full range."""
+    if picture.cicp is None or picture.cicp.full_range:
+        return picture
+    return picture._replace(pixels=tone.full_range(picture.pixels), cicp=picture.cicp._replace(full_range=True))
