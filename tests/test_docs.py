@@ -20,6 +20,11 @@ TEXTS = sorted(
     }
 )
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.M | re.S)
+# Blocks that need a network, your data or hours are not run. Their commands and options have to exist.
+NOT_RUN = re.compile(r"^```bash\n(.*?)^```", re.M | re.S)
+NAMED = re.compile(
+    r"(?:^|&& |do )(aezip(?:-train|-export)?|python (?:tools/\w+\.py|-m aezip\w+\.\w+))((?: [^&;#\s]+)*)", re.M
+)
 # Done before, for all pages, or by .ci/run.
 DONE = re.compile(r"^pip install -e .*|^pip install \. && |^python examples/pictures\.py try && cd try$", re.M)
 TRAINING = ("aezip-train", "aezip-export")
@@ -63,6 +68,32 @@ def test_a_page_runs_as_typed(page: Path, tmp_path: Path) -> None:
     done = subprocess.run(["sh", "-c", "\n".join(script)], cwd=work, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "error" not in done.stderr, done.stderr[-3000:]
+
+
+def named_commands() -> dict[str, set[str]]:
+    """Commands of blocks that are not run, with their subcommands, and the options that they are given."""
+    found: dict[str, set[str]] = {}
+    for page in TEXTS:
+        for block in NOT_RUN.findall(page.read_text(encoding="utf-8")):
+            for command, rest in NAMED.findall(re.sub(r"\\\n\s*", "", block)):
+                words = rest.split()
+                inner = 0 if command != "aezip" else 2 if words[0] == "models" else 1
+                name = " ".join([command, *words[:inner]])
+                found.setdefault(name, set()).update(re.match(r"[\w-]+", word)[0] for word in words if word[0] == "-")
+    return found
+
+
+@pytest.mark.parametrize("command", named_commands())
+def test_commands_that_are_not_run_have_their_options(command: str) -> None:
+    name, *arguments = command.removeprefix("python ").split()
+    if name in TRAINING or arguments[:1] == ["aezip_export.int8"]:
+        pytest.importorskip("torch")
+    program = [name, *arguments] if name != "aezip" else ["-m", name, *arguments]
+    program = program if name not in TRAINING else ["-m", f"{name.replace('-', '_')}.cli"]
+    helped = subprocess.run([sys.executable, *program, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert helped.returncode == 0, helped.stderr
+    known = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", helped.stdout))
+    assert named_commands()[command] <= known
 
 
 def test_no_command_replaces_files() -> None:
