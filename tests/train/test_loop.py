@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import torch
 
 from aezip_train import evaluate, runs
 from aezip_train.data import Picture
-from aezip_train.journal import Journal
+from aezip_train.journal import Journal, Validation
 from aezip_train.loop import FALLING, LAST, train
 from aezip_train.recipe import Recipe, build
 from aezip_train.train_flagship import FlagshipTraining
@@ -110,6 +112,29 @@ def test_running_means_skip_what_is_not_finite(tmp_path: Path) -> None:
     for value in (float("nan"), 3, float("inf"), 2):
         journal.step(1, {"loss": value}, 0.5, 1)
     assert 2.9 < journal.smooth["loss"] < 3
+    journal.close()
+
+
+def test_the_bar_shows_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    journal = Journal(tmp_path, 0, tensorboard=False)
+
+    def shown() -> str:
+        journal._bar.refresh()
+        return terminal.getvalue().rpartition("\r")[2]
+
+    journal.step(7, {"loss": 0.5}, 0.5, 60)
+    assert shown().endswith("| step 7, loss 0.5, 60 s left")
+    journal.validating(7)
+    assert shown().rstrip().endswith("| step 7, validating …")
+    journal.validation(7, Validation({"step": 7}, "0.812 bpp, 33.10 dB", "BD-rate -4.00 % against JPEG"))
+    assert "step 7: 0.812 bpp, 33.10 dB, BD-rate -4.00 % against JPEG\n" in capsys.readouterr().out
+    journal.step(8, {"loss": 0.5}, 0.5, 59)
+    assert shown().endswith("| step 8, loss 0.5, 59 s left; validation: 0.812 bpp, 33.10 dB")
     journal.close()
 
 

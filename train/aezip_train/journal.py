@@ -27,7 +27,8 @@ class Validation(NamedTuple):
     """What a validation found."""
 
     line: dict[str, Any]  # for log.jsonl
-    said: str  # one line for people
+    figures: str  # those that tell most, for the bar and the line
+    more: str = ""  # for the line alone
     files: Mapping[str, bytes] = MappingProxyType({})  # for the run's folder
     scalars: Mapping[str, float] = MappingProxyType({})  # for TensorBoard
 
@@ -44,10 +45,11 @@ class Journal:
         self.folder, self.on = folder, on
         self.smooth: dict[str, float] = {}  # running means of the steps' scalars
         self._events = _writer(folder, step) if on and _wanted(tensorboard) else None
+        self._last = ""  # what the last validation found
         self._bar = tqdm(
             total=1.0,
             disable=True if not (on and progress) else None,
-            bar_format="{percentage:3.0f}%|{bar:20}| {postfix}",
+            bar_format="{percentage:3.0f}%|{bar:20}| {desc}",
         )
 
     def step(self, step: int, scalars: dict[str, float], share: float, left_s: float) -> None:
@@ -57,10 +59,15 @@ class Journal:
                 self.smooth[key] = (1 - SMOOTH) * self.smooth.get(key, value) + SMOOTH * value
         self._bar.n = share
         numbers = ", ".join(f"{k} {v:.4g}" for k, v in self.smooth.items())
-        self._bar.postfix = f"step {step:,}, {numbers}, {duration(left_s)} left"
+        self._bar.desc = f"step {step:,}, {numbers}, {duration(left_s)} left{self._last}"
         self._bar.update(0)
         if self._events and step % EVERY == 0:
             self._add({f"train/{key}": value for key, value in self.smooth.items()}, step)
+
+    def validating(self, step: int) -> None:
+        """Before a validation, which may take a while."""
+        self._bar.desc = f"step {step:,}, validating …"
+        self._bar.refresh()
 
     def validation(self, step: int, found: Validation) -> None:
         """After a validation; an old file stays until the new one is whole."""
@@ -69,7 +76,8 @@ class Journal:
         runs.log(found.line, self.folder)
         for name, data in found.files.items():
             atomic_write(self.folder / name, data, force=True)
-        tqdm.write(f"step {step:,}: {found.said}")
+        tqdm.write(f"step {step:,}: {', '.join(filter(None, (found.figures, found.more)))}")
+        self._last = f"; validation: {found.figures}"
         if self._events:
             self._add(found.scalars, step)
             self._events.flush()

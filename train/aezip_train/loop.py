@@ -278,6 +278,7 @@ def train(
     def validate() -> None:
         nonlocal checks, checked
         checks, checked = int(run.checks(session)), run.step
+        journal.validating(run.step)
         journal.validation(run.step, run.validate(journal.smooth))
 
     try:

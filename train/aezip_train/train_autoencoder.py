@@ -178,8 +178,8 @@ class AutoencoderTraining(Training):
         }
         self.history.append(line)
         self.keep(loss, self.averaged, BETTER)
-        said = f"{bpp:.3f} bpp, {psnr_db:.2f} dB, {100 * silent:.0f} % near 0, loss {loss:.4g} on held-out crops"
-        return Validation(line, said)
+        more = f"{100 * silent:.0f} % near 0, loss {loss:.4g} on held-out crops"
+        return Validation(line, f"{bpp:.3f} bpp, {psnr_db:.2f} dB", more)
 
     def ends_early(self) -> bool:
         return self.worse >= self.recipe.patience

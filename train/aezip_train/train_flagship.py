@@ -168,7 +168,6 @@ class FlagshipTraining(Training):
         for key, values in curves.items():
             scalars |= {f"val_{key}/quality_{q / 10:g}": v for q, v in zip(QUALITIES, values, strict=True)}
         middle, jpeg = len(QUALITIES) // 2, bd_rates["bd_rate_jpeg"]
-        said = f"{ours.bpp[middle]:.3f} bpp, {ours.psnr_db[middle]:.2f} dB at quality {QUALITIES[middle] / 10:g}" + (
-            "" if jpeg is None else f", BD-rate {jpeg:+.2f} % against JPEG"
-        )
-        return Validation(line, said, {"sheet.png": contact_sheet(model, self.check)}, scalars)
+        figures = f"{ours.bpp[middle]:.3f} bpp, {ours.psnr_db[middle]:.2f} dB at quality {QUALITIES[middle] / 10:g}"
+        more = "" if jpeg is None else f"BD-rate {jpeg:+.2f} % against JPEG"
+        return Validation(line, figures, more, {"sheet.png": contact_sheet(model, self.check)}, scalars)
