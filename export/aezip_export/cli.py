@@ -34,8 +34,8 @@ Trained for {steps} steps, {hours:.1f} hours, with the recipe `{recipe}`.
     "--pictures",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="FOLDER",
-    help="Photographs that tell how far a decoded cell may be from its original (worse ones are patched), "
-    "and that the decoders of small pictures are fitted to.  [default: bounds that suit most models; "
+    help="Photographs, to measure how far a decoded cell may be from its original (worse cells are patched), "
+    "and to fit the decoders of small pictures.  [default: bounds that suit most models; "
     "small pictures are made from whole ones]",
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing package.")

@@ -47,8 +47,8 @@ def _value(text: str) -> tuple[str, Any]:
 @click.option(
     "--val",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of validation pictures: now and then figures in log.jsonl of RUN, of photo a sheet.png.  "
-    "[default: none; of the autoencoders: some of --data, held out]",
+    help="Folder of validation pictures. Results go to RUN/log.jsonl; photo also draws RUN/sheet.png.  "
+    "[default: none; for autoencoders, a part of --data]",
 )
 @click.option(
     "-o",
@@ -96,13 +96,13 @@ def main(recipe: str, settings: tuple[str, ...], **asked: Any) -> None:
     """Train RECIPE: a built-in name, or a .toml file.
 
     Built in are the flagship photo; the autoencoders vanilla, conv, vae, sparse, denoising; and denoise, colorize,
-    inpaint, which restore pictures. Autoencoders end early when validation does not improve. Under torchrun every
-    process takes its part of each batch of photo, and one writes.
+    inpaint, which restore pictures. Autoencoders stop early when validation does not improve. photo also runs under
+    torchrun: each process takes its part of each batch.
 
     \b
     Examples:
         aezip-train photo --data pictures -o run --minutes 60
-        aezip-train photo --data pictures -o run --minutes 60       (goes on)
+        aezip-train photo --data pictures -o run --minutes 60       (continues)
         aezip-train conv --data pictures -o small
         aezip-train sparse --init small --data pictures -o sparse
         aezip-train photo --init photo --data mine -o fine --set learning_rate=1e-4 --set integer_from=0

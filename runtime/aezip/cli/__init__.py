@@ -29,7 +29,7 @@ COMMANDS = {
     "models": "List the installed models; install others.",
     "recompress": "Encode .lat files again, with another model or quality.",
     "restore": "Remove noise from images, colorize grey ones, or fill holes in them.",
-    "sample": "Draw new images from a variational autoencoder's prior, or walk between two.",
+    "sample": "Draw new images from a variational autoencoder's prior, or blend two images.",
     "verify": "Check .lat files: checksums, structure, and every symbol of the streams.",
     "view": "Show a .lat file in the browser, decoded there.",
 }

@@ -54,9 +54,9 @@ def anomaly() -> None:
 def fit(reading: Reading, output: str, force: bool) -> None:
     """Learn from pictures what is normal.
 
-    At least five normal pictures are needed; thirty are better. The profile holds the statistics of the model's latents
-    over these pictures and their scores; scoring needs the same model. Pictures to be scored should be taken as these
-    were: same scale, same light.
+    At least five normal pictures are needed; thirty are better. The profile holds statistics of the model's latents
+    over these pictures, and their scores. Scoring needs the same model. The pictures to score should be taken in the
+    same way: same scale, same light.
 
     \b
     Examples:
@@ -108,9 +108,9 @@ def fit(reading: Reading, output: str, force: bool) -> None:
 def score(run: Run, profile: str, rate: float, as_json: bool, as_csv: bool, **reading: Any) -> None:
     """Score pictures against a PROFILE of `fit`.
 
-    A score of 0 is typical; 1 is one standard spread above it. Each line has the verdict at the false-positive rate,
-    the score, and the share p of normal pictures that score as high. The heat map's colours are half-way where the
-    verdict turns. Exit code 0 whatever the verdicts.
+    A score of 0 is typical; 1 is one standard deviation above it. Each line has the verdict at the false-positive rate,
+    the score, and the share p of normal pictures that score as high. The middle of the heat map's colours is where
+    the verdict changes. The exit code is 0 for any verdict.
 
     \b
     Examples:

@@ -138,7 +138,7 @@ def bench(
 
     With --speed, name picture files instead of FOLDER. Without any, two of 768×512 and 4000×3000 pixels are drawn.
     Times are medians of warm runs, in one process that alternates between the codecs; memory and the start of the
-    command are measured in processes of their own. Ratios are printed with them, the smaller the better.
+    command are measured in separate processes. Ratios are printed, too; smaller is better.
 
     \b
     Examples:

@@ -20,10 +20,10 @@ from .messages import show
 def doctor(model: str, threads: int | None, as_json: bool) -> None:
     """Check this installation: coder, providers, exactness.
 
-    The digest is of the integers that choose frequency tables; one model has the same on every machine. Each provider
-    that --provider can name here is asked for it, and timed on a picture of 768×512. Files are always read with the
-    CPU's integers, so a provider that is not exact is harmless. Exit code 1 if those are not exact. Where a model's
-    pixels are the same everywhere, too, they are checked with them.
+    A digest covers the integers that choose frequency tables. A model has the same digest on every machine. It is
+    computed with each provider that --provider can name here, and each is timed on a picture of 768×512. Files are
+    always read with the CPU's integers, so another provider that is not exact does no harm. Exit code 1 if the CPU is
+    not exact. If all decoders of a model make the same pixels, these are checked, too.
 
     \b
     Examples:

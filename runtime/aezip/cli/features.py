@@ -33,9 +33,9 @@ def features(
 ) -> None:
     """Make vectors of pictures from a model's latents, or find the nearest.
 
-    The .npz holds `files` and, a row for each, `pooled`: mean and log energy of each latent channel. With --full also
-    `latents_0`, `latents_1`, … of the pictures, float16, rows × columns × channels.
-    --nearest compares pooled vectors; in place of pictures it takes an .npz that was written before.
+    The .npz holds `files` and `pooled`, with one row per file: mean and log energy of each latent channel. With --full
+    it also holds `latents_0`, `latents_1`, … of the pictures, float16, rows × columns × channels. --nearest compares
+    pooled vectors. Instead of pictures it also takes an .npz written before.
 
     \b
     Examples:

@@ -48,7 +48,7 @@ class Grouped(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {group: [] for group in (*_GROUPS, ADVANCED)}
         for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record:
                 groups[_GROUP.get(parameter.name or "", ADVANCED)].append(record)
         for group, records in groups.items():

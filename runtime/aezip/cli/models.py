@@ -26,9 +26,9 @@ _force_option = click.option("-f", "--force", is_flag=True, help="Replace a mode
 def models(context: click.Context, as_json: bool) -> None:
     """List the installed models; install others.
 
-    A model is looked for in the folders that AEZIP_MODELS names, in the user's own (where `install` puts it), and
-    inside aezip. Decoding finds the one that wrote a file by itself, also in the folder .aezip of an archive and in
-    places that were added.
+    A model is searched for in the folders that AEZIP_MODELS names, in your own folder (where `install` puts it), and
+    inside aezip. Decoding finds the model that wrote a file by itself, also in the folder .aezip of an archive and in
+    places that you added.
 
     \b
     Examples:
@@ -48,8 +48,8 @@ def models(context: click.Context, as_json: bool) -> None:
 def list_models(as_json: bool) -> None:
     """List the installed models.
 
-    In the order in which they are looked for; last, decoders of earlier releases, which read and do not write.
-    `aezip models show NAME` says more of one, and where it is.
+    The list is in the order in which aezip searches. Decoders of earlier releases come last; they cannot encode.
+    `aezip models show NAME` says more about a model, and where it is.
     """
     from ..model.store import installed, older_releases
 
@@ -117,7 +117,7 @@ def install(packages: tuple[Path, ...], force: bool) -> None:
 def remove(names: tuple[str, ...], yes: bool) -> None:
     """Remove models that were installed.
 
-    Asks first about a model that decodes files and is in no other place: those files could not be read any more.
+    If a model is in no other place, aezip asks first: without it, its files cannot be decoded.
     """
     from ..model.writing import own_package
     from ..model.writing import remove as remove_one
@@ -172,8 +172,8 @@ def _agreed(name: str, path: Path) -> bool:
 def split(model: str, encoder_only: bool, decoder_only: bool, output: Path, force: bool) -> None:
     """Write one half of a model.
 
-    For devices that only encode or only decode. MODEL is a name, or an .aezm file. Files of a half decode with the
-    whole model, and the other way round.
+    For devices that only encode or only decode. MODEL is a name, or an .aezm file. The whole model decodes the files of
+    an encoder half, and a decoder half decodes the files of the whole model.
 
     \b
     Examples:

@@ -27,9 +27,9 @@ def add(names: tuple[str, ...]) -> None:
     """Add places where models are looked for.
 
     PLACE is a folder of packages, a package, or a URL of one of these: https://…, with fsspec also s3://… and
-    others. At a URL a folder has an index, which `aezip models index` writes. When a file needs a model that is not
-    installed, decoding looks for its fingerprint there, fetches the package, checks it, and keeps it. Nothing is
-    fetched from elsewhere; with --offline, or AEZIP_OFFLINE=1 in the environment, nothing at all.
+    others. A folder at a URL needs an index; `aezip models index` writes it. When a file needs a model that is not
+    installed, decoding searches the places for its fingerprint, fetches the package, checks it, and keeps it. Nothing
+    is fetched from elsewhere. With --offline, or AEZIP_OFFLINE=1 in the environment, nothing is fetched at all.
 
     \b
     Examples:
@@ -72,9 +72,9 @@ def places(as_json: bool) -> None:
 @click.argument("names", metavar="PLACE...", nargs=-1, required=True)
 @options.debug
 def forget(names: tuple[str, ...]) -> None:
-    """Look for models in places no more.
+    """Stop looking for models in places.
 
-    What was fetched from there stays installed.
+    Models that were fetched from there stay installed.
     """
     from ..model import home
 
@@ -92,7 +92,7 @@ def forget(names: tuple[str, ...]) -> None:
 def index(folder: Path) -> None:
     """Write the index of a folder of packages.
 
-    The folder can then be served by any web server or bucket, and added by others with `aezip models add URL`. Write it
+    Any web server or bucket can then serve the folder, and others add it with `aezip models add URL`. Write the index
     again when packages change.
     """
     from ..model.sources import INDEX, write_index
@@ -119,13 +119,13 @@ def index(folder: Path) -> None:
 def needed(inputs: tuple[str, ...], model: str | None, save: bool, as_json: bool, offline: bool) -> None:
     """Show which models .lat files need, and where those are.
 
-    Folders are searched with their subfolders; only headers are read. Exit code 1 if a model is nowhere.
+    Folders are searched with their subfolders; only headers are read. Exit code 1 if a model is not found.
 
     \b
     Examples:
       aezip models needed archive
       aezip models needed archive --model mine            the files that need mine
-      aezip models needed archive --save                  the archive carries its decoders from now on
+      aezip models needed archive --save                  saves the decoders in the archive
     """
     from ..model.store import find, installed_names
 

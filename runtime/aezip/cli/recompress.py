@@ -34,10 +34,11 @@ def recompress(run: Run, with_model: bool, **coding: Any) -> None:
     """Encode .lat files again, with another model or quality.
 
     Each file is decoded with the model that wrote it, and encoded with --model. Names, metadata, alpha and modification
-    times stay. Files without loss stay as they are, and so do those of this model and quality, so that an interrupted
-    run goes on. A file is replaced whole or not at all. An archive that carries its decoder (.aezip) gets the new one.
+    times are kept. Lossless files and files that have this model and quality already are not changed, so an interrupted
+    run can be repeated. A file is replaced in full or not at all. An archive that carries its decoder (.aezip) gets the
+    new one.
 
-    Files are replaced only with --force; --output writes others.
+    Files are replaced only with --force; --output writes new files.
 
     \b
     Examples:

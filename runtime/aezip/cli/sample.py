@@ -87,9 +87,9 @@ def sample(
     provider: str,
     threads: int | None,
 ) -> None:
-    """Draw new images from a variational autoencoder's prior, or walk between two.
+    """Draw new images from a variational autoencoder's prior, or blend two images.
 
-    A walk works with every model that codes images.
+    --between works with every model that codes images.
 
     \b
     Examples:

@@ -38,9 +38,9 @@ from .run import LAT, Run
 def verify(run: Run, original: str | None, **reading: Any) -> None:
     """Check .lat files: checksums, structure, and every symbol of the streams.
 
-    Nothing is written. Exit code 1 if a file is damaged. A note tells of models that are in your own folder and in no
-    other place: their files depend on it. The original is read as `compress` read it: with --frame,
-    --to-8bit and --upright where those were used (--upright for --strip, too).
+    Nothing is written. Exit code 1 if a file is damaged. A note names models that are only in your own folder: without
+    it, their files cannot be decoded. For --original, repeat the options --frame, --to-8bit and --upright of
+    `compress`; for --strip, use --upright.
 
     \b
     Examples:

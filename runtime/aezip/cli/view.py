@@ -23,8 +23,8 @@ from .messages import say, show
 def view(file: str | None, original: str | None, model: str | None, port: int, no_browser: bool) -> None:
     """Show a .lat file in the browser, decoded there.
 
-    Serves a page on this machine alone (127.0.0.1), until Ctrl-C; nothing is sent anywhere. Other .lat files, and
-    originals to compare with, can be dropped on the page.
+    Serves a page to this machine only (127.0.0.1), until Ctrl-C; nothing is sent anywhere. You can drop other .lat
+    files, and originals to compare with, on the page.
 
     \b
     Examples:

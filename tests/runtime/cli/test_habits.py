@@ -106,6 +106,7 @@ def test_help_is_in_groups_and_leaves_no_option_out(command: str) -> None:
     for parameter in found.params:
         if isinstance(parameter, click.Option):
             assert any(f"{option} " in text or f"{option}\n" in text for option in parameter.opts), parameter.name
+    assert "]..." not in text[text.index("\nOptions:") :]  # arguments are in the first line alone
 
 
 def test_a_model_is_split_into_one_half_at_a_time(tmp_path: Path) -> None:
