@@ -180,7 +180,7 @@ class Decompression(_Coding):
         if self.max_size:
             picture = images.fit(picture, self.max_size)
         image, lost = images.build(picture, format, self.output_quality, self.subsampling)
-        return Result(image, lat, len(data), notes=(*notes, *images.lost_note(format, lost)))
+        return Result(image, lat, len(data), notes=(*notes, *picture.notes, *images.lost_note(format, lost)))
 
 
 @dataclass(frozen=True)

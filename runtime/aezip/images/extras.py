@@ -23,7 +23,8 @@ from ..format.container import (
     TEXTS,
     Section,
 )
-from .headers import png_chunk, png_chunks
+from . import gain_map
+from .headers import jpeg_segment, jpeg_segments, png_chunk, png_chunks
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -49,14 +50,18 @@ _GAIN_MAPS = (b"hdrgm:", b"urn:iso:std:iso:ts:21496", b"HDRGainMap", b"hdrgainma
 _VIDEOS = (b"MotionPhoto", b"MicroVideo")
 
 
-def extras_of(image: Image.Image, data: bytes) -> tuple[Section, ...]:
-    """The sections of an image.  data: its file, b"" if that is closed.  Call it when the pixels are loaded."""
+def extras_of(image: Image.Image, data: bytes, end: int = 0) -> tuple[Section, ...]:
+    """The sections of an image.  Call it when the pixels are loaded.
+
+    data: its file, b"" if that is closed; end: where the first picture ends in a JPEG, 0 if it is none.
+    """
     found: dict[bytes, bytes | None] = {}
     if image.format in ("JPEG", "MPO"):
         segments = getattr(image, "applist", ())
         found[IPTC] = _of_photoshop(image.info.get("photoshop"))
         found[EXTENDED_XMP] = _extended([body for name, body in segments if name == "APP1"])
         found[COMMENT] = b"\n".join(body for name, body in segments if name == "COM")
+        found[GAIN_MAP] = gain_map.found_in(data, end)
     elif image.format == "GIF" and isinstance(image.info.get("comment"), bytes):
         found[COMMENT] = image.info["comment"]
     elif image.format == "PNG":
@@ -66,14 +71,17 @@ def extras_of(image: Image.Image, data: bytes) -> tuple[Section, ...]:
     return tuple(Section(kind, body) for kind, body in found.items() if body and len(body) <= _MOST)
 
 
-def left_behind(image: Image.Image, data: bytes, end: int) -> tuple[str, ...]:
-    """Names of what is not kept.  end: where the first picture ends in a JPEG, 0 if it is none."""
+def left_behind(image: Image.Image, data: bytes, end: int, kept: tuple[Section, ...]) -> tuple[str, ...]:
+    """Names of what is not kept.  end: as of `extras_of`, which gave what is kept."""
     names = []
     xmp = bytes_in(image.info.get("xmp"))
     parts = [body[:64] for _, body in getattr(image, "applist", ())] + [xmp]
     if image.format in ("AVIF", "HEIF"):
         parts.append(data[:_HEAD])
-    if any(mark in part for mark in _GAIN_MAPS for part in parts):
+    if any(section.type == GAIN_MAP for section in kept):
+        if getattr(image, "n_frames", 1) > 2:
+            names.append("further pictures (MPO)")
+    elif any(mark in part for mark in _GAIN_MAPS for part in parts):
         names.append("a gain map (HDR)")
     elif image.format == "MPO":
         names.append("further pictures (MPO)")
@@ -96,10 +104,12 @@ def bytes_in(value: object) -> bytes:
 def add(data: bytes, format: str, extras: tuple[Section, ...]) -> tuple[bytes, tuple[str, ...]]:
     """The file of one of Pillow's formats with all that it has a place for, and the names of the rest."""
     lost = []
-    behind = b""
+    behind, second = b"", b""
     for kind, body in extras:
         parts: bytes | None = None
-        if format == "JPEG":
+        if format == "JPEG" and kind == GAIN_MAP:
+            parts, second = b"", body
+        elif format == "JPEG":
             parts = _segments(kind, body)
         elif format == "PNG":
             parts = _chunks(kind, body)
@@ -108,10 +118,13 @@ def add(data: bytes, format: str, extras: tuple[Section, ...]) -> tuple[bytes, t
         if parts is None:
             lost.append(NAMES[kind])
         behind += parts or b""
-    if not behind:
-        return data, tuple(lost)
-    at = 33 if format == "PNG" else _behind_applications(data)
-    return data[:at] + behind + data[at:], tuple(lost)
+    if behind:
+        at = 33 if format == "PNG" else _behind_applications(data)
+        data = data[:at] + behind + data[at:]
+    both = gain_map.put_behind(data, second) if second else data
+    if both is None:
+        lost.append(NAMES[GAIN_MAP])
+    return both or data, tuple(lost)
 
 
 def _of_photoshop(resources: Any) -> bytes | None:
@@ -184,19 +197,15 @@ def _resources(iptc: bytes) -> bytes:
 
 def _segments(kind: bytes, body: bytes) -> bytes | None:
     """A section as segments of a JPEG, None if it does not fit into some."""
-
-    def segment(marker: int, data: bytes) -> bytes:
-        return struct.pack(">BBH", 0xFF, marker, 2 + len(data)) + data
-
     if kind == EXTENDED_XMP and len(body) > 32:
         name, text, size = body[:32], body[32:], 65400
         heads = ((at, _EXTENSION + name + struct.pack(">II", len(text), at)) for at in range(0, len(text), size))
-        return b"".join(segment(0xE1, head + text[at : at + size]) for at, head in heads)
+        return b"".join(jpeg_segment(0xE1, head + text[at : at + size]) for at, head in heads)
     if kind == IPTC:
         body = _PHOTOSHOP + _resources(body)
     if kind not in (IPTC, COMMENT) or len(body) > _SEGMENT:
         return None
-    return segment(0xED if kind == IPTC else 0xFE, body)
+    return jpeg_segment(0xED if kind == IPTC else 0xFE, body)
 
 
 def _chunks(kind: bytes, body: bytes) -> bytes | None:
@@ -225,7 +234,4 @@ def _texts(body: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _behind_applications(data: bytes) -> int:
     """Where the first segment of a JPEG begins that is not of an application."""
-    at = 2
-    while data[at] == 0xFF and 0xE0 <= data[at + 1] <= 0xEF:
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return at
+    return next((start for marker, start, _, _ in jpeg_segments(data) if not 0xE0 <= marker <= 0xEF), 2)

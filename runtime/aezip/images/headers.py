@@ -72,6 +72,22 @@ def png_chunk(body: bytes) -> bytes:
     return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
 
 
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """Marker, begin and end, and body of each segment in front of a JPEG's coded data."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] not in (0xD9, 0xDA):
+        stop = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if stop > len(data):
+            return
+        yield data[at + 1], at, stop, data[at + 4 : stop]
+        at = stop
+
+
+def jpeg_segment(marker: int, body: bytes) -> bytes:
+    """A segment of a JPEG, of at most 65533 bytes."""
+    return struct.pack(">BBH", 0xFF, marker, 2 + len(body)) + body
+
+
 def boxes(data: bytes, start: int = 0, stop: int | None = None) -> Iterator[tuple[bytes, int, int]]:
     """Type, and begin and end of the body, of each box from start to stop."""
     stop = len(data) if stop is None else stop

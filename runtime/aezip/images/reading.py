@@ -167,7 +167,9 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
         exif = exif or metadata.exif_of(image)  # a PNG may hold it behind its pixels
         pixels, alpha, xmp = colours.pixels, colours.alpha, metadata.xmp_of(image)
         named = signalling.NOTHING if colours.srgb else signalling.of_image(image, facts, pixels.shape[2])
-        kept, left = (*facts.light, *extras.extras_of(image, data)), extras.left_behind(image, data, end_of_jpeg(data))
+        end = end_of_jpeg(data)
+        kept = (*facts.light, *extras.extras_of(image, data, end))
+        left = extras.left_behind(image, data, end, kept)
     if damage and intake.strict:
         raise ImageError(damage[0], "a complete image, or no strict=True")
     lies = metadata.orientation_of(exif, xmp) if intake.upright or intake.strip else 1
@@ -178,7 +180,7 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
         resolution = resolution.turned() if resolution and lies >= 5 else resolution
     if exif and (turned or lies != 1) and metadata.has_places(exif):
         exif, left = metadata.without_places(exif), (*left, "GeoTIFF tags, as the picture was turned")
-    if lies != 1 and any(section.type == GAIN_MAP for section in kept):
+    if lies != 1 and not intake.strip and any(section.type == GAIN_MAP for section in kept):
         kept, left = extras.without(kept, GAIN_MAP), (*left, "a gain map (HDR), as the picture was turned")
     if alpha is not None:
         from ..format.alpha import fill
@@ -197,7 +199,7 @@ def _stripped(picture: Picture) -> Picture:
     """The picture alone, in sRGB if that holds it."""
     notes = picture.notes
     if any(section.type == GAIN_MAP for section in picture.extras):
-        notes = (*notes, "the gain map (HDR) is dropped")
+        notes = (*notes, "left behind: a gain map (HDR)")
     if signalling.hdr_of(picture):
         note = "the colours stay as they are named, as PQ and HLG (HDR) have no place in sRGB"
         picture = picture._replace(icc=None if picture.cicp else picture.icc)
