@@ -69,6 +69,7 @@ _PACKAGES = {  # what installs a module that is named otherwise, or needs others
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "numcodecs": "zarr",
+    "pillow_jxl": "pillow-jxl-plugin",
     "fsspec": "fsspec aiohttp requests",
     "onnx": "torch onnx",
     "torch": "torch onnx (with CUDA, of several GB, where it does not come from PyTorch's index for the CPU)",

@@ -40,7 +40,7 @@ def _scale(_: click.Context, __: click.Parameter, value: str) -> int:
     "--output-quality",
     type=click.IntRange(1, 100),
     metavar="N",
-    help="Quality of JPEG [95], WebP [lossless] and AVIF [90] files.",
+    help="Quality of JPEG [95], AVIF [90], WebP and JPEG XL files [both lossless].",
 )
 @click.option("--subsampling", type=click.Choice(images.SUBSAMPLINGS), help="Of the colours of JPEG and AVIF.  [4:4:4]")
 @click.option("--region", metavar="X,Y,W,H", callback=_region, help="Decode this part only, in pixels.")

@@ -6,13 +6,14 @@ and named.
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import OutputError, UsageError
+from ..errors import AezipError, OutputError, UsageError, absence_of
 from ..format.container import IPTC
 from ..storage.files import atomic_write
 from . import extras, profiles, signalling
@@ -38,6 +39,7 @@ class Format(NamedTuple):
     alpha: bool = False
     lossy: dict[str, Any] | None = None  # what goes with a quality; None: there is none to choose
     subsampled: bool = False  # colours may be of fewer samples than brightness
+    plugin: str = ""  # the module beside Pillow that writes it
 
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
@@ -83,6 +85,15 @@ FORMATS = {
         alpha=True,
         lossy={},
         subsampled=True,
+    ),
+    "jxl": Format(
+        "JXL",
+        (".jxl",),
+        {"lossless": True},
+        ("exif", "xmp"),
+        alpha=True,
+        lossy={"lossless": False},
+        plugin="pillow_jxl",
     ),
     # Pillow's compressed TIFFs lose EXIF
     "tiff": Format("TIFF", (".tiff", ".tif"), {"compression": "raw"}, alpha=True),
@@ -130,8 +141,13 @@ def write(
 
 
 def kind_of(format: str, quality: int | None = None, subsampling: str | None = None) -> Format:
-    """A kind of FORMATS, to be written with a quality of 1 to 100, or a subsampling.  Raises UsageError."""
+    """A kind of FORMATS, to be written with a quality of 1 to 100, or a subsampling.
+
+    Raises UsageError, and AezipError if the plugin that writes it is not installed.
+    """
     kind = FORMATS[format]
+    if kind.plugin and not importlib.util.find_spec(kind.plugin):
+        raise AezipError(absence_of(kind.plugin))
     for name, value, able in (
         ("output_quality", quality, lambda known: known.lossy is not None),
         ("subsampling", subsampling, lambda known: known.subsampled),
@@ -140,7 +156,7 @@ def kind_of(format: str, quality: int | None = None, subsampling: str | None = N
             names = ", ".join(known for known in FORMATS if able(FORMATS[known]))
             raise UsageError(f"{format} has no {name.removeprefix('output_')}", f"{name} with one of {names}")
     options = dict(kind.options)
-    if quality is not None:
+    if quality is not None and (format, quality) != ("jxl", 100):  # which is lossless, as in libjxl's programs
         options.update(kind.lossy or {}, quality=quality)
     if subsampling is not None:
         options["subsampling"] = subsampling
@@ -160,15 +176,19 @@ def build(
             able = ", ".join(name for name, known in FORMATS.items() if known.alpha)
             raise OutputError(f"the picture is partly transparent, which {format} cannot hold", f"one of {able}")
         picture = picture._replace(alpha=None)
+    plain: tuple[str, ...] = ()
+    if kind.pillow == "JXL":  # whose plugin writes no profile
+        picture, done = signalling.in_srgb(picture)
+        plain = (f"a colour space ({done})",) if done else ()
     picture, unnamed = signalling.fitted(picture, kind.pillow)
     picture, misfit = _with_fitting_profile(picture, kind)
     data, unfit = _encode_what_fits(picture, kind)
     data = signalling.signal(data, kind.pillow, picture)
     data, homeless = extras.add(data, kind.pillow, picture.extras)
     lost = [METADATA[name] for name in _ALL if getattr(picture, name) and name not in kind.carries]
-    if kind.pillow == "AVIF" and picture.alpha is not None:
+    if kind.pillow in ("AVIF", "JXL") and picture.alpha is not None and not kind.options.get("lossless"):
         lost.append("alpha without loss")
-    return data, (*lost, *unnamed, *misfit, *homeless, *(f"this {METADATA[name]}" for name in unfit))
+    return data, (*lost, *plain, *unnamed, *misfit, *homeless, *(f"this {METADATA[name]}" for name in unfit))
 
 
 def _with_fitting_profile(picture: Picture, kind: Format) -> tuple[Picture, tuple[str, ...]]:
@@ -243,6 +263,8 @@ def _encode(picture: Picture, kind: Format) -> bytes:
     if picture.pixels.size > _LARGE:
         options.pop("optimize", None)
     stream = io.BytesIO()
+    if kind.plugin:
+        importlib.import_module(kind.plugin)
     with PILLOW.told():  # it would warn of damaged Exif
         if kind.pillow == "TIFF":
             _set_tiff_tags(picture, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 
 import numpy as np
@@ -12,14 +13,18 @@ from PIL import Image, JpegImagePlugin, features
 from aezip import images
 from aezip.cli import main
 from aezip.codec import Codec
-from aezip.errors import UsageError
-from aezip.images import Picture
+from aezip.errors import AezipError, UsageError
+from aezip.format.colour import Cicp
+from aezip.images import Picture, profiles
 from aezip.quality.metrics import psnr_db
 
 AVIF = pytest.param("avif", marks=pytest.mark.skipif(not features.check("avif"), reason="a Pillow without AVIF"))
 
 
-@pytest.mark.parametrize("format", ["jpg", "webp", AVIF])
+JXL = pytest.mark.skipif(not importlib.util.find_spec("pillow_jxl"), reason="needs pillow-jxl-plugin")
+
+
+@pytest.mark.parametrize("format", ["jpg", "webp", AVIF, pytest.param("jxl", marks=JXL)])
 def test_quality_buys_fidelity(format: str, drawn) -> None:
     pixels = drawn(96, 128)
     files = [images.build(Picture(pixels), format, quality)[0] for quality in (30, 80)]
@@ -48,10 +53,42 @@ def test_avif_holds_profile_and_metadata_and_says_that_alpha_is_not_exact(drawn)
     assert b"Maker" in (again.exif or b"")
 
 
+@JXL
+def test_jpeg_xl_is_lossless_unless_asked(drawn) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    alpha = np.tile(np.arange(0, 256, 8, dtype=np.uint8), (32, 1))
+    for quality, kept in ((None, ()), (100, ()), (80, ("alpha without loss",))):
+        picture = Picture(drawn(32, 32), exif=exif.tobytes(), xmp=b"<x/>", alpha=alpha)
+        data, lost = images.build(picture, "jxl", quality)
+        assert lost == kept
+        assert b"<x/>" in data
+        again = images.parse(data)
+        assert np.array_equal(again.pixels, picture.pixels) is (quality != 80)
+        assert again.alpha is not None
+        assert np.array_equal(again.alpha, alpha)
+        assert b"Maker" in (again.exif or b"")
+
+
+@JXL
+def test_jpeg_xl_gets_srgb(drawn) -> None:
+    p3 = profiles.of_cicp(Cicp(12, 13), 3).icc
+    pixels = drawn(32, 32)
+    data, lost = images.build(Picture(pixels, icc=p3), "jxl")
+    assert lost == ("a colour space (colours made sRGB through the ICC profile that is dropped)",)
+    assert np.array_equal(images.parse(data).pixels, profiles.to_srgb(pixels, p3))
+
+
+def test_a_plugin_that_is_not_installed(drawn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(AezipError, match="pillow_jxl is not installed; expected it: pip install pillow-jxl-plugin"):
+        images.build(Picture(drawn(8, 8)), "jxl")
+
+
 @pytest.mark.parametrize(
     ("format", "options", "finding"),
     [
-        ("png", {"quality": 80}, "png has no quality; expected output_quality with one of jpg, webp, avif"),
+        ("png", {"quality": 80}, "png has no quality; expected output_quality with one of jpg, webp, avif, jxl"),
         ("webp", {"subsampling": "4:2:0"}, "webp has no subsampling; expected subsampling with one of jpg, avif"),
     ],
 )
@@ -70,4 +107,4 @@ def test_the_command(tiny: str, drawn, tmp_path) -> None:
     assert sizes[0] < sizes[1]
     done = CliRunner().invoke(main, ["decompress", str(tmp_path / "a.lat"), "-m", tiny, "--output-quality", "20"])
     assert (done.exit_code, list(tmp_path.glob("*.png"))) == (2, [])
-    assert "png has no quality; expected --output-quality with one of jpg, webp, avif" in done.stderr
+    assert "png has no quality; expected --output-quality with one of jpg, webp, avif, jxl" in done.stderr
