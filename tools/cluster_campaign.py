@@ -2,7 +2,7 @@
 
     python tools/cluster_campaign.py [--files 300] [--workers 2] [--s3] [--model MODEL]
 
-Scheduler and workers are processes of their own on this machine. With --s3 inputs and outputs are objects of an S3
+Scheduler and workers are separate processes on this machine. With --s3 inputs and outputs are objects of an S3
 store that moto serves on the loopback (needs s3fs and moto[server]); otherwise files. Exit code 1 if an output is
 missing, partial or differs.
 """

@@ -25,7 +25,7 @@ HOLES, HOLE = 8, 32  # of `holes`
 
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """A line for what a user can mend, in place of a traceback."""
+    """One line instead of a traceback, for errors that a user can fix."""
     if isinstance(error, (errors.AezipError, ModuleNotFoundError)):
         sys.stderr.write(f"error: {errors.line_of(error)}\n")
     else:

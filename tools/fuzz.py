@@ -62,7 +62,7 @@ with instrumented():
 LIMIT_S = 5  # of processor time an input
 SILENCE_S = 120  # of a process that hangs where no signal reaches it
 ADDRESS_SPACE = 4 * 2**30  # bytes
-MEMORY_MB = 512  # resident, that reading a .lat file of so many pixels may take
+MEMORY_MB = 512  # resident memory that reading a .lat file with this many pixels may take
 CHUNK = 1000
 ORDER = (
     "bytes",
@@ -165,7 +165,7 @@ def watch_time() -> None:
 
 
 def work(at: Any, pipe: Any, start: int, stop: int, skipped: frozenset[int]) -> None:
-    """In a process of its own: chunks of inputs; what was counted goes through the pipe after each."""
+    """In a separate process: chunks of inputs. After each chunk the counts go through the pipe."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")  # Pillow's, of Exif

@@ -92,7 +92,7 @@ def outputs(folder: Path) -> list[str]:
 
 
 def wait_for_work(process: subprocess.Popen[bytes], folder: Path, count: int, writing: bool = False) -> None:
-    """Until there are so many outputs, and a temporary file, if asked for."""
+    """Wait until there are this many outputs, and a temporary file, if asked for."""
     while process.poll() is None and len(outputs(folder)) < count:
         time.sleep(0.005)
     while writing and process.poll() is None and len(os.listdir(folder)) == len(outputs(folder)):
@@ -111,7 +111,7 @@ def end(process: subprocess.Popen[bytes], alone: bool) -> bool:
 
 
 def check(folder: Path, wanted: dict[str, bytes], when: str) -> bool:
-    """Whether every output that is there is whole; says what was found."""
+    """Whether every existing output is complete; prints what was found."""
     names, found = os.listdir(folder) if folder.exists() else [], outputs(folder)
     bad = [name for name in found if (folder / name).read_bytes() != wanted.get(name)]
     print(

@@ -2,7 +2,7 @@
 
     python tools/measure_sizes.py small.png large.png large.jpg --kinds png,jpg,ppm
 
-Each picture is compressed and decompressed by `aezip` processes of their own, then a 512×512 region of its
+Each picture is compressed and decompressed by separate `aezip` processes, then a 512×512 region of its
 middle. --kinds: formats to decompress to. Printed: seconds, nanoseconds a pixel, and peak resident memory (the kernel's
 count, of Linux).
 """

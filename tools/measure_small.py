@@ -5,7 +5,7 @@
 PICTURES is a folder of image files. Four parts:
 
 1. Time of a decode at 1/4, 1/8 and 1/16 against the whole, at 768 × 512 and 4000 × 3000 pixels (the pictures side by
-   side): minima of rounds that alternate between scales. On Linux also peaks of memory, in processes of their own.
+   side): minima of rounds that alternate between scales. On Linux also peaks of memory, in separate processes.
 2. How far smaller pictures are from the averages of the decoded one, at quality 60.
 3. The first 15 % and 50 % of the bytes at quality 60, and of a progressive JPEG of the same size: PSNR, SSIMULACRA2.
 4. Thumbnails of `--count` files of a megapixel by two processes: of .lat, of JPEG by Pillow's draft, of AVIF.

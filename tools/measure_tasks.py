@@ -5,7 +5,7 @@
     python tools/measure_tasks.py domain --pictures VAL --normal TRAIN
     python tools/measure_tasks.py features sample --pictures VAL [--model sample=FILE.aezm]
 
-Pictures are seen through middle crops of 384² pixels; --limit: so many only. --normal: what the profile is fitted on;
+Pictures are seen through middle crops of 384² pixels; --limit: only this many. --normal: what the profile is fitted on;
 --seed: of textures. Peers need opencv-python-headless (non-local means, Telea);
 the second domain is what scikit-image ships: microscopes, an eye's retina, stars, the moon, printed pages, grounds.
 """

@@ -89,7 +89,7 @@ CPU revision\t: 1
 
 
 def commands(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """A name and the beginning of a command line, to be followed by a script, of each processor that is there."""
+    """Name and beginning of a command line, to be followed by a script, for each processor available."""
     answers = folder / "hidden/answers.so"
     if answers.exists():
         for name, hidden in LEVELS.items():

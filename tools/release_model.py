@@ -6,7 +6,7 @@ The package becomes `weights/NAME.aezm` and writes from now on. The one before i
 `weights/released/NAME-N.aezm.xz`, and `weights/releases.json` gets a line; commit all three. What was never released
 may be replaced without this.
 
---mantissa rounds the decoder's float16 weights to so many bits, for a smaller wheel. It makes another model: do it
+--mantissa rounds the decoder's float16 weights to fewer bits, for a smaller wheel. It makes another model: do it
 before any file is written with it. Of `photo` the decoder takes 3.98 MB with all 10 bits, 3.10 MB with 6 (0.01 dB lost
 at quality 60, 0.08 dB at 100), 2.90 MB with 5 (0.03 and 0.19 dB).
 """
@@ -74,7 +74,7 @@ def packed_decoder(about: Installed) -> bytes:
 
 
 def rounded(package: Package, bits: int) -> bytes:
-    """The bytes of a package whose decoder has weights of so many bits of mantissa; those that are not zero stay so."""
+    """The bytes of a package whose decoder has weights with this many bits of mantissa; no weight becomes zero."""
     import onnx
 
     model = onnx.load_from_string(package.member("decoder.onnx"))

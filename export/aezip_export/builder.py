@@ -47,7 +47,7 @@ class Graph:
         self._outputs.append(helper.make_tensor_value_info(name, _type(kind), shape))
 
     def constant(self, value: Array) -> str:
-        """Store an array; the same array twice is stored once, but for scalars, which become arrays of one."""
+        """Store an array; equal arrays are stored once, except scalars, which become arrays of one."""
         tensor = numpy_helper.from_array(np.ascontiguousarray(value), f"c{len(self._constants)}")
         key = tensor.data_type, value.shape, tensor.raw_data
         for name, known in self._constants.items():

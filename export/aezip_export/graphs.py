@@ -99,7 +99,7 @@ def first(g: Graph, x: str, layer: nn.Conv2d, storage: str) -> str:
 
 
 def levels(layer: nn.ConvTranspose2d, times: int) -> NDArray[np.float32]:
-    """The bias of the layer that makes pixels, in grey levels, of each of so many places."""
+    """The bias of the layer that makes pixels, in grey levels, for this many places."""
     return np.asarray(np.tile(array(layer.bias), times) * 64 + 128, np.float32)
 
 
@@ -226,7 +226,7 @@ def parameters(g: Graph, features: str, net: Parameters) -> tuple[str, str]:
 
 
 def said(g: Graph, mean: str, scale: str, mean_gain: str, shift: str, channels: int) -> None:
-    """What the entropy coder is told: means in 1/16 of a step, and the tables' indices."""
+    """What the entropy coder gets: means in 1/16 of a step, and the tables' indices."""
     step = g.round(g.node("Mul", mean, g.per_channel(mean_gain)), -MEAN_MAX, MEAN_MAX)
     index = g.node("Clip", g.node("Add", scale, g.per_channel(shift)), g.scalar(0), g.scalar(INDEX_TOP))
     g.output("mean", g.to_channels_last(g.cast(step, "int16")), "int16", [2, "p", "q", channels])

@@ -89,7 +89,7 @@ def parameters(g: Graph, features: str, net: Parameters) -> tuple[str, str]:
 
 
 def said(g: Graph, mean: str, scale: str, mean_gain: str, shift: str, channels: int) -> None:
-    """What the entropy coder is told: means in 1/16 of a step, and the tables' indices.  [N, p, q, C]"""
+    """What the entropy coder gets: means in 1/16 of a step, and the tables' indices.  [N, p, q, C]"""
     step = g.round(g.node("Mul", mean, mean_gain), -MEAN_MAX, MEAN_MAX)
     index = g.node("Clip", g.node("Add", scale, shift), g.scalar(0), g.scalar(INDEX_TOP))
     g.output("mean", g.cast(step, "int16"), "int16", [2, "p", "q", channels])

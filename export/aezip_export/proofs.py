@@ -46,7 +46,7 @@ class ProofFailed(Exception):
 
 @torch.no_grad()
 def stored_weights(model: Model) -> Model:
-    """The model as its package stores it: weights rounded to float16, but for those in integers."""
+    """The model as its package stores it: weights rounded to float16, except integer ones."""
     whole = [m for part in model.modules() if isinstance(part, IntegerDecoder) for m in part.modules()]
     for layer in model.modules():
         if layer in whole or isinstance(layer, IntegerConv2d):

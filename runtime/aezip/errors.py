@@ -1,20 +1,20 @@
 """All errors of aezip.
 
     AezipError
-    ├── ImageError               the input is no picture that can be coded
+    ├── ImageError               the input is not a picture that can be coded
     ├── OutputError              the output cannot be written
     │   └── OutputExists
-    ├── UsageError               a parameter outside its range
+    ├── UsageError               a parameter is outside its range
     ├── TargetMissed             no quality reaches the target
-    ├── ProviderError            the asked-for execution provider is not there
+    ├── ProviderError            the execution provider is not available
     ├── ViewerMissing            the viewer's page is not in this installation
     ├── ProfileDamaged           an anomaly profile is not as it was written
     ├── ModelError               the model package
-    │   ├── ModelNotFound        no installed model of that name
+    │   ├── ModelNotFound        no installed model has that name
     │   ├── ModelUnfit           the model cannot do what is asked of it
     │   ├── UnknownFingerprint   the file was written by a model that is not installed
     │   ├── ModelDiffers         a cluster's worker has another model, or none
-    │   ├── HalfPackage          a package of one direction, wanted for the other
+    │   ├── HalfPackage          a package only encodes or only decodes, and the other is needed
     │   └── PackageDamaged       members, digests, tables or graphs are not as they were written
     └── FormatError              the `.lat` file
         ├── NotALat              wrong magic
@@ -65,7 +65,7 @@ __all__ = [  # what `import aezip` gives
     "ViewerMissing",
 ]
 
-_PACKAGES = {  # what installs a module that is named otherwise, or needs others
+_PACKAGES = {  # packages to install for a module, if named differently or if it needs others
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "numcodecs": "zarr",
@@ -74,7 +74,7 @@ _PACKAGES = {  # what installs a module that is named otherwise, or needs others
     "onnx": "torch onnx",
     "torch": "torch onnx (with CUDA, of several GB, where it does not come from PyTorch's index for the CPU)",
 }
-DEBUG_HINT = " (--debug shows where)"  # ends the line of an error that nobody expected
+DEBUG_HINT = " (--debug shows where)"  # ends the line of an unexpected error
 _FINDINGS = {
     errno.ENOENT: "no such file or folder",
     errno.ENOTDIR: "part of the path is not a folder",
@@ -102,7 +102,7 @@ class AezipError(Exception):
 
 
 class ImageError(AezipError):
-    """The input is no picture that can be coded."""
+    """The input is not a picture that can be coded."""
 
 
 class OutputError(AezipError):
@@ -110,11 +110,11 @@ class OutputError(AezipError):
 
 
 class OutputExists(OutputError):
-    """The output is there already."""
+    """The output exists."""
 
 
 class UsageError(AezipError, ValueError):
-    """A parameter outside its range."""
+    """A parameter is outside its range."""
 
 
 class TargetMissed(AezipError):
@@ -122,7 +122,7 @@ class TargetMissed(AezipError):
 
 
 class ProviderError(AezipError):
-    """The asked-for execution provider is not there."""
+    """The execution provider is not available."""
 
 
 class ViewerMissing(AezipError):
@@ -138,7 +138,7 @@ class ModelError(AezipError):
 
 
 class ModelNotFound(ModelError):
-    """No installed model of that name."""
+    """No installed model has that name."""
 
 
 class ModelUnfit(ModelError):

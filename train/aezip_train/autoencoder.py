@@ -2,7 +2,7 @@
 
     encode   image → u                       the family's own network (`vanilla`, `conv`, `vae`)
     gains    y = u · g[q], û = ŷ · g'[q]      as of the flagship, so that one model serves every quality
-    density  p(u), each channel for itself   what a symbol costs, without anything that looks at its neighbours
+    density  p(u), one for each channel       what a symbol costs, without its neighbours
     decode   û → image
 
 There is no hyperprior: after training, histograms of the symbols become tables (`histograms`). The density is a

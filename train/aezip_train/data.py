@@ -2,7 +2,7 @@
 
 All pictures of a folder are decoded once, as uint8, together with half-size
 copies; a batch is then a few slices, so that no worker processes are needed and
-the generator's state alone says where training stands.
+the generator's state alone says how far training is.
 """
 
 from __future__ import annotations

@@ -291,7 +291,7 @@ def _faces() -> tuple[str, ...]:
 
 
 def _latin(name: str) -> bool:
-    """Whether a font has letters of its own: missing ones all look alike."""
+    """Whether a font has these letters: missing ones all look alike."""
     try:
         looks = {bytes(ImageFont.truetype(name, 24).getmask(letter)) for letter in "aegAR5"}
     except OSError:

@@ -139,7 +139,7 @@ def merged(histograms: Integers) -> tuple[Tables, Integers]:
             break
         shared = (chosen == np.arange(COUNT)[:, None]).astype(np.float64) @ n
         empty = np.flatnonzero(shared.sum(1) == 0)
-        if empty.size:  # the histograms that pay most for sharing get tables of their own
+        if empty.size:  # the histograms that lose most by sharing get separate tables
             shared[empty] = n[np.argsort(-best)[: empty.size]]
         mass = shared + 1e-5 * shared.sum(1, keepdims=True) / shared.shape[1]
         price = -n @ np.log2(mass / mass.sum(1, keepdims=True)).T

@@ -73,7 +73,7 @@ ALONE = Process(torch.device("cpu"))
 
 
 def device_of(name: str, local_rank: int = 0) -> torch.device:
-    """cpu, cuda or mps as a device; `auto` takes the fastest that is there.  Raises ValueError."""
+    """cpu, cuda or mps as a device; `auto` takes the fastest one available.  Raises ValueError."""
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind])

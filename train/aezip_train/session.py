@@ -1,4 +1,4 @@
-"""One session of training: so many minutes or steps, and requests to stop it sooner."""
+"""One session of training: its minutes or steps, and requests to stop it sooner."""
 
 from __future__ import annotations
 

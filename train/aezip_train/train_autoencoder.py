@@ -38,7 +38,7 @@ CHECK_SIDE, CHECK_PICTURES = 256, 12  # what validation sees
 CHECK_QUALITIES = (150.0, 450.0, 750.0)
 TABLE_SIDE, TABLE_PICTURES = 256, 160  # what histograms are counted on
 GREY_MOST = {"coarse": 64, "wide": 256}  # cells of 8×8 and 16×16 grey pixels have no more coefficients to start from
-HELD_OUT = 20  # every so many-th training picture, where there are no others to validate on
+HELD_OUT = 20  # one in this many training pictures validates, if there are no others
 BETTER = 1e-4  # relative improvement that counts
 BITS_PER_ERROR = 10.0  # what the encoder's search takes a step² of error to be worth, chosen on held-out pictures
 

@@ -3,7 +3,7 @@
     encode   image ── conv's encoder ── whitening ── mean, log variance of the latent
     decode   latent ── colouring ── conv's decoder ── image
 
-The prior is the normal distribution of each latent for itself. Neighbouring cells of a photograph are much alike,
+The prior is an independent normal distribution for each latent. Neighbouring cells of a photograph are much alike,
 so independent latents cannot be cells' components: a filter a channel, over 9×9 cells, takes out what neighbours
 share, and another puts it back. They start as the inverse and the plain root of the components' power spectra
 (fitted where those are steep), so that the untrained model draws Gaussian textures with the spectrum of photographs;

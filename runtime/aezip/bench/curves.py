@@ -38,7 +38,7 @@ class Measure(NamedTuple):
     key: str  # of BD-rates
     field: str  # of points and curves
     name: str
-    axis: str  # what stands beside a plot
+    axis: str  # the label of the y axis
     scaled: Callable[[NDArray[np.float64]], NDArray[np.float64]] = _as_it_is  # before it is drawn and compared
     span: tuple[float, float] = (-math.inf, math.inf)  # that curves are compared over
     lowest: float = -math.inf  # that a plot shows

@@ -1,6 +1,6 @@
 """What times are held against: the machine's arithmetic, and what they were measured on.
 
-Each figure that has to be measured in a process of its own comes from here.
+The figures that need a separate process come from here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ print(2 * n**3 / sorted(times)[4])
 
 
 def gemm_rate(threads: int) -> float:
-    """Floating-point operations a second of numpy's float32 matrix product, 2048³, so many threads."""
+    """Floating-point operations per second of numpy's float32 matrix product, 2048³, with this many threads."""
     environment = {**os.environ, **dict.fromkeys(_POOLS, str(threads))}
     out = subprocess.run([sys.executable, "-c", _PRODUCT], capture_output=True, text=True, check=True, env=environment)
     return float(out.stdout)

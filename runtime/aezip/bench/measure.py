@@ -232,7 +232,7 @@ def _memory(plan: Plan, peer: Peer, picture: str) -> float:
 
 
 def peak_memory(arguments: Sequence[str]) -> float:
-    """Peak resident memory of this module run with `arguments` in a process of its own, in MB; NaN if that fails."""
+    """Peak resident memory of this module run with `arguments` in a separate process, in MB; NaN if that fails."""
     command = [sys.executable, "-m", __name__, *arguments]
     out = subprocess.run(command, capture_output=True, text=True)
     return math.nan if out.returncode else float(out.stdout.split()[-1])

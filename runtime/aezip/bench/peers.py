@@ -49,7 +49,7 @@ def aezip(model: str, qualities: Sequence[float], provider: str = "cpu", threads
 
 
 def classic(names: Sequence[str] | None = None, threads: int | None = None) -> list[Peer]:
-    """Pillow's codecs that are there.
+    """Those of Pillow's codecs that are installed.
 
     names: of CLASSIC, picks some of them; None: all but OPTIONAL; threads: of those that can use several.
     Raises UsageError for a name that is not one of CLASSIC.

@@ -93,7 +93,7 @@ def _digest(name: str) -> str:
 
 
 def _absolute(item: Item) -> Item:
-    """Workers have folders of their own to start from."""
+    """With absolute paths: workers start in other folders."""
     source, target, partner = (
         name if not name or places.is_url(name) else os.path.abspath(name)
         for name in (item.source, item.target, item.partner)

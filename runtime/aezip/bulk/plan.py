@@ -1,4 +1,4 @@
-"""The plan: inputs as a user names them → items, each with an output of its own, before any work is done.
+"""The plan: inputs as a user names them → items, each with another output, before any work is done.
 
 An input is a file, a folder, a pattern, `-`, or a URL of these. Below an output folder the tree of an input folder
 is mirrored. A file that is named twice is done once. Two items that would write one output are refused. Names are all
@@ -113,7 +113,7 @@ def plan(inputs: Inputs, output: str | None, suffix: str | None, *, append: bool
         output: A file for one input, or a folder for any number. One that ends in a slash, or that an input folder
             goes to, is made if it does not exist.
         suffix: Of outputs; None if nothing is written.
-        append: The suffix goes behind the name, not in place of the suffix that this has.
+        append: Append the suffix to the name; do not replace the name's own suffix.
 
     Raises:
         UsageError: Outputs that cannot be meant.

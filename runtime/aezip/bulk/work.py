@@ -155,7 +155,7 @@ class Work:
                 except Exception as error:
                     outcome = (on_error or failed)(item, error)
                 yield outcome
-                del running[item]  # not before it is told
+                del running[item]  # not before it is reported
 
     def early_outcome(self, item: Item) -> Outcome | None:
         """The outcome of an item that needs no work: skipped, or sure to fail."""

@@ -17,7 +17,7 @@ from ..errors import UsageError
 from . import options
 from .messages import print_error, say
 
-# Each command, in the module of its name, and what the list says of it: the first line of its own help.
+# Each command, in the module of the same name, and the first line of its help.
 COMMANDS = {
     "anomaly": "Find pictures that differ from normal ones, and show where.",
     "bench": "Compare models with classic codecs on the pictures of FOLDER.",

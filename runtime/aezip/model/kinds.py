@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 CARD = "CARD.md"
-REDUCED = {8: "decoder.8", 4: "decoder.4"}  # decoders that make so many times smaller pictures, the smallest first
+REDUCED = {8: "decoder.8", 4: "decoder.4"}  # how many times smaller the decoder's pictures are, the smallest first
 _REDUCED = tuple(f"{name}.onnx" for name in REDUCED.values())
 # What one direction alone needs.
 HALVES = {
@@ -22,7 +22,7 @@ class Kind:
 
     name: str
     deciding: tuple[str, ...]  # members that the fingerprint covers, in its order
-    others: tuple[str, ...] = (CARD,)  # members besides
+    others: tuple[str, ...] = (CARD,)  # other members
     optional: tuple[str, ...] = ()  # members that it may hold
     encoding: tuple[str, ...] = ()  # graphs of each direction, in the order in which they are needed
     decoding: tuple[str, ...] = ()

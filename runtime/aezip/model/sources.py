@@ -150,7 +150,7 @@ def write_index(folder: Path) -> tuple[list[Installed], list[str]]:
 
 
 def add_to_index(folder: str, about: Installed, size: int) -> None:
-    """Write a package of so many bytes, named by its fingerprint, into the index of a URL. Raises AezipError."""
+    """Write a package, named by its fingerprint, and its size into the index of a URL.  Raises AezipError."""
     name, said = _joined(folder, INDEX), {}
     if places.exists(name):
         data = _read(name, MAX_INDEX_BYTES)

@@ -118,7 +118,7 @@ def _error(x: Pixels | Planes, y: Pixels | Planes, weights: NDArray[np.float64])
 
 
 def _bands(height: int, width: int) -> list[tuple[int, int]]:
-    """Rows from and to, an even number each but for the last."""
+    """Rows from and to. Each has an even number of rows, except the last."""
     step = max(16, _AREA // width // 2 * 2)
     return [(start, min(height, start + step)) for start in range(0, height, step)]
 

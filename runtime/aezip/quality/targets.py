@@ -67,7 +67,7 @@ def parse_size(text: str) -> int:
 
 
 def reach(target: Target, pixels: int, encode: Callable[[float], bytes], measured: Callable[[bytes], float]) -> Hit:
-    """The largest quality within a size or rate, or the lowest with a PSNR or score, of a picture with so many pixels.
+    """The largest quality within a size or rate, or the lowest with a PSNR or score, of a picture of this size.
 
     encode: quality → file; measured: file → its PSNR or SSIMULACRA2, as the target is one of these.
     Raises TargetMissed, with the range that there is.

@@ -76,11 +76,11 @@ def atomic_write(
     Args:
         path: Where to.
         data: All of it.
-        force: Replace what is there.
+        force: Replace an existing file.
         times: Of access and modification, in ns.
-        check: Looks at the file before it gets its name, and raises if it must not have it.
+        check: Called with the file before it gets its final name; raises if the file must not be kept.
 
-    Raises OutputExists if the file is there and `force` is not set, and OutputError for all else.
+    Raises OutputExists if the file exists and `force` is not set, and OutputError for all else.
     """
     check_output(path, force=force)
     target = _beside(path)
@@ -94,7 +94,7 @@ def atomic_write(
                 f.write(data)
                 f.flush()
                 os.fsync(f.fileno())
-                if check:  # as long as it is marked as being written
+                if check:  # while it is marked as being written
                     check(temporary)
             if times:
                 os.utime(temporary, ns=times)
@@ -142,7 +142,7 @@ def sweep(folder: str | os.PathLike[str]) -> None:
 
 
 def _begun(temporary: Path) -> BinaryIO:
-    """A new file, marked as being written as long as it is open."""
+    """A new file, marked as being written while it is open."""
     for _ in range(3):
         file = open(temporary, "xb")  # noqa: SIM115
         if fcntl:

@@ -47,7 +47,7 @@ def read(name: str, error: type[AezipError]) -> bytes:
 
 
 def head(name: str, size: int, error: type[AezipError] = AezipError) -> bytes:
-    """The first bytes of a path or URL, `size` of them if it has so many.  Raises `error`, one line."""
+    """The first bytes of a path or URL, at most `size`.  Raises `error`, one line."""
     if is_url(name):
         with _opened(name, error) as (fs, path), fs.open(path, "rb") as file:
             return bytes(file.read(size))
@@ -119,7 +119,7 @@ def is_folder(name: str) -> bool:
 
 
 def files_in(folder: str, *, recursive: bool, remarks: Remarks | None = None) -> Iterator[Found]:
-    """The files in a folder, sorted, but those that begin with a dot; remarks: get what a local walk meets.
+    """The files in a folder, sorted, without those that begin with a dot; remarks: get what a local walk meets.
 
     Raises AezipError for a URL.
     """

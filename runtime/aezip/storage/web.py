@@ -44,7 +44,7 @@ def joined(folder: str, name: str) -> str:
 
 
 def get(url: str, limit: int, method: str = "GET") -> bytes:
-    """All bytes of a file; by HEAD none, if it is there.
+    """All bytes of a file; with HEAD none, if the file exists.
 
     Raises AezipError, in one line: no network, an answer other than 200, more bytes than the limit or fewer than the
     server said.

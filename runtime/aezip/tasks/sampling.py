@@ -1,6 +1,6 @@
 """New pictures: latents from a model's prior, or from between those of two pictures, through its decoder.
 
-The prior of a variational autoencoder is the normal distribution of each latent for itself (Kingma and Welling 2014).
+The prior of a variational autoencoder is an independent normal distribution for each latent (Kingma and Welling 2014).
 Numbers are drawn by numpy's PCG64, so that a seed gives the same latents everywhere.
 """
 

@@ -56,11 +56,11 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """What the page is to show; paths are read at each request, so that reloading shows what is there then."""
+    """What the page shows. Paths are read at each request, so that reloading shows the files' current contents."""
 
     file: str | None = None  # a .lat file
     original: str | None = None  # an image file
-    model: str | None = None  # a name or a package, besides those installed
+    model: str | None = None  # a name or a package, in addition to the installed ones
 
     def check(self) -> None:
         """Find out before a browser does what cannot be read.  Raises ImageError, FormatError, ModelError."""

@@ -81,7 +81,7 @@ class Profile:
     normal: Array  # scores of the normal pictures, ascending
 
     def threshold(self, rate: float) -> float:
-        """The score that so many of the normal pictures pass.  rate: 0 … 1, open.  Raises UsageError."""
+        """The score that this share of the normal pictures exceeds.  rate: 0 … 1, open.  Raises UsageError."""
         if not 0 < rate < 1:
             raise UsageError(f"a false-positive rate of {rate}", "a share between 0 and 1")
         start, slope = self._tail()
