@@ -25,7 +25,7 @@ _OWN = {"sigma": "denoise", "grey": "colorize", "mask": "inpaint"}  # options of
     type=click.FloatRange(0, 100),
     metavar="LEVELS",
     callback=options.finite,
-    help="denoise: the noise's standard deviation in grey levels.  [default: estimated]",
+    help="denoise: the noise's standard deviation in grey levels.  [default: estimated by brightness]",
 )
 @click.option("--grey", is_flag=True, help="colorize: first drop the colours that a picture has.")
 @click.option(

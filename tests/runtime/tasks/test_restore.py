@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from aezip.codec import Codec
 from aezip.errors import ImageError, ModelUnfit, UsageError
@@ -31,6 +33,45 @@ def test_the_noise_is_found(sigma: float, channels: int) -> None:
 def test_noise_of_what_tells_nothing_is_none() -> None:
     assert noise.sigma_of(np.full((8, 200, 3), 9, np.uint8)) == 0
     assert noise.sigma_of(np.full((64, 64, 1), 255, np.uint8)) == 0
+
+
+def ramp(channels: int = 3) -> np.ndarray:
+    """Smooth, from 30 to 220."""
+    return np.add.outer(np.linspace(30, 190, 240), np.linspace(0, 30, 200))[:, :, None].repeat(channels, 2)
+
+
+def noisy(clean: np.ndarray, sigma: np.ndarray | float) -> np.ndarray:
+    noise = np.random.default_rng(1).normal(0, 1, clean.shape) * sigma
+    return np.clip(np.rint(clean + noise), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_noise_is_found_by_brightness(channels: int) -> None:
+    clean = ramp(channels)
+    found = noise.noise_of(noisy(clean, np.sqrt(2 * clean)))
+    assert found.curve is not None
+    levels = np.arange(40, 215)
+    np.testing.assert_allclose(found.curve[levels], np.sqrt(2 * levels), rtol=0.2)
+    assert abs(found.sigma / np.sqrt(2 * clean).mean() - 1) < 0.1
+    assert noise.noise_of(noisy(clean, 12)).curve is None
+
+
+def test_levels_are_bent_until_noise_is_alike_everywhere() -> None:
+    clean = ramp()
+    even = noise.Stabiliser.of(np.sqrt(2 * np.arange(256.0) + 1))
+    assert (np.diff(even.there.astype(int)) >= 0).all()
+    assert np.abs(even.back[even.there].astype(int) - np.arange(256)).max() <= 2
+    bent = even.there[noisy(clean, np.sqrt(2 * clean + 1))].astype(float)
+    spreads = [(part - even.there[np.rint(c).astype(int)]).std() for part, c in zip(bent[::40], clean[::40], strict=True)]
+    np.testing.assert_allclose(spreads, even.sigma, rtol=0.1)
+
+
+def test_noise_that_compression_smoothed_is_found_in_a_smaller_copy() -> None:
+    file = io.BytesIO()
+    Image.fromarray(noisy(ramp(), 14)).save(file, "JPEG", quality=60)
+    pixels = np.asarray(Image.open(file))
+    assert noise.sigma_of(pixels) < 5
+    assert 7 < noise.noise_of(pixels).sigma < 14
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -121,7 +162,7 @@ def test_what_cannot_be_done_is_told(golden: Path, tiny: str, drawn) -> None:
         Restorer("inpaint", str(golden / "tiny-denoise.aezm"))
     with pytest.raises(ModelUnfit, match=r"cannot denoise; it codes pictures"):
         Restorer("denoise", tiny)
-    with pytest.raises(ModelUnfit, match=r"codes no pictures; it is for denoise"):
+    with pytest.raises(ModelUnfit, match=r"cannot compress pictures; it is for denoise"):
         Codec(str(golden / "tiny-denoise.aezm"))
     with pytest.raises(UsageError, match="threads"):
         Restorer("denoise", str(golden / "tiny-denoise.aezm"), threads=0)

@@ -47,11 +47,25 @@ class Restorer:
         self._sessions = Sessions(self.package, provider, threads)
 
     def denoise(self, pixels: Pixels, sigma: float | None = None) -> tuple[Pixels, float]:
-        """[H, W, C] → the same shape with less noise, and σ in grey levels: the given or the estimated one."""
+        """Less noise, which may depend on the brightness.
+
+        Args:
+            pixels: uint8 [H, W, C].
+            sigma: Of the noise, in grey levels, the same at every brightness. None: estimated by brightness.
+
+        Returns:
+            uint8 [H, W, C], and σ: the given one, or what was found on average.
+        """
         self._check("denoise")
-        level = noise.sigma_of(pixels) if sigma is None else sigma
-        restored = self._through({"image": in_channels(pixels, 3)}, {"sigma": np.array([level], np.float32)})
-        return in_channels(restored, pixels.shape[2]), level
+        found = noise.noise_of(pixels) if sigma is None else noise.Noise(sigma)
+        if found.curve is None:
+            return self._denoised(pixels, found.sigma), found.sigma
+        even = noise.Stabiliser.of(found.curve)
+        return even.back[self._denoised(even.there[pixels], even.sigma)], found.sigma
+
+    def _denoised(self, pixels: Pixels, sigma: float) -> Pixels:
+        restored = self._through({"image": in_channels(pixels, 3)}, {"sigma": np.array([sigma], np.float32)})
+        return in_channels(restored, pixels.shape[2])
 
     def colorize(self, pixels: Pixels) -> Pixels:
         """Grey [H, W, 1] → [H, W, 3], larger ones by a smaller copy.  Raises ImageError for a picture in colours."""
