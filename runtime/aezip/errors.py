@@ -219,7 +219,7 @@ def line_of(error: BaseException, file: str | None = None) -> str:
 def absence_of(module: str) -> str:
     """The sentence about a module that is not installed, with the command that works wherever aezip came from."""
     package = module.partition(".")[0]
-    return f"{package} is not installed; expected it: pip install {_PACKAGES.get(package, package)}"
+    return f"{package} is required: pip install {_PACKAGES.get(package, package)}"
 
 
 def finding_of(error: Exception) -> str:

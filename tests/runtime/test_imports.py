@@ -57,5 +57,5 @@ def test_a_missing_package_is_one_line_that_installs_it() -> None:
 
     for module, package in (("matplotlib.pyplot", "matplotlib"), ("cv2", "opencv-python"), ("fsspec", "aiohttp")):
         line = line_of(ModuleNotFoundError(f"No module named '{module}'", name=module))
-        assert line.startswith(f"{module.partition('.')[0]} is not installed; expected it: pip install ")
+        assert line.startswith(f"{module.partition('.')[0]} is required: pip install ")
         assert package in line

@@ -109,7 +109,7 @@ def plan(
     ours = [peers.aezip(model, qualities, threads=threads) for model in models]
     names = {peer.name: model for peer, model in zip(ours, models, strict=True)}
     if len(names) < len(models):
-        raise UsageError("two models have one name")
+        raise UsageError("two models have the same name")
     missing = [name for name in codecs if name not in {peer.name for peer in there}]
     return Plan(folder, files, names, [*ours, *there], missing)
 

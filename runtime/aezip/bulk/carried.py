@@ -46,7 +46,7 @@ def carry(folders: Iterable[str], model: Installed) -> Iterator[tuple[str, int]]
     data = writing.decoder_of(model)
     for folder in folders:
         if folder == places.STANDARD:
-            raise UsageError("a pipe carries no model", "outputs that are files")
+            raise UsageError("a pipe cannot carry a model", "outputs that are files")
         path = archives.keep(folder, model.fingerprint, data)
         if path:
             if places.is_url(folder):  # where it is added as a place

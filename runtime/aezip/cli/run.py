@@ -80,7 +80,7 @@ class Run(NamedTuple):
         """Whether files keep their times.  Raises click.UsageError if stdout would be used twice or is a terminal."""
         to_stdout = any(item.target == places.STANDARD for item in plan.items)
         if to_stdout and self.json_lines:
-            raise click.UsageError("--json-lines and the output both want stdout; expected another --output")
+            raise click.UsageError("--json-lines and the output would both go to stdout; expected another --output")
         if to_stdout and sys.stdout and sys.stdout.isatty():
             raise click.UsageError("the output would go to the terminal; expected a pipe, or --output FILE")
         if self.keep_times and (to_stdout or any(places.is_url(item.target) for item in plan.items)):

@@ -149,7 +149,7 @@ def find_codec(model: str) -> Package:
     """The package of a name or a path that codes pictures.  Raises ModelNotFound, ModelUnfit, PackageDamaged."""
     about = find(model)
     if about.task:
-        raise ModelUnfit(f"the model '{about.name}' codes no pictures; it is for {about.task}", "a model that does")
+        raise ModelUnfit(f"the model '{about.name}' cannot compress pictures; it is for {about.task}", "a model that can")
     return Package(about)
 
 

@@ -90,7 +90,7 @@ def test_two_builds_of_onnxruntime_are_told(tiny: str, monkeypatch: pytest.Monke
 def test_a_model_of_another_task_is_healthy_but_no_codec(golden, monkeypatch: pytest.MonkeyPatch) -> None:
     done = run("-m", "denoise")
     assert (done.exit_code, done.output.count("\n")) == (1, 1)
-    assert "codes no pictures; it is for denoise" in done.output
+    assert "cannot compress pictures; it is for denoise" in done.output
 
 
 def test_errors_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,7 @@ def test_jpeg_xl_gets_srgb(drawn) -> None:
 
 def test_a_plugin_that_is_not_installed(drawn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(AezipError, match="pillow_jxl is not installed; expected it: pip install pillow-jxl-plugin"):
+    with pytest.raises(AezipError, match="pillow_jxl is required: pip install pillow-jxl-plugin"):
         images.build(Picture(drawn(8, 8)), "jxl")
 
 

@@ -65,7 +65,7 @@ def test_models_that_restore_are_installed_and_have_no_halves(golden: Path, tmp_
     assert run("restore", "--task", "denoise", "-m", "tiny-denoise", str(tmp_path / "a.png")).exit_code == 0
     half = tmp_path / "half.aezm"
     line = error_of(run("models", "split", "tiny-denoise", "--encoder-only", "-o", str(half)))
-    assert "codes no pictures; it is for denoise" in line
+    assert "cannot compress pictures; it is for denoise" in line
     assert not half.exists()
 
 

@@ -181,7 +181,7 @@ def test_latents_are_those_of_the_cells(latents: Latents, drawn, golden) -> None
     assert pooled.shape == (2 * found.shape[2],)
     with pytest.raises(ImageError, match="at least 16"):
         latents.of(drawn(15, 70))
-    with pytest.raises(ModelUnfit, match="codes no pictures; it is for denoise"):
+    with pytest.raises(ModelUnfit, match="cannot compress pictures; it is for denoise"):
         Latents(str(golden / "tiny-denoise.aezm"))
 
 
