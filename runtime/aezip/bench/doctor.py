@@ -1,11 +1,11 @@
 """What this installation is and whether it is exact: the facts behind `aezip doctor`.
 
-The prior chooses frequency tables, so its integers have to be the same everywhere. `digest` hashes what it says of
-latents that are made by arithmetic alone: one model gives one digest on every machine. `examine` holds what each
-provider says against the same graphs without optimisation on one thread.
+The prior chooses frequency tables, so its integers have to be the same everywhere. `digest` hashes its outputs for
+latents that are made by arithmetic alone: a model has the same digest on every machine. `examine` compares the outputs
+of each provider with those of the same graphs without optimisation on one thread.
 
-A model whose pixels are the same everywhere, too, says the digest of some (`pixels_digest`); `examine` makes them
-again.
+If all decoders of a model make the same pixels, its description holds a digest of some of them (`pixels_digest`).
+`examine` makes these pixels again.
 """
 
 from __future__ import annotations

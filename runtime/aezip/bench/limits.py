@@ -1,4 +1,4 @@
-"""What times are held against: the machine's arithmetic, and what they were measured on.
+"""What times are compared with: the machine's arithmetic; and on which machine they were measured.
 
 The figures that need a separate process come from here.
 """

@@ -1,7 +1,7 @@
-"""Measuring speed: every time beside what it is held against, in one run.
+"""Measuring speed: every time next to what it is compared with, in one run.
 
 In: pictures, a model, numbers of threads. Out: a dictionary, ready for JSON, of times and of `ratios`.
-Ratios are what another run can be compared by, the smaller the better:
+Runs are compared by their ratios; smaller is better:
 
     PICTURE/THREADS/encode/graphs    a warm encode against its graphs, run bare
     PICTURE/THREADS/encoder/limit    a graph's time against its arithmetic at the rate of a matrix product
@@ -10,7 +10,7 @@ Ratios are what another run can be compared by, the smaller the better:
     start/help, start/info           a command against `import click`
     start/compress, …/decompress     what a cold command takes beyond a warm one, against the imports it needs (`start`)
 
-Codecs take turns, round by round, so that what else the machine does meets all of them.
+Codecs alternate, round by round, so that other work on the machine affects all of them alike.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The plan: inputs as a user names them → items, each with another output, before any work is done.
 
 An input is a file, a folder, a pattern, `-`, or a URL of these. Below an output folder the tree of an input folder
-is mirrored. A file that is named twice is done once. Two items that would write one output are refused. Names are all
-that is held of an item.
+is mirrored. A file that is named twice is done once. Two items that would write one output are refused. Items hold
+names only.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The pool: items → outcomes, in several processes.
 
-At most two items a process are under way, so that a hundred thousand need no more memory than ten. A process that dies
-(the kernel kills the largest when memory runs out) breaks the pool; its few items are then done again, one by one, so
-that the one that kills is found and the rest gets done. Processes end with the one that began them.
+At most two items per process are under way, so that memory does not grow with the number of items. A process that dies
+(the kernel kills the largest when memory runs out) breaks the pool. Its few items are then done again, one by one, to
+find the one that kills and do the others. Processes end with their parent.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Progress bars on stderr: of many files, or of one large picture; none where nobody watches."""
+"""Progress bars on stderr: of many files, or of one large picture; none if stderr is not a terminal."""
 
 from __future__ import annotations
 

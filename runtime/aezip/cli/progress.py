@@ -1,7 +1,7 @@
-"""What is said while files are done: a line for each, or a bar and a summary, or JSON lines.
+"""What is printed while files are done: a line for each, or a bar and a summary, or JSON lines.
 
-The bar shows files, bytes, ratio and remaining time, or how far one large picture is; it is there when stderr is a
-terminal. Lines of single files need --verbose then, if there are several.
+The bar shows files, bytes, ratio and remaining time, or the progress of one large picture, if stderr is a terminal.
+With several files, lines for single files then need --verbose.
 """
 
 from __future__ import annotations

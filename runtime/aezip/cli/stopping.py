@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while files are done: both end the run with what is half done cleaned up, and with a summary."""
+"""Ctrl-C and SIGTERM while files are done: both end the run, remove unfinished files, and print a summary."""
 
 from __future__ import annotations
 

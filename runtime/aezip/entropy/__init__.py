@@ -2,5 +2,5 @@
 
 tables     64 frequency tables in integers
 rans       the coder in numpy, the reference
-coder      the compiled coder where it was built, else `rans`; byte for byte alike
+coder      the compiled coder where it was built, else `rans`; both write the same bytes
 """

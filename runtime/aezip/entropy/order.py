@@ -1,8 +1,8 @@
-"""The order of symbols in a stream, so that its beginning says most: those of the widest tables come first.
+"""The order of symbols in a stream: those of the widest tables, which matter most, come first.
 
-Both sides know a phase's tables before its symbols, so sorting by them costs nothing. What is cut off from the end of
-a stream are then the symbols that say least, all over the picture, and taking them as 0, their likeliest value, still
-shows one (`Cut`). Inverse of each other: a phase as `sorted_phase` has it, and what `Sorted` takes.
+Both sides know a phase's tables before its symbols, so sorting by them costs no bits. If the end of a stream is
+missing, the missing symbols are those that matter least, all over the picture. `Cut` takes them as 0, their most
+probable value, so that a picture can still be shown. `sorted_phase` and `Sorted` are inverse to each other.
 """
 
 from __future__ import annotations

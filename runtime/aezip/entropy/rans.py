@@ -20,7 +20,7 @@ the whole turn, by its 16-bit value, pushed with frequency 1 (a raw word).
 A stream: one byte log₂ L; L states as u32; words as u16, all little-endian.
 Invariants: pop is the exact inverse of push; every lane starts at 2¹⁶ in the
 encoder, so it ends at 2¹⁶ in the decoder, with no word left over. A damaged stream
-ends elsewhere: a checksum for nothing.
+ends elsewhere, which is a free checksum.
 """
 
 from __future__ import annotations

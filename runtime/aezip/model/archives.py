@@ -1,8 +1,8 @@
 """Archives that carry their decoders: `.aezip/FINGERPRINT.aezm` beside files, or above them (FORMAT.md §11).
 
-An archive comes from anywhere, so what lies in `.aezip` is trusted no more than any package: a symbolic link, a pipe or
-a file beyond the limit is no package, one of another fingerprint is none of ours, and every member is checked before
-one is taken.
+An archive may come from anywhere, so a package in `.aezip` is trusted no more than any other. Symbolic links, pipes,
+files beyond the limit and packages with another fingerprint are ignored, and every member is checked before one is
+used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is the user's own: the folder of installed packages, and the list of places where others are looked for.
+"""The user's folder of installed packages, and the list of places where other packages are searched for.
 
 The list is `places.json` beside that folder: [{"place": PLACE}, …], a place that is one package with its "fingerprint".
 """

@@ -1,11 +1,11 @@
-"""Places that the user added, where packages are looked for by fingerprint: an index, look-up, fetching.
+"""Places that the user added, searched for packages by fingerprint: an index, look-up, fetching.
 
 A folder or URL holds packages and `aezip-models.json`:
 
     {"version": 1, "packages": {FINGERPRINT: {"file": NAME.aezm, "bytes": N, "name": …, "summary": …}, …}}
 
-A package is checked whole before it gets a name, or is used: the fingerprint, every digest, every graph. A place
-may lie or be half there; the worst that it can do is to have nothing.
+A package is checked in full before it gets its name, or is used: the fingerprint, every digest, every graph. A place is
+not trusted: if it is wrong or incomplete, the model is not found there, and nothing worse happens.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Where model packages are: names and fingerprints → packages.
 
-A name is looked for in the folders of $AEZIP_MODELS, then in the user's folder, then among aezip's own weights; a
-file's fingerprint in all of them, among the decoders of released models, beside the file, and in the user's places.
+A name is searched for in the folders of $AEZIP_MODELS, then in the user's folder, then among aezip's own weights. A
+file's fingerprint is searched for in all of these, among the decoders of released models, beside the file, and in the
+user's places.
 """
 
 from __future__ import annotations
@@ -149,7 +150,9 @@ def find_codec(model: str) -> Package:
     """The package of a name or a path that codes pictures.  Raises ModelNotFound, ModelUnfit, PackageDamaged."""
     about = find(model)
     if about.task:
-        raise ModelUnfit(f"the model '{about.name}' cannot compress pictures; it is for {about.task}", "a model that can")
+        raise ModelUnfit(
+            f"the model '{about.name}' cannot compress pictures; it is for {about.task}", "a model that can"
+        )
     return Package(about)
 
 

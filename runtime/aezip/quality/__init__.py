@@ -1,4 +1,4 @@
-"""How good: measuring pictures against their originals, and reaching what was asked for.
+"""Quality: measuring pictures against their originals, and reaching a target.
 
 metrics      PSNR, MS-SSIM, BD-rate
 ssimulacra2  how alike two pictures look

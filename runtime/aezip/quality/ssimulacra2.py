@@ -2,8 +2,8 @@
 
 90 is visually lossless, 70 high, 50 medium and 30 low quality. In: uint8 [H, W, C], sRGB. The score is a polynomial
 of a weighted sum of error maps: SSIM, ringing and blur, in XYB (the cube roots of the eye's three responses), over six
-scales, each as a mean and as a 4-norm. As the published metric has it, pictures go on mirrored above and below, and
-fade to black at the left and right. `aezip_train.ssimulacra2` is the same for training.
+scales, each as a mean and as a 4-norm. As in the published metric, pictures are mirrored above and below, and fade to
+black at the left and right. `aezip_train.ssimulacra2` is the same for training.
 """
 
 from __future__ import annotations

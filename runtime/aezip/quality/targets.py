@@ -1,8 +1,8 @@
 """Targets: the quality whose file has a wanted size, or whose picture has a wanted PSNR or SSIMULACRA2.
 
-log(size), PSNR and −log(100 − SSIMULACRA2) rise nearly straight with the quality, so the search goes along the line
-through the two nearest tries, at first a typical photograph's, and ends at two neighbouring levels of the ladder with
-the target between them. About five encodings.
+log(size), PSNR and −log(100 − SSIMULACRA2) are nearly linear in the quality. So the search follows the line through the
+two nearest tries (at first, that of a typical photograph), and ends at two neighbouring levels of the ladder with the
+target between them. It takes about five encodings.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What else the networks do than coding: each task on exported graphs alone.
+"""Tasks other than coding, each on exported graphs alone.
 
 restore     a picture → one with less noise, with colours, without holes
 anomaly     normal pictures → a profile; another picture → score, p-value, map

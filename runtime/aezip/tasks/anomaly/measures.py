@@ -1,17 +1,17 @@
 """Anomalies: pictures that are normal → a profile; another picture → how far it is from them, and where.
 
-Four things are measured, each against a Gaussian of what normal pictures have of it:
+Four things are measured, each against a Gaussian of the normal pictures' values:
 
     cell      of each 16×16 pixels the latents of the picture and of its half-size copy (PaDiM, Defard et al. 2020, with
               one Gaussian for all places); the most distant 2×2 cells count
     texture   of each 2×2 cells the energies of the latents' channels: a smear has less of them than usual
-    colour    of each cell the mean red, green and blue, which hardly differ from each other in their own ways
+    colour    of each cell the mean red, green and blue
     whole     of the whole picture these energies, along the directions in which those of normal pictures differ
-              most: it tells of another kind of picture
+              most: it finds another kind of picture
 
-Each is put in units of its own spread over normal pictures. The largest of the first three, once more in units of its
-own spread, or that of the whole, whichever is larger, is the score. What normal scores are is found by scoring each
-fifth of the pictures with the statistics of the others.
+Each is put in units of its spread over normal pictures. The largest of the first three is put in units of its spread
+once more. The score is this or that of the whole, whichever is larger. Normal scores are found by scoring each fifth of
+the pictures with the statistics of the others.
 """
 
 from __future__ import annotations
