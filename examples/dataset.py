@@ -2,8 +2,8 @@
 
     python examples/dataset.py FOLDER --workers 2
 
-Only the tiles that a crop touches are decoded. Each worker opens a codec of its own, with one thread, for onnxruntime
-does not survive a fork; the parent process, which would be forked, opens none.
+Only the tiles that a crop touches are decoded. Each worker opens its own codec with one thread, because onnxruntime
+does not survive a fork. The parent process, which is forked, opens none.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Cuts the pictures that the guide's commands use out of the sample picture, so that they can be run as typed.
+"""Cuts the sample picture into the pictures that the guide's commands use, so that they run as typed.
 
 python examples/pictures.py try && cd try
 """

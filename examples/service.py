@@ -1,12 +1,12 @@
-"""A service that compresses what is sent to it, of Python's own HTTP server: how to hold a codec in a server.
+"""A service that compresses what is sent to it, on Python's own HTTP server: how to use a codec in a server.
 
     python examples/service.py --port 8000
     curl --data-binary @photo.jpg 'localhost:8000/compress?quality=40' -o photo.lat
     curl --data-binary @photo.lat localhost:8000/decompress -o photo.png
 
-One codec is opened when the service starts, and serves all requests; onnxruntime shares its threads among them. What
-is sent has a largest size in bytes and in pixels, and bad input is answered with one line. It listens on loopback: put
-a proxy that knows about TLS and users in front of it.
+One codec is opened when the service starts, and serves all requests; onnxruntime shares its threads among them. Inputs
+are limited in bytes and in pixels, and bad input is answered with one line. The service listens on loopback: put a
+proxy that handles TLS and users in front of it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Hostile files: damaged and made-up .lat files and model packages, by the million.
 
-    python tools/fuzz.py --count 1000000 --log fuzz.jsonl      # goes on where the log ends; stop it at will
+    python tools/fuzz.py --count 1000000 --log fuzz.jsonl      # continues where the log ends; stop it at any time
     python tools/fuzz.py --report fuzz.jsonl                   # what was reached, and what was found
     python tools/fuzz.py --one 4711 -o finding                 # write input 4711, and run it
     python tools/fuzz.py --atheris stream -max_total_time=600  # coverage-guided (pip install atheris)
@@ -9,16 +9,16 @@ Input N is made from the golden files by a random generator that is seeded with 
 needs. Inputs go to seven targets:
 
     bytes      a file with bytes changed, cut off or added: each must be refused
-    header     the header's fields, with its checksum mended
-    sections   sections changed, moved, made up, with their checksums mended: alpha, metadata, image files
-    stream     the latents' section, with its checksum mended: symbols, by both coders, then pixels
+    header     the header's fields, with its checksum corrected
+    sections   sections changed, moved, made up, with their checksums corrected: alpha, metadata, image files
+    stream     the latents' section, with its checksum corrected: symbols, by both coders, then pixels
     early      latents that are cut off, and damaged in front of that: what a reader shows of them, at any scale
     exact      exact pixels and patches, made up and damaged before they are deflated: whole and in part
-    package    a model package's zip, description, tables and graphs, with digests mended: checks, onnxruntime
+    package    a model package's zip, description, tables and graphs, with digests corrected: checks, onnxruntime
 
 An input passes if it is accepted, or refused with an AezipError, within 5 s of processor time and 512 MB of memory; a
-package may ask for more than there is, which is counted. All run in one process that is watched: should it die, its
-input is a finding, and the rest goes on. With atheris the fuzzer's bytes take the place of the random generator's.
+package may ask for more memory than there is, which is counted. All inputs run in one process that is watched: if it
+dies, its input is a finding, and the others continue. With atheris, the fuzzer's bytes replace the random generator's.
 Exit code 1: findings.
 """
 

@@ -2,12 +2,12 @@
 
     python tools/measure_engines.py photo.png another.lat … [--crop 768x512] [--quality 60] [--repeat 5]
 
-Pictures are compressed first. Each file is decoded natively (onnxruntime, 1 thread), by the C core fed with what the
-native prior said, and with onnxruntime-web in Node and in headless Chromium (1 thread; then as the viewer page, on as
+Pictures are compressed first. Each file is decoded natively (onnxruntime, 1 thread), by the C core with the output of
+the native prior, and with onnxruntime-web in Node and in headless Chromium (1 thread; then as the viewer page, on as
 many threads as it takes). Tables, symbols and latents have to be those of the native decoder, or the exit code is 1.
 Times are medians of decoding from bytes to pixels, model opened; for C, the entropy coder alone on all files' symbols.
 
-Needs make, a C compiler, node, chromium, and `npm ci` in runtime/web; what is absent is said, and left out.
+Needs make, a C compiler, node, chromium, and `npm ci` in runtime/web. What is missing is reported and skipped.
 """
 
 from __future__ import annotations

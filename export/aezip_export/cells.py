@@ -1,8 +1,8 @@
-"""How far the cells of decoded photographs are from their originals: the bound that the codec holds itself to.
+"""How far the cells of decoded photographs are from their originals: the bound that the codec keeps.
 
 The runtime (`aezip.coding.cells`) patches cells of 16 × 16 pixels whose error is above the package's `cell_errors`.
-Here these are measured: of each quality and class of activity the error that one cell in ten thousand exceeds, with
-room.
+This module measures them: for each quality and class of activity the error that one cell in ten thousand exceeds, plus
+a margin.
 """
 
 from __future__ import annotations

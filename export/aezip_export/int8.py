@@ -2,8 +2,8 @@
 
     python -m aezip_export.int8 MODEL --pictures FOLDER -o NAME.aezm
 
-In: a package, and photographs that show how large values become. Out: the same package and two members more,
-`encoder.int8.onnx` and `decoder.int8.onnx`; its fingerprint stays, for files are read with the same prior.
+In: a package, and photographs that show how large values become. Out: the same package with two more members,
+`encoder.int8.onnx` and `decoder.int8.onnx`. Its fingerprint stays, because files are read with the same prior.
 
 Static quantisation (Jacob et al., 2018) by onnxruntime.quantization, in the form that onnxruntime fuses: QuantizeLinear
 and DequantizeLinear around the convolutions. The trunk, the strided layers and the first and last one stay in float,

@@ -1,10 +1,10 @@
 """What has to hold before a package is written.
 
 Each proof takes the trained module and the finished package and raises `ProofFailed`
-with the number that was found. Together: no sum of the prior can leave the integers
+with the number that was found. Together they show: no sum of the prior can leave the integers
 that float32 holds; onnxruntime and torch give the same integers; the transforms agree
-within float tolerance, and with themselves through windows; one file decoded by both differs by at most one level; and
-the package passes the runtime's own checks.
+within float tolerance, also when computed in windows; one file decoded by both differs by at most one level; and
+the package passes the runtime's checks.
 """
 
 from __future__ import annotations

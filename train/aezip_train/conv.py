@@ -1,6 +1,6 @@
 """The convolutional autoencoder: the flagship's encoder and decoder, and thresholds where a recipe asks for them.
 
-It starts as a lapped transform (`classic`) whose residual branches are silent, and bends from there.
+It is initialised as a lapped transform (`classic`) with silent residual branches, then trained end to end.
 """
 
 from __future__ import annotations

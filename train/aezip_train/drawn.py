@@ -1,4 +1,4 @@
-"""Pictures drawn by code: what photographs teach no codec.
+"""Pictures drawn by code, to teach a codec what photographs do not show.
 
 Text, interfaces, charts, line art, gradients, saturated shapes, dithers, test patterns, and lettering on photographs.
 `draw` takes a generator and gives pixels; the same generator's state gives the same picture where the same fonts are

@@ -1,7 +1,7 @@
 """The flagship codec: one network for every quality, top to bottom.
 
-    encoder        image → u                 a lapped transform that learned to bend
-    gains          y = u · g[q]              one ladder of 256 gains a quality
+    encoder        image → u                 initialised as a lapped transform
+    gains          y = u · g[q]              for each quality, a gain for each latent channel
     hyper-encoder  y → z                     what the decoder should know first
     prior          z → mean, scale of y      integers (see `integer`), two checkerboard steps
     decoder        û = ŷ / g'[q] → image

@@ -1,9 +1,9 @@
-"""A flagship with more latents, from a trained one: the same files at first, and room for what it lost.
+"""A flagship with more latents, made from a trained one. At first it does the same; then it can learn what was lost.
 
-Quality ends where the latents end: a picture has 768 samples for each 16 × 16 pixels, and what the encoder's last
-strided layer drops, no bits bring back. New latents are the combinations of its inputs that tell most about what the
-decoded picture lacks, given the old ones (reduced-rank regression, Izenman 1975); the decoder's columns for them are
-fitted by least squares. All else starts at zero, so that nothing old changes.
+The number of latents limits quality: a picture has 768 samples for each 16 × 16 pixels, and no bits can restore what
+the encoder's last strided layer drops. New latents are the combinations of its inputs that predict best what the
+decoded picture lacks, given the old ones (reduced-rank regression, Izenman 1975). The decoder's columns for them are
+fitted by least squares. All else starts at zero, so that the old latents do not change.
 """
 
 from __future__ import annotations

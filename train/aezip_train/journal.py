@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: log.jsonl, files of a validation, TensorBoard's events, a progress bar.
+"""What a run reports while it trains: log.jsonl, files of a validation, TensorBoard's events, a progress bar.
 
 Everything lands in the run's folder; a journal that is not `on` writes nothing.
 """

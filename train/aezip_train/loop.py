@@ -1,8 +1,8 @@
-"""The training loop of every family: stoppable anywhere, and taken up again.
+"""The training loop of every family. It can be stopped anywhere and continued.
 
 `Training` is a network with all that decides its next step. Its subclasses (`train_flagship`, `train_autoencoder`,
 `train_restorer`) say what differs between families: the network, a step's loss, what a validation shows, and whether
-a run goes on exactly where it was. On several processes (see `processes`) a step is that of one with the whole batch.
+a run continues exactly. On several processes (see `processes`), a step equals that of one process with the whole batch.
 """
 
 from __future__ import annotations

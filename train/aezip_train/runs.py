@@ -1,4 +1,4 @@
-"""A run's folder: `recipe.json`, `state.pt` (whole or the one before), and `log.jsonl`, a line a validation."""
+"""A run's folder: `recipe.json`, `state.pt` (complete, or the previous one), `log.jsonl` (one line per validation)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Training of the autoencoders `vanilla`, `conv` and `vae`, which ends early when validation says so.
+"""Training of the autoencoders `vanilla`, `conv` and `vae`, with early stopping on validation.
 
-A validation adds a line to `log.jsonl`, and the weights of the best are kept: they are what is measured
-(`histograms`), shown (`report.html`), exported, and what a run goes on from.
+A validation adds a line to `log.jsonl`, and the best weights are kept: they are measured (`histograms`), shown
+(`report.html`) and exported, and a run continues from them.
 """
 
 from __future__ import annotations

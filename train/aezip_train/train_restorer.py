@@ -1,7 +1,7 @@
 """Training of networks that restore pictures, one for each task.
 
-A validation adds a line to `log.jsonl`. A run goes on from its averaged weights. With `keep_best` those that restored
-the validation crops best are kept.
+A validation adds a line to `log.jsonl`. A run continues from its averaged weights. With `keep_best`, the weights that
+restored the validation crops best are kept.
 """
 
 from __future__ import annotations
