@@ -146,6 +146,8 @@ def test_training_stops_early_and_keeps_the_best(tmp_path: Path, drawn) -> None:
     page = (tmp_path / "run" / "report.html").read_text()
     assert page.count("<svg") == 3
     assert page.count("<figure>") == 4
+    assert "value of the latent" in page
+    assert "positions" in page
 
 
 @pytest.mark.parametrize(

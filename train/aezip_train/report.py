@@ -86,6 +86,7 @@ def _losses(history: list[dict[str, float]]) -> Any:
     axes.plot(steps, [h["val_loss"] for h in history], label="validation", color=OURS, marker=".")
     axes.axvline(best["step"], color=OURS, linestyle=":", label="best weights, which are kept")
     axes.set_xlabel("step")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_title("loss")
     axes.legend()
     return figure
@@ -114,7 +115,10 @@ def _latents(latents: NDArray[np.float32]) -> Any:
         counts, *_ = axes.hist(latents[:, channel], bins=61, range=(-4 * spread, 4 * spread), log=True)
         axes.set_title(f"channel {channel}, σ {spread:.2g}", fontsize=8)
         axes.tick_params(labelsize=7)
-        axes.set_ylim(0.7, max(10.0, 2 * float(counts.max())))
+        axes.locator_params(axis="x", nbins=4)
         axes.set_yticks([1, 10, 100, 1000], minor=False)
+        axes.set_ylim(0.7, max(10.0, 2 * float(counts.max())))
         axes.yaxis.set_minor_formatter(lambda *_: "")
+    figure.supxlabel("value of the latent", fontsize=9)
+    figure.supylabel("positions", fontsize=9)
     return figure
