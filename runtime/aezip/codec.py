@@ -28,7 +28,8 @@ from .engine import timing
 from .engine.sessions import Sessions, check_settings
 from .errors import FormatError, UsageError
 from .format import alpha, container, patches, scales
-from .format.container import DEFAULT_MAX_PIXELS, Header, Lat, Section
+from .format.container import DEFAULT_MAX_PIXELS, PLAIN, Header, Lat, Section
+from .format.depth import is_narrow
 from .model import archives, store
 from .model.ladder import Rung
 from .model.packages import Package
@@ -120,10 +121,13 @@ class Codec:
         self._own.require("encoder")
         return self._own
 
-    def prepare(self) -> None:
-        """Begin to open what `encode` needs, so that it need not wait for it.  Raises what `package` does."""
-        about = self.package.about  # first, for there may be none
-        self._encoding.prepare(*about.kind.encoding, *(() if about.half else about.kind.decoding))
+    def prepare(self, *, fine: bool = False) -> None:
+        """Begin to open what `encode` needs, so that it need not wait for it.  Raises what `package` does.
+
+        Args:
+            fine: What it needs for uint16.
+        """
+        self._encoding.prepare(*self.package.encoding(fine))
 
     def look_beside(self, path: str | os.PathLike[str]) -> None:
         """Find models, from now on, that the archive of a file carries: in `.aezip` of its folder, and of those above.
@@ -144,6 +148,7 @@ class Codec:
         effort: int = 1,
         lossless: bool | None = None,
         cell_psnr: float = 0.0,
+        depth: int | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> bytes:
         """Pixels → a `.lat` file.
@@ -152,12 +157,14 @@ class Codec:
         are stored exactly.
 
         Args:
-            pixels: uint8 [H, W, 3], [H, W, 1] or [H, W].
+            pixels: uint8 or uint16 [H, W, 3], [H, W, 1] or [H, W].
             quality: 0 … 100, in tenths.
             sections: Sections to put into the file, such as metadata.
             effort: 0 rounds latents; 1 weighs the bits of each against its error.
-            lossless: Whether every pixel is kept. None: if that makes a smaller file (scans, icons, charts).
+            lossless: Whether every pixel is kept. None: if that makes a smaller file (scans, icons, charts), and of
+                uint16 if they are within a sixteenth of their range, of which coding with loss would leave little.
             cell_psnr: The lowest PSNR in dB of any cell of 16 × 16 pixels. 0: what is usual for photographs.
+            depth: Bits of a sample of uint16, 9 to 16; they are from 0 to 2^depth − 1. None: 16.
             max_pixels: Limit on H · W.
 
         Returns:
@@ -169,20 +176,20 @@ class Codec:
             ModelUnfit: The picture has colours, and the model is for grey ones.
             UsageError: The quality or `cell_psnr` is outside its range, or the codec only decodes.
         """
-        pixels, level = check_pixels(pixels, max_pixels), check_quality(quality)
+        (pixels, depth), level = check_pixels(pixels, max_pixels, depth), check_quality(quality)
         if not cell_psnr >= 0:
             raise UsageError(f"cell_psnr {cell_psnr}", "0 or more, in dB")
-        if lossless:
-            return exact_pixels.encode(pixels, sections)
-        self.prepare()
+        if lossless or (lossless is None and is_narrow(pixels, depth)):
+            return exact_pixels.encode(pixels, sections, depth)
+        self.prepare(fine=depth > PLAIN)
         if self.package.about.half:
-            data = container.pack(checked.encode(self._encoding, pixels, level, sections, effort))
+            data = container.pack(checked.encode(self._encoding, pixels, level, sections, effort, depth=depth))
         else:
             error = 255**2 / 10 ** (cell_psnr / 10) if cell_psnr else np.inf
-            data = checked.checked(self._encoding, pixels, level, sections, effort, error)
+            data = checked.checked(self._encoding, pixels, level, sections, effort, error, depth)
         if pixels.shape[0] * pixels.shape[1] > LARGE:
             self._encoding.close()
-        return data if lossless is False else exact_pixels.shorter(data, pixels, sections)
+        return data if lossless is False else exact_pixels.shorter(data, pixels, sections, depth)
 
     def decode(
         self,
@@ -192,6 +199,7 @@ class Codec:
         region: Region | None = None,
         scale: int = 1,
         partial: bool = False,
+        to_8bit: bool = False,
     ) -> tuple[Pixels, Lat]:
         """A `.lat` file → pixels, and its header and sections.
 
@@ -204,9 +212,10 @@ class Codec:
                 are rounded up. A region still counts pixels of the whole.
             partial: Also decode a file that is cut off within its latents, as far as possible. The `missing` of the
                 result is the number of missing bytes. What is there is not checked, so it may be damaged.
+            to_8bit: Make samples of more bits 8-bit.
 
         Returns:
-            uint8 [H, W, C], C 1 or 3; and the file's header and sections.
+            [H, W, C], C 1 or 3, uint8; or uint16 of the file's depth; and the file's header and sections.
 
         Raises:
             FormatError: The file is damaged, or larger than `max_pixels`.
@@ -219,11 +228,12 @@ class Codec:
             lat = container.unpack(data, max_pixels, partial=partial)
         region = check_region(region, lat.header)
         if lat.lossless:
-            return exact_pixels.decode(lat, region, scale), lat
+            return exact_pixels.decode(lat, region, scale, to_8bit), lat
         sessions = self._for(lat.header.fingerprint)
         sessions.package.require("decoder")
-        sessions.prepare(*sessions.package.decoding(scale))
-        pixels = decode(sessions, lat, region, scale)
+        depth = PLAIN if to_8bit else lat.depth
+        sessions.prepare(*sessions.package.decoding(scale, fine=depth > PLAIN))
+        pixels = decode(sessions, lat, region, scale, depth)
         if pixels.size > LARGE * lat.header.channels:
             sessions.close()
         return pixels, lat
@@ -246,7 +256,7 @@ class Codec:
             check_patches(lat)
         opacity = lat.section(container.ALPHA)
         if opacity is not None:
-            alpha.decode(opacity, lat.header.height, lat.header.width)
+            alpha.decode(opacity, lat.header.height, lat.header.width, depth=lat.depth)
         return lat
 
     def compress(
@@ -276,7 +286,7 @@ class Codec:
             lossless: As in `encode`.
             cell_psnr: As in `encode`.
             max_pixels: As in `encode`.
-            to_8bit: Convert 16-bit and floating-point samples to 8 bits instead of refusing them.
+            to_8bit: Convert samples of more bits to 8, and floating-point ones instead of refusing them.
             upright: Turn the picture as its EXIF orientation says.
             strip: Drop the picture's metadata. It is turned upright and converted to sRGB first.
             icc_profile: Replaces the picture's own. b"" drops it, None keeps it.
@@ -292,19 +302,19 @@ class Codec:
         """
         from . import images
 
-        picture = _taken(image, images.Intake(to_8bit=to_8bit, upright=upright, strip=strip), max_pixels)
+        picture = _taken(image, images.Intake(deep=True, to_8bit=to_8bit, upright=upright, strip=strip), max_pixels)
         given = {"icc_profile": icc_profile, "exif": exif, "xmp": xmp}
         picture = images.replaced(picture, {name: value for name, value in given.items() if value is not None})
         sections = images.sections_of(picture)
-        encode: Callable[..., bytes] = partial(
-            self.encode, picture.pixels, sections=sections, effort=effort, cell_psnr=cell_psnr, max_pixels=max_pixels
-        )
+        depth = picture.depth
+        how: dict[str, Any] = {"effort": effort, "cell_psnr": cell_psnr, "depth": depth, "max_pixels": max_pixels}
+        encode: Callable[..., bytes] = partial(self.encode, picture.pixels, sections=sections, **how)
         if target_size is None or lossless:
             return encode(quality, lossless=lossless)
         target = targets.Target(targets.SIZE, check_size(target_size))
         h, w = picture.pixels.shape[:2]
         data = targets.reach(target, h * w, partial(encode, lossless=False), len).data
-        return data if lossless is False else exact_pixels.shorter(data, picture.pixels, sections)
+        return data if lossless is False else exact_pixels.shorter(data, picture.pixels, sections, depth)
 
     def decompress(self, data: bytes | str | os.PathLike[str]) -> Image.Image:
         """A `.lat` file → a Pillow image, with alpha and metadata.
@@ -313,7 +323,8 @@ class Codec:
             data: The file's bytes, or its path.
 
         Returns:
-            The image, of mode L, LA, RGB or RGBA; `.info` holds icc_profile, exif, xmp and dpi, if the file has them.
+            The image, of mode L, LA, RGB, RGBA, or I;16 of grey of more bits; others are made 8-bit, for Pillow has no
+            such modes. `.info` holds icc_profile, exif, xmp and dpi, if the file has them.
 
         Raises:
             FormatError: The file is damaged. The other errors are those of `decode`.
@@ -342,14 +353,17 @@ class Codec:
         return Sessions(package, self.provider, self.threads, precision=self.precision, batch=self.batch)
 
 
-def decode(sessions: Sessions, lat: Lat, region: Region | None = None, scale: int = 1) -> Pixels:
-    """The pixels of a file with latents, or a region of them, patched.  Raises StreamDamaged, SectionDamaged."""
+def decode(sessions: Sessions, lat: Lat, region: Region | None = None, scale: int = 1, depth: int = PLAIN) -> Pixels:
+    """The pixels of a file with latents, or a region of them, patched.  Raises StreamDamaged, SectionDamaged.
+
+    depth: bits of the samples, the file's or 8.
+    """
     header = lat.header
     region = scales.reduced(region or (0, 0, header.width, header.height), scale)
-    pixels = pictures.decode(_coding(sessions, header), lat, region, scale)
+    pixels = pictures.decode(_coding(sessions, header), lat, region, scale, depth)
     patch = lat.section(container.PATCHES)
     if patch is not None:
-        patches.lay(pixels, patch, header.height, header.width, region, scale)
+        patches.lay(pixels, patch, header.height, header.width, region, scale, lat.depth)
     return pixels
 
 
@@ -357,7 +371,7 @@ def check_patches(lat: Lat) -> None:
     """Raise SectionDamaged unless a file's patches, if it has some, are whole."""
     patch = lat.section(container.PATCHES)
     if patch is not None:
-        patches.check(patch, lat.header.height, lat.header.width, lat.header.channels)
+        patches.check(patch, lat.header.height, lat.header.width, lat.header.channels, lat.depth)
 
 
 def decode_latents(sessions: Sessions, lat: Lat) -> tuple[NDArray[np.int16], Rung]:
@@ -379,4 +393,5 @@ def _taken(
         return images.read(image, intake, max_pixels)
     if images.is_pillow(image):
         return images.from_pillow(cast("Image.Image", image), intake)
-    return images.Picture(check_pixels(image, max_pixels))
+    pixels, depth = check_pixels(image, max_pixels)
+    return images.Picture(pixels, depth=depth)

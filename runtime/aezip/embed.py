@@ -3,7 +3,7 @@
     encoder = aezip.embed.Encoder("camera.aezm", size=(1080, 1920))
     data = encoder.encode(image, quality=60)            # as `aezip compress` writes it, byte for byte
     decoder = aezip.embed.Decoder("screen.aezm")
-    image = decoder.decode(data)                        # uint8 [H, W, 3], or [H, W] if it is grey
+    image = decoder.decode(data)                        # uint8 or uint16 [H, W, 3], or [H, W] if it is grey
 
 Needs numpy and onnxruntime. Each opens the graphs of its own direction only, so half a package will do
 (`aezip models split`). Read on in the order in which a picture goes: `coding.pictures`,
@@ -17,9 +17,6 @@ from __future__ import annotations
 
 import os
 
-import numpy as np
-from numpy.typing import NDArray
-
 from . import codec
 from .coding import checked, exact_pixels
 from .coding.arguments import check_pixels, check_quality
@@ -27,7 +24,8 @@ from .engine.planned import Planned
 from .engine.sessions import Sessions, check_settings
 from .errors import ImageError, LimitExceeded, UnknownFingerprint, UsageError
 from .format import container, scales
-from .format.container import DEFAULT_MAX_PIXELS
+from .format.container import DEFAULT_MAX_PIXELS, PLAIN
+from .format.depth import Samples, is_narrow
 from .model import store
 
 Size = tuple[int, int]  # rows, columns
@@ -53,12 +51,13 @@ class Encoder:
     ) -> None:
         self._sessions, self._size = _open(model, "encoder", size, threads), size
 
-    def encode(self, image: NDArray[np.uint8], quality: float = 60) -> bytes:
+    def encode(self, image: Samples, quality: float = 60, *, depth: int | None = None) -> bytes:
         """A picture → a whole file.
 
         Args:
-            image: uint8 [H, W, 3], [H, W, 1] or [H, W].
+            image: uint8 or uint16 [H, W, 3], [H, W, 1] or [H, W].
             quality: 0 … 100, in tenths.
+            depth: Bits of a sample of uint16, as in `Codec.encode`.
 
         Returns:
             The file's bytes. They are those of `Codec.encode`, but without patches, since half a codec cannot decode.
@@ -68,10 +67,13 @@ class Encoder:
             LimitExceeded: It has more than 2²⁸ pixels.
             UsageError: The quality is outside its range.
         """
-        pixels, level = check_pixels(image), check_quality(quality)
+        (pixels, depth), level = check_pixels(image, depth=depth), check_quality(quality)
         if self._size and tuple(self._size) != pixels.shape[:2]:
             raise ImageError(_shown(pixels.shape), f"{_shown(self._size)}, the size of this encoder")
-        return exact_pixels.shorter(container.pack(checked.encode(self._sessions, pixels, level)), pixels)
+        if is_narrow(pixels, depth):
+            return exact_pixels.encode(pixels, depth=depth)
+        data = container.pack(checked.encode(self._sessions, pixels, level, depth=depth))
+        return exact_pixels.shorter(data, pixels, depth=depth)
 
 
 class Decoder:
@@ -100,15 +102,16 @@ class Decoder:
     ) -> None:
         self._sessions, self._size, self._max_pixels = _open(model, "decoder", size, threads), size, max_pixels
 
-    def decode(self, data: bytes, *, scale: int = 1) -> NDArray[np.uint8]:
+    def decode(self, data: bytes, *, scale: int = 1, to_8bit: bool = False) -> Samples:
         """A whole file → its picture.
 
         Args:
             data: The file's bytes.
             scale: 2, 4, 8 or 16 for a picture that is this many times smaller, as in `Codec.decode`.
+            to_8bit: Make samples of more bits 8-bit.
 
         Returns:
-            uint8 [H, W, 3], or [H, W] for a grey picture.
+            uint8, or uint16 of the file's depth, [H, W, 3], or [H, W] for a grey picture.
 
         Raises:
             FormatError: The file is damaged, or not of this decoder's size.
@@ -125,9 +128,9 @@ class Decoder:
             found = _shown((header.height, header.width))
             raise LimitExceeded(found, f"{_shown(self._size)}, the size of this decoder")
         if lat.lossless:
-            pixels = exact_pixels.decode(lat, scale=scale)
+            pixels = exact_pixels.decode(lat, scale=scale, to_8bit=to_8bit)
         else:
-            pixels = codec.decode(self._sessions, lat, scale=scale)
+            pixels = codec.decode(self._sessions, lat, scale=scale, depth=PLAIN if to_8bit else lat.depth)
         return pixels if header.channels == 3 else pixels[:, :, 0]
 
 

@@ -4,9 +4,9 @@
     zarr.create_array(store, shape=(1000, 512, 768, 3), chunks=(1, 512, 768, 3), dtype="uint8",
                       zarr_format=2, compressors=Aezip(quality=60))
 
-A chunk is one picture, uint8 […, H, W, 3], […, H, W, 1] or […, H, W], where all axes in front are 1; three axes or
-more that end in 1 or 3 have channels. What is stored is a `.lat` file as `Codec.encode` writes it, so that each chunk
-can be taken out of the store and decompressed by itself. A chunk that is written in part is decoded, changed and
+A chunk is one picture, uint8 or uint16 […, H, W, 3], […, H, W, 1] or […, H, W], where all axes in front are 1; three
+axes or more that end in 1 or 3 have channels. What is stored is a `.lat` file as `Codec.encode` writes it, so that each
+chunk can be taken out of the store and decompressed by itself. A chunk that is written in part is decoded, changed and
 encoded again, all of it, with loss unless `lossless` is True. Found by numcodecs through an entry point; `aezip.zarr`
 is the same for format 3.
 """
@@ -57,7 +57,7 @@ class Aezip(abc.Codec):  # type: ignore[misc]  # numcodecs has no types
         """One chunk → a `.lat` file.
 
         Args:
-            buf: uint8 […, H, W, 3], […, H, W, 1] or […, H, W]; all axes in front are 1.
+            buf: uint8 or uint16 […, H, W, 3], […, H, W, 1] or […, H, W]; all axes in front are 1.
 
         Raises:
             UsageError: The chunk has another shape or order.
@@ -77,7 +77,7 @@ class Aezip(abc.Codec):  # type: ignore[misc]  # numcodecs has no types
             out: Where the pixels go. None: a new array.
 
         Returns:
-            uint8 [H, W, C].
+            [H, W, C], uint8; or uint16 of the file's depth.
 
         Raises:
             AezipError: The file is damaged, or its model is missing.
@@ -93,7 +93,7 @@ def encode(chunk: NDArray[Any], model: str, quality: float, effort: int, lossles
 
 
 def decode(data: bytes, model: str) -> Pixels:
-    """A `.lat` file of this or any installed model → pixels, uint8 [H, W, C]."""
+    """A `.lat` file of this or any installed model → pixels [H, W, C]."""
     try:
         codec = _codec(model, os.getpid())
     except ModelNotFound:  # it was a path where the chunk was written

@@ -7,6 +7,8 @@
 
 `save` also takes lossless (True: every pixel is kept, False: never; else where that makes a smaller file), cell_psnr,
 effort, model, threads and to_8bit, and icc_profile, exif, xmp and dpi in place of the image's own.
+Grey of more than 8 bits is of mode I;16, scaled to 16; colours, and what has alpha, are made 8-bit, for Pillow has no
+such modes: `aezip.Codec.decode` gives all bits.
 Pillow looks for no plugins by itself, and has no entry point for them: the import is what registers this one. A
 damaged file raises SyntaxError while Pillow opens it (so that `Image.open` raises UnidentifiedImageError), and OSError
 from then on, with aezip's one line. Pillow's limit on pixels is obeyed, and so is ImageFile.LOAD_TRUNCATED_IMAGES.
@@ -47,7 +49,7 @@ _OPTIONS = {
     "xmp",
     "dpi",
 }
-_METADATA = (container.ICC, container.CICP, container.EXIF, container.XMP, container.RESOLUTION)
+_METADATA = (container.ICC, container.CICP, container.EXIF, container.XMP, container.RESOLUTION, container.DEPTH)
 
 
 class LatImageFile(ImageFile.ImageFile):
@@ -75,6 +77,8 @@ class LatImageFile(ImageFile.ImageFile):
             raise SyntaxError(str(e)) from e
         self._size = header.width, header.height
         self._mode = ("L" if header.channels == 1 else "RGB") + ("A" if alpha else "")
+        if self._mode == "L" and container.DEPTH in kinds:
+            self._mode = "I;16"
         self.info.update(info_of(picture, header.channels))
         self.tile = [ImageFile._Tile("lat", (0, 0, *self.size), 0, ())]
 
@@ -192,7 +196,8 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         unknown = ", ".join(sorted(options.keys() - _OPTIONS))
         if unknown:
             raise UsageError(f"no options of a .lat file: {unknown}", f"some of {', '.join(sorted(_OPTIONS))}")
-        picture = replaced(of_frame(image, Intake(to_8bit=options.get("to_8bit", False))), options)
+        intake = Intake(deep=True, to_8bit=options.get("to_8bit", False))
+        picture = replaced(of_frame(image, intake), options)
         if "dpi" in options:
             picture = picture._replace(resolution=fractions_of(options["dpi"], 1) if options["dpi"] else None)
         lossless = options.get("lossless")
@@ -204,6 +209,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
             effort=options.get("effort", 1),
             lossless=None if lossless is None else bool(lossless),
             cell_psnr=options.get("cell_psnr", 0.0),
+            depth=picture.depth,
             max_pixels=container.MAX_SIDE**2,
         )
     except AezipError as e:

@@ -23,7 +23,7 @@ from .errors import ImageError, UsageError
 try:
     from zarr.abc.codec import ArrayBytesCodec
 except ImportError as e:
-    raise ImportError("zarr 3 is not installed; expected it: pip install zarr, on Python 3.11 or later") from e
+    raise ImportError("zarr 3 is required: pip install zarr, on Python 3.11 or later") from e
 
 if TYPE_CHECKING:
     from zarr.core.array_spec import ArraySpec
@@ -67,8 +67,8 @@ class Aezip(ArrayBytesCodec):
         Not chunks of a wrong shape, which are refused when they are written: zarr tells the array's own, even where a
         filter before this codec turns its axes.
         """
-        if dtype.to_native_dtype() != np.uint8:
-            raise ImageError(f"an array of {dtype.to_native_dtype()}", "uint8")
+        if dtype.to_native_dtype() not in (np.uint8, np.uint16):
+            raise ImageError(f"an array of {dtype.to_native_dtype()}", "uint8 or uint16")
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> int:
         """Not known before."""

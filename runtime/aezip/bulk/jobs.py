@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .. import images
 from ..errors import AezipError, FormatError, ImageError, TargetMissed
-from ..format.container import DEFAULT_MAX_PIXELS, LATENTS, MAX_SIDE, PATCHES, Lat, read_header, unpack
+from ..format.container import DEFAULT_MAX_PIXELS, DEPTH, LATENTS, MAX_SIDE, PATCHES, Lat, read_header, unpack
 from ..format.scales import scale_for
 
 if TYPE_CHECKING:
@@ -94,13 +94,13 @@ class Compression(_Coding):
     def run(self, codec: Codec, data: bytes, target: str) -> Result:
         if not self.lossless:
             codec.prepare()  # goes on while a picture is decompressed
-        picture = images.parse(data, self.max_pixels, self.intake)
+        picture = images.parse(data, self.max_pixels, self.intake._replace(deep=True))
         sections = images.sections_of(picture)
 
         def report(lat: bytes) -> Report:
             from ..quality.verify import verify
 
-            return verify(codec, lat, picture.pixels, max_pixels=self.max_pixels)
+            return verify(codec, lat, picture.pixels, picture.depth, max_pixels=self.max_pixels)
 
         def encode(quality: float) -> bytes:
             return codec.encode(
@@ -110,6 +110,7 @@ class Compression(_Coding):
                 effort=self.effort,
                 lossless=False if self.target else self.lossless,
                 cell_psnr=self.cell_psnr,
+                depth=picture.depth,
                 max_pixels=self.max_pixels,
             )
 
@@ -125,7 +126,7 @@ class Compression(_Coding):
             measured = {"target": str(self.target), "reached": hit.value, "tries": hit.tries}
             if name:
                 measured[name] = hit.value
-            if self.lossless is None and (exact := shorter(lat, picture.pixels, sections)) is not lat:
+            if self.lossless is None and (exact := shorter(lat, picture.pixels, sections, picture.depth)) is not lat:
                 lat, measured = exact, {"target": str(self.target), "tries": hit.tries}
         else:
             lat = encode(self.quality)
@@ -137,7 +138,8 @@ class Compression(_Coding):
             if found.psnr_db < self.min_psnr:
                 finding = f"the decoded picture has {found.psnr_db:.2f} dB"
                 raise TargetMissed(finding, f"{self.min_psnr:g} dB or more, or a higher quality")
-        return self._smaller(Result(lat, parsed, len(lat), notes=picture.notes, measured=measured), len(data))
+        notes = (*picture.notes, *_kept_whole(picture)) if parsed.lossless and not self.lossless else picture.notes
+        return self._smaller(Result(lat, parsed, len(lat), notes=notes, measured=measured), len(data))
 
     def _smaller(self, result: Result, before: int) -> Result:
         """The result, or one that keeps the input; with a note where the input, of so many bytes, is smaller."""
@@ -150,6 +152,17 @@ class Compression(_Coding):
         advice = f"keep_smaller=True keeps such inputs{lower}"
         note = f"the .lat file is larger than its input ({result.coded:,} B, not {before:,} B); {advice}"
         return replace(result, notes=(*result.notes, note))
+
+
+def _kept_whole(picture: images.Picture) -> tuple[str, ...]:
+    """Why a picture was stored without loss although nobody asked for it, where its size is not the reason."""
+    from ..format.depth import is_narrow, top
+
+    if not is_narrow(picture.pixels, picture.depth):
+        return ()
+    low, high = picture.pixels.min(), picture.pixels.max()
+    why = "of which coding with loss would leave little"
+    return (f"samples of {low} to {high} of {top(picture.depth)}, {why}, are stored without it",)
 
 
 @dataclass(frozen=True)
@@ -165,13 +178,21 @@ class Decompression(_Coding):
     scale: int = 1  # how many times smaller: 1, 2, 4, 8 or 16
     max_size: int | None = None  # pixels of the longer side, instead of `scale`; smaller pictures stay as they are
     partial: bool = False  # files that are cut off within their latents, too
+    to_8bit: bool = False  # make samples of more bits 8-bit
+    tone_map: bool = False  # make pictures of high dynamic range or of other colours sRGB
 
     def run(self, codec: Codec, data: bytes, target: str) -> Result:
         format, scale = images.format_of(target, self.format), self.scale
         if self.max_size:
             header = read_header(data)
             scale = scale_for(max(self.region[2:] if self.region else header[:2]), self.max_size)
-        pixels, lat = codec.decode(data, self.max_pixels, region=self.region, scale=scale, partial=self.partial)
+        how: dict[str, Any] = {
+            "region": self.region,
+            "scale": scale,
+            "partial": self.partial,
+            "to_8bit": self.to_8bit and not self.tone_map,
+        }
+        pixels, lat = codec.decode(data, self.max_pixels, **how)
         notes: tuple[str, ...] = ()
         if lat.missing:
             there = 100 * len(lat.body) / (len(lat.body) + lat.missing)
@@ -179,6 +200,9 @@ class Decompression(_Coding):
         picture = images.picture_of(pixels, lat, self.region, scale)
         if self.max_size:
             picture = images.fit(picture, self.max_size)
+        if self.tone_map:
+            picture = images.tone_mapped(picture)
+            picture = images.in_8_bits(picture) if self.to_8bit else picture
         image, lost = images.build(picture, format, self.output_quality, self.subsampling)
         return Result(image, lat, len(data), notes=(*notes, *picture.notes, *images.lost_note(format, lost)))
 
@@ -201,8 +225,9 @@ class Recompression(_Coding):
         if lat.lossless or same:
             return Result(None if self.in_place else data, lat, len(data), status=KEPT)
         pixels, _ = codec.decode(data, self.max_pixels)
-        sections = tuple(s for s in lat.sections if s.type not in (LATENTS, PATCHES))
-        again = codec.encode(pixels, quality, sections, effort=self.effort, max_pixels=self.max_pixels)
+        sections = tuple(s for s in lat.sections if s.type not in (LATENTS, PATCHES, DEPTH))
+        depth, most = lat.depth, self.max_pixels
+        again = codec.encode(pixels, quality, sections, effort=self.effort, depth=depth, max_pixels=most)
         return Result(again, unpack(again, MAX_SIDE**2), len(again))
 
 
@@ -222,8 +247,8 @@ class Verification(_Coding):
             return Result(None, lat, len(data))
         from ..quality.verify import verify
 
-        original = images.read(self.partner, self.intake, self.max_pixels)
-        report = verify(codec, data, original.pixels, max_pixels=self.max_pixels)
+        original = images.read(self.partner, self.intake._replace(deep=True), self.max_pixels)
+        report = verify(codec, data, original.pixels, original.depth, max_pixels=self.max_pixels)
         images.check_sections(report.lat, original)
         measured = {"psnr_db": report.psnr_db, "ssimulacra2": report.ssimulacra2, "ms_ssim": report.ms_ssim}
         return Result(None, report.lat, len(data), measured=measured)

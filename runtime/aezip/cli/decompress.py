@@ -50,12 +50,14 @@ def _scale(_: click.Context, __: click.Parameter, value: str) -> int:
     default="1/1",
     callback=_scale,
     metavar="1/N",
-    help="Decode a smaller picture: 1/2, 1/4, 1/8 or 1/16 of the sides. From 1/4 on that is faster.",
+    help="Decode a smaller picture: 1/2, 1/4, 1/8 or 1/16 of the sides. 1/4 and below are faster.",
 )
 @click.option(
     "--max-size", type=click.IntRange(min=1), metavar="N", help="Make pictures whose longer side has at most N pixels."
 )
-@click.option("--partial", is_flag=True, help="Also decode files that are cut off, as far as their beginning tells.")
+@click.option("--tone-map", is_flag=True, help="Make pictures of high dynamic range (PQ, HLG) or wide gamut sRGB.")
+@click.option("--to-8bit", is_flag=True, help="Make samples of more than 8 bits 8-bit.")
+@click.option("--partial", is_flag=True, help="Also decode files whose end is missing, as far as possible.")
 @options.max_pixels
 @options.precision
 @options.batch
@@ -63,14 +65,14 @@ def _scale(_: click.Context, __: click.Parameter, value: str) -> int:
 # With what, and where to.
 @options.decoding_model
 @options.write
-@click.option("--replace-original", is_flag=True, help="With --force: replace files that are older than the .lat, too.")
+@click.option("--replace-original", is_flag=True, help="With --force: also replace files that are older than the .lat.")
 def decompress(run: Run, format: str | None, replace_original: bool, **decoding: Any) -> None:
     """Decompress .lat files to images.
 
     An input is a file, a folder, a pattern, a URL (s3://…), or - for stdin. The output is written beside the
     input, with the suffix of its format; an output folder mirrors the tree of an input folder. A file is decoded with
     the model that wrote it: one that is installed, that the archive carries (.aezip), or that is fetched from a place
-    you added with `aezip models add`. --model names another package to look at.
+    you added with `aezip models add`. --model names another package.
 
     --force replaces a file only if it is newer than its .lat file: an older one may be the original. To replace that,
     add --replace-original, or name the file with --output.

@@ -105,7 +105,7 @@ batch = click.option(
     "--batch",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Most pictures of one size that go through the network together.  [default: 1 on the CPU, else 8]",
+    help="Up to N pictures of one size go through the network together.  [default: 1 on the CPU, else 8]",
 )
 _quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 _recursive = click.option("-r", "--recursive", is_flag=True, help="Include subfolders.")
@@ -136,7 +136,7 @@ def _gathered(command: F, parameter: str, module: str, name: str) -> F:
 
 _INTAKE = (
     click.option("--frame", type=click.IntRange(min=1), metavar="N", help="Take the N-th of several frames or pages."),
-    click.option("--to-8bit", is_flag=True, help="Convert 16-bit and floating-point samples to 8 bits."),
+    click.option("--to-8bit", is_flag=True, help="Convert samples of more bits, or floating-point ones, to 8 bits."),
     click.option("--plain-cmyk", is_flag=True, help="Take CMYK without an ICC profile as R = (1 − C)(1 − K), …"),
     click.option("--stretch", is_flag=True, help="As --to-8bit, with the range found in a grey picture."),
     click.option("--strict", is_flag=True, help="Refuse pictures with damaged data, even if they can be decoded."),

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import ImageError, LimitExceeded, UsageError
 from ..format import container
-from ..format.container import DEFAULT_MAX_PIXELS, Header
+from ..format import depth as depths
+from ..format.container import DEEPEST, DEFAULT_MAX_PIXELS, PLAIN, Header
 from .pictures import Region
 from .windows import Pixels
 
@@ -17,7 +18,6 @@ _SHAPES = "[H, W, 3], [H, W, 1] or [H, W]"
 _FROM_TENSOR = "; of a tensor [3, H, W] from 0 to 1: (255 * tensor).round().byte().permute(1, 2, 0).cpu().numpy()"
 _TO_UINT8 = {  # by the kind of a NumPy type
     "f": "; of values from 0 to 1: np.round(255 * array.clip(0, 1)).astype(np.uint8)",
-    "u": "; of 16 bits: np.round(array / 257).astype(np.uint8)",
     "b": "; such as 255 * array.astype(np.uint8)",
 }
 _CHANNELS_FIRST = "; such as array.transpose(1, 2, 0)"
@@ -25,16 +25,20 @@ _WITH_ALPHA = "; Codec.compress(Image.fromarray(array)) keeps alpha"
 _ALSO = "; Codec.compress also takes Pillow images and paths of image files"
 
 
-def check_pixels(pixels: Any, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
-    """uint8 [H, W], [H, W, 1] or [H, W, 3] → [H, W, C].  Raises ImageError, LimitExceeded."""
+def check_pixels(pixels: Any, max_pixels: int = DEFAULT_MAX_PIXELS, depth: int | None = None) -> tuple[Pixels, int]:
+    """uint8 or uint16 [H, W], [H, W, 1] or [H, W, 3] → [H, W, C], and bits of a sample.
+
+    depth: of uint16; None: 16. Raises ImageError, LimitExceeded, UsageError.
+    """
     if not isinstance(pixels, np.ndarray):
         advice = _FROM_TENSOR if type(pixels).__module__.startswith("torch") else _ALSO
-        raise ImageError(f"a {type(pixels).__name__}", f"a NumPy array of uint8, {_SHAPES}{advice}")
+        raise ImageError(f"a {type(pixels).__name__}", f"a NumPy array of uint8 or uint16, {_SHAPES}{advice}")
     if isinstance(pixels, np.ma.MaskedArray):
         raise ImageError("a masked array", "a plain one, such as array.filled(0)")
-    if pixels.dtype != np.uint8:
+    native = pixels.dtype.newbyteorder("=")
+    if native not in (np.uint8, np.uint16):
         advice = _TO_UINT8.get(pixels.dtype.kind, "")
-        raise ImageError(f"an array of {pixels.dtype}", f"uint8{advice}")
+        raise ImageError(f"an array of {pixels.dtype}", f"uint8 or uint16{advice}")
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or 0 in pixels.shape:
@@ -45,7 +49,24 @@ def check_pixels(pixels: Any, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
     if max(h, w) > container.MAX_SIDE:
         raise LimitExceeded(f"{w}×{h} pixels", f"at most {container.MAX_SIDE} a side")
     container.check_limit(w, h, max_pixels)
-    return np.asarray(pixels)
+    pixels = np.asarray(pixels, native)
+    return pixels, check_depth(pixels, depth)
+
+
+def check_depth(pixels: Pixels, depth: int | None) -> int:
+    """Bits of a sample, of pixels for which somebody says so, or nobody.  Raises UsageError, ImageError."""
+    if pixels.dtype == np.uint8:
+        if depth not in (None, PLAIN):
+            raise UsageError(f"depth {depth!r} of uint8", "8, or uint16")
+        return PLAIN
+    if depth is None:
+        return DEEPEST
+    if depth not in container.DEPTHS:
+        raise UsageError(f"depth {depth!r} of uint16", "9 to 16")
+    most = int(pixels.max())
+    if most > depths.top(depth):
+        raise ImageError(f"a sample of {most}, which {depth} bits do not hold", f"at most {depths.top(depth)}")
+    return int(depth)
 
 
 def check_region(region: Region | None, header: Header) -> Region:

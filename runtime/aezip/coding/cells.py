@@ -12,7 +12,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..format.container import QUALITY_TOP
+from ..format import depth as depths
+from ..format.container import PLAIN, QUALITY_TOP
 from ..format.patches import CELL
 from ..model.packages import CELL_ERRORS, Package
 from .windows import Pixels
@@ -38,11 +39,11 @@ PHOTO = (
 )
 
 
-def errors(original: Pixels, decoded: Pixels) -> Cells:
-    """Mean squared error of each cell, over what the picture has of it.  Both [H, W, C]"""
+def errors(original: Pixels, decoded: Pixels, depth: int = PLAIN) -> Cells:
+    """Mean squared error of each cell, over what the picture has of it, in grey levels.  Both [H, W, C] of a depth"""
 
     def squares(rows: slice) -> NDArray[np.float32]:
-        difference = original[rows].astype(np.float32) - decoded[rows]
+        difference = depths.levels(original[rows], depth) - depths.levels(decoded[rows], depth)
         return np.asarray(difference * difference)
 
     return np.asarray(_means(original.shape, squares).mean(2))
@@ -58,10 +59,10 @@ def bounds(classes: Classes, package: Package, level: int) -> Cells:
     return np.asarray(row[classes], np.float32)
 
 
-def activity(original: Pixels) -> Classes:
+def activity(original: Pixels, depth: int = PLAIN) -> Classes:
     """The class of each cell, FLAT … 7: by the largest variance among it and its eight neighbours."""
-    values = _means(original.shape, lambda rows: original[rows].astype(np.float32))
-    squares = _means(original.shape, lambda rows: original[rows].astype(np.float32) ** 2)
+    values = _means(original.shape, lambda rows: depths.levels(original[rows], depth))
+    squares = _means(original.shape, lambda rows: depths.levels(original[rows], depth) ** 2)
     variance = np.maximum(squares - values**2, 0).mean(2)
     around = np.pad(variance, 1, mode="edge")
     h, w = variance.shape

@@ -11,7 +11,7 @@ import numpy as np
 from ..engine import timing
 from ..engine.sessions import Sessions
 from ..format import container, patches
-from ..format.container import ALL_CODED, EARLY, Header, Lat, Section
+from ..format.container import ALL_CODED, EARLY, PLAIN, Header, Lat, Section
 from . import Coding, at, cells, pictures, tiles
 from .windows import Pixels
 
@@ -29,8 +29,9 @@ def encode(
     effort: int = 1,
     flags: int = EARLY,
     classes: cells.Classes | None = None,
+    depth: int = PLAIN,
 ) -> Lat:
-    """Pixels [H, W, C] at a quality of 0 … 1000 → a file that nobody has looked at.  Raises ModelUnfit.
+    """Pixels [H, W, C] of a depth at a quality of 0 … 1000 → a file that nobody has looked at.  Raises ModelUnfit.
 
     Nothing is left out where that would lose a latent that lies far from its mean. classes: of the pixels' activity,
     None: they are found here.
@@ -39,16 +40,16 @@ def encode(
     tile = TILE if container.padded_pixels(w, h) > TILED_FROM else 0
     coding, flat = at(sessions, level, flags), None
     if effort and coding.skips:
-        classes = cells.activity(pixels) if classes is None else classes
+        classes = cells.activity(pixels, depth) if classes is None else classes
         flat = np.asarray(classes == cells.FLAT)
         if flat.mean() > STILL:
             coding, flags = at(sessions, level, flags | ALL_CODED), flags | ALL_CODED
-    streams, lost = pictures.encode(coding, pixels, tile, effort, flat)
+    streams, lost = pictures.encode(coding, pixels, tile, effort, flat, depth)
     if lost > LOST:
-        return encode(sessions, pixels, level, sections, effort, flags | ALL_CODED, classes)
+        return encode(sessions, pixels, level, sections, effort, flags | ALL_CODED, classes, depth)
     header = Header(w, h, channels, level, sessions.package.fingerprint, tile, flags=flags)
     body = tiles.pack_streams(streams, tiles.slices_of(flags))
-    return Lat(header, (*sections, Section(container.LATENTS, body)))
+    return Lat(header, (*container.depth_sections(depth), *sections, Section(container.LATENTS, body)))
 
 
 def checked(
@@ -58,13 +59,14 @@ def checked(
     sections: tuple[Section, ...] = (),
     effort: int = 1,
     cell_error: float = np.inf,
+    depth: int = PLAIN,
 ) -> bytes:
     """The same, decoded and repaired: no cell has a larger error than photographs have, or than `cell_error`."""
-    classes = cells.activity(pixels)
+    classes = cells.activity(pixels, depth)
     limit = np.minimum(cells.bounds(classes, sessions.package, level), cell_error)
     made: list[bytes] = []
     for flags in (EARLY, EARLY | ALL_CODED):
-        lat = encode(sessions, pixels, level, sections, effort, flags, classes)
+        lat = encode(sessions, pixels, level, sections, effort, flags, classes, depth)
         coding = at(sessions, level, lat.header.flags)
         wrong = _wrong(coding, lat, pixels, limit)
         with timing.stage("container"):
@@ -77,9 +79,10 @@ def checked(
 def _wrong(coding: Coding, lat: Lat, pixels: Pixels, limit: cells.Cells) -> patches.Cells:
     """The cells that a reader will see with a larger error than their limit, window by window."""
     wrong = np.zeros(limit.shape, bool)
-    for part, shown in pictures.parts(coding, lat, (slice(0, len(pixels)), slice(0, pixels.shape[1]))):
+    whole, depth = (slice(0, len(pixels)), slice(0, pixels.shape[1])), lat.depth
+    for part, shown in pictures.parts(coding, lat, whole, depth=depth):
         rows, columns = (slice(side.start // patches.CELL, -(-side.stop // patches.CELL)) for side in part)
-        wrong[rows, columns] = cells.errors(pixels[part], shown) > limit[rows, columns]
+        wrong[rows, columns] = cells.errors(pixels[part], shown, depth) > limit[rows, columns]
     return wrong
 
 

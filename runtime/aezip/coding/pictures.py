@@ -12,7 +12,8 @@ import numpy as np
 
 from ..engine.graphs import INT16, STRIDE, Graphs
 from ..engine.progress import Parts
-from ..format.container import CELL, Lat
+from ..format import depth as depths
+from ..format.container import CELL, PLAIN, Lat
 from ..format.scales import reduced
 from . import Coding
 from .flat import Flat
@@ -23,7 +24,7 @@ Region = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 
 def encode(
-    coding: Coding, pixels: Pixels, tile: int, effort: int = 1, flat: Flat | None = None
+    coding: Coding, pixels: Pixels, tile: int, effort: int = 1, flat: Flat | None = None, depth: int = PLAIN
 ) -> tuple[list[bytes], int]:
     """The streams of a picture's tiles, in the file's order; and how far skipped latents are off, at most.
 
@@ -31,11 +32,15 @@ def encode(
     """
     graphs, (h, w) = coding.graphs, grid(*pixels.shape[:2])
     side = 4 * tile or 4 * max(-(-h // 4), -(-w // 4))
+
+    def seen_through(area: Area) -> INT16:
+        return transform(graphs, pixels, area, depth)
+
     streams: dict[tuple[int, int], bytes] = {}
     most = 0
     seen = windows(slice(0, -(-h // 4) * 4), slice(0, -(-w // 4) * 4), side)
     progress = Parts("encode", -(-h // side) * -(-w // side))
-    for (rows, columns), latent in ahead(lambda area: transform(graphs, pixels, area), seen, graphs.sessions.threads):
+    for (rows, columns), latent in ahead(seen_through, seen, graphs.sessions.threads):
         for top in range(rows.start, min(rows.stop, h), side):
             for left in range(columns.start, min(columns.stop, w), side):
                 part = latent[top - rows.start :, left - columns.start :][:side, :side]
@@ -47,21 +52,21 @@ def encode(
     return [streams[place] for place in sorted(streams)], most
 
 
-def decode(coding: Coding, lat: Lat, region: Region | None = None, scale: int = 1) -> Pixels:
+def decode(coding: Coding, lat: Lat, region: Region | None = None, scale: int = 1, depth: int = PLAIN) -> Pixels:
     """The pixels of a region, or of the whole, from the tiles that it and its margin touch.
 
-    scale: how many times smaller, of SCALES; the region then counts pixels of the smaller picture. Raises
-    StreamDamaged, ModelUnfit.
+    scale: how many times smaller, of SCALES; the region then counts pixels of the smaller picture. depth: bits of the
+    samples, whatever the file says. Raises StreamDamaged, ModelUnfit.
     """
     x, y, width, height = region or reduced((0, 0, lat.header.width, lat.header.height), scale)
     wanted = slice(y, y + height), slice(x, x + width)
-    out = np.empty((height, width, lat.header.channels), np.uint8)
-    for part, pixels in parts(coding, lat, wanted, scale):
+    out: Pixels = np.empty((height, width, lat.header.channels), depths.kind(depth))
+    for part, pixels in parts(coding, lat, wanted, scale, depth):
         out[within(part, wanted)] = pixels
     return out
 
 
-def parts(coding: Coding, lat: Lat, wanted: Area, scale: int = 1) -> Iterator[tuple[Area, Pixels]]:
+def parts(coding: Coding, lat: Lat, wanted: Area, scale: int = 1, depth: int = PLAIN) -> Iterator[tuple[Area, Pixels]]:
     """An area of the picture in pixels, window by window: where each lies in the picture, and its pixels [h, w, C].
 
     Windows begin at multiples of 16 / scale pixels, or where the area does. Raises StreamDamaged, ModelUnfit.
@@ -78,15 +83,17 @@ def parts(coding: Coding, lat: Lat, wanted: Area, scale: int = 1) -> Iterator[tu
     areas = windows(rows, columns, 1)
     progress = Parts("decode", len(areas))
     for area, (around, latent) in ahead(taken, areas, graphs.sessions.threads):
-        part, image = common(in_pixels(area, side), wanted), graphs.decoder(latent, scale)
-        yield part, in_channels(image[within(part, in_pixels(around, side))], header.channels)
+        part, image = common(in_pixels(area, side), wanted), graphs.decoder(latent, scale, fine=depth > PLAIN)
+        made = in_channels(image[within(part, in_pixels(around, side))], header.channels)
+        yield part, depths.of_fine(made, depth) if depth > PLAIN else made
         progress.done()
 
 
-def transform(graphs: Graphs, pixels: Pixels, area: Area) -> INT16:
+def transform(graphs: Graphs, pixels: Pixels, area: Area, depth: int = PLAIN) -> INT16:
     """Latents of an area [h, w, C], as those of the whole picture padded to multiples of 64.  Raises ModelUnfit."""
     graphs.package.fit(pixels.shape[2])
     size = tuple(-(-size // CELL) * 4 for size in pixels.shape[:2])
     around = grown(area, graphs.package.margin("encoder"), size)
-    latent = graphs.encoder(window_of(pixels, around, graphs.package.about.channels))
+    seen = window_of(pixels, around, graphs.package.about.channels)
+    latent = graphs.encoder(depths.levels(seen, depth) if depth > PLAIN else seen)
     return latent[within(area, around)]

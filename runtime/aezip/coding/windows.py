@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..engine.graphs import STRIDE
 from ..format.container import CELL
+from ..format.depth import Samples
 
 # Side of a window in latents, 2048 pixels. A margin of 7 costs 20 % more work in a large picture, at 32 bytes
 # a pixel of the window in the encoder and 46 in the decoder; twice the side costs 10 % at four times the memory.
@@ -21,7 +21,7 @@ WINDOW = 128
 
 S = TypeVar("S")
 T = TypeVar("T")
-Pixels = NDArray[np.uint8]  # [H, W, C], C 1 or 3
+Pixels = Samples  # [H, W, C], C 1 or 3
 Area = tuple[slice, slice]  # rows and columns, of latents where nothing else is said
 
 
@@ -73,7 +73,7 @@ def within(area: Area, frame: Area) -> Area:
 
 
 def window_of(pixels: Pixels, area: Area, channels: int) -> Pixels:
-    """The pixels of an area of latents, in so many channels; beyond the picture its last row and column."""
+    """The samples of an area of latents, in so many channels; beyond the picture its last row and column."""
     part = pixels[in_pixels(area)]
     missing = [STRIDE * (s.stop - s.start) - n for s, n in zip(area, part.shape, strict=False)]
     if any(missing):
@@ -86,7 +86,8 @@ def in_channels(pixels: Pixels, channels: int) -> Pixels:
     if pixels.shape[2] < channels:
         return np.repeat(pixels, channels, axis=2)
     if pixels.shape[2] > channels:
-        return np.asarray((pixels.sum(2, keepdims=True, dtype=np.uint16) + 1) // 3, np.uint8)
+        wide = np.uint16 if pixels.dtype == np.uint8 else np.uint32
+        return np.asarray((pixels.sum(2, keepdims=True, dtype=wide) + 1) // 3, pixels.dtype)
     return pixels
 
 

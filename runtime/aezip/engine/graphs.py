@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..format.averages import averaged
+from ..format.depth import Samples, fine_of
+from ..model.fine_graphs import FINE
 from ..model.ladder import Rung, rung
 from ..model.packages import Package
 from .sessions import Sessions
@@ -34,10 +36,11 @@ class Graphs:
     def package(self) -> Package:
         return self.sessions.package
 
-    def encoder(self, image: NDArray[np.uint8]) -> INT16:
-        """image [H, W, 3 or 1], sides multiples of 16 → latents in 1/16 of a step [H/16, W/16, C]."""
+    def encoder(self, image: NDArray[np.uint8] | NDArray[np.float32]) -> INT16:
+        """image [H, W, 3 or 1] in grey levels, sides multiples of 16 → latents in 1/16 of a step [H/16, W/16, C]."""
         shape = (image.shape[0] // STRIDE, image.shape[1] // STRIDE, len(self.rung.gain))
-        return self._transform("encoder", ("image", image), {"gain": self.rung.gain}, ("latent", shape))
+        name = "encoder" if image.dtype == np.uint8 else f"encoder{FINE}"
+        return self._transform(name, ("image", image), {"gain": self.rung.gain}, ("latent", shape))
 
     def hyper(self, latent: INT16) -> INT16:
         """Latents in 1/16 of a step [4a, 4b, C] → hyper-latents [a, b, Z], within ±RADIUS_MAX."""
@@ -61,13 +64,17 @@ class Graphs:
         mean, index = self.sessions.run("context", inputs, {"mean": known.shape, "index": known.shape})
         return mean, index
 
-    def decoder(self, latent: INT16, scale: int = 1) -> NDArray[np.uint8]:
-        """Latents in 1/16 [h, w, C] → image [16h, 16w, 3 or 1]; or one `scale` (2, 4, 8 or 16) times smaller."""
+    def decoder(self, latent: INT16, scale: int = 1, *, fine: bool = False) -> Samples:
+        """Latents in 1/16 [h, w, C] → image [16h, 16w, 3 or 1]; or one `scale` (2, 4, 8 or 16) times smaller.
+
+        fine: in 1/256 of a grey level, uint16, rather than in levels, uint8.
+        """
         name, own = self.package.decoder(scale)
         side = STRIDE // own
         shape = (side * latent.shape[0], side * latent.shape[1], self.package.about.channels)
+        name = f"{name}{FINE}" if fine else name
         image = self._transform(name, ("latent", latent), self._gains("inverse_gain"), ("image", shape))
-        return averaged(image, scale // own)
+        return averaged(fine_of(image) if fine else image, scale // own)
 
     def _gains(self, *names: str) -> dict[str, Any]:
         return {name: getattr(self.rung, name) for name in names}

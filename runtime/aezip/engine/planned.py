@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model.fine_graphs import FINE
 from ..model.kinds import REDUCED
 from .sessions import Sessions, open_session
 
@@ -30,7 +31,7 @@ class Planned(Sessions):
         rows, columns = (_PIXELS[first] * n for n in inputs[first].shape[1:3])
         key = f"{name} {rows}×{columns}"
         if key not in self._sessions:
-            scale = next((n for n, reduced in REDUCED.items() if reduced == name), 1)
+            scale = next((n for n, reduced in REDUCED.items() if reduced == name.removesuffix(FINE)), 1)
             dimensions = {
                 "N": 1,
                 "H": rows // scale,
@@ -43,7 +44,7 @@ class Planned(Sessions):
                 "b": columns // 64,
             }
             session = open_session(self.package, name, self.provider, self.threads, dimensions=dimensions)
-            self._sessions[key] = _Plan(session, copied=name == "encoder")
+            self._sessions[key] = _Plan(session, copied=first == "image")
         return self._sessions[key]
 
 

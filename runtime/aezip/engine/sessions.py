@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelUnfit, PackageDamaged, ProviderError, UsageError
 from ..model import onnx_check
+from ..model.fine_graphs import FINE
 from ..model.packages import Package
 from . import library, timing
 from .batching import Array, Together
@@ -150,8 +151,10 @@ class Sessions:
                 self.session(name, {})
 
     def _open(self, name: str) -> onnxruntime.InferenceSession:
-        provider = "cpu" if name in self._on_cpu else self.provider
-        return open_session(self.package, self._variants.get(name, name), provider, self.threads, self.optimisation)
+        held = name.removesuffix(FINE)
+        provider = "cpu" if held in self._on_cpu else self.provider
+        variant = self._variants.get(held, held) + name[len(held) :]
+        return open_session(self.package, variant, provider, self.threads, self.optimisation)
 
 
 def _first_line(error: Exception) -> str:

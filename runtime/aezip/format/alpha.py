@@ -1,11 +1,11 @@
 """Alpha: a plane of opacities ↔ bytes of the section `ALPH`, without loss; and the colours nobody sees.
 
-In and out: uint8 [H, W], 0 transparent, 255 opaque. A constant plane takes two bytes.
-Any other is cut into bands of rows, each deflated on its own, so that a region needs
-only the bands it touches, after one of four predictions that are undone by running
-sums: none, the left neighbour, the upper one, left + upper − upper left (two of PNG's
-filters, their sum, and none; chosen for a whole band). Nothing is allocated but the
-rows that were asked for, and a band inflates to its size or is damaged.
+In and out: uint8 [H, W], 0 transparent, 255 opaque; of a picture of more bits uint16 of its depth, stored as an exact
+picture (`exact`) where 8 bits do not say it. A constant plane takes two bytes. Any other is cut into bands of rows,
+each deflated on its own, so that a region needs only the bands it touches, after one of four predictions that are
+undone by running sums: none, the left neighbour, the upper one, left + upper − upper left (two of PNG's filters, their
+sum, and none; chosen for a whole band). Nothing is allocated but the rows that were asked for, and a band inflates to
+its size or is damaged.
 """
 
 from __future__ import annotations
@@ -17,17 +17,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SectionDamaged
+from . import depth as depths
+from . import exact
+from .container import PLAIN
+from .depth import Samples
 
 Plane = NDArray[np.uint8]  # [H, W]
 
 BAND = 256  # rows
-CONSTANT, BANDS = 0, 1
+CONSTANT, BANDS, DEEP = 0, 1, 2
 NONE, LEFT, UP, BOTH = range(4)  # bit 0: summed along a row; bit 1: down the columns
 _CELL = 4  # hidden colours are uniform in squares of this side
 
 
-def encode(plane: Plane) -> bytes:
-    """uint8 [H, W] → the section's bytes."""
+def encode(plane: Samples, depth: int = PLAIN) -> bytes:
+    """Opacities [H, W] of a picture of this depth → the section's bytes."""
+    if depth > PLAIN:
+        deep, plane = plane, depths.scaled(plane, depth, PLAIN)
+        if (depths.scaled(plane, PLAIN, depth) != deep).any():
+            return bytes((DEEP,)) + exact.encode(deep[..., None])
     first = plane.flat[0]
     if (plane == first).all():
         return bytes((CONSTANT, first))
@@ -35,11 +43,17 @@ def encode(plane: Plane) -> bytes:
     return bytes((BANDS,)) + struct.pack(f"<{len(bands)}I", *map(len, bands)) + b"".join(bands)
 
 
-def decode(data: bytes, height: int, width: int, region: tuple[int, int, int, int] | None = None) -> Plane:
-    """The section's bytes, of a picture of this size → uint8 [H, W], or the region (x, y, w, h) of it.
+def decode(
+    data: bytes, height: int, width: int, region: tuple[int, int, int, int] | None = None, depth: int = PLAIN
+) -> Samples:
+    """The section's bytes, of a picture of this size and depth → opacities [H, W], or the region (x, y, w, h) of it.
 
     Raises SectionDamaged. Allocates no more than the region's rows, and a band.
     """
+    if depth > PLAIN:
+        if data[:1] == bytes((DEEP,)):
+            return exact.decode(data[1:], height, width, 1, region, depth)[..., 0]
+        return depths.scaled(decode(data, height, width, region), PLAIN, depth)
     x, y, w, h = region or (0, 0, width, height)
     if len(data) == 2 and data[0] == CONSTANT:
         return np.full((h, w), data[1], np.uint8)
@@ -61,8 +75,8 @@ def decode(data: bytes, height: int, width: int, region: tuple[int, int, int, in
     return out
 
 
-def fill(pixels: NDArray[np.uint8], plane: Plane) -> NDArray[np.uint8]:
-    """The picture [H, W, C] with smooth colours where it is wholly transparent, which cost few bits.
+def fill(pixels: Samples, plane: Samples, depth: int = PLAIN) -> Samples:
+    """The picture [H, W, C] of this depth with smooth colours where it is wholly transparent, which cost few bits.
 
     Visible pixels are averaged into ever coarser cells (a pyramid, as in Gortler et al., The Lumigraph, 1996: pull,
     push); a hidden pixel takes the colour of the finest cell around it that sees any.
@@ -71,9 +85,9 @@ def fill(pixels: NDArray[np.uint8], plane: Plane) -> NDArray[np.uint8]:
     if not hidden.any():
         return pixels
     if hidden.all():
-        return np.full_like(pixels, 128)
+        return np.full_like(pixels, 2 ** (depth - 1))
     cells, seen = _cells(pixels, ~hidden)
-    colours = np.clip(_push(cells, seen) + 0.5, 0, 255).astype(np.uint8)
+    colours = np.clip(_push(cells, seen) + 0.5, 0, depths.top(depth)).astype(pixels.dtype)
     out = pixels.copy()
     for top in range(0, len(out), BAND):
         rows, where = out[top : top + BAND], hidden[top : top + BAND]
@@ -108,7 +122,7 @@ def _unpack_band(data: bytes, height: int, width: int) -> Plane:
     return np.asarray(rows)
 
 
-def _cells(pixels: NDArray[np.uint8], seen: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _cells(pixels: Samples, seen: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean colours of the visible pixels in squares of 4 [⌈H/4⌉, ⌈W/4⌉, C], and how many there are, by bands."""
     means: list[NDArray[np.float32]] = []
     counts: list[NDArray[np.float32]] = []

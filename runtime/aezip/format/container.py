@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import (
@@ -30,15 +31,17 @@ SECTION = struct.Struct("<4sII")  # type length crc
 LATENTS, PIXELS = b"LATN", b"PIXL"  # one of them ends a file
 PATCHES = b"PTCH"
 ICC, CICP, EXIF, XMP = b"iCCP", b"cICP", b"eXIF", b"xMPx"
-ALPHA, RESOLUTION = b"ALPH", b"rESO"
+ALPHA, RESOLUTION, DEPTH = b"ALPH", b"rESO", b"dPTH"
 IPTC, EXTENDED_XMP, COMMENT, TEXTS = b"iPTC", b"xMPe", b"cOMM", b"tEXt"  # of the kinds of files that have them
 CONTENT_LIGHT, MASTERING, GAIN_MAP = b"cLLI", b"mDCV", b"gMAP"  # the same
-KNOWN = {LATENTS, PIXELS, PATCHES, ICC, CICP, EXIF, XMP, ALPHA, RESOLUTION}
+KNOWN = {LATENTS, PIXELS, PATCHES, ICC, CICP, EXIF, XMP, ALPHA, RESOLUTION, DEPTH}
 ALL_CODED = 1  # the flag of a file that skips no latent
 EARLY = 2  # and of one whose beginning says most
 NO_MODEL = bytes(8)  # the fingerprint of a file of exact pixels
 QUALITY_TOP = 1000
 CELL = 64  # pixels that share a hyper-latent; the unit of tiles
+PLAIN, DEEPEST = 8, 16  # bits of a sample
+DEPTHS = range(PLAIN + 1, DEEPEST + 1)  # those that the section of the depth may say
 MAX_SIDE = 2**20
 MAX_TILE_PIXELS = 2**22
 DEFAULT_MAX_PIXELS = 2**28
@@ -77,6 +80,12 @@ class Lat(NamedTuple):
         return next((s.data for s in self.sections if s.type == kind), None)
 
     @property
+    def depth(self) -> int:
+        """Bits of a sample, 8 to 16."""
+        said = self.section(DEPTH)
+        return said[0] if said else PLAIN
+
+    @property
     def lossless(self) -> bool:
         """Whether the file holds exact pixels rather than latents."""
         return self.sections[-1].type == PIXELS
@@ -92,7 +101,7 @@ def pack(lat: Lat) -> bytes:
     h = lat.header
     fields = (MAGIC, h.version, h.channels, h.width, h.height, h.quality, h.tile, h.flags, h.fingerprint)
     _check_header(h)
-    _check_sections(h, [s.type for s in lat.sections])
+    _check_sections(h, lat.sections)
     head = HEADER.pack(*fields, 0)[:-4]
     parts = [head, struct.pack("<I", zlib.crc32(head))]
     for s in lat.sections:
@@ -151,7 +160,7 @@ def unpack(
             raise SectionUnknown(f"{name} is of the unknown type '{kind.decode()}'", "a newer aezip to read it")
         sections.append(Section(kind, body))
         position += length
-    _check_sections(header, [s.type for s in sections])
+    _check_sections(header, sections)
     return Lat(header, tuple(sections), missing)
 
 
@@ -204,6 +213,11 @@ def check_limit(width: int, height: int, max_pixels: int) -> None:
         raise LimitExceeded(f"{width}×{height} pixels", f"at most {max_pixels}, or a higher max_pixels")
 
 
+def depth_sections(depth: int) -> tuple[Section, ...]:
+    """What says a depth: nothing for 8 bits."""
+    return (Section(DEPTH, bytes((depth,))),) if depth in DEPTHS else ()
+
+
 def tile_pixels(h: Header) -> int:
     """Pixels of the largest tile, whose sides count in whole cells."""
     side = h.tile * CELL or MAX_SIDE
@@ -232,7 +246,8 @@ def _check_header(h: Header) -> None:
             raise HeaderDamaged(f"the header says {found}", expectation)
 
 
-def _check_sections(h: Header, kinds: list[bytes]) -> None:
+def _check_sections(h: Header, sections: Sequence[Section]) -> None:
+    kinds = [section.type for section in sections]
     last = kinds[-1:]
     if LATENTS in kinds and PIXELS in kinds:
         raise SectionOrder("latents and exact pixels are both there", "one of them")
@@ -244,6 +259,9 @@ def _check_sections(h: Header, kinds: list[bytes]) -> None:
     for kind in KNOWN:
         if kinds.count(kind) > 1:
             raise SectionOrder(f"the section '{kind.decode()}' appears {kinds.count(kind)} times", "one at most")
+    for section in sections:
+        if section.type == DEPTH and not (len(section.data) == 1 and section.data[0] in DEPTHS):
+            raise SectionDamaged(f"a depth of {list(section.data[:2])} bits", "one byte, 9 to 16")
     if last == [PIXELS]:
         if PATCHES in kinds:
             raise SectionOrder("exact pixels have patches", "none")

@@ -1,9 +1,10 @@
-"""Exact pixels: uint8 [H, W, C] ↔ bytes, without loss; the body of the sections `PIXL` and `PTCH`.
+"""Exact pixels: uint8 or uint16 [H, W, C] ↔ bytes, without loss; the body of the sections `PIXL` and `PTCH`.
 
 What few colours make (scans, icons, charts, palettes) is stored as samples of 1, 2 or 4 bits, or as places in a
 palette; anything else as bytes, red and blue as their differences from green where that is shorter. Each row is one
 of four predictions' differences (none, left, up, left + up − upper left: what running sums undo), then bands of rows
-are deflated, each for itself, so that a region needs only the bands it touches.
+are deflated, each for itself, so that a region needs only the bands it touches. Samples of 9 to 16 bits take 16; of
+their differences the high bytes of a row stand before the low ones.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SectionDamaged
+from . import depth as depths
+from .container import DEEPEST, PLAIN
+from .depth import Samples
 
 Pixels = NDArray[np.uint8]  # [H, W, C]
 
@@ -47,9 +51,11 @@ class _Layout(NamedTuple):
         return max(1, BAND_BYTES // self.row)
 
 
-def encode(pixels: Pixels) -> bytes:
+def encode(pixels: Samples) -> bytes:
     """Pixels, C 1 or 3 → bytes."""
     height, width, channels = pixels.shape
+    if pixels.dtype == np.uint16:
+        return _written(pixels.reshape(height, -1), _Layout(DEEPEST, channels, width), b"")
     colours, places = _colours(pixels)
     grey = _grey_bits(colours) if channels == 1 and colours is not None and len(colours) > 2 else 8
     if grey < 8:
@@ -65,16 +71,17 @@ def encode(pixels: Pixels) -> bytes:
     return min(found, key=len)
 
 
-def estimate(pixels: Pixels) -> float:
+def estimate(pixels: Samples) -> float:
     """About how many bytes `encode` would make, from a few rows; cheap beside a transform, and rough.
 
     0 for few colours: what they take is not to be told from a few rows, and it is little.
     """
     height, width, channels = pixels.shape
-    if _are_few(_numbers(pixels[:: max(1, height // _ROWS)]), 256 if channels == 3 else 16):
+    deep = pixels.dtype == np.uint16
+    if not deep and _are_few(_numbers(pixels[:: max(1, height // _ROWS)]), 256 if channels == 3 else 16):
         return 0.0
     tops = np.linspace(0, max(0, height - _SAMPLE), min(_SAMPLES, -(-height // _SAMPLE))).astype(int)
-    layout = _Layout(8, channels, width)
+    layout = _Layout(DEEPEST if deep else PLAIN, channels, width)
     size = sum(
         len(zlib.compress(_predicted(part.reshape(len(part), -1), layout, "least", channels == 3).tobytes(), 1))
         for part in (pixels[top : top + _SAMPLE] for top in tops)
@@ -82,7 +89,7 @@ def estimate(pixels: Pixels) -> float:
     return float(size * height / min(height, len(tops) * _SAMPLE))
 
 
-def estimate_of_band(pixels: Pixels) -> float:
+def estimate_of_band(pixels: Samples) -> float:
     """The same from a band in the middle: slower, and nearer where rows repeat what stands far above them."""
     height, width, _ = pixels.shape
     rows = min(height, max(8, _BAND_PIXELS // width))
@@ -91,14 +98,19 @@ def estimate_of_band(pixels: Pixels) -> float:
 
 
 def decode(
-    data: bytes, height: int, width: int, channels: int, region: tuple[int, int, int, int] | None = None
-) -> Pixels:
-    """Bytes → the pixels of a picture of this size, or of the region (x, y, w, h) of it.
+    data: bytes,
+    height: int,
+    width: int,
+    channels: int,
+    region: tuple[int, int, int, int] | None = None,
+    depth: int = PLAIN,
+) -> Samples:
+    """Bytes → the pixels of a picture of this size and depth, or of the region (x, y, w, h) of it.
 
     Raises SectionDamaged. Allocates no more than the region and a band.
     """
     x, y, w, h = region or (0, 0, width, height)
-    layout, flags, colours, start = _head(data, width, channels)
+    layout, flags, colours, start = _head(data, width, channels, depth)
     count = -(-height // layout.rows)
     if len(data) < start + 4 * count:
         raise SectionDamaged(f"exact pixels end in the lengths of their {count} bands", f"{start + 4 * count} bytes")
@@ -106,13 +118,14 @@ def decode(
     start += 4 * count
     if start + sum(lengths) != len(data):
         raise SectionDamaged("the bands of exact pixels do not fill their section", f"{len(data) - start} bytes")
-    out = np.empty((h, w, channels), np.uint8)
+    out: Samples = np.empty((h, w, channels), depths.kind(depth))
     for band, length in enumerate(lengths):
         top, bottom = layout.rows * band, min(layout.rows * (band + 1), height)
         if top < y + h and bottom > y:
             rows = _unpredicted(_inflated(data[start : start + length], bottom - top, layout.row), layout)
             first, last = max(top, y), min(bottom, y + h)
             part = _pixels(rows[first - top : last - top], layout, flags, colours)
+            depths.check(part, depth)
             out[first - y : last - y] = part[:, x : x + w]
         start += length
     return out
@@ -168,8 +181,8 @@ def _packed(samples: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
     return np.asarray(np.bitwise_or.reduce(padded << shifts, axis=2), np.uint8)
 
 
-def _written(rows: NDArray[np.uint8], layout: _Layout, palette: bytes) -> bytes:
-    """Head and bands of bytes [H, row], the shorter of several ways."""
+def _written(rows: Samples, layout: _Layout, palette: bytes) -> bytes:
+    """Head and bands of bytes or samples of 16 bits [H, …], the shorter of several ways."""
     ways = [(way, green) for way in ("none", "least") for green in ((False, True) if layout.samples == 3 else (False,))]
     if len(ways) > 1:
         some = rows[: max(1, _TRIED_BYTES // layout.row)]
@@ -183,40 +196,56 @@ def _written(rows: NDArray[np.uint8], layout: _Layout, palette: bytes) -> bytes:
     return bytes((layout.bits, flags)) + palette + struct.pack(f"<{len(bands)}I", *map(len, bands)) + b"".join(bands)
 
 
-def _predicted(rows: NDArray[np.uint8], layout: _Layout, way: str, green: bool) -> NDArray[np.uint8]:
-    """Rows [n, row] → prediction and differences [n, 1 + row]."""
+def _predicted(rows: Samples, layout: _Layout, way: str, green: bool) -> NDArray[np.uint8]:
+    """Rows [n, …] → prediction and differences [n, 1 + row]."""
     if green:
         rgb = rows.reshape(len(rows), -1, 3)
         rows = np.stack([rgb[..., 0] - rgb[..., 1], rgb[..., 1], rgb[..., 2] - rgb[..., 1]], 2).reshape(rows.shape)
     out = np.empty((len(rows), 1 + layout.row), np.uint8)
     if way == "none":
-        out[:, 0], out[:, 1:] = 0, rows
+        out[:, 0], out[:, 1:] = 0, _in_bytes(rows)
         return out
     step = layout.samples
     left = rows.copy()
     left[:, step:] -= rows[:, :-step]
-    above = np.concatenate([np.zeros((1, layout.row), np.uint8), rows[:-1]])
+    above = np.concatenate([np.zeros_like(rows[:1]), rows[:-1]])
     above_left = above.copy()
     above_left[:, step:] -= above[:, :-step]
     choices = (rows, left, rows - above, left - above_left)
-    size = np.stack([np.minimum(c, -c).sum(1, dtype=np.int64) for c in choices])  # of bytes as signed numbers
+    size = np.stack([np.minimum(c, -c).sum(1, dtype=np.int64) for c in choices])  # of numbers that have a sign
     out[:, 0] = size.argmin(0)
     for prediction, choice in enumerate(choices):
         mine = out[:, 0] == prediction
-        out[mine, 1:] = choice[mine]
+        out[mine, 1:] = _in_bytes(choice[mine])
     return out
+
+
+def _in_bytes(differences: Samples) -> NDArray[np.uint8]:
+    """Those of 8 bits as they are; of 16 bits d ≥ 0 as 2d and d < 0 as −2d − 1, all high bytes before all low ones."""
+    if differences.dtype == np.uint8:
+        return differences
+    folded = differences << 1 ^ -(differences >> 15)
+    return np.concatenate([folded >> 8, folded & 255], 1).astype(np.uint8)
+
+
+def _of_bytes(rows: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """The inverse for 16 bits."""
+    high, low = np.split(rows.astype(np.uint16), 2, axis=1)
+    folded = high << 8 | low
+    return np.asarray(folded >> 1 ^ -(folded & 1))
 
 
 # ---------------------------------------------------------------- reading
 
 
-def _head(data: bytes, width: int, channels: int) -> tuple[_Layout, int, Pixels | None, int]:
+def _head(data: bytes, width: int, channels: int, depth: int) -> tuple[_Layout, int, Pixels | None, int]:
     """Layout, flags, palette [n, C], and where the lengths of the bands begin."""
     if len(data) < 2:
         raise SectionDamaged(f"exact pixels of {len(data)} bytes", "a head")
     bits, flags = data[0], data[1]
     single = bool(flags & PALETTE) or channels == 1
-    if bits not in (1, 2, 4, 8) or flags > 3 or (bits < 8 and not single) or (flags & GREEN and single):
+    known, most = ((1, 2, 4, 8), PALETTE | GREEN) if depth == PLAIN else ((DEEPEST,), GREEN)
+    if bits not in known or flags & ~most or (bits < 8 and not single) or (flags & GREEN and single):
         raise SectionDamaged(f"exact pixels of {bits} bits with the flags {flags}", "samples that pictures have")
     layout = _Layout(bits, 1 if single else channels, width)
     if not flags & PALETTE:
@@ -240,24 +269,24 @@ def _inflated(data: bytes, rows: int, row: int) -> NDArray[np.uint8]:
     return np.frombuffer(body, np.uint8).reshape(rows, 1 + row)
 
 
-def _unpredicted(band: NDArray[np.uint8], layout: _Layout) -> NDArray[np.uint8]:
-    """Prediction and differences [n, 1 + row] → rows [n, row].  Raises SectionDamaged."""
+def _unpredicted(band: NDArray[np.uint8], layout: _Layout) -> Samples:
+    """Prediction and differences [n, 1 + row] → rows of bytes or samples of 16 bits [n, …].  Raises SectionDamaged."""
     kinds = band[:, 0]
     if kinds.max(initial=0) > LEFT | UP:
         raise SectionDamaged(f"a row has the prediction {kinds.max()}", "0 to 3")
-    rows: NDArray[np.uint8] = band[:, 1:].copy()
+    rows: Samples = _of_bytes(band[:, 1:]) if layout.bits == DEEPEST else band[:, 1:].copy()
     lefts = np.flatnonzero(kinds & LEFT)
     if len(lefts):
         cells = rows[lefts].reshape(len(lefts), -1, layout.samples)
-        rows[lefts] = cells.cumsum(axis=1, dtype=np.uint8).reshape(len(lefts), -1)
+        rows[lefts] = cells.cumsum(axis=1, dtype=rows.dtype).reshape(len(lefts), -1)
     for n in np.flatnonzero(kinds & UP):
         if n:
             rows[n] += rows[n - 1]
     return rows
 
 
-def _pixels(rows: NDArray[np.uint8], layout: _Layout, flags: int, colours: Pixels | None) -> Pixels:
-    """Rows [n, row] → [n, W, C].  Raises SectionDamaged."""
+def _pixels(rows: Samples, layout: _Layout, flags: int, colours: Pixels | None) -> Samples:
+    """Rows [n, …] → [n, W, C].  Raises SectionDamaged."""
     samples = rows
     if layout.bits < 8:
         shifts = np.arange(8 - layout.bits, -1, -layout.bits, dtype=np.uint8)

@@ -12,6 +12,7 @@ from .container import (
     CICP,
     COMMENT,
     CONTENT_LIGHT,
+    DEPTH,
     EXIF,
     EXTENDED_XMP,
     GAIN_MAP,
@@ -36,6 +37,7 @@ _NAMES = {
     XMP: "XMP",
     RESOLUTION: "resolution",
     ALPHA: "alpha",
+    DEPTH: "depth",
     LATENTS: "latents",
     PATCHES: "patches",
     PIXELS: "exact pixels",
@@ -60,6 +62,7 @@ def facts_of(file: str, lat: Lat, size: int, models: dict[bytes, str]) -> dict[s
         "width": h.width,
         "height": h.height,
         "channels": h.channels,
+        "depth": lat.depth,
         "alpha": lat.section(ALPHA) is not None,
         "resolution": _resolution(lat),
         "colours": _colours(lat),
@@ -115,6 +118,7 @@ def lines_of(facts: dict[str, Any]) -> list[str]:
     """The facts as lines to read."""
     sections = [(_NAMES.get(s["type"].encode(), s["type"]), s["type"], s["bytes"]) for s in facts["sections"]]
     kind = ("grey" if facts["channels"] == 1 else "RGB") + (" and alpha" if facts["alpha"] else "")
+    kind += f", {facts['depth']} bits" if facts["depth"] > 8 else ""
     model = "none needed" if facts["lossless"] else f"{facts['fingerprint']} ({facts['model'] or 'not installed'})"
     rows = [
         ("picture", f"{facts['width']} × {facts['height']} pixels, {kind}"),

@@ -14,16 +14,18 @@ from numpy.typing import NDArray
 
 from ..errors import SectionDamaged
 from . import averages, exact
-from .exact import Pixels
+from . import depth as depths
+from .container import PLAIN
+from .depth import Samples
 
 CELL = 16  # pixels
 _PART = 2**16  # bytes of a bitmap that are counted at once
 Cells = NDArray[np.bool_]  # [⌈H/16⌉, ⌈W/16⌉]
 
 
-def encode(pixels: Pixels, cells: Cells) -> bytes:
+def encode(pixels: Samples, cells: Cells) -> bytes:
     """The picture's cells that are marked → the section's bytes.  At least one is."""
-    strip = np.zeros((CELL * int(cells.sum()), CELL, pixels.shape[2]), np.uint8)
+    strip = np.zeros((CELL * int(cells.sum()), CELL, pixels.shape[2]), pixels.dtype)
     for n, (row, column) in enumerate(np.argwhere(cells)):
         cell = pixels[CELL * row : CELL * (row + 1), CELL * column : CELL * (column + 1)]
         beyond = [(0, CELL - side) for side in cell.shape[:2]]
@@ -57,22 +59,31 @@ def count(data: bytes, height: int, width: int) -> int:
     return found
 
 
-def check(data: bytes, height: int, width: int, channels: int) -> None:
-    """Decode the patches of a picture of this size.  Raises SectionDamaged."""
+def check(data: bytes, height: int, width: int, channels: int, depth: int = PLAIN) -> None:
+    """Decode the patches of a picture of this size and depth.  Raises SectionDamaged."""
     cells, body = _parts(data, height, width)
-    exact.decode(body, CELL * int(cells.sum()), CELL, channels)
+    exact.decode(body, CELL * int(cells.sum()), CELL, channels, depth=depth)
 
 
 def lay(
-    pixels: Pixels, data: bytes, height: int, width: int, region: tuple[int, int, int, int], scale: int = 1
+    pixels: Samples,
+    data: bytes,
+    height: int,
+    width: int,
+    region: tuple[int, int, int, int],
+    scale: int = 1,
+    depth: int = PLAIN,
 ) -> None:
-    """Lay patches over `pixels`, the region (x, y, w, h) of a picture of this size.  Raises SectionDamaged.
+    """Lay patches over `pixels`, the region (x, y, w, h) of a picture of this size and depth.
 
-    scale: how many times smaller the pixels are, whose region counts in their own; cells are then averaged.
+    scale: how many times smaller the pixels are, whose region counts in their own; cells are then averaged. Pixels of
+    uint8 get samples of 8 bits, whatever the picture has. Raises SectionDamaged.
     """
     cells, body = _parts(data, height, width)
     x, y, w, h = region
-    strip = exact.decode(body, CELL * int(cells.sum()), CELL, pixels.shape[2])
+    strip = exact.decode(body, CELL * int(cells.sum()), CELL, pixels.shape[2], depth=depth)
+    if pixels.dtype == np.uint8:
+        strip = depths.scaled(strip, depth, PLAIN)
     side = CELL // scale
     for n, (row, column) in enumerate(np.argwhere(cells)):
         top, left = side * row - y, side * column - x

@@ -5,7 +5,11 @@ reading.py      image files and Pillow images → `Picture`
 colour.py       every mode that Pillow has → grey or RGB, and alpha
 headers.py      bits per sample and colours by the headers of files, which Pillow does not tell
 jpeg2000.py     JPEG 2000 of more than 8 bits
+signalling.py   colours by code points or profiles: which a file has, and which it gets
 profiles.py     ICC profiles: made for colours that a file names otherwise, and applied
+h273.py         code points: their primaries and curves as numbers
+tone.py         high dynamic range and wide gamut → sRGB
+gain_map.py     gain maps: found behind a JPEG, and put there
 decoder.py      damage that a decoder passes over
 metadata.py     resolution, EXIF and XMP of image files of each format; the EXIF orientation
 extras.py       IPTC, comments, texts, and what stays behind
@@ -20,7 +24,8 @@ from .metadata import replaced
 from .picture import Picture, check_sections, picture_of, sections_of
 from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, Intake, from_pillow, is_pillow, parse, read
 from .resizing import fit
-from .writing import FORMATS, SUBSAMPLINGS, build, format_of, kind_of, lost_note, to_pillow, write
+from .signalling import tone_mapped
+from .writing import FORMATS, SUBSAMPLINGS, build, format_of, in_8_bits, kind_of, lost_note, to_pillow, write
 
 __all__ = [
     "AS_IT_IS",
@@ -36,6 +41,7 @@ __all__ = [
     "fit",
     "format_of",
     "from_pillow",
+    "in_8_bits",
     "is_pillow",
     "kind_of",
     "lost_note",
@@ -45,5 +51,6 @@ __all__ = [
     "replaced",
     "sections_of",
     "to_pillow",
+    "tone_mapped",
     "write",
 ]

@@ -27,8 +27,8 @@ def array_of(image: Image.Image, mode: str) -> NDArray[np.uint8]:
     return out
 
 
-def netpbm(pixels: NDArray[np.uint8]) -> bytes:
-    """The PGM or PPM file of [H, W, C], C 1 or 3: a line of text, then the samples."""
+def netpbm(pixels: NDArray[np.uint8] | NDArray[np.uint16], depth: int = 8) -> bytes:
+    """The PGM or PPM file of [H, W, C], C 1 or 3: some lines of text, then the samples, high bytes first."""
     height, width, channels = pixels.shape
-    head = b"P%d\n%d %d\n255\n" % (5 if channels == 1 else 6, width, height)
-    return b"".join((head, np.ascontiguousarray(pixels).data))
+    head = b"P%d\n%d %d\n%d\n" % (5 if channels == 1 else 6, width, height, 2**depth - 1)
+    return b"".join((head, np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">")).data))

@@ -16,14 +16,15 @@ from . import jpeg2000
 from .headers import NOTHING, Facts, file_of
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL import Image
+
+    from ..format.depth import Samples
 
 _GREY, _PALETTE = ("1", "L", "LA", "La"), ("P", "PA")
 _RGB = ("RGB", "RGBA", "RGBa", "RGBX", "YCbCr", "HSV")
 _PROFILED = {"CMYK": "CMYK", "LAB": "Lab"}
 _EIGHT_BITS = "8-bit samples, or to_8bit=True"
+_WHOLE = "whole numbers of 8 to 16 bits, or to_8bit=True"
 _HIGH_COLOUR = ("RGB;16", "BGR;16")  # raw modes of 5, 6 and 5 bits
 _PACKED = {"L;2": 85, "L;4": 17}  # grey PNGs of 2 and 4 bits: by what Pillow multiplies samples, but not the key
 _WHITE_IS_ZERO = 0  # TIFF's PhotometricInterpretation
@@ -32,10 +33,11 @@ _WHITE_IS_ZERO = 0  # TIFF's PhotometricInterpretation
 class Colours(NamedTuple):
     """What the pixels are."""
 
-    pixels: NDArray[np.uint8]  # [H, W, C], C 1 or 3
-    alpha: NDArray[np.uint8] | None  # [H, W]
+    pixels: Samples  # [H, W, C], C 1 or 3
+    alpha: Samples | None  # [H, W]
     note: str = ""  # what was done to them
     srgb: bool = False  # they are sRGB now, whatever the profile says
+    depth: int = 8  # bits of a sample
 
 
 def separate(
@@ -47,7 +49,7 @@ def separate(
     """
     from .arrays import array_of
 
-    deep = _depth(image, facts.bits)
+    deep = depth_of(image, facts.bits)
     if deep and not (to_8bit or stretch):
         raise ImageError(f"has {deep} samples", _EIGHT_BITS)
     packed = _packed(image)
@@ -91,8 +93,8 @@ def _packed(image: Image.Image) -> int:
     return 0
 
 
-def _depth(image: Image.Image, bits: int) -> str:
-    """The kind of samples with more than 8 bits, "" if they have not.  bits: what the header says."""
+def depth_of(image: Image.Image, bits: int) -> str:
+    """The kind of an image's samples if they have more than 8 bits, else "".  bits: what the header says."""
     if image.mode == "F":
         return "floating-point"
     if image.mode == "I":
@@ -108,6 +110,24 @@ def _depth(image: Image.Image, bits: int) -> str:
             return "12-bit"
     wide = isinstance(image.info.get("bit_depth"), int) and image.info["bit_depth"] > 8
     return f"{image.info['bit_depth']}-bit" if wide else "16-bit" if image.mode.startswith("I;16") else ""
+
+
+def as_they_are(image: Image.Image, deep: str, facts: Facts) -> Colours:
+    """Samples of 9 to 16 bits as they are.  Raises ImageError."""
+    from ..format import depth as depths
+    from . import deep as files
+
+    if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
+        raise ImageError(f"has {deep} samples", _WHOLE)
+    key = image.info.get("transparency")
+    planes, depth = files.planes_of(image, facts.bits)
+    channels = planes.shape[2]
+    alpha = planes[:, :, -1].copy() if channels in (2, 4) else None
+    pixels = planes[:, :, : channels - 1].copy() if alpha is not None else planes
+    if alpha is None and isinstance(key, int | tuple):  # of a PNG, in its 16 bits
+        where = (depths.scaled(pixels, depth, 16) == key).all(2)
+        alpha = (depths.top(depth) * ~where).astype("uint16")
+    return Colours(pixels, alpha, depth=depth)
 
 
 def _from_deep(image: Image.Image, deep: str, stretch: bool) -> Colours:

@@ -26,8 +26,7 @@ from ..format.container import (
 from ..format.resolution import Resolution
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from ..format.depth import Samples
 
 
 _EXTRAS = (IPTC, EXTENDED_XMP, COMMENT, TEXTS, CONTENT_LIGHT, MASTERING, GAIN_MAP)
@@ -36,15 +35,16 @@ _EXTRAS = (IPTC, EXTENDED_XMP, COMMENT, TEXTS, CONTENT_LIGHT, MASTERING, GAIN_MA
 class Picture(NamedTuple):
     """Pixels and what belongs to them."""
 
-    pixels: NDArray[np.uint8]  # [H, W, C], C 1 or 3
+    pixels: Samples  # [H, W, C], C 1 or 3
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
-    alpha: NDArray[np.uint8] | None = None  # [H, W], 255 opaque; None: there is no such channel
+    alpha: Samples | None = None  # [H, W] as pixels; None: there is no such channel
     resolution: Resolution | None = None
     notes: tuple[str, ...] = ()  # what was changed to read it
     extras: tuple[Section, ...] = ()  # what only some kinds of files carry: IPTC, texts, …
     cicp: Cicp | None = None  # code points of the colours, above `icc`
+    depth: int = 8  # bits of a sample; of more than 8, pixels and alpha are uint16, from 0 to 2^depth − 1
 
 
 def sections_of(picture: Picture) -> tuple[Section, ...]:
@@ -57,26 +57,26 @@ def sections_of(picture: Picture) -> tuple[Section, ...]:
     if picture.alpha is not None:
         from ..format import alpha
 
-        pairs.append((ALPHA, alpha.encode(picture.alpha)))
+        pairs.append((ALPHA, alpha.encode(picture.alpha, picture.depth)))
     return (*(Section(kind, data) for kind, data in pairs if data), *picture.extras)
 
 
-def picture_of(
-    pixels: NDArray[np.uint8], lat: Lat, region: tuple[int, int, int, int] | None = None, scale: int = 1
-) -> Picture:
-    """Decoded pixels [H, W, C], and what else the `.lat` file they are from holds.
+def picture_of(pixels: Samples, lat: Lat, region: tuple[int, int, int, int] | None = None, scale: int = 1) -> Picture:
+    """Decoded pixels [H, W, C], of 8 bits or the file's depth, and what else the `.lat` file they are from holds.
 
     region: x, y, width, height of what was decoded, None for the whole; scale: how many times smaller it is. Raises
     SectionDamaged.
     """
     opacity = lat.section(ALPHA)
-    plane = None
+    plane, depth = None, 8 if pixels is None or pixels.itemsize == 1 else lat.depth
     if opacity is not None:
         from ..format import alpha, averages, scales
+        from ..format import depth as depths
 
         h, w = lat.header.height, lat.header.width
         area = scales.covered(region or (0, 0, w, h), scale, w, h)
-        plane = averages.averaged(alpha.decode(opacity, h, w, area)[..., None], scale)[..., 0]
+        plane = averages.averaged(alpha.decode(opacity, h, w, area, lat.depth)[..., None], scale)[..., 0]
+        plane = depths.scaled(plane, lat.depth, depth)
     packed = lat.section(RESOLUTION)
     resolution = Resolution.unpack(packed) if packed is not None else None
     if resolution and scale > 1:
@@ -95,7 +95,7 @@ def picture_of(
     extras = tuple(Section(kind, data) for kind, data in kept.items() if data)
     named = lat.section(CICP)
     cicp = Cicp.unpack(named) if named is not None else None
-    return Picture(pixels, lat.section(ICC), exif, lat.section(XMP), plane, resolution, notes, extras, cicp)
+    return Picture(pixels, lat.section(ICC), exif, lat.section(XMP), plane, resolution, notes, extras, cicp, depth)
 
 
 def check_sections(lat: Lat, original: Picture | None = None) -> None:
@@ -105,11 +105,12 @@ def check_sections(lat: Lat, original: Picture | None = None) -> None:
     """
     import numpy as np
 
-    found = picture_of(np.empty((0, 0, lat.header.channels), np.uint8), lat).alpha
+    deep = original.depth > 8 if original else lat.depth > 8
+    found = picture_of(np.empty((0, 0, lat.header.channels), np.uint16 if deep else np.uint8), lat).alpha
     wanted = original.alpha if original else found
     if found is wanted is None:
         return
-    opaque = np.uint8(255)
+    opaque = 2 ** (original.depth if original else lat.depth) - 1
     differ = np.count_nonzero((opaque if found is None else found) != (opaque if wanted is None else wanted))
     if differ:
         raise ImageError(f"alpha differs from the original's in {differ} pixels", "the picture it was made from")

@@ -36,6 +36,7 @@ class Intake(NamedTuple):
     """How pictures are read."""
 
     frame: int | None = None  # which of several, from 1; None: there must be one alone
+    deep: bool = False  # take samples of 9 to 16 bits as they are, rather than refuse them
     to_8bit: bool = False  # make samples of more bits 8-bit, rather than refuse them
     plain_cmyk: bool = False  # make CMYK without an ICC profile RGB by plain arithmetic, rather than refuse it
     stretch: bool = False  # to_8bit, from the range that is found in a grey picture
@@ -163,7 +164,10 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
     with _pillow_errors(), complaints(image, data) as damage:
         turned = getattr(image, "tag_v2", {}).get(274, 1) != 1  # by Pillow, when it loads a TIFF
         exif, resolution, facts = metadata.exif_of(image), metadata.resolution_of(image), facts_of(image)
-        colours = colour.separate(image, intake.to_8bit, intake.stretch, facts, intake.plain_cmyk)
+        if intake.deep and not (intake.to_8bit or intake.stretch) and (samples := colour.depth_of(image, facts.bits)):
+            colours = colour.as_they_are(image, samples, facts)
+        else:
+            colours = colour.separate(image, intake.to_8bit, intake.stretch, facts, intake.plain_cmyk)
         exif = exif or metadata.exif_of(image)  # a PNG may hold it behind its pixels
         pixels, alpha, xmp = colours.pixels, colours.alpha, metadata.xmp_of(image)
         named = signalling.NOTHING if colours.srgb else signalling.of_image(image, facts, pixels.shape[2])
@@ -185,9 +189,9 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
     if alpha is not None:
         from ..format.alpha import fill
 
-        pixels = fill(pixels, alpha)
+        pixels = fill(pixels, alpha, colours.depth)
     notes = (*damage, colours.note, named.note)
-    picture = Picture(pixels, named.icc, exif, xmp, alpha, resolution, notes, kept, named.cicp)
+    picture = Picture(pixels, named.icc, exif, xmp, alpha, resolution, notes, kept, named.cicp, colours.depth)
     if intake.strip:
         picture = _stripped(picture)
     elif left:
@@ -197,15 +201,12 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
 
 def _stripped(picture: Picture) -> Picture:
     """The picture alone, in sRGB if that holds it."""
-    notes = picture.notes
-    if any(section.type == GAIN_MAP for section in picture.extras):
-        notes = (*notes, "left behind: a gain map (HDR)")
     if signalling.hdr_of(picture):
         note = "the colours stay as they are named, as PQ and HLG (HDR) have no place in sRGB"
-        picture = picture._replace(icc=None if picture.cicp else picture.icc)
+        picture = picture._replace(icc=None if picture.cicp else picture.icc, notes=(*picture.notes, note))
     else:
-        picture, note = signalling.in_srgb(picture)
-    return picture._replace(exif=None, xmp=None, resolution=None, extras=(), notes=(*notes, note))
+        picture = signalling.tone_mapped(picture)
+    return picture._replace(exif=None, xmp=None, resolution=None, extras=())
 
 
 def _open(data: bytes) -> Image.Image:

@@ -10,7 +10,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..format.colour import Cicp, ContentLight
-from ..format.container import CONTENT_LIGHT, GAIN_MAP, MASTERING
+from ..format.container import CONTENT_LIGHT, GAIN_MAP, MASTERING, PLAIN
 from . import extras, profiles, tone
 from .headers import Facts, code_points_at, png_chunk
 from .picture import Picture
@@ -98,25 +98,37 @@ def hdr_of(picture: Picture) -> Cicp | None:
 
 def in_srgb(picture: Picture) -> tuple[Picture, str]:
     """The picture in sRGB and of standard range, and what was done to it."""
-    cicp = hdr_of(picture) or picture.cicp
+    cicp, note = hdr_of(picture) or picture.cicp, ""
+    pixels = picture.pixels
     if cicp and profiles.specified(cicp):
         peak = next((ContentLight.unpack(data).largest for kind, data in picture.extras if kind == CONTENT_LIGHT), 0.0)
-        pixels = tone.to_srgb(picture.pixels, cicp, brightest=peak)
+        pixels = tone.to_srgb(pixels, cicp, picture.depth, peak)
         note = f"colours ({cicp}) {'tone mapped to' if cicp.hdr else 'made'} sRGB"
-    elif cicp or not picture.icc:
-        pixels, note = picture.pixels, f"colours ({cicp}) are not known and taken as sRGB" if cicp else ""
-    else:
+    elif cicp:
+        note = f"colours ({cicp}) are not known and taken as sRGB"
+    elif picture.icc and picture.depth > PLAIN:
+        return picture, "the ICC profile stays, as samples of more than 8 bits cannot be made sRGB through one"
+    elif picture.icc:
         try:
-            pixels = profiles.to_srgb(picture.pixels, picture.icc)
+            pixels = profiles.to_srgb(pixels, picture.icc)
             note = "" if pixels is picture.pixels else "colours made sRGB through the ICC profile that is dropped"
         except ValueError as e:
-            pixels, note = picture.pixels, f"the ICC profile cannot be used and is dropped ({e})"
-    left = extras.without(picture.extras, CONTENT_LIGHT, MASTERING, GAIN_MAP)
-    return picture._replace(pixels=pixels, icc=None, cicp=None, extras=left), note
+            note = f"the ICC profile cannot be used and is dropped ({e})"
+    return picture._replace(pixels=pixels, icc=None, cicp=None), note
+
+
+def tone_mapped(picture: Picture) -> Picture:
+    """The picture in sRGB, without what makes it one of high dynamic range, and with notes of it."""
+    left = "left behind: a gain map (HDR)" if any(kind == GAIN_MAP for kind, _ in picture.extras) else ""
+    mapped, note = in_srgb(picture)
+    kept = extras.without(picture.extras, CONTENT_LIGHT, MASTERING, GAIN_MAP)
+    return mapped._replace(extras=kept, notes=(*picture.notes, *filter(None, (note, left))))
 
 
 def _of_full_range(picture: Picture) -> Picture:
     """The picture with samples of full range."""
     if picture.cicp is None or picture.cicp.full_range:
         return picture
-    return picture._replace(pixels=tone.full_range(picture.pixels), cicp=picture.cicp._replace(full_range=True))
+    return picture._replace(
+        pixels=tone.full_range(picture.pixels, picture.depth), cicp=picture.cicp._replace(full_range=True)
+    )

@@ -10,11 +10,13 @@ import importlib
 import io
 import os
 import struct
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import AezipError, OutputError, UsageError, absence_of
-from ..format.container import IPTC
+from ..format.container import DEEPEST, IPTC, PLAIN
 from ..storage.files import atomic_write
 from . import extras, profiles, signalling
 from .headers import png_chunk
@@ -40,6 +42,7 @@ class Format(NamedTuple):
     lossy: dict[str, Any] | None = None  # what goes with a quality; None: there is none to choose
     subsampled: bool = False  # colours may be of fewer samples than brightness
     plugin: str = ""  # the module beside Pillow that writes it
+    deep: bool = False  # samples may have 16 bits
 
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
@@ -70,7 +73,9 @@ _JPEG_SIDE = 65500  # pixels: libjpeg's limit
 # what Pillow raises where it cannot write a picture; the last three where a TIFF should hold damaged Exif
 _REFUSALS = (OSError, ValueError, RuntimeError, OverflowError, SyntaxError, TypeError, struct.error)
 FORMATS = {
-    "png": Format("PNG", (".png",), {"compress_level": 4}, alpha=True),  # 6 takes 2.4 times as long for 3 % less
+    "png": Format(
+        "PNG", (".png",), {"compress_level": 4}, alpha=True, deep=True
+    ),  # 6 takes 2.4 times as long for 3 % less
     "jpg": Format(
         "JPEG", (".jpg", ".jpeg"), {"quality": 95, "subsampling": "4:4:4", "optimize": True}, lossy={}, subsampled=True
     ),
@@ -96,22 +101,42 @@ FORMATS = {
         plugin="pillow_jxl",
     ),
     # Pillow's compressed TIFFs lose EXIF
-    "tiff": Format("TIFF", (".tiff", ".tif"), {"compression": "raw"}, alpha=True),
+    "tiff": Format("TIFF", (".tiff", ".tif"), {"compression": "raw"}, alpha=True, deep=True),
     "bmp": Format("BMP", (".bmp",), {}, ("resolution",)),
-    "ppm": Format("PPM", (".ppm", ".pgm", ".pnm"), {}, ()),
+    "ppm": Format("PPM", (".ppm", ".pgm", ".pnm"), {}, (), deep=True),
 }
 
 
 def to_pillow(picture: Picture) -> Image.Image:
-    """The Pillow image, mode L, LA, RGB or RGBA, with the metadata in `.info`."""
+    """The Pillow image, mode L, LA, RGB or RGBA, with the metadata in `.info`.
+
+    Of more than 8 bits grey is I;16, scaled to 16 bits, and the rest made 8-bit: Pillow has no such modes.
+    """
     import numpy as np
     from PIL import Image
 
+    if picture.depth > PLAIN and picture.alpha is None and picture.pixels.shape[2] == 1:
+        from ..format import depth as depths
+
+        picture = picture._replace(pixels=depths.scaled(picture.pixels, picture.depth, DEEPEST))
+    else:
+        picture = in_8_bits(picture)
     picture = signalling.profiled(picture) if picture.cicp else picture
     planes = picture.pixels if picture.alpha is None else np.dstack((picture.pixels, picture.alpha))
     image = Image.fromarray(planes[:, :, 0] if planes.shape[2] == 1 else planes)
     image.info.update(info_of(picture, picture.pixels.shape[2]))
     return image
+
+
+def in_8_bits(picture: Picture) -> Picture:
+    """The picture with samples of 8 bits."""
+    if picture.depth == PLAIN:
+        return picture
+    from ..format import depth as depths
+
+    alpha = None if picture.alpha is None else depths.scaled(picture.alpha, picture.depth, PLAIN)
+    pixels = depths.scaled(picture.pixels, picture.depth, PLAIN)
+    return picture._replace(pixels=pixels, alpha=alpha, depth=PLAIN)
 
 
 def info_of(picture: Picture, channels: int) -> dict[str, Any]:
@@ -171,8 +196,9 @@ def build(
     quality, subsampling: as of `kind_of`; None: the kind's own.  Raises OutputError, UsageError.
     """
     kind = kind_of(format, quality, subsampling)
+    picture, shallow = _with_fitting_depth(picture, kind)
     if picture.alpha is not None and not kind.alpha:
-        if picture.alpha.min() < 255:
+        if picture.alpha.min() < 2**picture.depth - 1:
             able = ", ".join(name for name, known in FORMATS.items() if known.alpha)
             raise OutputError(f"the picture is partly transparent, which {format} cannot hold", f"one of {able}")
         picture = picture._replace(alpha=None)
@@ -188,7 +214,20 @@ def build(
     lost = [METADATA[name] for name in _ALL if getattr(picture, name) and name not in kind.carries]
     if kind.pillow in ("AVIF", "JXL") and picture.alpha is not None and not kind.options.get("lossless"):
         lost.append("alpha without loss")
-    return data, (*lost, *plain, *unnamed, *misfit, *homeless, *(f"this {METADATA[name]}" for name in unfit))
+    return data, (*shallow, *lost, *plain, *unnamed, *misfit, *homeless, *(f"this {METADATA[name]}" for name in unfit))
+
+
+def _with_fitting_depth(picture: Picture, kind: Format) -> tuple[Picture, tuple[str, ...]]:
+    """A picture with samples that the file can hold, and what is lost of them."""
+    if picture.depth == PLAIN or (kind.deep and kind.pillow != "TIFF"):
+        return picture, ()
+    bits = f"{picture.depth}-bit samples"
+    if not kind.deep:
+        return in_8_bits(picture), (bits,)
+    lost = [f"{bits} other than scaled to {DEEPEST}"] if picture.depth < DEEPEST else []
+    if picture.alpha is not None and picture.pixels.shape[2] == 1:
+        lost.append("such grey beside alpha, and has RGB")
+    return picture, tuple(lost)
 
 
 def _with_fitting_profile(picture: Picture, kind: Format) -> tuple[Picture, tuple[str, ...]]:
@@ -237,14 +276,27 @@ def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
     return name
 
 
+def _image_of(picture: Picture, kind: Format) -> tuple[Image.Image, Callable[[bytes], bytes]]:
+    """What Pillow writes of a picture, and what makes its file of that."""
+    if picture.depth == PLAIN:
+        return to_pillow(picture), bytes
+    from . import deep
+
+    if kind.pillow == "TIFF":
+        return deep.tiff_bytes(picture)
+    alpha = None if picture.alpha is None else picture.alpha[:1, :1]
+    small = picture._replace(pixels=picture.pixels[:1, :1], alpha=alpha)
+    return to_pillow(in_8_bits(small)), partial(deep.png, picture=picture)
+
+
 def _encode(picture: Picture, kind: Format) -> bytes:
     """The bytes of an image file."""
     if kind.pillow == "PPM":
         from .arrays import netpbm
 
-        return netpbm(picture.pixels)
+        return netpbm(picture.pixels, picture.depth)
     picture = picture._replace(cicp=None)  # which Pillow does not write
-    image, options = to_pillow(picture), dict(kind.options)
+    (image, finish), options = _image_of(picture, kind), dict(kind.options)
     image.info.clear()
     for key, value in info_of(picture, picture.pixels.shape[2]).items():
         if {"icc_profile": "icc", "dpi": "resolution"}.get(key, key) in kind.carries:
@@ -271,13 +323,15 @@ def _encode(picture: Picture, kind: Format) -> bytes:
         # by its suffix, of which Pillow loads the one plugin; by its format it would load five
         stream.name = f"image{kind.suffixes[0]}"
         image.save(stream, **options)
-    data = stream.getvalue()
+    data = finish(stream.getvalue())
     patch = {"PNG": _png_resolution, "JPEG": _jfif_resolution}.get(kind.pillow)
     return patch(data, picture) if patch and picture.resolution else data
 
 
 def _set_tiff_tags(picture: Picture, options: dict[str, Any]) -> None:
     from PIL.Image import Exif
+
+    from . import deep
 
     exif = Exif()
     exif.load(picture.exif or b"")
@@ -297,6 +351,7 @@ def _set_tiff_tags(picture: Picture, options: dict[str, Any]) -> None:
         x, y = (r.x, r.y) if r.unit < 3 else (v.limit_denominator(10**4) for v in r.per(1))
         exif[282], exif[283] = (IFDRational(v.numerator, v.denominator) for v in (x, y))
         exif[296] = {0: 1, 2: 3}.get(r.unit, 2)
+    exif.update(deep.tiff_tags(picture))
     options["exif"] = exif
 
 

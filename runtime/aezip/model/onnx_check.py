@@ -3,8 +3,8 @@
 In: bytes of a graph of a model package. Out: nothing, or PackageDamaged. A package may come
 from anywhere, so a graph is refused unless it is of the kind that packages hold: plain operators of one
 list, weights inside the file, no graphs within graphs, and the inputs and outputs of its role.
-The reader knows only protobuf's wire format (protobuf.dev/programming-guides/encoding) and the fields
-of onnx.proto that it asks for; what it does not know it refuses, where it could matter.
+The reader knows only protobuf's wire format (`wire`) and the fields of onnx.proto that it asks for; what it does not
+know it refuses, where it could matter.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ..errors import PackageDamaged
 from .kinds import REDUCED
+from .wire import Malformed, Message, messages, read, text
 
 OPERATORS = frozenset(
     (
@@ -71,7 +72,6 @@ SIGNATURES = {
     "inpaint": Signature({"image": UINT8, "mask": UINT8}, {"restored": UINT8}),
 }
 MAX_NODES = 10_000
-MAX_NAME = 100
 
 # Field numbers of onnx.proto.
 _MODEL = {"ir_version": 1, "graph": 7, "opset_import": 8, "training_info": 20, "functions": 25}
@@ -79,10 +79,6 @@ _GRAPH = {"node": 1, "initializer": 5, "input": 11, "output": 12, "sparse_initia
 _NODE = {"op_type": 4, "attribute": 5, "domain": 7}
 _ATTRIBUTE = {"t": 5, "g": 6, "graphs": 11, "sparse_tensor": 22, "sparse_tensors": 23, "tensors": 10}
 _TENSOR = {"external_data": 13, "data_location": 14}
-
-
-class _Malformed(ValueError):
-    """Bytes that are no protobuf message."""
 
 
 def check(role: str, data: bytes) -> None:
@@ -93,120 +89,65 @@ def check(role: str, data: bytes) -> None:
     try:
         for finding, expectation in _findings(role, data):
             raise PackageDamaged(f"{role}.onnx {finding}", expectation)
-    except (_Malformed, UnicodeDecodeError, RecursionError):
+    except (Malformed, UnicodeDecodeError, RecursionError):
         raise PackageDamaged(f"{role}.onnx is not an ONNX graph", "one written by aezip-export") from None
 
 
 def _findings(role: str, data: bytes) -> Iterator[tuple[str, str]]:
     """What is wrong with a graph, in the order it is met."""
-    model = _read(data)
+    model = read(data)
     for name in ("training_info", "functions"):
         if model.get(_MODEL[name]):
             yield f"holds {name}", "a plain graph"
-    for opset in map(_read, _messages(model, _MODEL["opset_import"])):
-        domain, version = _text(opset, 1), opset.get(2, [0])[-1]
+    for opset in map(read, messages(model, _MODEL["opset_import"])):
+        domain, version = text(opset, 1), opset.get(2, [0])[-1]
         if domain not in ("", "ai.onnx") or version != OPSET:
             yield f"uses version {version!r} of the operators '{domain}'", f"version {OPSET} of ONNX's own"
-    graphs = _messages(model, _MODEL["graph"])
+    graphs = messages(model, _MODEL["graph"])
     if len(graphs) != 1:
         yield f"holds {len(graphs)} graphs", "one"
         return
-    graph = _read(graphs[0])
-    nodes = _messages(graph, _GRAPH["node"])
+    graph = read(graphs[0])
+    nodes = messages(graph, _GRAPH["node"])
     if len(nodes) > MAX_NODES:
         yield f"has {len(nodes)} nodes", f"at most {MAX_NODES}"
-    for node in map(_read, nodes):
+    for node in map(read, nodes):
         yield from _node_findings(node, OPERATORS)
     if graph.get(_GRAPH["sparse_initializer"]):
         yield "holds sparse weights", "dense ones"
-    yield from _tensor_findings(_messages(graph, _GRAPH["initializer"]))
+    yield from _tensor_findings(messages(graph, _GRAPH["initializer"]))
     for direction, expected in zip(("input", "output"), SIGNATURES[role.removesuffix(INT8)], strict=True):
-        found = dict(_value(m) for m in _messages(graph, _GRAPH[direction]))
+        found = dict(_value(m) for m in messages(graph, _GRAPH[direction]))
         if found != expected:
             yield f"has the {direction}s {_listed(found)}", _listed(expected)
 
 
-def _node_findings(node: _Message, operators: frozenset[str]) -> Iterator[tuple[str, str]]:
-    operator, domain = _text(node, _NODE["op_type"]), _text(node, _NODE["domain"])
+def _node_findings(node: Message, operators: frozenset[str]) -> Iterator[tuple[str, str]]:
+    operator, domain = text(node, _NODE["op_type"]), text(node, _NODE["domain"])
     if operator not in operators or domain not in ("", "ai.onnx"):
         yield f"uses the operator '{domain and domain + '.'}{operator}'", f"one of {', '.join(sorted(operators))}"
-    for attribute in map(_read, _messages(node, _NODE["attribute"])):
+    for attribute in map(read, messages(node, _NODE["attribute"])):
         for name in ("g", "graphs", "sparse_tensor", "sparse_tensors"):
             if attribute.get(_ATTRIBUTE[name]):
                 yield "holds a graph or sparse tensor within a node", "plain operators"
         for name in ("t", "tensors"):
-            yield from _tensor_findings(_messages(attribute, _ATTRIBUTE[name]))
+            yield from _tensor_findings(messages(attribute, _ATTRIBUTE[name]))
 
 
 def _tensor_findings(tensors: list[memoryview]) -> Iterator[tuple[str, str]]:
-    for tensor in map(_read, tensors):
+    for tensor in map(read, tensors):
         if tensor.get(_TENSOR["external_data"]) or any(tensor.get(_TENSOR["data_location"], [])):
             yield "keeps weights in another file", "all inside the package"
 
 
 def _value(message: memoryview) -> tuple[str, int]:
     """Name and element type of an input or output; type 0 for what is no tensor."""
-    info = _read(message)
-    kinds = [_read(m) for m in _messages(info, 2)]
-    tensors = [_read(t) for kind in kinds for t in _messages(kind, 1)]
+    info = read(message)
+    kinds = [read(m) for m in messages(info, 2)]
+    tensors = [read(t) for kind in kinds for t in messages(kind, 1)]
     found = [t.get(1, [0])[-1] for t in tensors]
-    return _text(info, 1), found[-1] if found and isinstance(found[-1], int) else 0
+    return text(info, 1), found[-1] if found and isinstance(found[-1], int) else 0
 
 
 def _listed(values: dict[str, int]) -> str:
     return ", ".join(f"{name} ({TYPE_NAMES.get(kind, f'type {kind}')})" for name, kind in values.items()) or "none"
-
-
-_Message = dict[int, list["int | memoryview"]]
-
-
-def _read(data: bytes | memoryview) -> _Message:
-    """One message: its fields' values in the file's order, integers or bytes, by field number."""
-    view, position = memoryview(data), 0
-    fields: _Message = {}
-    while position < len(view):
-        key, position = _varint(view, position)
-        number, wire = key >> 3, key & 7
-        value: int | memoryview
-        if wire == 0:
-            value, position = _varint(view, position)
-        elif wire in (1, 2, 5):
-            length, position = (8, position) if wire == 1 else (4, position) if wire == 5 else _varint(view, position)
-            value = view[position : position + length]
-            if len(value) != length:
-                raise _Malformed
-            position += length
-        else:
-            raise _Malformed
-        fields.setdefault(number, []).append(value)
-    return fields
-
-
-def _varint(view: memoryview, position: int) -> tuple[int, int]:
-    if position < len(view) and view[position] < 128:  # nearly all
-        return view[position], position + 1
-    value = 0
-    for shift in range(0, 70, 7):
-        if position >= len(view):
-            raise _Malformed
-        byte = view[position]
-        position += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, position
-    raise _Malformed
-
-
-def _messages(fields: _Message, number: int) -> list[memoryview]:
-    values = fields.get(number, [])
-    if not all(isinstance(v, memoryview) for v in values):
-        raise _Malformed
-    return [v for v in values if isinstance(v, memoryview)]
-
-
-def _text(fields: _Message, number: int) -> str:
-    values = _messages(fields, number)
-    text = bytes(values[-1]).decode() if values else ""
-    if len(text) > MAX_NAME or not text.isprintable():
-        raise _Malformed
-    return text

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import HalfPackage, ModelNotFound, ModelUnfit, PackageDamaged
 from ..storage import files
 from . import onnx_check
+from .fine_graphs import FINE, fine
 from .kinds import CODING, HALVES, HYPERPRIOR, REDUCED, RESTORING, Kind
 
 if TYPE_CHECKING:
@@ -245,11 +246,15 @@ class Package:
         return data
 
     def graph(self, name: str) -> bytes:
-        """A graph's bytes.  Raises as `member`, and PackageDamaged for one that packages do not hold."""
-        data = self.member(f"{name}.onnx")
+        """A graph's bytes; behind an encoder's or decoder's name FINE, those for finer samples.
+
+        Raises as `member`, and PackageDamaged for one that packages do not hold.
+        """
+        held = name.removesuffix(FINE)
+        data = self.member(f"{held}.onnx")
         with self._named():
-            onnx_check.check(name, data)
-        return data
+            onnx_check.check(held, data)
+            return data if held == name else fine(held, data)
 
     def require(self, half: str) -> None:
         """Raise HalfPackage unless the package can encode (`encoder`) or decode (`decoder`)."""
@@ -271,9 +276,15 @@ class Package:
         found = ((name, own) for own, name in REDUCED.items() if own <= scale and f"{name}.onnx" in held)
         return next(found, ("decoder", 1))
 
-    def decoding(self, scale: int) -> tuple[str, ...]:
-        """The graphs that decode at this scale, in the order in which they are needed."""
-        return *self.about.kind.decoding[:-1], self.decoder(scale)[0]
+    def encoding(self, fine: bool = False) -> tuple[str, ...]:
+        """The graphs that encode and look at what was made, as far as they are there; fine: for finer samples."""
+        kind = self.about.kind
+        names = (*kind.encoding, *(() if self.about.half else kind.decoding))
+        return tuple(name + FINE * (fine and name in kind.windowed) for name in names)
+
+    def decoding(self, scale: int, fine: bool = False) -> tuple[str, ...]:
+        """The graphs that decode at this scale, in the order in which they are needed; fine: for finer samples."""
+        return *self.about.kind.decoding[:-1], self.decoder(scale)[0] + FINE * fine
 
     def margin(self, transform: str) -> int:
         """Latents (of 16 pixels) that a transform must see around a part to make it as in the whole picture."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..format.container import PLAIN
+from ..format.depth import Samples, top
 
 
 def bits_per_pixel(size: int, pixels: NDArray[np.uint8]) -> float:
@@ -14,15 +18,16 @@ def bits_per_pixel(size: int, pixels: NDArray[np.uint8]) -> float:
     return 8 * size / (int(height) * int(width))
 
 
-def psnr_db(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    """Peak signal-to-noise ratio of two 8-bit pictures of one shape, over all channels, in dB; inf when equal."""
+def psnr_db(a: Samples, b: Samples, depth: int = PLAIN) -> float:
+    """Peak signal-to-noise ratio of two pictures of one shape and depth, over all channels, in dB; inf when equal."""
     if a.shape != b.shape:
         raise ValueError(f"pictures of one shape expected, got {a.shape} and {b.shape}")
     rows = max(1, 2**20 // max(1, a[:1].size))  # at a time, so that a large picture takes no more memory
     bands = range(0, len(a), rows)
-    total = sum(int(((a[i : i + rows].astype(np.int32) - b[i : i + rows]) ** 2).sum(dtype=np.int64)) for i in bands)
+    wide = np.int32 if depth == PLAIN else np.int64
+    total = sum(int(((a[i : i + rows].astype(wide) - b[i : i + rows]) ** 2).sum(dtype=np.int64)) for i in bands)
     mse = total / a.size
-    return math.inf if mse == 0 else 10 * math.log10(255**2 / mse)
+    return math.inf if mse == 0 else 10 * math.log10(top(depth) ** 2 / mse)
 
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -30,8 +35,8 @@ _WINDOW = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
 _WINDOW /= _WINDOW.sum()
 
 
-def ms_ssim(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    """Multi-scale structural similarity of two 8-bit pictures [H, W, C], mean over channels, 0 … 1.
+def ms_ssim(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """Multi-scale structural similarity of two pictures [H, W, C] in grey levels, mean over channels, 0 … 1.
 
     Wang, Simoncelli, Bovik 2003: Gaussian window of 11 (σ 1.5), K = 0.01 and 0.03, five scales; fewer, with their
     weights made to sum to 1, where the shorter side is under 176 pixels. NaN when it is under 11.

@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError
-from ..format.container import DEFAULT_MAX_PIXELS, Lat
+from ..format import depth as depths
+from ..format.container import DEFAULT_MAX_PIXELS, PLAIN, Lat
 from . import metrics
 from .ssimulacra2 import ssimulacra2
 
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole file, compared; each measure is computed when it is asked for."""
+    """A whole file, compared; each measure is computed when it is asked for.
+
+    Of samples of more than 8 bits PSNR and MS-SSIM are of all bits, SSIMULACRA2 of 8.
+    """
 
     lat: Lat
     original: Pixels
@@ -31,27 +35,32 @@ class Report:
     @cached_property
     def psnr_db(self) -> float:
         """Inf when equal."""
-        return metrics.psnr_db(self.original, self.decoded)
+        return metrics.psnr_db(self.original, self.decoded, self.lat.depth)
 
     @cached_property
     def ms_ssim(self) -> float:
         """NaN when the picture is too small."""
-        return metrics.ms_ssim(self.original, self.decoded)
+        return metrics.ms_ssim(*(depths.levels(p, self.lat.depth) for p in (self.original, self.decoded)))
 
     @cached_property
     def ssimulacra2(self) -> float:
         """100 when equal, NaN when the picture is too small."""
-        return ssimulacra2(self.original, self.decoded)
+        return ssimulacra2(*(depths.scaled(p, self.lat.depth, PLAIN) for p in (self.original, self.decoded)))
 
 
-def verify(codec: Codec, data: bytes, original: Pixels, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Report:
-    """Decode a file and compare it with the picture it was made from, uint8 [H, W, C].
+def verify(
+    codec: Codec, data: bytes, original: Pixels, depth: int = PLAIN, *, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> Report:
+    """Decode a file and compare it with the picture it was made from, [H, W, C] of this depth.
 
-    Raises FormatError and its kinds, UnknownFingerprint, and ImageError if the original has another shape.
+    Raises FormatError and its kinds, UnknownFingerprint, and ImageError if the original has another shape or depth.
     """
     pixels, lat = codec.decode(data, max_pixels)
     if original.shape != pixels.shape:
         raise ImageError(f"the original is {_size(original)}, the file {_size(pixels)}", "the picture it was made from")
+    if depth != lat.depth:
+        finding = f"the original has {depth} bits a sample, the file {lat.depth}"
+        raise ImageError(finding, "the picture it was made from, or to_8bit=True if that was used")
     return Report(lat, original, pixels)
 
 

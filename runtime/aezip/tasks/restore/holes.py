@@ -1,7 +1,10 @@
 """Holes of any size: what lies deeper than the network fills well comes from a smaller copy of the picture.
 
-A network learned holes of some size. Pixels further than `reach` from any known one are taken from the picture of
-half size, whose holes are half as large, filled in the same way; then the rest is filled as if they were known.
+A network has learned to fill holes up to some size. Pixels further than `reach` from any known one are taken from the
+picture at half size, whose holes are half as large and are filled in the same way. Then the rest is filled as if these
+pixels were known.
+
+`smooth` is what a network starts from: a soap film over each hole.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ Pixels = NDArray[np.uint8]  # [H, W, 3]
 Mask = NDArray[np.bool_]  # [H, W], true where a pixel is missing
 Fill = Callable[[Pixels, Mask], Pixels]
 REACH = 24  # pixels, where a package does not say
+RELAXED = 24  # times that each missing pixel becomes the mean of its neighbours, at each size
 
 
 def filled(pixels: Pixels, mask: Mask, reach: int, fill: Fill) -> Pixels:
@@ -32,6 +36,23 @@ def filled(pixels: Pixels, mask: Mask, reach: int, fill: Fill) -> Pixels:
         missing = mask & ~deep
     made = fill(image, missing)
     return np.where(missing[:, :, None], made, image)
+
+
+def smooth(pixels: Pixels, mask: Mask) -> Pixels:
+    """Holes filled with what is as smooth as can be, from copies of half size on.  mask: some pixel is known"""
+    if not mask.any():
+        return pixels
+    image = pixels.astype(np.float32)
+    y, x = np.nonzero(mask)
+    if min(mask.shape) > 1:
+        image[y, x] = doubled(smooth(*halved(pixels, mask)), mask.shape)[y, x]
+    else:
+        image[y, x] = pixels[~mask].mean(0)
+    bottom, right = mask.shape[0] - 1, mask.shape[1] - 1
+    above, below, left, after = np.maximum(y - 1, 0), np.minimum(y + 1, bottom), np.maximum(x - 1, 0), np.minimum(x + 1, right)
+    for _ in range(RELAXED):
+        image[y, x] = (image[above, x] + image[below, x] + image[y, left] + image[y, after]) / 4
+    return np.asarray(np.floor(image + 0.5), np.uint8)
 
 
 def halved(pixels: Pixels, mask: Mask) -> tuple[Pixels, Mask]:
