@@ -1,0 +1,218 @@
+"""Transfers × primaries × containers in and out: what comes back is what went in, or a note says what does not."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aezip import images
+from aezip.errors import SectionDamaged
+from aezip.format.colour import Cicp, ContentLight, Mastering
+from aezip.format.container import CICP, CONTENT_LIGHT, MASTERING, Header, Lat, Section, pack, unpack
+from aezip.format.facts import facts_of, lines_of
+from aezip.images import Picture, profiles, signalling
+
+COLOURS = np.array(((200, 60, 90), (30, 160, 70), (90, 90, 90), (250, 240, 20)), np.uint8)
+PIXELS = np.repeat(np.repeat(COLOURS.reshape(2, 2, 3), 16, 0), 16, 1)
+LIGHT = struct.pack(">2I", 10_000_000, 4_000_000)
+DISPLAY = struct.pack(">8H2I", 35400, 14600, 8500, 39850, 6550, 2300, 15635, 16450, 40_000_000, 50)
+
+
+def saved(format: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(PIXELS).save(stream, format, **options)
+    return stream.getvalue()
+
+
+def png(cicp: Cicp, *chunks: bytes) -> bytes:
+    data = saved("PNG")
+    added = (b"cICP" + bytes((cicp.primaries, cicp.transfer, 0, cicp.full_range)), *chunks)
+    parts = (struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in added)
+    return data[:33] + b"".join(parts) + data[33:]
+
+
+def with_nclx(data: bytes, cicp: Cicp) -> bytes:
+    at = data.index(b"nclx") + 4
+    return data[:at] + struct.pack(">HH", cicp.primaries, cicp.transfer) + data[at + 4 :]
+
+
+def avif(cicp: Cicp) -> bytes:
+    return with_nclx(saved("AVIF", quality=100, subsampling="4:4:4"), cicp)
+
+
+def heic(cicp: Cicp) -> bytes:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    stream = io.BytesIO()
+    made = pillow_heif.from_bytes("RGB", PIXELS.shape[1::-1], PIXELS.tobytes())
+    made.save(stream, quality=-1, chroma=444, matrix_coefficients=0)
+    return with_nclx(stream.getvalue(), cicp)
+
+
+def jpeg(cicp: Cicp) -> bytes:
+    """With the profile that is made for code points, in which they are."""
+    icc = profiles.of_cicp(cicp, 3).icc
+    return saved("JPEG", quality=100, subsampling="4:4:4", **({"icc_profile": icc} if icc else {}))
+
+
+IN: dict[str, Callable[[Cicp], bytes]] = {"png": png, "avif": avif, "heic": heic, "jpg": jpeg}
+NAMED = ("png", "avif")  # with a place for code points
+PROFILED = ("jpg", "webp", "tiff")  # for profiles
+
+
+def through_lat(picture: Picture) -> Picture:
+    """What a `.lat` file gives back."""
+    height, width, channels = picture.pixels.shape
+    header = Header(width, height, channels, 600, bytes(range(8)))
+    lat = unpack(pack(Lat(header, (*images.sections_of(picture), Section(b"LATN", b"")))))
+    return images.picture_of(picture.pixels, lat)
+
+
+@pytest.mark.parametrize("kind", IN)
+@pytest.mark.parametrize("transfer", [1, 4, 8, 13, 16, 18])
+@pytest.mark.parametrize("primaries", [1, 9, 12])
+def test_colours_come_back(kind: str, transfer: int, primaries: int) -> None:
+    cicp = Cicp(primaries, transfer)
+    want = None if cicp.srgb else cicp
+    picture = images.parse(IN[kind](cicp))
+    assert (picture.cicp, picture.icc, picture.notes) == (want, None, ())
+    assert np.abs(picture.pixels.astype(int) - PIXELS).max() <= 6
+    picture = through_lat(picture)
+    for format in (*NAMED, *PROFILED, "bmp", "ppm"):
+        data, lost = images.build(picture, format)
+        again = images.parse(data)
+        if format in ("bmp", "ppm"):
+            assert (again.cicp, again.icc, bool(lost)) == (None, None, want is not None)
+            continue
+        assert (again.cicp, again.icc) == (want, None), format
+        said = f"code points of {cicp} (kept in an ICC profile, which not every viewer understands)"
+        assert lost == ((said,) if cicp.hdr and format in PROFILED else ()), format
+
+
+@pytest.mark.parametrize("format", [*NAMED, *PROFILED])
+def test_narrow_range(format: str) -> None:
+    """A PNG keeps it, other files have full range."""
+    picture = through_lat(images.parse(png(Cicp(9, 1, False))))
+    assert picture.cicp == Cicp(9, 1, False)
+    np.testing.assert_array_equal(picture.pixels, PIXELS)
+    again = images.parse(images.build(picture, format, *(() if format in ("png", "tiff", "webp") else (100,)))[0])
+    assert again.cicp == Cicp(9, 1, format != "png")
+    full = np.clip((PIXELS.astype(float) - 16) * 255 / 219, 0, 255)
+    inner = np.s_[4:12, 4:12]  # of the first colour
+    np.testing.assert_allclose(again.pixels[inner], (PIXELS if format == "png" else full)[inner], atol=3)
+
+
+@pytest.mark.parametrize(("primaries", "transfer"), [(99, 13), (9, 12), (2, 99)])
+def test_code_points_that_nobody_knows(primaries: int, transfer: int) -> None:
+    picture = through_lat(images.parse(png(Cicp(primaries, transfer))))
+    assert picture.cicp == Cicp(primaries, transfer)
+    for format in (*NAMED, *PROFILED):
+        data, lost = images.build(picture, format)
+        assert images.parse(data).cicp == (picture.cicp if format in NAMED else None)
+        assert lost == (() if format in NAMED else (f"code points of {picture.cicp} (not known; taken as sRGB)",))
+
+
+def test_a_profile_beside_code_points() -> None:
+    """Code points say the colours; a PNG gets both back."""
+    other = profiles.of_cicp(Cicp(1, 8), 3).icc
+    assert other is not None
+    picture = Picture(PIXELS, other[:80] + b"else" + other[84:], cicp=Cicp(12, 13))
+    for format in (*NAMED, *PROFILED):
+        data, lost = images.build(through_lat(picture), format)
+        again = images.parse(data)
+        assert again.cicp == Cicp(12, 13)
+        assert again.icc == (picture.icc if format == "png" else None)
+        assert lost == (() if format == "png" else ("an ICC profile beside code points (H.273)",))
+
+
+def test_a_profile_is_above_code_points_in_an_avif() -> None:
+    icc = profiles.of_cicp(Cicp(1, 8), 3).icc
+    assert icc is not None
+    icc = icc[:80] + b"else" + icc[84:]
+    data = saved("AVIF", icc_profile=icc)
+    picture = images.parse(data)
+    assert (picture.icc, picture.cicp) == (icc, None)
+
+
+def test_code_points_of_a_jpeg_xl() -> None:
+    """libjxl makes a profile of its own for them."""
+    icc = profiles.of_cicp(Cicp(9, 16), 3).icc
+    assert icc is not None
+    image = Image.fromarray(PIXELS)
+    image.info["icc_profile"] = icc[:80] + b"jxl " + icc[84:]
+    assert signalling.of_image(image, images.headers.NOTHING, 3).icc is not None  # it might be anybody's
+    image.format = "JXL"
+    assert signalling.of_image(image, images.headers.NOTHING, 3) == (None, Cicp(9, 16), "")
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("pillow_jxl"), reason="needs pillow-jxl-plugin")
+def test_a_jpeg_xl_of_srgb_needs_no_profile() -> None:
+    images.reading._register_plugins()
+    picture = images.parse(saved("JXL", lossless=True))
+    assert (picture.icc, picture.cicp) == (None, None)
+
+
+def test_light_of_content_and_display() -> None:
+    chunks = (b"cLLI" + LIGHT, b"mDCV" + DISPLAY)
+    picture = through_lat(images.parse(png(Cicp(9, 16), *chunks)))
+    assert picture.extras == (Section(CONTENT_LIGHT, LIGHT), Section(MASTERING, DISPLAY))
+    again = images.parse(images.build(picture, "png")[0])
+    assert (again.extras, again.cicp) == (picture.extras, Cicp(9, 16))
+    assert images.build(picture, "avif")[1] == ("content light level", "mastering display")
+    for kind, data, words in (
+        (ContentLight, LIGHT, "MaxCLL 1000, MaxFALL 400 cd/m²"),
+        (Mastering, DISPLAY, "made on a display of 0.005 to 4000 cd/m²"),
+    ):
+        assert kind.unpack(data).pack() == data
+        assert str(kind.unpack(data)) == words
+
+
+def test_light_of_an_avif() -> None:
+    """Its boxes count whole candelas, and have green first."""
+
+    def box(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I4s", 8 + len(body), name) + body
+
+    green_first = DISPLAY[4:12] + DISPLAY[:4] + DISPLAY[12:]
+    known = box(b"clli", struct.pack(">HH", 1000, 400)) + box(b"mdcv", green_first)
+    ipma = bytes(4) + struct.pack(">IHBBB", 1, 1, 2, 1, 2)
+    meta = bytes(4) + box(b"pitm", bytes(4) + b"\0\1") + box(b"iprp", box(b"ipco", known) + box(b"ipma", ipma))
+    image = Image.new("L", (1, 1))
+    image.format, image.fp = "AVIF", io.BytesIO(box(b"ftyp", b"avif" + bytes(4)) + box(b"meta", meta))  # type: ignore[attr-defined]
+    light = images.headers.facts_of(image).light
+    assert light == (Section(CONTENT_LIGHT, LIGHT), Section(MASTERING, DISPLAY))
+
+
+def test_words_of_info() -> None:
+    picture = Picture(PIXELS, cicp=Cicp(9, 16), extras=(Section(CONTENT_LIGHT, LIGHT),))
+    header = Header(32, 32, 3, 600, bytes(range(8)))
+    facts = facts_of("a.lat", Lat(header, (*images.sections_of(picture), Section(b"LATN", b""))), 999, {})
+    assert (facts["colours"], facts["light"]) == ("BT.2020, PQ", "MaxCLL 1000, MaxFALL 400 cd/m²")
+    lines = lines_of(facts)
+    assert "  colours    BT.2020, PQ" in lines
+    assert "  light      MaxCLL 1000, MaxFALL 400 cd/m²" in lines
+    assert str(Cicp(12, 13)) == "Display P3, sRGB"
+    assert str(Cicp(2, 99, False)) == "primaries unspecified, transfer 99, narrow range"
+
+
+@pytest.mark.parametrize("data", [b"", b"\1\x0d\0", b"\1\x0d\1\1", b"\1\x0d\0\2", b"\1\x0d\0\1\0"])
+def test_damaged_sections(data: bytes) -> None:
+    header = Header(32, 32, 3, 600, bytes(range(8)))
+    lat = Lat(header, (Section(CICP, data), Section(b"LATN", b"")))
+    for check in (images.check_sections, lambda lat: facts_of("a.lat", lat, 9, {})):
+        with pytest.raises(SectionDamaged, match="the colours are"):
+            check(lat)
+
+
+def test_pillow_sees_a_profile() -> None:
+    image = images.to_pillow(Picture(PIXELS, cicp=Cicp(9, 16)))
+    assert image.info["icc_profile"] == profiles.of_cicp(Cicp(9, 16), 3).icc
+    assert images.from_pillow(image).cicp == Cicp(9, 16)
+    given = images.replaced(Picture(PIXELS, cicp=Cicp(9, 16)), {"icc_profile": b"mine"})
+    assert (given.icc, given.cicp) == (b"mine", None)
