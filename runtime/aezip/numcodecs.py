@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from .codec import Codec, Pixels
 from .coding.arguments import check_quality
 from .errors import ModelNotFound, UsageError, absence_of
+from .format.container import DEPTHS
 
 try:
     from numcodecs import abc, compat
@@ -40,6 +41,7 @@ class Aezip(abc.Codec):  # type: ignore[misc]  # numcodecs has no types
         quality: 0 … 100.
         effort: As in `Codec.encode`.
         lossless: As in `Codec.encode`.
+        depth: Bits of a sample in arrays of uint16, as in `Codec.encode`.
 
     Raises:
         UsageError: A setting is outside its range.
@@ -48,10 +50,15 @@ class Aezip(abc.Codec):  # type: ignore[misc]  # numcodecs has no types
     codec_id = NAME
 
     def __init__(
-        self, model: str = "photo", quality: float = 60, effort: int = 1, lossless: bool | None = None
+        self,
+        model: str = "photo",
+        quality: float = 60,
+        effort: int = 1,
+        lossless: bool | None = None,
+        depth: int | None = None,
     ) -> None:
-        check_settings(model, quality, effort, lossless)
-        self.model, self.quality, self.effort, self.lossless = model, quality, effort, lossless
+        check_settings(model, quality, effort, lossless, depth)
+        self.model, self.quality, self.effort, self.lossless, self.depth = model, quality, effort, lossless, depth
 
     def encode(self, buf: Any) -> bytes:
         """One chunk → a `.lat` file.
@@ -67,7 +74,7 @@ class Aezip(abc.Codec):  # type: ignore[misc]  # numcodecs has no types
         chunk = np.asarray(buf)
         if chunk.flags.f_contiguous and not chunk.flags.c_contiguous:  # Zarr would read rows as columns
             raise UsageError("the chunk's columns come first in memory (order 'F')", "an array of order 'C'")
-        return encode(chunk, self.model, self.quality, self.effort, self.lossless)
+        return encode(chunk, self.model, self.quality, self.effort, self.lossless, self.depth)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
         """A `.lat` file → pixels.
@@ -85,11 +92,14 @@ class Aezip(abc.Codec):  # type: ignore[misc]  # numcodecs has no types
         return compat.ndarray_copy(decode(compat.ensure_bytes(buf), self.model), out)
 
 
-def encode(chunk: NDArray[Any], model: str, quality: float, effort: int, lossless: bool | None) -> bytes:
+def encode(
+    chunk: NDArray[Any], model: str, quality: float, effort: int, lossless: bool | None, depth: int | None
+) -> bytes:
     """One chunk → a `.lat` file."""
     picture = chunk.reshape(picture_shape(chunk.shape))
     codec = _codec(None if lossless else model, os.getpid())  # exact pixels need no model
-    return codec.encode(picture, quality, effort=effort, lossless=lossless)
+    depth = depth if picture.dtype.itemsize == 2 else None
+    return codec.encode(picture, quality, effort=effort, lossless=lossless, depth=depth)
 
 
 def decode(data: bytes, model: str) -> Pixels:
@@ -110,7 +120,7 @@ def picture_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return h, w, channels
 
 
-def check_settings(model: object, quality: object, effort: object, lossless: object) -> None:
+def check_settings(model: object, quality: object, effort: object, lossless: object, depth: object) -> None:
     """Raise UsageError for what no chunk could be encoded with."""
     if not isinstance(model, str):
         raise UsageError(f"model {model!r}", "a name or a path")
@@ -121,6 +131,8 @@ def check_settings(model: object, quality: object, effort: object, lossless: obj
         raise UsageError(f"effort {effort!r}", "0 or 1")
     if lossless is not None and not isinstance(lossless, bool):
         raise UsageError(f"lossless {lossless!r}", "True, False or None")
+    if depth is not None and depth not in DEPTHS:
+        raise UsageError(f"depth {depth!r}", "9 to 16, or None")
 
 
 @lru_cache(maxsize=4)

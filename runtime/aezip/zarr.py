@@ -5,14 +5,14 @@
                       serializer=Aezip(quality=60), compressors=None)
 
 What a chunk may be and what is stored: `aezip.numcodecs`. With `shards`, many pictures share a file. In `zarr.json` the
-codec is `{"name": "aezip", "configuration": {"model", "quality", "effort", "lossless"}}`; the name is not in Zarr's
+codec is `{"name": "aezip", "configuration": {"model", "quality", "effort", "lossless", "depth"}}`; the name is not in Zarr's
 register of extensions. zarr finds it through an entry point, so that reading needs no import.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,26 +40,26 @@ class Aezip(ArrayBytesCodec):
     quality: float = 60
     effort: int = 1
     lossless: bool | None = None
+    depth: int | None = None
 
     def __post_init__(self) -> None:
-        numcodecs.check_settings(self.model, self.quality, self.effort, self.lossless)
+        numcodecs.check_settings(self.model, self.quality, self.effort, self.lossless, self.depth)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Aezip:
         """From the codec's entry in `zarr.json`.  Raises UsageError."""
         configuration = data.get("configuration", {})
-        unknown = sorted(set(configuration) - {"model", "quality", "effort", "lossless"})
+        unknown = sorted(set(configuration) - {"model", "quality", "effort", "lossless", "depth"})
         if unknown:
             raise UsageError(
                 f"the codec {numcodecs.NAME} is configured with {', '.join(unknown)}",
-                "model, quality, effort, lossless",
+                "model, quality, effort, lossless, depth",
             )
         return cls(**configuration)
 
     def to_dict(self) -> dict[str, Any]:
         """The codec's entry in `zarr.json`."""
-        configuration = {"model": self.model, "quality": self.quality, "effort": self.effort, "lossless": self.lossless}
-        return {"name": numcodecs.NAME, "configuration": configuration}
+        return {"name": numcodecs.NAME, "configuration": asdict(self)}
 
     def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:
         """Refuse arrays of another type when they are made.  Raises ImageError.
@@ -76,7 +76,7 @@ class Aezip(ArrayBytesCodec):
 
     async def _encode_single(self, chunk: NDBuffer, spec: ArraySpec) -> Buffer:
         data = await asyncio.to_thread(
-            numcodecs.encode, chunk.as_numpy_array(), self.model, self.quality, self.effort, self.lossless
+            numcodecs.encode, chunk.as_numpy_array(), self.model, self.quality, self.effort, self.lossless, self.depth
         )
         stored: Buffer = spec.prototype.buffer.from_bytes(data)
         return stored

@@ -53,7 +53,7 @@ def test_a_model_that_moved_is_found_by_its_fingerprint(tiny: str, drawn, monkey
 def test_settings_travel(tiny: str) -> None:
     codec = ours.Aezip(tiny, quality=33.5, effort=0)
     config = codec.get_config()
-    assert config == {"id": "aezip", "model": tiny, "quality": 33.5, "effort": 0, "lossless": None}
+    assert config == {"id": "aezip", "model": tiny, "quality": 33.5, "effort": 0, "lossless": None, "depth": None}
     codecs.register_codec(ours.Aezip)
     assert codecs.get_codec(json.loads(json.dumps(config))) == codec
     del config["lossless"]  # as it was written before files could be lossless
@@ -189,13 +189,37 @@ def test_channels_in_front(tiny: str, pictures: np.ndarray, monkeypatch) -> None
     np.testing.assert_array_equal(array[2].transpose(1, 2, 0), through(tiny, pictures[2], 60))
 
 
+@pytest.mark.parametrize("lossless", [True, False])
+@pytest.mark.parametrize("bits", [12, 16])
+def test_arrays_of_16_bits(tiny: str, drawn, monkeypatch, bits: int, lossless: bool) -> None:
+    zarr = pytest.importorskip("zarr", minversion="3")
+    from aezip.zarr import Aezip
+
+    installed(tiny, monkeypatch)
+    pictures = np.stack([drawn(48, 64, seed).astype(np.uint16) << bits - 8 for seed in range(2)])
+    settings = {"model": "tiny", "lossless": lossless, "depth": None if bits == 16 else bits}
+    ways = {2: {"compressors": ours.Aezip(**settings)}, 3: {"serializer": Aezip(**settings), "compressors": None}}
+    codec, want = aezip.Codec(tiny), []
+    for picture in pictures:
+        want.append(codec.decode(codec.encode(picture, 60, lossless=lossless, depth=bits))[0])
+    for version, how in ways.items():
+        store = zarr.storage.MemoryStore()
+        array = zarr.create_array(
+            store, shape=pictures.shape, chunks=(1, 48, 64, 3), dtype="uint16", zarr_format=version, **how
+        )
+        array[:] = pictures
+        found = zarr.open_array(store)[:]
+        assert found.dtype == np.uint16
+        np.testing.assert_array_equal(found, pictures if lossless else want)
+
+
 def test_arrays_that_cannot_be_are_refused(tmp_path: Path) -> None:
     zarr = pytest.importorskip("zarr", minversion="3")
     from aezip.zarr import Aezip
 
     chunks = {"chunks": (2, 8, 8, 3), "serializer": Aezip(), "compressors": None, "fill_value": 0}
-    with pytest.raises(errors.ImageError, match="uint16; expected uint8"):
-        zarr.create_array(tmp_path / "a", shape=(2, 8, 8, 3), dtype="uint16", **chunks)
+    with pytest.raises(errors.ImageError, match="uint32; expected uint8 or uint16"):
+        zarr.create_array(tmp_path / "a", shape=(2, 8, 8, 3), dtype="uint32", **chunks)
     array = zarr.create_array(tmp_path / "b", shape=(2, 8, 8, 3), dtype="uint8", **chunks)
     with pytest.raises(errors.UsageError, match="one picture a chunk"):
         array[:] = 1
