@@ -30,6 +30,7 @@ COMMANDS = {
     "recompress": "Encode .lat files again, with another model or quality.",
     "restore": "Remove noise from images, colorize grey ones, or fill holes in them.",
     "sample": "Draw new images from a variational autoencoder's prior, or blend two images.",
+    "sheet": "Make a contact sheet of .lat files: small pictures, their names under them.",
     "verify": "Check .lat files: checksums, structure, and every symbol of the streams.",
     "view": "Show a .lat file in the browser, decoded there.",
 }

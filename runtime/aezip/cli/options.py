@@ -107,8 +107,8 @@ batch = click.option(
     metavar="N",
     help="Up to N pictures of one size go through the network together.  [default: 1 on the CPU, else 8]",
 )
-_quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-_recursive = click.option("-r", "--recursive", is_flag=True, help="Include subfolders.")
+quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+recursive = click.option("-r", "--recursive", is_flag=True, help="Include subfolders.")
 
 
 def _together(*options: Callable[[Any], Any], gather: tuple[str, str, str] | None = None) -> Callable[[F], F]:
@@ -144,7 +144,7 @@ _INTAKE = (
 )
 _STRIP = click.option("--strip", is_flag=True, help="Drop metadata; the picture is turned upright and made sRGB.")
 _RUNNING = (
-    _recursive,
+    recursive,
     click.option(
         "--files-from",
         metavar="FILE",
@@ -169,7 +169,7 @@ _RUNNING = (
     ),
     click.option("--scheduler", metavar="URL", help="Use the Dask cluster at this address: tcp://HOST:8786."),
     click.option("-v", "--verbose", is_flag=True, help="Print what is in each file."),
-    _quiet,
+    quiet,
     click.option("--json-lines", is_flag=True, help="Print a JSON object for each file."),
     debug,
 )
@@ -189,7 +189,7 @@ _WRITING = (
 intake = _together(*_INTAKE, gather=("intake", "..images", "Intake"))  # how an image is read
 intake_and_strip = _together(*_INTAKE, _STRIP, gather=("intake", "..images", "Intake"))
 reading = _together(  # of a command that works on the latents of pictures, in this process
-    max_pixels, intake, model, _recursive, provider, threads, _quiet, debug, gather=("reading", ".run", "Reading")
+    max_pixels, intake, model, recursive, provider, threads, quiet, debug, gather=("reading", ".run", "Reading")
 )
 run = _together(*_RUNNING, gather=("run", ".run", "Run"))  # of a command that runs a model over files
 rewrite = _together(  # and writes .lat files again

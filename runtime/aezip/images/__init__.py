@@ -15,6 +15,7 @@ metadata.py     resolution, EXIF and XMP of image files of each format; the EXIF
 extras.py       IPTC, comments, texts, and what stays behind
 resizing.py     `Picture` → a smaller one
 writing.py      `Picture` → Pillow images and image files
+sheet.py        many small ones → one
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from .metadata import replaced
 from .picture import Picture, check_sections, picture_of, sections_of
 from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, Intake, from_pillow, is_pillow, parse, read
 from .resizing import fit
+from .sheet import sheet
 from .signalling import tone_mapped
 from .writing import FORMATS, SUBSAMPLINGS, build, format_of, in_8_bits, kind_of, lost_note, to_pillow, write
 
@@ -50,6 +52,7 @@ __all__ = [
     "read",
     "replaced",
     "sections_of",
+    "sheet",
     "to_pillow",
     "tone_mapped",
     "write",

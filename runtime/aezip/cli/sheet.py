@@ -1,0 +1,102 @@
+"""`aezip sheet`: a contact sheet of .lat files."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from .. import images
+from ..bulk import plan as plans
+from ..bulk.jobs import Decompression
+from ..bulk.plan import Inputs
+from ..errors import FormatError, UsageError
+from ..storage import places
+from ..storage.files import check_output
+from . import options
+from .bars import bar
+from .messages import Failures, say
+from .progress import left_out_line
+from .run import LAT, say_notes
+
+
+@click.command()
+@options.inputs("FILE...")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    type=click.Path(readable=False),
+    help="Image file to write, such as sheet.jpg.",
+)
+@click.option(
+    "--columns", type=click.IntRange(1, 1000), metavar="N", help="Pictures in a row.  [default: by their number]"
+)
+@click.option(
+    "--size",
+    type=click.IntRange(16, 2048),
+    default=160,
+    show_default=True,
+    metavar="N",
+    help="Pixels of a picture's longer side.",
+)
+@options.force
+@options.recursive
+@options.decoding_model
+@options.threads
+@options.max_pixels
+@options.offline
+@options.quiet
+@options.debug
+def sheet(
+    inputs: tuple[str, ...],
+    output: str,
+    columns: int | None,
+    size: int,
+    force: bool,
+    recursive: bool,
+    model: str | None,
+    threads: int | None,
+    max_pixels: int,
+    offline: bool,
+    quiet: bool,
+) -> None:
+    """Make a contact sheet of .lat files: small pictures, their names under them.
+
+    Pictures are decoded at a reduced size, turned upright and shown in sRGB, transparent ones on white.
+
+    \b
+    Examples:
+      aezip sheet archive -o sheet.jpg
+      aezip sheet -r archive -o sheet.png --size 240 --columns 6
+    """
+    format = images.format_of(output)
+    images.kind_of(format)
+    check_output(output, force=force)
+    plan, failures = plans.plan(Inputs(inputs, LAT, recursive), None, None), Failures()
+    for problem in plan.problems:
+        failures.report(problem)
+    if not quiet:
+        say_notes(plan)
+    job = Decompression(format="png", max_size=size, max_pixels=max_pixels, offline=offline)
+    codec, shown = job.open(model, "cpu", threads), []
+    with bar(len(plan.items), quiet, total=len(plan.items), unit="") as progress:
+        for item in plan.items:
+            with failures.reported(item.source):
+                codec.look_beside(item.source)
+                made = job.run(codec, places.read(item.source, FormatError), "").data
+                small = images.parse(made or b"", intake=images.Intake(strip=True, to_8bit=True))
+                shown.append((os.path.splitext(places.last_of(item.source))[0], small))
+            if progress is not None:
+                progress.update()
+    if plan.left_out and not quiet:
+        say(left_out_line(plan.left_out))
+    if not shown:
+        raise UsageError("no picture for the sheet", "the names of .lat files, or of folders that hold some")
+    page = images.sheet(shown, size, columns)
+    images.write(output, page, format, force=force)
+    if not quiet:
+        height, width = page.pixels.shape[:2]
+        say(f"{output}  {len(shown):,} picture{'s' * (len(shown) > 1)}, {width}×{height} pixels")
+    failures.exit_if_any()
