@@ -47,6 +47,7 @@ _RESOURCE, _IPTC_RESOURCE = b"8BIM", 0x0404
 _PROFILE = re.compile(rb"Raw profile type (\w+)\0")
 _ELSEWHERE = (b"exif", b"xmp")  # raw profiles that metadata.py reads
 _GAIN_MAPS = (b"hdrgm:", b"urn:iso:std:iso:ts:21496", b"HDRGainMap", b"hdrgainmap", b"tmap")
+_WITH_MORE = ("JPEG", "MPO", "AVIF", "HEIF")  # formats that have places for them; in others XMP tells of another file
 _VIDEOS = (b"MotionPhoto", b"MicroVideo")
 
 
@@ -74,7 +75,7 @@ def extras_of(image: Image.Image, data: bytes, end: int = 0) -> tuple[Section, .
 def left_behind(image: Image.Image, data: bytes, end: int, kept: tuple[Section, ...]) -> tuple[str, ...]:
     """Names of what is not kept.  end: as of `extras_of`, which gave what is kept."""
     names = []
-    xmp = bytes_in(image.info.get("xmp"))
+    xmp = bytes_in(image.info.get("xmp")) if image.format in _WITH_MORE else b""
     parts = [body[:64] for _, body in getattr(image, "applist", ())] + [xmp]
     if image.format in ("AVIF", "HEIF"):
         parts.append(data[:_HEAD])

@@ -21,6 +21,7 @@ from aezip.images import Picture, profiles, signalling
 
 COLOURS = np.array(((200, 60, 90), (30, 160, 70), (90, 90, 90), (250, 240, 20)), np.uint8)
 PIXELS = np.repeat(np.repeat(COLOURS.reshape(2, 2, 3), 16, 0), 16, 1)
+DEEP = images.Intake(deep=True)
 LIGHT = struct.pack(">2I", 10_000_000, 4_000_000)
 DISPLAY = struct.pack(">8H2I", 35400, 14600, 8500, 39850, 6550, 2300, 15635, 16450, 40_000_000, 50)
 
@@ -93,6 +94,52 @@ def test_colours_come_back(kind: str, transfer: int, primaries: int) -> None:
         assert (again.cicp, again.icc) == (want, None), format
         said = f"code points of {cicp} (kept in an ICC profile, which not every viewer understands)"
         assert lost == ((said,) if cicp.hdr and format in PROFILED else ()), format
+
+
+def deep_png(cicp: Cicp, samples: np.ndarray) -> bytes:
+    """A PNG of 16 bits.  samples: [H, W, 3]"""
+
+    def chunk(body: bytes) -> bytes:
+        return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+
+    height, width, _ = samples.shape
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    named = b"cICP" + bytes((cicp.primaries, cicp.transfer, 0, cicp.full_range))
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
+    chunks = (head, named, b"IDAT" + zlib.compress(rows), b"IEND")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(map(chunk, chunks))
+
+
+@pytest.mark.parametrize("transfer", [1, 8, 13, 16, 18])
+@pytest.mark.parametrize("primaries", [1, 9, 12])
+def test_colours_of_sixteen_bits_come_back(transfer: int, primaries: int) -> None:
+    cicp = Cicp(primaries, transfer)
+    samples = np.random.default_rng(5).integers(0, 65536, (8, 9, 3)).astype(np.uint16)
+    picture = images.parse(deep_png(cicp, samples), intake=DEEP)
+    want = None if cicp.srgb else cicp
+    assert (picture.cicp, picture.depth, picture.notes) == (want, 16, ())
+    np.testing.assert_array_equal(picture.pixels, samples)
+    for format in ("png", "tiff"):
+        data, lost = images.build(picture, format)
+        again = images.parse(data, intake=DEEP)
+        assert (again.cicp, again.icc, again.depth) == (want, None, 16)
+        np.testing.assert_array_equal(again.pixels, samples)
+        assert bool(lost) == (format == "tiff" and cicp.hdr)
+    mapped = images.tone_mapped(picture)
+    assert (mapped.cicp, mapped.depth, mapped.pixels.dtype) == (None, 16, np.uint16)
+    stripped = images.parse(deep_png(cicp, samples), intake=DEEP._replace(strip=True))
+    assert stripped.cicp == (cicp if cicp.hdr else None)
+    np.testing.assert_array_equal(stripped.pixels, samples if cicp.hdr else mapped.pixels)
+
+
+def test_a_tone_mapped_ramp_has_no_bands() -> None:
+    """16 bits of PQ make as many levels as sRGB has; 8 bits leave gaps."""
+    ramp = np.linspace(0, 0.55, 4000)
+    deep = np.rint(65535 * np.repeat(ramp[None, :, None], 3, 2)).astype(np.uint16)
+    mapped = images.tone_mapped(Picture(deep, cicp=Cicp(9, 16), depth=16))
+    shallow = images.tone_mapped(Picture((deep >> 8).astype(np.uint8), cicp=Cicp(9, 16)))
+    assert len(np.unique(images.in_8_bits(mapped).pixels)) > 220
+    assert len(np.unique(shallow.pixels)) < 150
 
 
 @pytest.mark.parametrize("format", [*NAMED, *PROFILED])

@@ -147,6 +147,11 @@ def test_what_stays_behind_is_named() -> None:
         assert images.parse(data).notes == (f"left behind: {name}",)
         assert images.parse(data, intake=Intake(strip=True)).notes == ()
     assert images.parse(jpeg(behind=b"some bytes")).notes == ()
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", '<x hdrgm:Version="1.0"/>')  # of the file that this was made from
+    stream = io.BytesIO()
+    Image.new("L", (4, 4)).save(stream, "PNG", pnginfo=info)
+    assert images.parse(stream.getvalue()).notes == ()
     stream = io.BytesIO()
     Image.new("RGB", (24, 16)).save(stream, "MPO", save_all=True, append_images=[Image.new("RGB", (24, 16), "red")])
     assert images.parse(stream.getvalue()).notes == ("left behind: further pictures (MPO)",)
