@@ -15,6 +15,7 @@ from torch import nn
 from aezip_train.flagship import Flagship
 from aezip_train.integer import IntegerConv2d
 from aezip_train.integer_lapped import (
+    LEAKY_LOW,
     NARROW_TOP,
     TRUNK_TOP,
     WIDE_BITS,
@@ -27,6 +28,7 @@ from aezip_train.integer_lapped import (
     stem_rows,
     up_rows,
 )
+from aezip_train.lapped import SLOPE
 
 from .builder import Graph
 from .graphs import LATENT_MAX, TO_END, array, first
@@ -82,10 +84,18 @@ def residuals(g: Graph, x: str, blocks: nn.Sequential) -> str:
         assert isinstance(block, IntegerResidual)
         inner = g.to_channels_first(as_float(g, eight_bits(g, x, NARROW_TOP), NARROW_TOP))
         for layer in (block.reduce, block.spatial):
-            inner = as_float(g, eight_bits(g, conv(g, inner, layer), 0), 0)
+            inner = conv(g, inner, layer)
+            inner = leaky(g, inner) if block.leaky else as_float(g, eight_bits(g, inner, 0), 0)
         weight, _ = whole(block.expand)
         x = g.node("Add", x, g.node("MatMul", g.to_channels_last(inner), narrow(g, *weight, axis=1)))
     return x
+
+
+def leaky(g: Graph, x: str) -> str:
+    """A leaky rectifier of what is rounded to 8 bits, in halves, of which there are whole numbers."""
+    x = g.node("LeakyRelu", as_float(g, eight_bits(g, x, NARROW_TOP), NARROW_TOP), alpha=SLOPE)
+    x = g.node("QuantizeLinear", x, g.scalar(0.5), g.constant(np.uint8(-LEAKY_LOW).reshape(())))
+    return as_float(g, x, -LEAKY_LOW)
 
 
 def conv(g: Graph, x: str, layer: IntegerConv2d, order: NDArray[np.int64] | slice = ALL) -> str:

@@ -19,13 +19,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .integer import NARROW_MAX, SUM_LIMIT, IntegerConv2d, round_even, through
-from .lapped import Decoder, Encoder, LappedSizes
+from .lapped import SLOPE, Decoder, Encoder, LappedSizes
 
 FINEST = 8  # bits below 1 of biases, and of weights for wide activations
 NARROW_TOP = 128  # largest magnitude of an activation of 8 bits with a sign
 WIDE_BITS, WIDE_TOP, WIDE_MAX = 4, 2047, 2047  # of wide activations: bits below 1, largest integer; largest weight
 WIDE_UP, WIDE_STEM = 8, 5  # one in so many inputs of the decoder's strided layers is wide
 TRUNK_TOP = 2047  # of what goes into a trunk
+LEAKY_LOW, LEAKY_HIGH = -26, 229  # of leaky rectifiers' outputs, in halves: 0.1 · (−128) is −26 of them
 
 
 def eight_bits(x: Tensor) -> Tensor:
@@ -38,29 +39,51 @@ def wide(x: Tensor) -> Tensor:
     return (round_even(x * 2**WIDE_BITS) / 2**WIDE_BITS).clamp(-WIDE_TOP / 2**WIDE_BITS, WIDE_TOP / 2**WIDE_BITS)
 
 
+def leaky(x: Tensor) -> Tensor:
+    """A leaky rectifier of whole numbers from −128 to 127, to the next half.  No result lies between two halves."""
+    halves = round_even(F.leaky_relu(x, SLOPE) * 2)
+    return halves.clamp(LEAKY_LOW, LEAKY_HIGH) / 2
+
+
 class IntegerResidual(nn.Module):
     """x + a bottleneck of three integer convolutions, as `lapped.Residual` with rectifiers that end at 0 and 255."""
 
+    leaky = False
     fast = False
     dropout = 0.0
 
     def __init__(self, width: int, inner: int = 0) -> None:
         super().__init__()
         inner = inner or width // 2
-        whole: dict[str, Any] = {"in_bits": 0, "out_bits": 0, "weight_max": NARROW_MAX, "even": True}
-        self.reduce = IntegerConv2d(width, inner, top=NARROW_TOP, **whole)
-        self.spatial = IntegerConv2d(inner, inner, 3, **whole)
-        self.expand = IntegerConv2d(inner, width, rounds=False, **whole)
+        whole: dict[str, Any] = {"out_bits": 0, "weight_max": NARROW_MAX, "even": True}
+        within: dict[str, Any] = {"in_bits": 0}
+        if self.leaky:
+            whole |= {"low": -NARROW_TOP, "high": NARROW_TOP - 1}
+            within = {"in_bits": 1, "top": LEAKY_HIGH}
+        self.reduce = IntegerConv2d(width, inner, in_bits=0, top=NARROW_TOP, **whole)
+        self.spatial = IntegerConv2d(inner, inner, 3, **within, **whole)
+        self.expand = IntegerConv2d(inner, width, rounds=False, **within, **whole)
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, torch.bfloat16) if self.fast else nullcontext():
-            branch = self.expand(self.spatial(self.reduce(eight_bits(x))))
+            branch = self.act(self.reduce(eight_bits(x)))
+            branch = self.expand(self.act(self.spatial(branch)))
         return x + branch.to(x.dtype)
+
+    def act(self, x: Tensor) -> Tensor:
+        return leaky(x) if self.leaky else x
+
+
+class LeakyResidual(IntegerResidual):
+    """With leaky rectifiers, for the trunks at 1/8: plain ones lose 2.6 dB there at quality 90, at 1/16 hardly any."""
+
+    leaky = True
 
 
 class IntegerEncoder(Encoder):
     """The encoder with such blocks."""
 
+    coarse_block = LeakyResidual
     block = IntegerResidual
     coarse_unit: Tensor
     latent_unit: Tensor
@@ -80,6 +103,7 @@ class IntegerEncoder(Encoder):
 class IntegerDecoder(Decoder):
     """The decoder with such blocks, in integers throughout.  Its last layer makes grey levels."""
 
+    coarse_block = LeakyResidual
     block = IntegerResidual
     unit: Tensor
     wide_up: Tensor

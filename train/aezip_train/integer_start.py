@@ -1,8 +1,8 @@
 """A float flagship as one in integers: the same function at first, as far as 8 bits go.
 
 Channels of a trunk and of the inner layers are scaled by powers of two, so that what they usually hold fits 8 bits, and
-the weights around them take the scales in. Leaky rectifiers become plain ones with the place, sign and height that come
-nearest. Training does the rest.
+the weights around them take the scales in. At 1/16 leaky rectifiers become plain ones with the place, sign and height
+that come nearest. Training does the rest.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import lambda_ladder
 from .flagship import Flagship
-from .integer_lapped import WIDE_STEM, WIDE_UP
+from .integer_lapped import WIDE_STEM, WIDE_UP, eight_bits, leaky
 from .lapped import SLOPE
 
 BATCHES = 8  # of crops, to measure
 TRUNK, INNER = 100, 200  # what the usual range becomes
 USUAL = 0.9995  # quantile of magnitudes
+LEAKY_TOPS = tuple(2**n for n in range(4, 13))  # what the largest input of a leaky rectifier may become
 STARTS = (0.0005, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98, 0.9995)  # quantiles at which a rectifier may start
 KEPT = 400  # values of a channel and batch
 
@@ -138,8 +140,13 @@ def _block(block: Any, was: Any, unit: Tensor, seen: Seen, rest: Tensor) -> Tens
         (was.spatial, was.expand, block.spatial, torch.tensor(STARTS)),
     )
     for layer, after, mine, starts in layers:
-        sign, start, factor, offset, usual, height = _hinges(torch.cat(seen.outs[layer], 1), starts)
-        inner = _power(usual, INNER)
+        x = torch.cat(seen.outs[layer], 1)
+        if block.leaky:
+            inner, height = _leaky_scale(x)
+            sign, start, factor, offset = inner / inner, 0 * inner, inner / inner, 0 * inner
+        else:
+            sign, start, factor, offset, usual, height = _hinges(x, starts)
+            inner = _power(usual, INNER)
         mine.weight.copy_(weight * (sign * inner)[:, None, None, None])
         mine.bias.copy_((last - start) * sign * inner - _error(mine) @ mean)
         weight = after.weight * (factor / inner)[:, None, None]
@@ -149,10 +156,23 @@ def _block(block: Any, was: Any, unit: Tensor, seen: Seen, rest: Tensor) -> Tens
     return last * unit - _error(block.expand) @ mean
 
 
+def _leaky_scale(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The power of two that serves a leaky rectifier's inputs best, and the outputs' mean.  x: [C, values] → [C] each"""
+    y = F.leaky_relu(x, SLOPE)
+    least, best = torch.full_like(x[:, 0], torch.inf), torch.ones_like(x[:, 0])
+    for wanted in LEAKY_TOPS:
+        scale = _power(x.abs().amax(1).clamp_min(1e-6), wanted)
+        error = (leaky(eight_bits(x * scale[:, None])) / scale[:, None] - y).square().mean(1)
+        best = torch.where(error < least, scale, best)
+        least = torch.minimum(error, least)
+    return best, y.mean(1)
+
+
 def _error(layer: Any) -> Tensor:
     """By how much each input's weights change on average when they become whole.  [out, in]"""
     q = layer.quantise()
-    error: Tensor = (q.weight * torch.exp2(-q.shift)[:, None, None, None] - layer.weight).sum((2, 3))
+    scale = torch.exp2(layer.in_bits - layer.out_bits - q.shift)
+    error: Tensor = (q.weight * scale[:, None, None, None] - layer.weight).sum((2, 3))
     return error
 
 

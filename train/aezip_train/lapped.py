@@ -58,12 +58,13 @@ class Residual(nn.Module):
 class Encoder(nn.Module):
     """image [N, channels, H, W] (centred, /64; H, W multiples of 16) → u [N, latent, H/16, W/16]."""
 
+    coarse_block: type[nn.Module] = Residual
     block: type[nn.Module] = Residual
 
     def __init__(self, c: LappedSizes, channels: int = 3) -> None:
         super().__init__()
         self.stem = nn.Conv2d(channels, c.coarse, 16, stride=8)
-        self.coarse = nn.Sequential(*[self.block(c.coarse) for _ in range(c.coarse_blocks)])
+        self.coarse = nn.Sequential(*[self.coarse_block(c.coarse) for _ in range(c.coarse_blocks)])
         self.down = nn.Conv2d(c.coarse, c.latent, 2, stride=2)
         self.latent = nn.Sequential(*[self.block(c.latent, inner=c.latent_inner) for _ in range(c.latent_blocks)])
 
@@ -75,13 +76,14 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """û [N, latent, H/16, W/16] → image [N, channels, H, W] (centred, /64, not clipped)."""
 
+    coarse_block: type[nn.Module] = Residual
     block: type[nn.Module] = Residual
 
     def __init__(self, c: LappedSizes, channels: int = 3) -> None:
         super().__init__()
         self.latent = nn.Sequential(*[self.block(c.latent, inner=c.latent_inner) for _ in range(c.latent_blocks)])
         self.up = nn.ConvTranspose2d(c.latent, c.coarse, 2, stride=2)
-        self.coarse = nn.Sequential(*[self.block(c.coarse) for _ in range(c.coarse_blocks)])
+        self.coarse = nn.Sequential(*[self.coarse_block(c.coarse) for _ in range(c.coarse_blocks)])
         # one ring of cells more on each side, so that the lapped ends find their partners
         self.stem = nn.ConvTranspose2d(c.coarse, channels, 16, stride=8, padding=12)
 

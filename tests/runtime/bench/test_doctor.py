@@ -17,7 +17,7 @@ from aezip.entropy import coder
 from aezip.model import store
 
 DIGEST = "42a84103e59855ec"  # of the golden model, on every machine
-PIXELS = "1069e28854bbc692"  # of the golden model in integers
+PIXELS = "e714e93a928c7a5f"  # of the golden model in integers
 
 
 def run(*arguments: str):
