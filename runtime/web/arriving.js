@@ -1,9 +1,10 @@
 /**
  * A file whose bytes still arrive, and when there is something to see of it.
  *
- * @typedef {ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Iterable<Uint8Array>} Chunks
+ * @typedef {Uint8Array | ArrayBuffer} Chunk
+ * @typedef {ReadableStream<Chunk> | AsyncIterable<Chunk> | Iterable<Chunk>} Chunks
  */
-import { MAX_PIXELS, unpack } from './container.js';
+import { MAX_PIXELS, plain, unpack } from './container.js';
 import { AezipError } from './errors.js';
 import { joined } from './latents.js';
 
@@ -20,7 +21,7 @@ export async function* arriving(chunks, maxPixels = MAX_PIXELS) {
   const left = [...LOOKS];
   let data = joined([]);
   for await (const chunk of 'getReader' in chunks ? read(chunks) : chunks) {
-    data = joined([data, chunk]);
+    data = joined([data, plain(chunk)]);
     const share = shareOf(data, maxPixels);
     if (share === 1 || !(share >= left[0])) continue;
     while (share >= left[0]) left.shift();
@@ -32,7 +33,7 @@ export async function* arriving(chunks, maxPixels = MAX_PIXELS) {
 /**
  * Not every browser iterates over streams.
  *
- * @param {ReadableStream<Uint8Array>} stream
+ * @param {ReadableStream<Chunk>} stream
  */
 async function* read(stream) {
   const reader = stream.getReader();

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
 import { basename } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -141,6 +142,50 @@ test('the shipped model says the same symbols as natively', { skip }, async () =
     return Array.from(new Uint8Array(sum), (byte) => byte.toString(16).padStart(2, '0')).join('');
   }, /** @type {const} */ ([[...readFileSync(given.lat)], given.address]));
   assert.equal(digest, given.digest);
+});
+
+test('the beginning of a file is shown while the rest arrives', { skip }, async () => {
+  const lat = golden('early-tiles.lat');
+  const { hostname, port } = new URL(given.address);
+  /** @type {(value?: unknown) => void} */
+  let go = () => {};
+  const slow = createServer((asked, answer) => { // `aezip view`, but of another file, half of which is kept back
+    request({ hostname, port, path: asked.url, headers: { ...asked.headers, host: `${hostname}:${port}` } }, async (found) => {
+      if (!asked.url?.endsWith('/lat')) {
+        answer.writeHead(found.statusCode ?? 500, found.headers);
+        found.pipe(answer);
+        return;
+      }
+      found.resume();
+      answer.writeHead(200, { 'Content-Type': 'application/octet-stream' });
+      answer.write(lat.subarray(0, lat.length / 2));
+      await new Promise((resolve) => { go = resolve; });
+      answer.end(lat.subarray(lat.length / 2));
+    }).end();
+  });
+  await new Promise((resolve) => slow.listen(0, '127.0.0.1', () => resolve(undefined)));
+  const other = await browser.newPage();
+  other.setDefaultTimeout(120_000);
+  try {
+    const { port: own } = /** @type {import('node:net').AddressInfo} */ (slow.address());
+    await other.goto(given.address.replace(`:${port}`, `:${own}`));
+    await other.waitForFunction(() => document.body.dataset.state === 'looked');
+    const spread = () => other.evaluate(() => {
+      const shown = /** @type {HTMLCanvasElement} */ (document.querySelector('[data-of=decoded] canvas'));
+      const { data } = /** @type {any} */ (shown.getContext('2d')).getImageData(0, 0, shown.width, shown.height);
+      return Math.max(...data) - Math.min(...data);
+    });
+    assert.ok((await spread()) > 32); // a picture
+    assert.equal(await other.isDisabled('#save'), true);
+    go();
+    await other.waitForFunction(() => document.body.dataset.state === 'shown');
+    assert.equal(await other.isHidden('#error'), true);
+    assert.equal(await other.isDisabled('#save'), false);
+  } finally {
+    await other.close();
+    slow.closeAllConnections();
+    slow.close();
+  }
 });
 
 test('WebGPU makes the same pixels within a level', { skip }, async (t) => {
