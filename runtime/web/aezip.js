@@ -30,9 +30,8 @@
  */
 import { decodeAlpha } from './alpha.js';
 import { arriving } from './arriving.js';
-import { codePointsOf, forCanvas } from './colours.js';
 import { MAX_PIXELS, unpack } from './container.js';
-import { colourSpaceOf, orientationOf, profileName, upright } from './display.js';
+import { codePointsOf, colourSpaceOf, orientationOf, profileName, upright } from './display.js';
 import { AezipError } from './errors.js';
 import { eachRow, openExact, put } from './exact.js';
 import { rungOf } from './ladder.js';
@@ -43,7 +42,7 @@ import { tablesOf } from './rans.js';
 import { REDUCED, averaged, averagedPlane, checkScale, reduced, shrunk } from './reduced.js';
 import { SIDE, toRgba, windowOf, windows } from './windows.js';
 
-export { AezipError, arriving, codePointsOf, colourSpaceOf, forCanvas, orientationOf, profileName, unpack, upright };
+export { AezipError, arriving, codePointsOf, colourSpaceOf, orientationOf, profileName, unpack, upright };
 
 const MAX_MARGIN = 64; // latents
 const FIRST = 8; // how many times smaller a first look is

@@ -1,13 +1,12 @@
 /**
- * Colours that a file names by code points of H.273 (FORMAT.md §1, `cICP`), and how a canvas shows them: in sRGB or
- * Display P3, with what is brighter than white compressed as in `aezip decompress --tone-map` (BT.2390, white at 203 cd/m²).
+ * How a canvas shows colours that a file names by code points: in sRGB or Display P3, with what is brighter than white
+ * compressed as in `aezip decompress --tone-map` (BT.2390, white at 203 cd/m²). Not a part of the decoder's module.
  *
- * @typedef {{ primaries: number, transfer: number, fullRange: boolean }} CodePoints
+ * @typedef {import('./display.js').CodePoints} CodePoints
  * @typedef {[x: number, y: number]} Point
  * @typedef {number[][]} Matrix
  */
 import { viewOf } from './container.js';
-import { AezipError } from './errors.js';
 
 const [UNSPECIFIED, SRGB, PQ, HLG] = [2, 13, 16, 18];
 const [BT709, P3] = [1, 12];
@@ -54,21 +53,6 @@ const TRANSFERS = /** @type {Record<number, string>} */ ({
   1: 'BT.709', 4: 'gamma 2.2', 5: 'gamma 2.8', 6: 'BT.601', 7: 'SMPTE 240M', 8: 'linear', 13: 'sRGB', 14: 'BT.2020 10-bit',
   15: 'BT.2020 12-bit', 16: 'PQ', 17: 'DCI', 18: 'HLG',
 });
-
-/**
- * The code points of a file, undefined if it has none.
- *
- * @param {import('./container.js').Section[]} sections
- * @returns {CodePoints | undefined}
- */
-export function codePointsOf(sections) {
-  const data = sections.find((s) => s.type === 'cICP')?.data;
-  if (!data) return undefined;
-  if (data.length !== 4 || data[2] || data[3] > 1) {
-    throw new AezipError('SectionDamaged', `the colours are ${data.slice(0, 8)}`, 'primaries, transfer, 0 and a range of 0 or 1');
-  }
-  return { primaries: data[0], transfer: data[1], fullRange: data[3] === 1 };
-}
 
 /** In words, as `aezip info`. @param {CodePoints} points */
 export function namesOf({ primaries, transfer, fullRange }) {

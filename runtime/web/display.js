@@ -1,8 +1,11 @@
 /**
  * What a file says about showing its pixels: how the picture lies, and which colours its numbers mean.
  * The format keeps both as they were and applies neither (FORMAT.md §1).
+ *
+ * @typedef {{ primaries: number, transfer: number, fullRange: boolean }} CodePoints
  */
 import { plain, viewOf } from './container.js';
+import { AezipError } from './errors.js';
 
 const text = new TextDecoder('latin1');
 const UPRIGHT = 1;
@@ -40,6 +43,21 @@ export function upright({ width, height, pixels }, orientation) {
     }
   }
   return { width: wide, height: high, pixels: new Uint8ClampedArray(to.buffer) };
+}
+
+/**
+ * The code points of a file, undefined if it has none.
+ *
+ * @param {import('./container.js').Section[]} sections
+ * @returns {CodePoints | undefined} of H.273: FORMAT.md §1
+ */
+export function codePointsOf(sections) {
+  const data = sections.find((s) => s.type === 'cICP')?.data;
+  if (!data) return undefined;
+  if (data.length !== 4 || data[2] || data[3] > 1) {
+    throw new AezipError('SectionDamaged', `the colours are ${data.slice(0, 8)}`, 'primaries, transfer, 0 and a range of 0 or 1');
+  }
+  return { primaries: data[0], transfer: data[1], fullRange: data[3] === 1 };
 }
 
 /**

@@ -9,6 +9,8 @@ import { basename } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { decodeExact } from '../aezip.js';
+import { forCanvas } from '../colours.js';
 import { readArrays } from '../package.js';
 
 const given = process.env.AEZIP_VIEW ? JSON.parse(process.env.AEZIP_VIEW) : undefined;
@@ -207,6 +209,19 @@ test('WebGPU makes the same pixels within a level', { skip }, async (t) => {
   await page.unroute('**/ort/*');
   if (worst === null) t.skip('no WebGPU here');
   else assert.ok(worst <= 1, `${worst} levels`);
+});
+
+test('high dynamic range is shown tone mapped, in Display P3', { skip }, async () => {
+  assert.equal(await open('colours.lat', golden('colours.lat')), null);
+  assert.match(await page.innerText('#facts'), /Colours\nBT\.2020, PQ; shown tone mapped/);
+  const { pixels, sections } = await decodeExact(golden('colours.lat'));
+  const want = forCanvas(pixels, { primaries: 9, transfer: 16, fullRange: true }, sections);
+  const space = await page.evaluate(() => {
+    const shown = /** @type {HTMLCanvasElement} */ (document.querySelector('[data-of=decoded] canvas'));
+    return shown.getContext('2d')?.getContextAttributes().colorSpace;
+  });
+  assert.equal(space, want.colourSpace);
+  assert.deepEqual((await canvas()).data, [...want.pixels]);
 });
 
 test('the decoded picture is saved as PNG', { skip }, async () => {

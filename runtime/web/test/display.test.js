@@ -5,8 +5,9 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import * as ort from 'onnxruntime-web';
-import { AezipError, Model, codePointsOf, colourSpaceOf, decodeExact, forCanvas, orientationOf, profileName, unpack, upright } from '../aezip.js';
+import { AezipError, Model, codePointsOf, colourSpaceOf, decodeExact, orientationOf, profileName, unpack, upright } from '../aezip.js';
 import { decodeAlpha } from '../alpha.js';
+import { forCanvas } from '../colours.js';
 
 /** @param {string} name */
 const golden = (name) => readFileSync(new URL(`../../../tests/golden/${name}`, import.meta.url));

@@ -28,11 +28,10 @@ export type Values = {
     dims: readonly number[];
 };
 import { arriving } from './arriving.js';
-import { codePointsOf, forCanvas } from './colours.js';
 import { unpack } from './container.js';
-import { colourSpaceOf, orientationOf, profileName, upright } from './display.js';
+import { codePointsOf, colourSpaceOf, orientationOf, profileName, upright } from './display.js';
 import { AezipError } from './errors.js';
-export { AezipError, arriving, codePointsOf, colourSpaceOf, forCanvas, orientationOf, profileName, unpack, upright };
+export { AezipError, arriving, codePointsOf, colourSpaceOf, orientationOf, profileName, unpack, upright };
 /**
  * A `.lat` file that was stored without loss → its picture, without a model.
  *

@@ -1,17 +1,6 @@
-export type CodePoints = {
-    primaries: number;
-    transfer: number;
-    fullRange: boolean;
-};
+export type CodePoints = import('./display.js').CodePoints;
 export type Point = [x: number, y: number];
 export type Matrix = number[][];
-/**
- * The code points of a file, undefined if it has none.
- *
- * @param {import('./container.js').Section[]} sections
- * @returns {CodePoints | undefined}
- */
-export declare function codePointsOf(sections: import('./container.js').Section[]): CodePoints | undefined;
 /** In words, as `aezip info`. @param {CodePoints} points */
 export declare function namesOf({ primaries, transfer, fullRange }: CodePoints): string;
 /**

@@ -1,3 +1,8 @@
+export type CodePoints = {
+    primaries: number;
+    transfer: number;
+    fullRange: boolean;
+};
 /**
  * The orientation, 1 … 8 as in Exif, from `eXIF`, or else from `xMPx`; 1 if neither says.
  *
@@ -19,6 +24,13 @@ export declare function upright({ width, height, pixels }: {
     height: number;
     pixels: Uint8ClampedArray<ArrayBuffer>;
 };
+/**
+ * The code points of a file, undefined if it has none.
+ *
+ * @param {import('./container.js').Section[]} sections
+ * @returns {CodePoints | undefined} of H.273: FORMAT.md §1
+ */
+export declare function codePointsOf(sections: import('./container.js').Section[]): CodePoints | undefined;
 /**
  * The canvas colour space that a profile is, or undefined if it is neither.
  *

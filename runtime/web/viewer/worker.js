@@ -5,7 +5,8 @@
  * `{ error }`.
  */
 import * as ort from 'onnxruntime-web/wasm';
-import { AezipError, Model, codePointsOf, colourSpaceOf, decodeExact, forCanvas, isExact, orientationOf, unpack, upright } from '../aezip.js';
+import { AezipError, Model, codePointsOf, colourSpaceOf, decodeExact, isExact, orientationOf, unpack, upright } from '../aezip.js';
+import { forCanvas } from '../colours.js';
 
 const MAX_THREADS = 8;
 const threads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MAX_THREADS) : 1;
