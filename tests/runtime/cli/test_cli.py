@@ -69,6 +69,7 @@ class CodecStub:
         lossless: bool | None = None,
         cell_psnr: float = 0.0,
         max_pixels: int = 2**28,
+        depth: int = 8,
     ) -> bytes:
         if CodecStub.failure is not None:
             raise CodecStub.failure
