@@ -19,6 +19,8 @@
  * @property {number} width in pixels, as the others; not turned as `orientationOf(sections)` says
  * @property {number} height
  * @property {Uint8ClampedArray<ArrayBuffer>} pixels RGBA, not premultiplied, as ImageData takes them
+ * @property {Uint16Array<ArrayBuffer>} [samples] the same in all of their `depth` bits, where these were asked for
+ * @property {number} depth bits of a sample in the file, 8 to 16
  * @property {import('./container.js').Header} header
  * @property {import('./container.js').Section[]} sections
  * @property {number} missing bytes of the latents, of a file that is cut off
@@ -32,8 +34,10 @@ import { decodeAlpha } from './alpha.js';
 import { arriving } from './arriving.js';
 import { MAX_PIXELS, unpack } from './container.js';
 import { codePointsOf, colourSpaceOf, orientationOf, profileName, upright } from './display.js';
+import { PLAIN, fineOf, mapped, ofFine, roomFor, scaling, topOf } from './depth.js';
 import { AezipError } from './errors.js';
 import { eachRow, openExact, put } from './exact.js';
+import { fine } from './fine.js';
 import { rungOf } from './ladder.js';
 import { decodeTile, tilesOf } from './latents.js';
 import { damaged, openPackage } from './package.js';
@@ -45,6 +49,7 @@ import { SIDE, toRgba, windowOf, windows } from './windows.js';
 export { AezipError, arriving, codePointsOf, colourSpaceOf, orientationOf, profileName, unpack, upright };
 
 const MAX_MARGIN = 64; // latents
+const FINE = '.fine'; // behind the name of a decoder of samples finer than a grey level
 const FIRST = 8; // how many times smaller a first look is
 
 /**
@@ -54,15 +59,16 @@ const FIRST = 8; // how many times smaller a first look is
  * @param {object} [options]
  * @param {number} [options.maxPixels] larger pictures are refused
  * @param {number} [options.scale] 2, 4, 8 or 16: a picture so many times smaller, its sides rounded up
+ * @param {boolean} [options.deep] also give `samples`, of files of more than 8 bits
  * @param {(done: number) => void} [options.progress] called after each band of rows, with 0 … 1
  * @returns {Promise<Picture>}
  */
-export async function decodeExact(data, { maxPixels = MAX_PIXELS, scale = 1, progress } = {}) {
+export async function decodeExact(data, { maxPixels = MAX_PIXELS, scale = 1, deep = false, progress } = {}) {
   checkScale(scale);
   const lat = unpack(data, maxPixels);
   const { fingerprint } = lat.header;
   if (!isExact(lat)) throw new AezipError('UnknownFingerprint', `written by the model ${fingerprint}`, 'that model');
-  return exactPicture(lat, scale, progress);
+  return exactPicture(lat, scale, deep, progress);
 }
 
 /**
@@ -85,6 +91,7 @@ export async function countPatches(lat) {
 export class Model {
   #ort;
   #sessions;
+  #open;
   #arrays;
 
   /**
@@ -98,32 +105,38 @@ export class Model {
     /** @type {Record<string, import('onnxruntime-web').InferenceSession>} */
     const sessions = {};
     const elsewhere = provider !== 'wasm' && (await offered(provider)); // only where pixels need not be the same everywhere
-    for (const name of ['prior', 'context', 'decoder', ...REDUCED.map(([small]) => small)]) {
+    /** @param {string} name @param {boolean} [deep] a decoder of finer samples */
+    const open = async (name, deep) => {
       const bytes = found.members.get(`${name}.onnx`);
-      if (!bytes) continue; // a model without a hyperprior, or without decoders of smaller pictures
+      if (!bytes) return; // a model without a hyperprior, or without decoders of smaller pictures
       const exact = !name.startsWith('decoder') || (name === 'decoder' && found.description.exact_pixels === true);
       const providers = elsewhere && !exact ? [provider] : ['wasm'];
       try {
-        sessions[name] = await ort.InferenceSession.create(bytes, { executionProviders: providers, ...SETTINGS });
+        const settings = { executionProviders: providers, ...SETTINGS };
+        sessions[deep ? name + FINE : name] = await ort.InferenceSession.create(deep ? fine(name, bytes) : bytes, settings);
       } catch (error) {
+        if (error instanceof AezipError) throw error;
         if (/no available backend/i.test(String(error))) {
           throw new AezipError('UsageError', `onnxruntime-web has no engine here (${error})`,
             'its .wasm files beside it, or where ort.env.wasm.wasmPaths says');
         }
         damaged(`onnxruntime cannot open ${name}.onnx (${error})`, 'a graph it supports');
       }
-    }
-    return new Model(found, ort, sessions);
+    };
+    for (const name of ['prior', 'context', 'decoder', ...REDUCED.map(([small]) => small)]) await open(name);
+    return new Model(found, ort, sessions, open);
   }
 
   /**
    * @param {import('./package.js').Package} found
    * @param {typeof import('onnxruntime-web')} ort
    * @param {Record<string, import('onnxruntime-web').InferenceSession>} sessions
+   * @param {(name: string, deep: boolean) => Promise<void>} open adds one to them
    */
-  constructor({ fingerprint, description, arrays }, ort, sessions) {
+  constructor({ fingerprint, description, arrays }, ort, sessions, open) {
     this.#ort = ort;
     this.#sessions = sessions;
+    this.#open = open;
     this.#arrays = arrays;
     this.fingerprint = fingerprint;
     this.name = String(description.name);
@@ -149,6 +162,7 @@ export class Model {
    * @param {number} [options.maxPixels] larger pictures are refused
    * @param {number} [options.scale] 2, 4, 8 or 16: a picture so many times smaller, its sides rounded up; from 4 on that
    *   is faster, with a model that has decoders for it
+   * @param {boolean} [options.deep] also give `samples`, of files of more than 8 bits
    * @param {(picture: Picture) => void} [options.look] called with a small picture as soon as there are latents
    * @param {boolean} [options.partial] also decode a file that is cut off within its latents; `missing` of the picture
    *   says how many bytes are not there
@@ -156,21 +170,26 @@ export class Model {
    * @param {(done: number) => void} [options.progress] called after each tile and each window, with 0 … 1
    * @returns {Promise<Picture>}
    */
-  async decode(data, { maxPixels = MAX_PIXELS, scale = 1, look, partial = false, side = SIDE, progress = () => {} } = {}) {
+  async decode(
+    data,
+    { maxPixels = MAX_PIXELS, scale = 1, deep = false, look, partial = false, side = SIDE, progress = () => {} } = {},
+  ) {
     checkScale(scale);
     const lat = unpack(data, maxPixels, partial);
-    if (isExact(lat)) return exactPicture(lat, scale, progress);
+    if (isExact(lat)) return exactPicture(lat, scale, deep, progress);
     const { channels } = lat.header;
     if (channels > this.channels) damaged(`it knows ${this.channels} channel`, `${channels}`);
     const began = performance.now();
     const found = { lat, patches: await patchesOf(lat), ...(await this.latents(lat, (done) => progress(done / 2))) };
     const between = performance.now();
-    const rest = { alpha: await alphaOf(lat), side, progress: (/** @type {number} */ done) => progress((1 + done) / 2) };
+    const depth = deep ? lat.depth : PLAIN;
+    const rest = { side, progress: (/** @type {number} */ done) => progress((1 + done) / 2) };
     const milliseconds = { latents: between - began, decoder: 0 };
     if (look && scale < FIRST && this.#decoderOf(FIRST)[1] === FIRST) {
-      look({ ...(await this.#draw(found, FIRST, { ...rest, progress: () => {} })), ...lat, milliseconds });
+      const first = await this.#draw(found, FIRST, { ...rest, depth: PLAIN, progress: () => {} });
+      look({ ...shown(first, PLAIN, false), ...lat, milliseconds });
     }
-    const picture = await this.#draw(found, scale, rest);
+    const picture = shown(await this.#draw(found, scale, { ...rest, depth }), depth, deep);
     milliseconds.decoder = performance.now() - between;
     return { ...picture, ...lat, milliseconds };
   }
@@ -182,6 +201,7 @@ export class Model {
    * @param {object} [options] as of `decode`, which it has more of
    * @param {number} [options.maxPixels]
    * @param {number} [options.scale]
+   * @param {boolean} [options.deep]
    * @param {(picture: Picture) => void} [options.look] called with small pictures, each better than the one before
    * @param {number} [options.side]
    * @param {(done: number) => void} [options.progress]
@@ -211,20 +231,24 @@ export class Model {
    * @param {{ lat: import('./container.js').Lat, patches?: import('./patches.js').Patches, latent: Int16Array,
    *   rung: import('./ladder.js').Rung }} found
    * @param {number} scale
-   * @param {{ alpha?: Uint8Array, side: number, progress: (done: number) => void }} rest
+   * @param {{ side: number, depth: number, progress: (done: number) => void }} rest depth: of the samples, the file's or 8
    */
-  async #draw({ lat: { header }, patches, latent, rung }, scale, { alpha, side, progress }) {
-    const [name, own] = this.#decoderOf(scale);
+  async #draw({ lat, patches, latent, rung }, scale, { side, depth, progress }) {
+    const [{ header }, alpha, [held, own]] = [lat, await alphaOf(lat, depth), this.#decoderOf(scale)];
+    const [name, type] = depth > PLAIN ? [held + FINE, 'float32'] : [held, 'uint8'];
+    if (!this.#sessions[name]) await this.#open(held, true);
+    const by = depth > PLAIN ? ofFine(depth) : undefined;
     const [width, height] = [reduced(header.width, scale), reduced(header.height, scale)];
     const [rows, columns] = [Math.ceil(header.height / 16), Math.ceil(header.width / 16)];
     const plane = alpha && averagedPlane(alpha, header.width, header.height, scale);
-    const pixels = new Uint8ClampedArray(4 * width * height);
-    const areas = windows(rows, columns, this.margins[name], side);
+    const pixels = roomFor(depth, 4 * width * height);
+    const areas = windows(rows, columns, this.margins[held], side);
     for (const [number, area] of areas.entries()) {
       const seen = windowOf(latent, columns, rung.shift.length, area.around);
       const shape = [1, (16 / own) * seen.dims[1], (16 / own) * seen.dims[2], this.channels];
-      const { image } = await this.#run(name, { latent: seen }, rung, ['inverse_gain'], { image: ['uint8', shape] });
-      toRgba(averaged(image, scale / own), area, { width, height, pixels }, header.channels, plane, 16 / scale);
+      const { image } = await this.#run(name, { latent: seen }, rung, ['inverse_gain'], { image: [type, shape] });
+      const made = { data: by ? fineOf(image.data) : /** @type {Uint8Array} */ (image.data), dims: image.dims };
+      toRgba(averaged(made, scale / own), area, { width, height, pixels }, header.channels, plane, 16 / scale, by);
       progress((number + 1) / areas.length);
     }
     if (patches) await layPatches(patches, header, pixels, scale);
@@ -323,31 +347,46 @@ export class Model {
 /**
  * @param {import('./container.js').Lat} lat of a file that was stored without loss
  * @param {number} scale
+ * @param {boolean} deep
  * @param {(done: number) => void} [progress]
  * @returns {Promise<Picture>}
  */
-async function exactPicture(lat, scale, progress) {
-  const { width, height, channels } = lat.header;
+async function exactPicture(lat, scale, deep, progress) {
+  const { depth, header: { width, height, channels } } = lat;
   const began = performance.now();
-  const exact = openExact(lat.sections[lat.sections.length - 1].data, width, height, channels);
-  const alpha = await alphaOf(lat);
-  const pixels = new Uint8ClampedArray(4 * width * height);
-  for (let at = 0; at < width * height; at++) pixels[4 * at + 3] = alpha ? alpha[at] : 255;
+  const exact = openExact(lat.sections[lat.sections.length - 1].data, width, height, channels, depth);
+  const alpha = await alphaOf(lat, depth);
+  const pixels = roomFor(depth, 4 * width * height);
+  for (let at = 0; at < width * height; at++) pixels[4 * at + 3] = alpha ? alpha[at] : topOf(depth);
   await eachRow(exact, (y, row) => put(row, width, channels, pixels, y * width), progress);
   const picture = scale === 1 ? { width, height, pixels } : shrunk({ width, height, pixels }, scale);
-  return { ...picture, ...lat, milliseconds: { latents: 0, decoder: performance.now() - began } };
+  return { ...shown(picture, depth, deep), ...lat, milliseconds: { latents: 0, decoder: performance.now() - began } };
 }
 
-/** @param {import('./container.js').Lat} lat */
-async function alphaOf({ header, sections }) {
+/**
+ * A picture in 8 bits, as canvases take it, and where they are wanted in all of its bits.
+ *
+ * @param {import('./reduced.js').Rgba} picture of this depth
+ * @param {number} depth
+ * @param {boolean} deep
+ */
+function shown({ width, height, pixels }, depth, deep) {
+  if (pixels instanceof Uint8ClampedArray) return { width, height, pixels };
+  const by = /** @type {Uint16Array} */ (scaling(depth, PLAIN));
+  const plain = mapped(pixels, by, new Uint8ClampedArray(pixels.length));
+  return { width, height, pixels: plain, ...(deep ? { samples: pixels } : {}) };
+}
+
+/** @param {import('./container.js').Lat} lat @param {number} depth that is wanted, the file's or 8 */
+async function alphaOf({ header, sections, depth: held }, depth) {
   const section = sections.find((s) => s.type === 'ALPH')?.data;
-  return section && decodeAlpha(section, header.width, header.height);
+  return section && decodeAlpha(section, header.width, header.height, held, depth);
 }
 
 /** @param {import('./container.js').Lat} lat */
-async function patchesOf({ header, sections }) {
+async function patchesOf({ header, sections, depth }) {
   const section = sections.find((s) => s.type === 'PTCH')?.data;
-  return section && openPatches(section, header);
+  return section && openPatches(section, header, depth);
 }
 
 const SETTINGS = /** @type {const} */ ({ logSeverityLevel: 3 });

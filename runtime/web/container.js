@@ -19,6 +19,7 @@
  * @property {Header} header
  * @property {Section[]} sections the last holds the latents, `LATN`, or all pixels, `PIXL`
  * @property {number} missing bytes of the latents, of a file that is cut off
+ * @property {number} depth bits of a sample, 8 to 16
  */
 import { AezipError } from './errors.js';
 
@@ -28,7 +29,7 @@ const MAGIC = [0xae, 0x4c, 0x41, 0x54, 0x0d, 0x0a];
 const HEADER_BYTES = 32;
 const MAX_SIDE = 2 ** 20;
 const MAX_TILE_PIXELS = 2 ** 22;
-const KNOWN = ['iCCP', 'cICP', 'eXIF', 'xMPx', 'rESO', 'ALPH', 'PTCH', 'LATN', 'PIXL'];
+const KNOWN = ['iCCP', 'cICP', 'eXIF', 'xMPx', 'rESO', 'dPTH', 'ALPH', 'PTCH', 'LATN', 'PIXL'];
 const BODIES = ['LATN', 'PIXL'];
 const WHOLE = 1; // flags
 const EARLY = 2;
@@ -82,7 +83,14 @@ export function unpack(bytes, maxPixels = MAX_PIXELS, partial = false) {
     at = end;
   }
   checkBody(header, sections.map((section) => section.type));
-  return { header, sections, missing };
+  return { header, sections, missing, depth: depthOf(sections) };
+}
+
+/** @param {Section[]} sections */
+function depthOf(sections) {
+  const said = sections.find(({ type }) => type === 'dPTH')?.data ?? Uint8Array.of(8);
+  if (said.length === 1 && ((said[0] > 8 && said[0] <= 16) || !sections.some(({ type }) => type === 'dPTH'))) return said[0];
+  throw new AezipError('SectionDamaged', `a depth of ${said} bits`, 'one byte, 9 to 16');
 }
 
 /**

@@ -1,11 +1,12 @@
 /**
- * Exact pixels (FORMAT.md §9), the body of the sections PIXL and PTCH: bytes → rows of colours.
+ * Exact pixels (FORMAT.md §9), the body of the sections PIXL and PTCH: bytes → rows of colours, of 8 bits or more.
  *
  * @typedef {object} Exact
  * @property {number} width in pixels
  * @property {number} height
  * @property {number} channels 1 or 3
- * @property {number} bits of a sample
+ * @property {number} depth of the picture
+ * @property {number} bits that a sample takes
  * @property {number} samples of a pixel
  * @property {boolean} green it was subtracted from red and blue
  * @property {Uint8Array} [palette] [n · channels]
@@ -14,6 +15,7 @@
  * @property {Uint8Array[]} bands from the top, deflated
  */
 import { viewOf } from './container.js';
+import { PLAIN, topOf } from './depth.js';
 import { AezipError } from './errors.js';
 import { inflate } from './inflate.js';
 
@@ -29,12 +31,14 @@ const [LEFT, UP] = [1, 2]; // bits of a row's prediction
  * @param {number} width in pixels
  * @param {number} height
  * @param {number} channels
+ * @param {number} depth
  * @returns {Exact}
  */
-export function openExact(data, width, height, channels) {
+export function openExact(data, width, height, channels, depth = PLAIN) {
   const [bits, flags] = data;
   const single = channels === 1 || (flags & PALETTE) !== 0;
-  if (![1, 2, 4, 8].includes(bits) || !(flags <= 3) || (bits < 8 && !single) || (flags & GREEN && single)) {
+  const known = depth === PLAIN ? [1, 2, 4, 8].includes(bits) && flags <= 3 : bits === 16 && (flags === 0 || flags === GREEN);
+  if (!known || (bits < 8 && !single) || (flags & GREEN && single)) {
     damaged(`samples of ${bits} bits with flags ${flags}`, 'those that pictures have');
   }
   let start = 2;
@@ -61,14 +65,15 @@ export function openExact(data, width, height, channels) {
     from = to;
   }
   if (from !== data.length) damaged('bands that do not fill it', `${data.length} bytes`);
-  return { width, height, channels, bits, samples, green: (flags & GREEN) !== 0, palette, row, rows, bands };
+  return { width, height, channels, depth, bits, samples, green: (flags & GREEN) !== 0, palette, row, rows, bands };
 }
 
 /**
  * Decode all rows, from the top.
  *
  * @param {Exact} exact
- * @param {(y: number, row: Uint8Array) => void} place gets each row [width · channels], whose bytes are the next one's, too
+ * @param {(y: number, row: Uint8Array | Uint16Array) => void} place gets each row [width · channels], whose memory is the
+ *   next one's, too; of more than 8 bits 16 a sample
  * @param {(done: number) => void} [progress] called after each band, with 0 … 1
  */
 export async function eachRow(exact, place, progress = () => {}) {
@@ -76,11 +81,16 @@ export async function eachRow(exact, place, progress = () => {}) {
   const stride = 1 + exact.row;
   const room = new Uint8Array(Math.min(rows, height) * stride);
   const colours = new Uint8Array(exact.width * exact.channels);
+  const deep = exact.bits === 16 ? deepRows(exact) : undefined;
   for (const [number, band] of bands.entries()) {
     const top = number * rows;
     const differences = room.subarray(0, Math.min(rows, height - top) * stride);
     await inflate(band, differences, 'a band of exact pixels');
     for (let at = 0, y = top; at < differences.length; at += stride, y++) {
+      if (deep) {
+        place(y, deep(differences.subarray(at, at + stride), at === 0));
+        continue;
+      }
       predict(differences, at, stride, exact.samples);
       colour(differences.subarray(at + 1, at + stride), exact, colours);
       place(y, colours);
@@ -92,19 +102,48 @@ export async function eachRow(exact, place, progress = () => {}) {
 /**
  * Put colours of a row into a picture; its opacities stay.
  *
- * @param {Uint8Array} row [… · channels]
+ * @param {Uint8Array | Uint16Array} row [… · channels]
  * @param {number} count of pixels
  * @param {number} channels
- * @param {Uint8ClampedArray} pixels RGBA
+ * @param {import('./depth.js').Samples} pixels RGBA
  * @param {number} at which of them the first goes to
+ * @param {Uint16Array} [by] what each sample becomes
  */
-export function put(row, count, channels, pixels, at) {
+export function put(row, count, channels, pixels, at, by) {
   const [second, third] = channels === 1 ? [0, 0] : [1, 2];
   for (let from = 0, to = 4 * at, end = to + 4 * count; to < end; from += channels, to += 4) {
-    pixels[to] = row[from];
-    pixels[to + 1] = row[from + second];
-    pixels[to + 2] = row[from + third];
+    pixels[to] = by ? by[row[from]] : row[from];
+    pixels[to + 1] = by ? by[row[from + second]] : row[from + second];
+    pixels[to + 2] = by ? by[row[from + third]] : row[from + third];
   }
+}
+
+/**
+ * What makes the rows of samples of 16 bits, one after the other.
+ *
+ * @param {Exact} exact
+ * @returns {(row: Uint8Array, first: boolean) => Uint16Array} of a prediction and bytes, and whether it begins a band
+ */
+function deepRows({ width, channels, samples, green, depth }) {
+  const count = width * samples;
+  const [row, out] = [new Uint16Array(count), new Uint16Array(width * channels)];
+  const most = topOf(depth);
+  return (bytes, first) => {
+    const prediction = bytes[0];
+    if (prediction > 3) damaged(`the prediction ${prediction}`, '0 to 3');
+    let [left, above] = [new Uint16Array(samples), 0];
+    for (let i = 0; i < count; i++) {
+      const folded = (bytes[1 + i] << 8) | bytes[1 + count + i];
+      above = prediction & UP && !first ? row[i] : 0;
+      const place = i % samples;
+      const difference = (folded >> 1) ^ -(folded & 1);
+      left[place] = difference + (prediction & LEFT ? left[place] : 0);
+      row[i] = left[place] + above;
+    }
+    for (let i = 0; i < count; i++) out[i] = row[i] + (green && i % 3 !== 1 ? row[i - (i % 3) + 1] : 0);
+    for (const sample of out) if (sample > most) damaged(`a sample of ${sample}`, `at most ${most}, as of ${depth} bits`);
+    return out;
+  };
 }
 
 /**

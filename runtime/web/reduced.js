@@ -1,7 +1,9 @@
 /**
  * Smaller pictures: each pixel the mean of a square of pixels, those that the picture's end cuts off of what they have.
  *
- * @typedef {{ width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer> }} Rgba not premultiplied
+ * @typedef {import('./depth.js').Samples} Samples
+ *
+ * @typedef {{ width: number, height: number, pixels: Samples }} Rgba not premultiplied
  */
 import { AezipError } from './errors.js';
 
@@ -23,13 +25,14 @@ export const reduced = (side, scale) => Math.ceil(side / scale);
 /**
  * Means of squares of `scale` pixels a side, of colours weighed by their alpha.
  *
- * @param {{ width: number, height: number, pixels: Uint8ClampedArray }} picture RGBA
+ * @template {Samples} T
+ * @param {{ width: number, height: number, pixels: T }} picture RGBA
  * @param {number} scale
- * @returns {Rgba}
+ * @returns {{ width: number, height: number, pixels: T }}
  */
 export function shrunk({ width, height, pixels }, scale) {
   const small = { width: reduced(width, scale), height: reduced(height, scale) };
-  const out = new Uint8ClampedArray(4 * small.width * small.height);
+  const out = roomLike(pixels, 4 * small.width * small.height);
   for (let y = 0, to = 0; y < small.height; y++) {
     const bottom = Math.min(height, (y + 1) * scale);
     for (let x = 0; x < small.width; x++, to += 4) {
@@ -54,6 +57,14 @@ export function shrunk({ width, height, pixels }, scale) {
 }
 
 /**
+ * @template {Uint8Array | Samples} T
+ * @param {T} samples
+ * @param {number} count
+ * @returns {T}
+ */
+const roomLike = (samples, count) => /** @type {T} */ (new (/** @type {any} */ (samples.constructor))(count));
+
+/**
  * @param {number} sum
  * @param {number} count
  */
@@ -62,14 +73,15 @@ const mean = (sum, count) => Math.floor((2 * sum + count) / (2 * count));
 /**
  * Means of squares of a graph's image.
  *
- * @param {{ data: ArrayLike<number>, dims: readonly number[] }} image [1, H, W, C], sides multiples of `scale`
+ * @param {{ data: Uint8Array | Uint16Array<ArrayBuffer>, dims: readonly number[] }} image [1, H, W, C], sides multiples of
+ *   `scale`
  * @param {number} scale
  */
 export function averaged(image, scale) {
   if (scale === 1) return image;
   const [, height, width, channels] = image.dims;
   const dims = [1, height / scale, width / scale, channels];
-  const data = new Uint8Array(dims[1] * dims[2] * channels);
+  const data = roomLike(image.data, dims[1] * dims[2] * channels);
   for (let y = 0, to = 0; y < dims[1]; y++) {
     for (let x = 0; x < dims[2]; x++) {
       for (let c = 0; c < channels; c++, to++) {
@@ -88,14 +100,15 @@ export function averaged(image, scale) {
 /**
  * Means of squares of a plane.
  *
- * @param {Uint8Array} plane [height · width]
+ * @template {Uint8Array | Samples} T
+ * @param {T} plane [height · width]
  * @param {number} width
  * @param {number} height
  * @param {number} scale
  */
 export function averagedPlane(plane, width, height, scale) {
   if (scale === 1) return plane;
-  const out = new Uint8Array(reduced(width, scale) * reduced(height, scale));
+  const out = roomLike(plane, reduced(width, scale) * reduced(height, scale));
   for (let y = 0, to = 0; y < height; y += scale) {
     const bottom = Math.min(height, y + scale);
     for (let x = 0; x < width; x += scale, to++) {

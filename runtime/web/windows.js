@@ -64,12 +64,14 @@ export function windowOf(latent, width, channels, { top, left, bottom, right }) 
  *
  * @param {{ data: ArrayLike<number>, dims: readonly number[] }} image [1, side · h, side · w, 3], of `area.around`
  * @param {Window} area
- * @param {{ width: number, height: number, pixels: Uint8ClampedArray }} picture RGBA
+ * @param {{ width: number, height: number, pixels: import('./depth.js').Samples }} picture RGBA
  * @param {number} channels 1: grey
- * @param {Uint8Array} [alpha] of the whole picture
+ * @param {ArrayLike<number>} [alpha] of the whole picture
  * @param {number} [side] of a position in the picture's pixels
+ * @param {Uint16Array} [by] what each number of the image becomes
  */
-export function toRgba({ data, dims }, area, { width, height, pixels }, channels, alpha, side = 16) {
+export function toRgba({ data, dims }, area, { width, height, pixels }, channels, alpha, side = 16, by) {
+  const opaque = by ? by[by.length - 1] : 255;
   const [bottom, right] = [Math.min(side * area.bottom, height), Math.min(side * area.right, width)];
   for (let y = side * area.top; y < bottom; y++) {
     let from = dims[3] * ((y - side * area.around.top) * dims[2] + side * (area.left - area.around.left));
@@ -77,10 +79,10 @@ export function toRgba({ data, dims }, area, { width, height, pixels }, channels
       let [red, green, blue] = [data[from], data[from + 1], data[from + 2]];
       if (dims[3] === 1) green = blue = red;
       else if (channels === 1) red = green = blue = Math.floor((red + green + blue + 1) / 3);
-      pixels[4 * at] = red;
-      pixels[4 * at + 1] = green;
-      pixels[4 * at + 2] = blue;
-      pixels[4 * at + 3] = alpha ? alpha[at] : 255;
+      pixels[4 * at] = by ? by[red] : red;
+      pixels[4 * at + 1] = by ? by[green] : green;
+      pixels[4 * at + 2] = by ? by[blue] : blue;
+      pixels[4 * at + 3] = alpha ? alpha[at] : opaque;
     }
   }
 }

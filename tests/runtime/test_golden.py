@@ -18,9 +18,9 @@ from aezip.model import packages, store
 
 NAMES = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles", "alpha", "grey-alpha", "opaque", "metadata", "aspect"]
 NAMES += ["patched", "patched-grey", "whole", "early", "early-tiles", "early-whole"]
-EXACT, INTEGER, COLOURS = (
+EXACT, INTEGER, COLOURS, DEPTH = (
     json.loads((Path(__file__).parents[1] / "golden" / f"{name}.json").read_text())
-    for name in ("exact", "integer", "colours")
+    for name in ("exact", "integer", "colours", "depth")
 )
 
 
@@ -82,6 +82,21 @@ def test_what_golden_files_say_of_their_colours(name, golden) -> None:
     assert hashlib.sha256(pixels.tobytes()).hexdigest() == COLOURS[name]["pixels"]
     sections = images.sections_of(images.picture_of(pixels, lat))
     assert {section.type.decode(): section.data.hex() for section in sections} == COLOURS[name]["sections"]
+
+
+@pytest.mark.parametrize("name", DEPTH)
+def test_samples_of_more_bits_are_the_golden_ones(name, golden) -> None:
+    data, facts, arrays = (golden / f"{name}.lat").read_bytes(), DEPTH[name], np.load(golden / "depth.npz")
+    assert hashlib.sha256(data).hexdigest() == facts["file"]
+    codec = codecs.Codec(facts["model"] and str(golden / f"{facts['model']}.aezm"))
+    pixels, lat = codec.decode(data)
+    assert (lat.depth, container.pack(lat)) == (facts["depth"], data)
+    within = 2 ** (lat.depth - 8) if facts["model"] == "tiny" else 0  # a level; exact pixels and integers are the same
+    assert np.abs(pixels.astype(int) - arrays[name]).max() <= within
+    opacities = images.picture_of(pixels, lat).alpha
+    assert (opacities is None) == (f"{name}.alpha" not in arrays)
+    if opacities is not None:
+        np.testing.assert_array_equal(opacities, arrays[f"{name}.alpha"])
 
 
 @pytest.mark.parametrize("name", INTEGER)

@@ -8,6 +8,14 @@ export type Picture = {
      * RGBA, not premultiplied, as ImageData takes them
      */
     pixels: Uint8ClampedArray<ArrayBuffer>;
+    /**
+     * the same in all of their `depth` bits, where these were asked for
+     */
+    samples?: Uint16Array<ArrayBuffer>;
+    /**
+     * bits of a sample in the file, 8 to 16
+     */
+    depth: number;
     header: import('./container.js').Header;
     sections: import('./container.js').Section[];
     /**
@@ -39,12 +47,14 @@ export { AezipError, arriving, codePointsOf, colourSpaceOf, orientationOf, profi
  * @param {object} [options]
  * @param {number} [options.maxPixels] larger pictures are refused
  * @param {number} [options.scale] 2, 4, 8 or 16: a picture so many times smaller, its sides rounded up
+ * @param {boolean} [options.deep] also give `samples`, of files of more than 8 bits
  * @param {(done: number) => void} [options.progress] called after each band of rows, with 0 … 1
  * @returns {Promise<Picture>}
  */
-export declare function decodeExact(data: Bytes, { maxPixels, scale, progress }?: {
+export declare function decodeExact(data: Bytes, { maxPixels, scale, deep, progress }?: {
     maxPixels?: number;
     scale?: number;
+    deep?: boolean;
     progress?: (done: number) => void;
 }): Promise<Picture>;
 /**
@@ -81,8 +91,9 @@ export declare class Model {
      * @param {import('./package.js').Package} found
      * @param {typeof import('onnxruntime-web')} ort
      * @param {Record<string, import('onnxruntime-web').InferenceSession>} sessions
+     * @param {(name: string, deep: boolean) => Promise<void>} open adds one to them
      */
-    constructor({ fingerprint, description, arrays }: import('./package.js').Package, ort: typeof import('onnxruntime-web'), sessions: Record<string, import('onnxruntime-web').InferenceSession>);
+    constructor({ fingerprint, description, arrays }: import('./package.js').Package, ort: typeof import('onnxruntime-web'), sessions: Record<string, import('onnxruntime-web').InferenceSession>, open: (name: string, deep: boolean) => Promise<void>);
     /**
      * A `.lat` file → its picture.
      *
@@ -91,6 +102,7 @@ export declare class Model {
      * @param {number} [options.maxPixels] larger pictures are refused
      * @param {number} [options.scale] 2, 4, 8 or 16: a picture so many times smaller, its sides rounded up; from 4 on that
      *   is faster, with a model that has decoders for it
+     * @param {boolean} [options.deep] also give `samples`, of files of more than 8 bits
      * @param {(picture: Picture) => void} [options.look] called with a small picture as soon as there are latents
      * @param {boolean} [options.partial] also decode a file that is cut off within its latents; `missing` of the picture
      *   says how many bytes are not there
@@ -98,9 +110,10 @@ export declare class Model {
      * @param {(done: number) => void} [options.progress] called after each tile and each window, with 0 … 1
      * @returns {Promise<Picture>}
      */
-    decode(data: Bytes, { maxPixels, scale, look, partial, side, progress }?: {
+    decode(data: Bytes, { maxPixels, scale, deep, look, partial, side, progress }?: {
         maxPixels?: number;
         scale?: number;
+        deep?: boolean;
         look?: (picture: Picture) => void;
         partial?: boolean;
         side?: number;
@@ -113,6 +126,7 @@ export declare class Model {
      * @param {object} [options] as of `decode`, which it has more of
      * @param {number} [options.maxPixels]
      * @param {number} [options.scale]
+     * @param {boolean} [options.deep]
      * @param {(picture: Picture) => void} [options.look] called with small pictures, each better than the one before
      * @param {number} [options.side]
      * @param {(done: number) => void} [options.progress]
@@ -121,6 +135,7 @@ export declare class Model {
     decodeStream(chunks: import('./arriving.js').Chunks, { look, maxPixels, ...options }?: {
         maxPixels?: number;
         scale?: number;
+        deep?: boolean;
         look?: (picture: Picture) => void;
         side?: number;
         progress?: (done: number) => void;

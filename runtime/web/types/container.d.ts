@@ -46,6 +46,10 @@ export type Lat = {
      * bytes of the latents, of a file that is cut off
      */
     missing: number;
+    /**
+     * bits of a sample, 8 to 16
+     */
+    depth: number;
 };
 export declare const MAX_PIXELS: number;
 /**

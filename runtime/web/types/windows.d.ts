@@ -43,10 +43,11 @@ export declare function windowOf(latent: Int16Array, width: number, channels: nu
  *
  * @param {{ data: ArrayLike<number>, dims: readonly number[] }} image [1, side · h, side · w, 3], of `area.around`
  * @param {Window} area
- * @param {{ width: number, height: number, pixels: Uint8ClampedArray }} picture RGBA
+ * @param {{ width: number, height: number, pixels: import('./depth.js').Samples }} picture RGBA
  * @param {number} channels 1: grey
- * @param {Uint8Array} [alpha] of the whole picture
+ * @param {ArrayLike<number>} [alpha] of the whole picture
  * @param {number} [side] of a position in the picture's pixels
+ * @param {Uint16Array} [by] what each number of the image becomes
  */
 export declare function toRgba({ data, dims }: {
     data: ArrayLike<number>;
@@ -54,5 +55,5 @@ export declare function toRgba({ data, dims }: {
 }, area: Window, { width, height, pixels }: {
     width: number;
     height: number;
-    pixels: Uint8ClampedArray;
-}, channels: number, alpha?: Uint8Array, side?: number): void;
+    pixels: import('./depth.js').Samples;
+}, channels: number, alpha?: ArrayLike<number>, side?: number, by?: Uint16Array): void;

@@ -8,6 +8,7 @@ const TYPES = /** @type {Record<string, string>} */ ({
   eXIF: 'EXIF',
   xMPx: 'XMP',
   rESO: 'resolution',
+  dPTH: 'depth',
   ALPH: 'alpha',
   PTCH: 'patches',
   cLLI: 'content light level',
@@ -28,7 +29,8 @@ const whole = new Intl.NumberFormat('en').format;
 export async function factsOf(lat, size) {
   const { header, sections } = lat;
   const { width, height, channels, quality, tile, fingerprint } = header;
-  const kind = (channels === 1 ? 'grey' : 'RGB') + (sections.some((s) => s.type === 'ALPH') ? ' and alpha' : '');
+  const alpha = sections.some((s) => s.type === 'ALPH') ? ' and alpha' : '';
+  const kind = (channels === 1 ? 'grey' : 'RGB') + alpha + (lat.depth > 8 ? `, ${lat.depth} bits` : '');
   const orientation = orientationOf(sections);
   const patched = await countPatches(lat);
   /** @type {[string, string | string[]][]} */
