@@ -90,6 +90,7 @@ class CodecStub:
         region: tuple[int, int, int, int] | None = None,
         scale: int = 1,
         partial: bool = False,
+        to_8bit: bool = False,
     ) -> tuple[NDArray[np.uint8], Lat]:
         if CodecStub.failure is not None:
             raise CodecStub.failure
