@@ -38,6 +38,7 @@ NAMES = {
     MASTERING: "mastering display",
     GAIN_MAP: "gain map (HDR)",
 }
+LIGHT_SIZES = {CONTENT_LIGHT: 8, MASTERING: 24}  # bytes of sections that are PNG's chunks
 IPTC_TAG = 33723  # of a TIFF
 _MOST = 2**24  # bytes of a section
 _HEAD = 2**16  # bytes of an AVIF or HEIF that name its items
@@ -211,8 +212,8 @@ def _segments(kind: bytes, body: bytes) -> bytes | None:
 
 def _chunks(kind: bytes, body: bytes) -> bytes | None:
     """A section as chunks of a PNG, None if it has none."""
-    if kind in (CONTENT_LIGHT, MASTERING):
-        return png_chunk(kind + body)
+    if kind in LIGHT_SIZES:
+        return png_chunk(kind + body) if len(body) == LIGHT_SIZES[kind] else None
     if kind == TEXTS:
         return b"".join(png_chunk(name + text) for name, text in _texts(body))
     if kind == IPTC:

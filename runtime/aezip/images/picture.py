@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ImageError
-from ..format.colour import Cicp
+from ..format.colour import Cicp, ContentLight, Mastering
 from ..format.container import (
     ALPHA,
     CICP,
@@ -106,6 +106,9 @@ def check_sections(lat: Lat, original: Picture | None = None) -> None:
     import numpy as np
 
     deep = original.depth > 8 if original else lat.depth > 8
+    for named, light in ((CONTENT_LIGHT, ContentLight), (MASTERING, Mastering)):
+        if (data := lat.section(named)) is not None:
+            light.unpack(data)
     found = picture_of(np.empty((0, 0, lat.header.channels), np.uint16 if deep else np.uint8), lat).alpha
     wanted = original.alpha if original else found
     if found is wanted is None:

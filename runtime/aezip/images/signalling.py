@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..format.colour import Cicp, ContentLight
 from ..format.container import CONTENT_LIGHT, GAIN_MAP, MASTERING, PLAIN
 from . import extras, profiles, tone
+from .extras import LIGHT_SIZES
 from .headers import Facts, code_points_at, png_chunk
 from .picture import Picture
 
@@ -101,7 +102,8 @@ def in_srgb(picture: Picture) -> tuple[Picture, str]:
     cicp, note = hdr_of(picture) or picture.cicp, ""
     pixels = picture.pixels
     if cicp and profiles.specified(cicp):
-        peak = next((ContentLight.unpack(data).largest for kind, data in picture.extras if kind == CONTENT_LIGHT), 0.0)
+        light = [data for kind, data in picture.extras if kind == CONTENT_LIGHT and len(data) == LIGHT_SIZES[kind]]
+        peak = ContentLight.unpack(light[0]).largest if light else 0.0
         pixels = tone.to_srgb(pixels, cicp, picture.depth, peak)
         note = f"colours ({cicp}) {'tone mapped to' if cicp.hdr else 'made'} sRGB"
     elif cicp:

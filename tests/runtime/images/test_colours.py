@@ -257,6 +257,17 @@ def test_damaged_sections(data: bytes) -> None:
             check(lat)
 
 
+@pytest.mark.parametrize("kind", [CONTENT_LIGHT, MASTERING])
+def test_damaged_light(kind: bytes) -> None:
+    """Nobody needs it to see the picture; `aezip verify` says it."""
+    picture = Picture(PIXELS, cicp=Cicp(9, 16), extras=(Section(kind, LIGHT[:7]),))
+    assert images.build(picture, "png")[1] == (images.extras.NAMES[kind],)
+    assert images.tone_mapped(picture).cicp is None
+    header = Header(32, 32, 3, 600, bytes(range(8)))
+    with pytest.raises(SectionDamaged, match="of 7 bytes"):
+        images.check_sections(Lat(header, (*images.sections_of(picture), Section(b"LATN", b""))))
+
+
 def test_pillow_sees_a_profile() -> None:
     image = images.to_pillow(Picture(PIXELS, cicp=Cicp(9, 16)))
     assert image.info["icc_profile"] == profiles.of_cicp(Cicp(9, 16), 3).icc
