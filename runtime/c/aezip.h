@@ -187,7 +187,10 @@ typedef struct {
 	aezip_bytes latents;     /* no data: the file has exact pixels instead */
 	aezip_bytes pixels;      /* no data: the file has latents */
 	aezip_bytes patches;     /* no data: there are none */
+	uint8_t depth;           /* bits of a sample, 8 ... AEZIP_DEPTH_MAX */
 } aezip_file;
+
+#define AEZIP_DEPTH_MAX 16
 
 /* Read a header from the first bytes of a file. */
 int aezip_read_header(aezip_header *header, aezip_bytes bytes);
@@ -355,6 +358,7 @@ typedef struct {
 	uint8_t channels;        /* 3: RGB, 1: grey */
 	uint8_t samples, bits;   /* of a pixel, of a sample */
 	uint8_t green;           /* 1: it was subtracted from red and blue */
+	uint8_t depth;           /* of the picture */
 	const uint8_t *palette;  /* [colours][channels] */
 	const uint8_t *length, *band;
 } aezip_exact;
@@ -379,8 +383,18 @@ int aezip_next_band(aezip_exact *exact, aezip_band *band);
 int aezip_read_band(const aezip_exact *exact, const aezip_band *band, uint8_t *bytes);
 int aezip_undo_predictions(const aezip_exact *exact, const aezip_band *band, uint8_t *bytes);
 
-/* The pixels [width][channels] of a row of a band, counted from the band's first, whose predictions are undone. */
+/* The pixels [width][channels] of a row of a band, counted from the band's first, whose predictions are undone; in 8 bits,
+   whatever the depth. */
 int aezip_read_row(const aezip_exact *exact, const uint8_t *bytes, uint32_t row, uint8_t *pixels);
+
+/* The same in all bits, of a depth above 8. */
+int aezip_read_deep_row(const aezip_exact *exact, const uint8_t *bytes, uint32_t row, uint16_t *samples);
+
+/* The head of a section ALPH that begins with a 2, of a file of more than 8 bits: opacities as exact pixels of one channel. */
+int aezip_open_deep_alpha(aezip_exact *exact, const aezip_file *file, aezip_bytes alpha);
+
+/* A sample of a depth above 8 from what the decoder graph makes before it rounds to levels, 0 ... 255. */
+uint16_t aezip_sample_of(float level, unsigned depth);
 
 /* A zlib stream of the size that it has to inflate to; also what a band of alpha has behind its prediction. */
 int aezip_inflate(aezip_bytes zlib, uint8_t *out, size_t size);

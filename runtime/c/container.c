@@ -10,8 +10,8 @@
 #define VERSION 1
 
 static const uint8_t MAGIC[6] = {0xae, 'L', 'A', 'T', '\r', '\n'};
-static const char KNOWN[][5] = {"LATN", "PIXL", "PTCH", "iCCP", "cICP", "eXIF", "xMPx", "rESO", "ALPH"};
-enum { LATENTS, PIXELS, PATCHES, KINDS = sizeof KNOWN / sizeof KNOWN[0] };
+static const char KNOWN[][5] = {"LATN", "PIXL", "PTCH", "dPTH", "iCCP", "cICP", "eXIF", "xMPx", "rESO", "ALPH"};
+enum { LATENTS, PIXELS, PATCHES, DEPTH, KINDS = sizeof KNOWN / sizeof KNOWN[0] };
 
 static const struct {
 	const char *name, *message;
@@ -160,13 +160,15 @@ static int check_section(const uint8_t *data, size_t left, aezip_section *sectio
 	return AEZIP_OK;
 }
 
-/* What the types that were seen, the last of all and whether any stood twice, mean beside the header. */
-static int check_body(const aezip_header *h, unsigned seen, int last, int twice)
+/* What the types that were seen, the last of all and whether any stood twice, mean beside the header and the depth. */
+static int check_body(const aezip_header *h, unsigned seen, int last, int twice, aezip_bytes depth)
 {
 	if (!(seen & (1u << LATENTS | 1u << PIXELS)))
 		return AEZIP_TRUNCATED;
 	if (twice || (last != LATENTS && last != PIXELS) || (seen & 1u << LATENTS && seen & 1u << PIXELS))
 		return AEZIP_SECTION_ORDER;
+	if (seen & 1u << DEPTH && (depth.size != 1 || depth.data[0] < 9 || depth.data[0] > AEZIP_DEPTH_MAX))
+		return AEZIP_SECTION_DAMAGED;
 	if (last == LATENTS)
 		return tiles_fit(h) ? AEZIP_OK : AEZIP_HEADER_DAMAGED;
 	if (!is_zero(h->fingerprint) || h->tile || h->flags || h->quality != 1000)
@@ -184,6 +186,7 @@ int aezip_open(aezip_file *file, aezip_bytes bytes, uint64_t max_pixels)
 		return AEZIP_LIMIT_EXCEEDED;
 	unsigned seen = 0, twice = 0;
 	int last = KINDS;
+	aezip_bytes depth = {NULL, 0};
 	for (size_t position = AEZIP_HEADER_SIZE; position < bytes.size;) {
 		aezip_section section;
 		error = check_section(bytes.data + position, bytes.size - position, &section);
@@ -195,8 +198,11 @@ int aezip_open(aezip_file *file, aezip_bytes bytes, uint64_t max_pixels)
 		seen |= 1u << last;
 		if (last <= PATCHES)
 			*(last == LATENTS ? &file->latents : last == PIXELS ? &file->pixels : &file->patches) = section.data;
+		if (last == DEPTH)
+			depth = section.data;
 	}
-	error = check_body(&file->header, seen, last, twice != 0);
+	error = check_body(&file->header, seen, last, twice != 0, depth);
+	file->depth = depth.size ? depth.data[0] : 8;
 	if (!error)
 		file->bytes = bytes;
 	return error;

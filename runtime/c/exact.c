@@ -7,6 +7,7 @@
 #define BAND_BYTES 4194304u /* of a band's rows, without predictions */
 enum { PALETTE = 1, GREEN = 2 }; /* flags */
 enum { LEFT = 1, UP = 2 };       /* bits of a prediction */
+enum { DEEP_ALPHA = 2 };         /* a kind of alpha */
 
 static uint32_t u32(const uint8_t *p)
 {
@@ -20,20 +21,22 @@ static uint32_t rows_of_next(const aezip_exact *e)
 }
 
 /* Head, palette, and the lengths of all bands. */
-static int open_exact(aezip_exact *e, aezip_bytes data, uint32_t width, uint64_t height, uint8_t channels)
+static int open_exact(aezip_exact *e, aezip_bytes data, uint32_t width, uint64_t height, uint8_t channels, uint8_t depth)
 {
 	memset(e, 0, sizeof *e);
 	if (data.size < 2)
 		return AEZIP_EXACT_DAMAGED;
 	uint8_t bits = data.data[0], flags = data.data[1];
 	int single = channels == 1 || flags & PALETTE;
-	if ((bits != 1 && bits != 2 && bits != 4 && bits != 8) || flags > (PALETTE | GREEN) || (bits < 8 && !single) ||
+	int known = depth > 8 ? bits == 16 && !(flags & PALETTE) : bits == 1 || bits == 2 || bits == 4 || bits == 8;
+	if (!known || flags > (PALETTE | GREEN) || (bits < 8 && !single) ||
 		(flags & GREEN && single))
 		return AEZIP_EXACT_DAMAGED;
 	e->width = width;
 	e->height = height;
 	e->channels = channels;
 	e->bits = bits;
+	e->depth = depth;
 	e->samples = single ? 1 : channels;
 	e->green = (flags & GREEN) != 0;
 	size_t at = 2;
@@ -59,7 +62,15 @@ static int open_exact(aezip_exact *e, aezip_bytes data, uint32_t width, uint64_t
 
 int aezip_open_exact(aezip_exact *exact, const aezip_file *file)
 {
-	return open_exact(exact, file->pixels, file->header.width, file->header.height, file->header.channels);
+	return open_exact(exact, file->pixels, file->header.width, file->header.height, file->header.channels, file->depth);
+}
+
+int aezip_open_deep_alpha(aezip_exact *exact, const aezip_file *file, aezip_bytes alpha)
+{
+	if (file->depth <= 8 || !alpha.size || alpha.data[0] != DEEP_ALPHA)
+		return AEZIP_EXACT_DAMAGED;
+	aezip_bytes body = {alpha.data + 1, alpha.size - 1};
+	return open_exact(exact, body, file->header.width, file->header.height, 1, file->depth);
 }
 
 size_t aezip_band_size(const aezip_exact *exact)
@@ -88,6 +99,29 @@ int aezip_read_band(const aezip_exact *exact, const aezip_band *band, uint8_t *b
 	return error ? error : aezip_undo_predictions(exact, band, bytes);
 }
 
+/* The number of 16 bits whose bytes stand apart, high and low, in a row of so many. */
+static uint16_t apart(const uint8_t *row, size_t i, size_t count)
+{
+	return (uint16_t)(row[i] << 8 | row[count + i]);
+}
+
+/* A row of 16 bits: folded differences become samples, in place. above: NULL, or the row above. */
+static void undo_deep(const aezip_exact *exact, uint8_t prediction, const uint8_t *above, uint8_t *row)
+{
+	size_t count = exact->row / 2;
+	uint16_t left[3] = {0, 0, 0};
+	for (size_t i = 0, place = 0; i < count; i++, place = place + 1 < exact->samples ? place + 1 : 0) {
+		uint16_t folded = apart(row, i, count);
+		uint16_t sum = (uint16_t)(folded & 1 ? 65535 - folded / 2 : folded / 2);
+		if (prediction & LEFT)
+			sum = left[place] = (uint16_t)(sum + left[place]);
+		if (prediction & UP && above)
+			sum = (uint16_t)(sum + apart(above, i, count));
+		row[i] = (uint8_t)(sum >> 8);
+		row[count + i] = (uint8_t)sum;
+	}
+}
+
 int aezip_undo_predictions(const aezip_exact *exact, const aezip_band *band, uint8_t *bytes)
 {
 	const uint8_t *above = NULL;
@@ -95,10 +129,12 @@ int aezip_undo_predictions(const aezip_exact *exact, const aezip_band *band, uin
 		uint8_t prediction = *bytes++;
 		if (prediction > (LEFT | UP))
 			return AEZIP_EXACT_DAMAGED;
-		if (prediction & LEFT)
+		if (exact->bits == 16)
+			undo_deep(exact, prediction, above, bytes);
+		if (exact->bits < 16 && prediction & LEFT)
 			for (size_t i = exact->samples; i < exact->row; i++)
 				bytes[i] = (uint8_t)(bytes[i] + bytes[i - exact->samples]);
-		if (prediction & UP && above)
+		if (exact->bits < 16 && prediction & UP && above)
 			for (size_t i = 0; i < exact->row; i++)
 				bytes[i] = (uint8_t)(bytes[i] + above[i]);
 		above = bytes;
@@ -115,9 +151,51 @@ static void add_green(uint8_t *pixels, size_t width)
 	}
 }
 
+/* The sample i of a row of 16 bits, with its green, or 65536 if it is too large. */
+static uint32_t deep_sample(const aezip_exact *exact, const uint8_t *row, size_t i)
+{
+	size_t count = exact->row / 2;
+	uint16_t sample = apart(row, i, count);
+	if (exact->green && i % 3 != 1)
+		sample = (uint16_t)(sample + apart(row, i - i % 3 + 1, count));
+	return sample >> exact->depth ? 65536u : sample;
+}
+
+int aezip_read_deep_row(const aezip_exact *exact, const uint8_t *bytes, uint32_t row, uint16_t *samples)
+{
+	const uint8_t *from = bytes + row * ((size_t)exact->row + 1) + 1;
+	for (size_t i = 0; i < exact->row / 2; i++) {
+		uint32_t sample = deep_sample(exact, from, i);
+		if (sample > 65535)
+			return AEZIP_EXACT_DAMAGED;
+		samples[i] = (uint16_t)sample;
+	}
+	return AEZIP_OK;
+}
+
+uint16_t aezip_sample_of(float level, unsigned depth)
+{
+	float fine = 256 * level;
+	uint32_t whole = fine > 65280 ? 65280 : fine > 0 ? (uint32_t)fine : 0; /* also of what is no number */
+	float rest = fine > 0 && fine < 65280 ? fine - (float)whole : 0;
+	if (rest > 0.5f || (rest == 0.5f && whole & 1))
+		whole++;
+	return (uint16_t)((whole * ((1u << depth) - 1) + 32640) / 65280);
+}
+
 int aezip_read_row(const aezip_exact *exact, const uint8_t *bytes, uint32_t row, uint8_t *pixels)
 {
 	const uint8_t *from = bytes + row * ((size_t)exact->row + 1) + 1;
+	if (exact->bits == 16) {
+		uint32_t most = (1u << exact->depth) - 1;
+		for (size_t i = 0; i < exact->row / 2; i++) {
+			uint32_t sample = deep_sample(exact, from, i);
+			if (sample > 65535)
+				return AEZIP_EXACT_DAMAGED;
+			pixels[i] = (uint8_t)((sample * 255 + most / 2) / most);
+		}
+		return AEZIP_OK;
+	}
 	if (exact->bits == 8 && !exact->colours) {
 		memcpy(pixels, from, exact->row);
 		if (exact->green)
@@ -184,7 +262,7 @@ int aezip_open_patches(aezip_patches *patches, const aezip_file *file, uint8_t *
 	patches->width = file->header.width;
 	patches->height = file->header.height;
 	patches->bitmap = bitmap;
-	return open_exact(&patches->exact, body, AEZIP_CELL, AEZIP_CELL * patches->cells, file->header.channels);
+	return open_exact(&patches->exact, body, AEZIP_CELL, AEZIP_CELL * patches->cells, file->header.channels, file->depth);
 }
 
 int aezip_next_cell(aezip_patches *patches, aezip_cell *cell)

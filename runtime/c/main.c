@@ -100,6 +100,16 @@ static int dump(replay *r, const char *path)
 	return error != AEZIP_OK;
 }
 
+static void high_bytes_first(uint8_t *samples, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint16_t sample;
+		memcpy(&sample, samples + 2 * i, 2);
+		samples[2 * i] = (uint8_t)(sample >> 8);
+		samples[2 * i + 1] = (uint8_t)sample;
+	}
+}
+
 static int dump_pixels(const char *path, const char *to)
 {
 	aezip_file file;
@@ -117,8 +127,12 @@ static int dump_pixels(const char *path, const char *to)
 		size_t count = (size_t)h->width * h->height;
 		FILE *out = fopen(to, "wb");
 		if (out) {
-			fprintf(out, "P%c %lu %lu 255\n", h->channels == 3 ? '6' : '5', (unsigned long)h->width, (unsigned long)h->height);
-			code = fwrite(pixels, h->channels, count, out) != count;
+			size_t size = h->channels * replay_sample_size(&file);
+			fprintf(out, "P%c %lu %lu %u\n", h->channels == 3 ? '6' : '5', (unsigned long)h->width, (unsigned long)h->height,
+				(1u << file.depth) - 1);
+			if (file.depth > 8)
+				high_bytes_first(pixels, count * h->channels);
+			code = fwrite(pixels, size, count, out) != count;
 			code = fclose(out) != 0 || code;
 		}
 		if (code)

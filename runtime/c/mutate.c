@@ -60,17 +60,22 @@ static void undo_any(const aezip_file *file)
 	if (aezip_open_exact(&exact, file) != AEZIP_OK)
 		return;
 	uint8_t *bytes = malloc(aezip_band_size(&exact)), *row = malloc((size_t)exact.width * exact.channels);
-	for (aezip_band band; bytes && row && aezip_next_band(&exact, &band);) {
+	uint16_t *deep = malloc((size_t)exact.width * exact.channels * sizeof *deep);
+	for (aezip_band band; bytes && row && deep && aezip_next_band(&exact, &band);) {
 		for (size_t i = 0; i < band.size; i++)
 			bytes[i] = (uint8_t)below(i % (exact.row + 1) ? 256 : 4);
 		if (below(4) == 0)
 			bytes[0] = (uint8_t)below(256);
 		if (aezip_undo_predictions(&exact, &band, bytes) == AEZIP_OK)
-			for (uint32_t r = 0; r < band.rows; r++)
+			for (uint32_t r = 0; r < band.rows; r++) {
 				aezip_read_row(&exact, bytes, r, row);
+				if (exact.depth > 8)
+					aezip_read_deep_row(&exact, bytes, r, deep);
+			}
 	}
 	free(bytes);
 	free(row);
+	free(deep);
 }
 
 /* The file's bytes lie in a block of exactly their size, so that a sanitizer sees their end. */
@@ -178,7 +183,7 @@ static void print(const char *of, const unsigned long *met)
 int main(int count, char **arguments)
 {
 	static const char *names[] = {"one-pixel", "grey", "odd", "fine", "escapes", "tiles", "early-tiles", "odd", "exact-grey-4",
-		"exact-palette-2", "exact-palette-8", "exact-green", "exact-alpha"};
+		"exact-palette-2", "exact-palette-8", "exact-green", "exact-alpha", "depth-10-green", "depth-12-alpha"};
 	enum { RECORDED = 7, PATCHED = 7 }; /* names of vectors, and where the file gets patches */
 	static replay r;
 	unsigned long met[AEZIP_ERRORS] = {0}, met_models[AEZIP_ERRORS] = {0};

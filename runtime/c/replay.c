@@ -55,7 +55,9 @@ int replay_find(const replay *r, const char *what, aezip_array *array)
 int32_t replay_value(const aezip_array *array, size_t i)
 {
 	const uint8_t *p = array->data + i * array->item;
-	return array->item == 1 ? p[0] : (int16_t)(p[0] | p[1] << 8);
+	if (array->item == 1)
+		return p[0];
+	return array->kind == 'u' ? p[0] | p[1] << 8 : (int16_t)(p[0] | p[1] << 8);
 }
 
 float replay_float(const aezip_array *array, size_t i)
@@ -157,19 +159,32 @@ int replay_decode(replay *r, const char *name, const aezip_file *file, int16_t *
 	return error;
 }
 
+/* A row of all bits, as bytes in the machine's order. */
+static int read_row(const aezip_exact *exact, const uint8_t *bytes, uint32_t row, uint8_t *samples)
+{
+	uint16_t *deep = malloc(exact->depth > 8 ? exact->row : 1);
+	int error = AEZIP_NO_ROOM;
+	if (exact->depth <= 8)
+		error = aezip_read_row(exact, bytes, row, samples);
+	else if (deep && (error = aezip_read_deep_row(exact, bytes, row, deep)) == AEZIP_OK)
+		memcpy(samples, deep, exact->row);
+	free(deep);
+	return error;
+}
+
 static int decode_exact(const aezip_file *file, uint8_t *pixels)
 {
 	aezip_exact exact;
 	int error = aezip_open_exact(&exact, file);
 	if (error)
 		return error;
-	size_t row = (size_t)exact.width * exact.channels;
+	size_t row = (size_t)exact.width * exact.channels * replay_sample_size(file);
 	uint8_t *bytes = malloc(aezip_band_size(&exact));
 	error = bytes ? AEZIP_OK : AEZIP_NO_ROOM;
 	for (aezip_band band; !error && aezip_next_band(&exact, &band);) {
 		error = aezip_read_band(&exact, &band, bytes);
 		for (uint32_t r = 0; !error && r < band.rows; r++)
-			error = aezip_read_row(&exact, bytes, r, pixels + (band.top + r) * row);
+			error = read_row(&exact, bytes, r, pixels + (band.top + r) * row);
 	}
 	free(bytes);
 	return error;
@@ -178,8 +193,8 @@ static int decode_exact(const aezip_file *file, uint8_t *pixels)
 /* The rows of all cells, in turn; `cell` is the one that they belong to. */
 static int lay_cells(aezip_patches *patches, uint8_t *bytes, uint8_t *pixels)
 {
-	size_t channels = patches->exact.channels;
-	uint8_t row[AEZIP_CELL * 3];
+	size_t channels = patches->exact.channels * (patches->exact.depth > 8 ? 2u : 1u); /* bytes of a pixel */
+	uint8_t row[AEZIP_CELL * 3 * 2];
 	aezip_cell cell = {0, 0, 0, 0};
 	int error = AEZIP_OK;
 	for (aezip_band band; !error && aezip_next_band(&patches->exact, &band);) {
@@ -188,7 +203,7 @@ static int lay_cells(aezip_patches *patches, uint8_t *bytes, uint8_t *pixels)
 			size_t y = (size_t)((band.top + r) % AEZIP_CELL);
 			if (y == 0)
 				aezip_next_cell(patches, &cell);
-			error = aezip_read_row(&patches->exact, bytes, r, row);
+			error = read_row(&patches->exact, bytes, r, row);
 			if (!error && y < cell.height)
 				memcpy(pixels + ((cell.top + y) * patches->width + cell.left) * channels, row, cell.width * channels);
 		}
@@ -210,10 +225,15 @@ int replay_patch(const aezip_file *file, uint8_t *pixels)
 	return error;
 }
 
+size_t replay_sample_size(const aezip_file *file)
+{
+	return file->depth > 8 ? 2 : 1;
+}
+
 int replay_pixels(const aezip_file *file, uint8_t **pixels)
 {
 	const aezip_header *h = &file->header;
-	*pixels = calloc((size_t)h->width * h->height, h->channels);
+	*pixels = calloc((size_t)h->width * h->height, h->channels * replay_sample_size(file));
 	if (!*pixels)
 		return AEZIP_NO_ROOM;
 	return file->pixels.data ? decode_exact(file, *pixels) : file->patches.data ? replay_patch(file, *pixels) : AEZIP_OK;

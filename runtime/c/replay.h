@@ -37,6 +37,9 @@ float replay_float(const aezip_array *array, size_t i);
    must be, and no larger. */
 int replay_decode(replay *r, const char *name, const aezip_file *file, int16_t **latents, size_t *count);
 
+/* Bytes of a sample, in the machine's order: 2 of files of more than 8 bits, else 1. */
+size_t replay_sample_size(const aezip_file *file);
+
 /* The pixels [height][width][channels] of a file of exact pixels in malloc's memory; of another file black, with its patches laid
    over them as a device lays them over what its decoder made. */
 int replay_pixels(const aezip_file *file, uint8_t **pixels);

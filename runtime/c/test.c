@@ -306,6 +306,82 @@ static void test_exact(const char *folder, const char *name, aezip_bytes npz)
 	free((void *)bytes.data);
 }
 
+/* Opacities [height][width] of a file whose alpha has more than 8 bits, against those of `npz`. */
+static void test_deep_alpha(const aezip_file *file, const char *name, aezip_bytes npz)
+{
+	char key[64];
+	aezip_section section = {NULL, {NULL, 0}};
+	size_t position = 0, wrong = 0;
+	while (aezip_next_section(file, &position, &section) && memcmp(section.type, "ALPH", 4) != 0)
+		;
+	aezip_exact exact;
+	aezip_band band;
+	aezip_array want;
+	snprintf(key, sizeof key, "%s.alpha", name);
+	CHECK(aezip_find_array(npz, key, &want) == AEZIP_OK);
+	CHECK(aezip_open_deep_alpha(&exact, file, section.data) == AEZIP_OK && aezip_next_band(&exact, &band));
+	uint8_t *bytes = malloc(band.size);
+	uint16_t *row = malloc(exact.row);
+	CHECK(aezip_read_band(&exact, &band, bytes) == AEZIP_OK);
+	for (uint32_t r = 0; r < band.rows; r++) {
+		CHECK(aezip_read_deep_row(&exact, bytes, r, row) == AEZIP_OK);
+		for (uint32_t x = 0; x < exact.width; x++)
+			wrong += row[x] != replay_value(&want, r * exact.width + x);
+	}
+	CHECK(wrong == 0);
+	section.data.size = 0;
+	CHECK(aezip_open_deep_alpha(&exact, file, section.data) == AEZIP_EXACT_DAMAGED);
+	free(bytes);
+	free(row);
+}
+
+/* Golden files of more than 8 bits: all bits, 8 of them, opacities; what a decoder makes; samples that are too large. */
+static void test_depth(const char *folder, aezip_bytes npz)
+{
+	static const struct {
+		const char *name;
+		uint8_t depth, alpha;
+	} cases[] = {{"depth-9", 9, 0}, {"depth-10-green", 10, 0}, {"depth-12-alpha", 12, 1}, {"depth-16", 16, 0}};
+	for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+		char path[512];
+		snprintf(path, sizeof path, "%s/%s.lat", folder, cases[c].name);
+		aezip_bytes bytes = replay_read(path);
+		aezip_file file;
+		aezip_array want;
+		aezip_exact exact;
+		aezip_band band;
+		uint8_t *samples = NULL;
+		size_t wrong = 0;
+		CHECK(bytes.data && aezip_open(&file, bytes, 1 << 20) == AEZIP_OK && file.depth == cases[c].depth);
+		CHECK(replay_pixels(&file, &samples) == AEZIP_OK && aezip_find_array(npz, cases[c].name, &want) == AEZIP_OK);
+		for (size_t i = 0; i < want.count; i++) {
+			uint16_t sample;
+			memcpy(&sample, samples + 2 * i, 2);
+			wrong += sample != replay_value(&want, i);
+		}
+		CHECK(wrong == 0 && aezip_open_exact(&exact, &file) == AEZIP_OK && aezip_next_band(&exact, &band));
+		uint8_t *held = malloc(band.size), *row = malloc((size_t)exact.width * exact.channels);
+		CHECK(aezip_read_band(&exact, &band, held) == AEZIP_OK && aezip_read_row(&exact, held, 0, row) == AEZIP_OK);
+		int32_t most = (1 << exact.depth) - 1;
+		for (size_t i = 0; i < (size_t)exact.width * exact.channels; i++)
+			wrong += row[i] != (replay_value(&want, i) * 255 + most / 2) / most;
+		CHECK(wrong == 0);
+		if (cases[c].depth < 16) {
+			exact.depth = 9;
+			held[1] = 0x7f; /* the first sample's high byte, above any of 9 bits */
+			CHECK(aezip_read_row(&exact, held, 0, row) == AEZIP_EXACT_DAMAGED);
+		}
+		if (cases[c].alpha)
+			test_deep_alpha(&file, cases[c].name, npz);
+		free(held);
+		free(row);
+		free(samples);
+		free((void *)bytes.data);
+	}
+	CHECK(aezip_sample_of(-1, 16) == 0 && aezip_sample_of(300, 16) == 65535 && aezip_sample_of(255, 10) == 1023);
+	CHECK(aezip_sample_of(0.5f / 256, 16) == 0 && aezip_sample_of(1.5f / 256, 16) == 2 && aezip_sample_of(2.5f / 256, 16) == 2);
+}
+
 /* What golden files say of their colours, and what is no code points. */
 static void test_colours(const char *folder)
 {
@@ -417,7 +493,7 @@ static void test_rules(void)
 static int row_of(aezip_bytes head, uint8_t channels, uint32_t width, aezip_bytes row, uint8_t *pixels)
 {
 	uint8_t section[200];
-	aezip_file file = {{width, 1, 1000, channels, 0, 1, 0, {0}}, {NULL, 0}, {NULL, 0}, {section, 0}, {NULL, 0}};
+	aezip_file file = {{width, 1, 1000, channels, 0, 1, 0, {0}}, {NULL, 0}, {NULL, 0}, {section, 0}, {NULL, 0}, 8};
 	aezip_exact exact;
 	aezip_band band;
 	uint8_t bytes[64];
@@ -476,7 +552,7 @@ static void test_patches(void)
 	enum { WIDTH = 33, HEIGHT = 20, ROW = 17, CELLS = 3 };
 	static const uint8_t head[] = {8, 0}, at[CELLS] = {1, 2, 5}, bitmap[] = {0x64}, none[] = {0}, beyond[] = {0x65};
 	static uint8_t rows[CELLS * AEZIP_CELL * ROW], exact[1000], section[1200], map[1];
-	aezip_file file = {{WIDTH, HEIGHT, 500, 1, 0, 1, 0, {1}}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {section, 0}};
+	aezip_file file = {{WIDTH, HEIGHT, 500, 1, 0, 1, 0, {1}}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {section, 0}, 8};
 	aezip_patches patches;
 	aezip_cell cell;
 	uint8_t *pixels;
@@ -607,6 +683,10 @@ int main(int count, char **arguments)
 	aezip_bytes pixels = replay_read(vectors);
 	for (size_t i = 0; i < sizeof exact / sizeof exact[0]; i++)
 		test_exact(arguments[1], exact[i], pixels);
+	snprintf(vectors, sizeof vectors, "%s/depth.npz", arguments[1]);
+	aezip_bytes deep = replay_read(vectors);
+	test_depth(arguments[1], deep);
+	free((void *)deep.data);
 	free((void *)pixels.data);
 	test_bands(arguments[1]);
 	test_colours(arguments[1]);

@@ -22,8 +22,8 @@ CORE = Path(__file__).parents[2] / "runtime" / "c"
 GOLDEN = Path(__file__).parents[1] / "golden"
 NAMED = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles", "early-tiles"]  # have vectors, and are damaged
 REPAIRED = ["patched", "patched-grey", "whole", "early", "early-whole"]  # have vectors, too
-EXACT = json.loads((GOLDEN / "exact.json").read_text())
-MORE = 6  # files that are damaged besides: exact pixels, patches
+EXACT, DEPTH = (json.loads((GOLDEN / f"{name}.json").read_text()) for name in ("exact", "depth"))
+MORE = 8  # files that are damaged besides: exact pixels, patches, more bits
 
 pytestmark = pytest.mark.skipif(not (shutil.which("make") and shutil.which("cc")), reason="needs make and a C compiler")
 
@@ -71,6 +71,35 @@ def test_exact_pixels_are_the_golden_ones(name, build, golden, tmp_path) -> None
     complaint, pixels = pixels_of(build, golden / f"{name}.lat", tmp_path / "out.ppm")
     assert complaint == ""
     assert sha256(pixels).hexdigest() == EXACT[name]["pixels"]
+
+
+@pytest.mark.parametrize("name", [name for name, facts in DEPTH.items() if not facts["model"]])
+def test_samples_of_more_bits_are_the_golden_ones(name, build, golden, tmp_path) -> None:
+    complaint, samples = pixels_of(build, golden / f"{name}.lat", tmp_path / "out.ppm")
+    want = np.load(golden / "depth.npz")[name]
+    assert (complaint, samples) == ("", want.astype(">u2").tobytes())
+
+
+def test_samples_of_more_bits_are_judged_as_in_python(build, tmp_path) -> None:
+    rng, verdicts = random.Random(7), []
+    for _ in range(60):
+        shape, depth = (rng.randint(1, 9), rng.randint(1, 30), rng.choice((1, 3))), rng.choice((9, 15, 16, 16))
+        rows = [bytes((rng.randrange(4),)) + rng.randbytes(2 * shape[1] * shape[2]) for _ in range(shape[0])]
+        if depth == 9:  # small differences from above, or it would never be right
+            rows = [b"\0" + bytes(shape[1] * shape[2]) + row[1 + shape[1] * shape[2] :] for row in rows]
+        band = zlib.compress(b"".join(rows))
+        body = bytes((16, 2 * (shape[2] == 3 and rng.random() < 0.5))) + struct.pack("<I", len(band)) + band
+        try:
+            want = exact.decode(body, *shape, depth=depth).astype(">u2").tobytes()
+        except AezipError:
+            want = b""
+        header = container.Header(shape[1], shape[0], shape[2], 1000, container.NO_MODEL)
+        sections = (*container.depth_sections(depth), container.Section(container.PIXELS, body))
+        (tmp_path / "a.lat").write_bytes(container.pack(container.Lat(header, sections)))
+        complaint, samples = pixels_of(build, tmp_path / "a.lat", tmp_path / "a.ppm")
+        assert (samples, "SectionDamaged" in complaint) == (want, want == b""), (shape, depth, body.hex())
+        verdicts.append(want == b"")
+    assert 10 < sum(verdicts) < 50
 
 
 def test_exact_pixels_are_judged_as_in_python(build, tmp_path) -> None:
