@@ -67,7 +67,11 @@ class Run(NamedTuple):
         inputs = Inputs(self.inputs, taken, self.recursive, listed)
         if self.files_from == places.STANDARD in inputs.names:
             raise click.UsageError("'-' is both the list of inputs and an input; expected one of them")
-        return plans.plan(inputs, self.output, suffix, append=self.append_suffix)
+        plan = plans.plan(inputs, self.output, suffix, append=self.append_suffix)
+        named = "" if plan.folder else PurePath(self.output or "").suffix.lower()
+        if suffix == ".lat" and named in images.READ_SUFFIXES:
+            raise click.UsageError(f"'{self.output}' has the suffix of an image; expected the name of a .lat file")
+        return plan
 
     def carry(self, plan: Plan, folders: list[str]) -> None:
         """Put the model's decoder into folders, before the plan's first output is there.  Raises as `carried.carry`."""

@@ -67,6 +67,19 @@ def test_bytes_before_are_known_of_every_file() -> None:
     assert json_of(Outcome(Item("x", "y"), FAILED))["bytes_before"] == 0
 
 
+def test_a_lat_file_is_not_called_an_image() -> None:
+    Image.linear_gradient("L").resize((40, 30)).save("a.png")
+    for name in ("out.jpg", "OUT.PNG"):
+        result = run("compress", "a.png", "-m", "tiny", "-o", name)
+        assert result.exit_code == 2
+        assert f"'{name}' has the suffix of an image; expected the name of a .lat file" in result.stderr
+        assert not Path(name).exists()
+    assert run("compress", "a.png", "-m", "tiny", "-o", "out.bin").exit_code == 0
+    Path("pictures.png").mkdir()
+    assert run("compress", "a.png", "-m", "tiny", "-o", "pictures.png").exit_code == 0
+    assert Path("pictures.png/a.lat").exists()
+
+
 def test_ratios_read_as_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert ratio_of(1000, 85) == "8.5 %"
     assert ratio_of(85, 1083) == "12.7 times as large"
