@@ -79,7 +79,7 @@ def sheet(
         failures.report(problem)
     if not quiet:
         say_notes(plan)
-    job = Decompression(format="png", max_size=size, max_pixels=max_pixels, offline=offline)
+    job = Decompression(format="png", max_size=size, tone_map=True, max_pixels=max_pixels, offline=offline)
     codec, shown = job.open(model, "cpu", threads), []
     with bar(len(plan.items), quiet, total=len(plan.items), unit="") as progress:
         for item in plan.items:

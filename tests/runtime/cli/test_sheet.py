@@ -11,6 +11,7 @@ from PIL import Image
 
 from aezip.cli import main
 from aezip.codec import Codec
+from aezip.format.container import Section
 from aezip.images.sheet import _fitted
 
 RED, GREEN, BLUE = (200, 30, 20), (20, 180, 60), (10, 40, 220)
@@ -91,3 +92,13 @@ def test_long_names_keep_their_ends() -> None:
     assert _fitted("holiday-2019-0042", lambda text: len(text) <= 9) == "holi…0042"
     assert _fitted("a", lambda text: False) == "a"
     assert _fitted("short", lambda text: True) == "short"
+
+
+def test_high_dynamic_range_is_tone_mapped() -> None:
+    """Grey at 58 % of PQ is white, 203 cd/m²."""
+    pixels = np.full((80, 100, 3), 148, np.uint8)
+    named = (Section(b"cICP", bytes((9, 16, 0, 1))),)
+    Path("hdr.lat").write_bytes(Codec("tiny").encode(pixels, sections=named, lossless=True))
+    assert run("hdr.lat", "-o", "sheet.png", "--size", str(SIDE)).exit_code == 0
+    with Image.open("sheet.png") as sheet:
+        assert np.asarray(sheet)[GAP + SIDE // 2, GAP + SIDE // 2].min() >= 253

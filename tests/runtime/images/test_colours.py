@@ -7,12 +7,14 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from aezip import images
+from aezip.coding import exact_pixels
 from aezip.errors import SectionDamaged
 from aezip.format.colour import Cicp, ContentLight, Mastering
 from aezip.format.container import CICP, CONTENT_LIGHT, MASTERING, Header, Lat, Section, pack, unpack
@@ -266,6 +268,20 @@ def test_damaged_light(kind: bytes) -> None:
     header = Header(32, 32, 3, 600, bytes(range(8)))
     with pytest.raises(SectionDamaged, match="of 7 bytes"):
         images.check_sections(Lat(header, (*images.sections_of(picture), Section(b"LATN", b""))))
+
+
+def test_a_lat_file_in_pillow(tmp_path: Path) -> None:
+    """It says its colours when it is opened, and keeps them when it is saved again."""
+    import aezip.pillow
+
+    assert aezip.pillow.SUFFIX == ".lat"
+    file = tmp_path / "a.lat"
+    picture = Picture(PIXELS, cicp=Cicp(9, 16))
+    file.write_bytes(exact_pixels.encode(PIXELS, images.sections_of(picture)))
+    with Image.open(file) as image:
+        assert image.info["icc_profile"] == profiles.of_cicp(Cicp(9, 16), 3).icc
+        image.save(tmp_path / "b.lat", lossless=True)
+    assert unpack((tmp_path / "b.lat").read_bytes()).section(CICP) == bytes((9, 16, 0, 1))
 
 
 def test_pillow_sees_a_profile() -> None:
