@@ -81,11 +81,11 @@ def test_an_error_has_its_own_line(run: Callable[..., str], monkeypatch: pytest.
     run("compress", "large.png", "-m", "tiny", "--quiet")
     made: list[Graphs] = []
 
-    def fails_once(graphs: Graphs, latent: INT16, scale: int) -> Any:
+    def fails_once(graphs: Graphs, latent: INT16, scale: int, **how: bool) -> Any:
         made.append(graphs)
         if len(made) == 2:
             raise FormatError("broken in the middle")
-        return decoder(graphs, latent, scale)
+        return decoder(graphs, latent, scale, **how)
 
     decoder = Graphs.decoder
     monkeypatch.setattr(Graphs, "decoder", fails_once)
