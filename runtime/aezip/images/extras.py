@@ -24,7 +24,7 @@ from ..format.container import (
     Section,
 )
 from . import gain_map
-from .headers import jpeg_segment, jpeg_segments, png_chunk, png_chunks
+from .headers import boxes, jpeg_segment, jpeg_segments, png_chunk, png_chunks
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -49,6 +49,7 @@ _PROFILE = re.compile(rb"Raw profile type (\w+)\0")
 _ELSEWHERE = (b"exif", b"xmp")  # raw profiles that metadata.py reads
 _GAIN_MAPS = (b"hdrgm:", b"urn:iso:std:iso:ts:21496", b"HDRGainMap", b"hdrgainmap", b"tmap")
 _WITH_MORE = ("JPEG", "MPO", "AVIF", "HEIF")  # formats that have places for them; in others XMP tells of another file
+_PACKED = {b"Exif": "EXIF", b"xml ": "XMP"}  # boxes of a JPEG XL
 _VIDEOS = (b"MotionPhoto", b"MicroVideo")
 
 
@@ -80,6 +81,10 @@ def left_behind(image: Image.Image, data: bytes, end: int, kept: tuple[Section, 
     parts = [body[:64] for _, body in getattr(image, "applist", ())] + [xmp]
     if image.format in ("AVIF", "HEIF"):
         parts.append(data[:_HEAD])
+    if image.format == "JXL":
+        file = bytes_in(getattr(image, "fc", b""))
+        packed = [file[start : start + 4] for kind, start, _ in boxes(file) if kind == b"brob"]
+        names += [f"{_PACKED.get(kind, 'metadata')} (compressed with Brotli)" for kind in dict.fromkeys(packed)]
     if any(section.type == GAIN_MAP for section in kept):
         if getattr(image, "n_frames", 1) > 2:
             names.append("further pictures (MPO)")

@@ -30,6 +30,7 @@ class Facts(NamedTuple):
     cicp: Cicp | None = None  # of the pixels that a decoder gives: RGB or grey
     icc: bytes | None = None
     light: tuple[Section, ...] = ()  # of the content and of the display it was made on
+    animated: bool = False  # where Pillow's plugin does not know
 
 
 NOTHING = Facts()
@@ -231,20 +232,21 @@ def _jxl(data: bytes) -> Facts:
     _skip_jxl_size(bits)
     if bits.take(1):  # all default
         return NOTHING
+    animated = False
     if bits.take(1):  # extra fields
         bits.take(3)  # orientation
         if bits.take(1):
             _skip_jxl_size(bits)
         if bits.take(1):
             _skip_jxl_preview(bits)
-        if bits.take(1):  # animation: rate, loops, time codes
+        if animated := bool(bits.take(1)):  # rate, loops, time codes
             bits.choose((100, 0), (1000, 0), (1, 10), (1, 30))
             bits.choose((1, 0), (1001, 0), (1, 8), (1, 10))
             bits.choose((0, 0), (0, 3), (0, 16), (0, 32))
             bits.take(1)
     if bits.take(1):  # floating-point
-        return Facts(bits.choose((32, 0), (16, 0), (24, 0), (1, 6)))
-    return Facts(bits.choose((8, 0), (10, 0), (12, 0), (1, 6)))
+        return Facts(bits.choose((32, 0), (16, 0), (24, 0), (1, 6)), animated=animated)
+    return Facts(bits.choose((8, 0), (10, 0), (12, 0), (1, 6)), animated=animated)
 
 
 def _skip_jxl_size(bits: _Bits) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UsageError
 from ..format.resolution import UNITS, Resolution
+from .headers import boxes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,6 +127,9 @@ def _changed(image: Image.Image, stored: bytes | None) -> bytes | None:
 
 def xmp_of(image: Image.Image) -> bytes | None:
     """The XMP packet."""
+    if image.format == "JXL":  # whose plugin reads EXIF alone
+        data = bytes_of(getattr(image, "fc", None)) or b""
+        return next((data[start:end] for kind, start, end in boxes(data) if kind == b"xml "), None)
     raw = image.info.get("Raw profile type xmp")
     return bytes_of(image.info.get("xmp")) or (_from_text(raw) if raw is not None else None)
 

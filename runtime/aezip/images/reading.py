@@ -174,6 +174,7 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
         end = end_of_jpeg(data)
         kept = (*facts.light, *extras.extras_of(image, data, end))
         left = extras.left_behind(image, data, end, kept)
+        left = (*left, "all frames but one (animation)") if facts.animated else left
     if damage and intake.strict:
         raise ImageError(damage[0], "a complete image, or no strict=True")
     lies = metadata.orientation_of(exif, xmp) if intake.upright or intake.strip else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from aezip.cli import main
 from aezip.codec import Codec
 from aezip.errors import AezipError, UsageError
 from aezip.format.colour import Cicp
-from aezip.images import Picture, profiles
+from aezip.images import Picture, headers, profiles
 from aezip.quality.metrics import psnr_db
 
 AVIF = pytest.param("avif", marks=pytest.mark.skipif(not features.check("avif"), reason="a Pillow without AVIF"))
@@ -62,12 +63,37 @@ def test_jpeg_xl_is_lossless_unless_asked(drawn) -> None:
         picture = Picture(drawn(32, 32), exif=exif.tobytes(), xmp=b"<x/>", alpha=alpha)
         data, lost = images.build(picture, "jxl", quality)
         assert lost == left_out
-        assert b"<x/>" in data
+        assert b"Exif\0\0\0\0MM\0*" in data  # ISO/IEC 18181-2: its box begins with the offset of the TIFF header
         again = images.parse(data)
         assert np.array_equal(again.pixels, picture.pixels) is (quality != 80)
         assert again.alpha is not None
         assert np.array_equal(again.alpha, alpha)
         assert b"Maker" in (again.exif or b"")
+        assert again.xmp == b"<x/>"
+        assert again.notes == ()
+
+
+@JXL
+def test_metadata_of_jpeg_xl_that_is_compressed_is_named(drawn) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    stream = io.BytesIO()
+    importlib.import_module("pillow_jxl")
+    image = Image.fromarray(drawn(16, 16))
+    image.save(stream, "JXL", exif=exif.tobytes(), xmp=b"<x/>", compress_metadata=True, lossless=True)
+    assert images.parse(stream.getvalue()).notes == (
+        "left behind: EXIF (compressed with Brotli), XMP (compressed with Brotli)",
+    )
+
+
+@pytest.mark.parametrize("animated", [False, True])
+def test_a_header_says_that_a_jpeg_xl_is_animated(animated: bool) -> None:
+    size, extra_fields = "1" + "10000" + "100", "0" + "1" + "000" + "0" + "0"  # 16 × 16; upright, no other size
+    animation = "1" + "00" + "00" + "00" + "0" if animated else "0"
+    bits = f"{size}{extra_fields}{animation}000".ljust(64, "0")
+    data = b"\xff\x0a" + int(bits[::-1], 2).to_bytes(8, "little")
+    facts = headers.facts_of(SimpleNamespace(format="JXL", fp=io.BytesIO(data)))
+    assert (facts.animated, facts.bits) == (animated, 8)
 
 
 @JXL
