@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..format.colour import BT709, HLG, SRGB, UNSPECIFIED, Cicp
+from ..format.container import PLAIN
 from . import h273
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from ..format.depth import Samples
 
 _D50 = (0.9642, 1.0, 0.8249)
 _SRGB_CHUNKS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # cHRM's order: white first
@@ -93,15 +97,32 @@ def for_rgb(icc: bytes) -> bytes | None:
     return _profile(h273.BT709, curve, "RGB of a grey profile", 3) if curve else None
 
 
-def to_srgb(pixels: NDArray[np.uint8], icc: bytes) -> NDArray[np.uint8]:
-    """Colours [H, W, C] of a profile as sRGB; the same array if they are.  Raises ValueError."""
+def to_srgb(pixels: Samples, icc: bytes, depth: int = PLAIN) -> Samples:
+    """Colours [H, W, C] of a profile as sRGB; the same array if they are.
+
+    depth: bits of a sample.  Raises ValueError.
+    """
     import numpy as np
-    from PIL import Image, ImageCms
 
     space, grey = icc[16:20], pixels.shape[2] == 1
     if space not in ((b"RGB ", b"GRAY") if grey else (b"RGB ",)):
         raise ValueError(f"a profile of {space.decode('latin-1').strip()} colours")
-    mode = "L" if space == b"GRAY" else "RGB"
+    converted = (_transform if depth == PLAIN else _by_curves)(icc, grey, depth)
+    top = 2**depth - 1
+    steps = np.rint(np.linspace(0, top, 18)).astype(pixels.dtype)
+    probe = np.stack(np.meshgrid(*[steps] * pixels.shape[2], indexing="ij"), -1).reshape(1, -1, pixels.shape[2])
+    if np.abs(converted(probe).astype(int) - probe).max() <= 2 * top // 255:
+        return pixels
+    strips = range(0, pixels.shape[0], _ROWS)
+    return np.concatenate([converted(pixels[top : top + _ROWS]) for top in strips])
+
+
+def _transform(icc: bytes, grey: bool, _: int) -> Callable[[Samples], Samples]:
+    """Samples of 8 bits → sRGB, by Little CMS.  Raises ValueError."""
+    import numpy as np
+    from PIL import Image, ImageCms
+
+    mode = "L" if icc[16:20] == b"GRAY" else "RGB"
     try:
         transform: Any = ImageCms.buildTransform(
             ImageCms.ImageCmsProfile(io.BytesIO(icc)),
@@ -114,18 +135,69 @@ def to_srgb(pixels: NDArray[np.uint8], icc: bytes) -> NDArray[np.uint8]:
     except (ImageCms.PyCMSError, OSError) as e:
         raise ValueError(str(e)) from e
 
-    def converted(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def converted(part: Samples) -> Samples:
         given = part[:, :, 0] if mode == "L" else np.repeat(part, 3, 2) if grey else part
         made = ImageCms.applyTransform(Image.fromarray(np.ascontiguousarray(given)), transform)
         assert made is not None
         return np.asarray(made)[:, :, 1:2] if grey else np.asarray(made)
 
-    steps = np.arange(0, 256, 15, dtype=np.uint8)
-    probe = np.stack(np.meshgrid(*[steps] * pixels.shape[2], indexing="ij"), -1).reshape(1, -1, pixels.shape[2])
-    if np.abs(converted(probe).astype(int) - probe).max() <= 2:
-        return pixels
-    strips = range(0, pixels.shape[0], _ROWS)
-    return np.concatenate([converted(pixels[top : top + _ROWS]) for top in strips])
+    return converted
+
+
+def _by_curves(icc: bytes, grey: bool, depth: int) -> Callable[[Samples], Samples]:
+    """Samples of any depth → sRGB, by a profile's curves and matrix.  Raises ValueError for one of tables."""
+    import numpy as np
+
+    names = (b"kTRC",) if icc[16:20] == b"GRAY" else (b"gTRC",) if grey else (b"rTRC", b"gTRC", b"bTRC")
+    if _tag(icc, b"A2B0") or _tag(icc, b"A2B1"):
+        raise ValueError("a profile of tables")
+    top = 2**depth - 1
+    light = np.stack([_light_of(_tag(icc, name), top + 1) for name in names])
+    if not grey:
+        colours = np.column_stack([_point(_tag(icc, name)) for name in (b"rXYZ", b"gXYZ", b"bXYZ")])
+        srgb = h273.adaptation(h273.BT709[3], _D50) @ h273.to_xyz(h273.BT709)
+        matrix = (np.linalg.inv(srgb) @ colours).T
+
+    def converted(part: Samples) -> Samples:
+        found = np.stack([light[i][part[:, :, i]] for i in range(part.shape[2])], -1)
+        found = found if grey else found @ matrix
+        return np.asarray(np.rint(h273.srgb_of(found.clip(0, 1)) * top), part.dtype)
+
+    return converted
+
+
+def _light_of(curve: bytes | None, count: int) -> NDArray[np.float64]:
+    """Light of so many samples by the data of a curve's tag.  Raises ValueError."""
+    import numpy as np
+
+    signal = np.linspace(0, 1, count)
+    try:
+        if curve and curve[:4] == b"curv":
+            number = struct.unpack_from(">I", curve, 8)[0]
+            table = np.array(struct.unpack_from(f">{number}H", curve, 12))
+            if number > 1:
+                return np.interp(signal, np.linspace(0, 1, number), table / 65535)
+            return np.asarray(signal ** (table[0] / 256 if number else 1))
+        if curve and curve[:4] == b"para":
+            kind = struct.unpack_from(">H", curve, 8)[0]
+            g, *more = (v / 65536 for v in struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", curve, 12))
+            parameters = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+            parameters[: len(more)] = more
+            a, b, c, d, e, f = parameters
+            power = np.maximum(a * signal + b, 0) ** g
+            if kind < 3:
+                return np.asarray(power + (c if kind == 2 else 0), np.float64)
+            return np.asarray(np.where(signal >= d, power + e, c * signal + f), np.float64)
+    except (struct.error, IndexError) as e:
+        raise ValueError("a damaged curve") from e
+    raise ValueError("no curve")
+
+
+def _point(colour: bytes | None) -> tuple[float, ...]:
+    """X, Y, Z of a tag.  Raises ValueError."""
+    if not colour or len(colour) < 20:
+        raise ValueError("no colours")
+    return tuple(v / 65536 for v in struct.unpack_from(">3i", colour, 8))
 
 
 def _tag(icc: bytes, name: bytes) -> bytes | None:

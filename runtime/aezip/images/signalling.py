@@ -108,13 +108,13 @@ def in_srgb(picture: Picture) -> tuple[Picture, str]:
         note = f"colours ({cicp}) {'tone mapped to' if cicp.hdr else 'made'} sRGB"
     elif cicp:
         note = f"colours ({cicp}) are not known and taken as sRGB"
-    elif picture.icc and picture.depth > PLAIN:
-        return picture, "the ICC profile stays, as samples of more than 8 bits cannot be made sRGB through one"
     elif picture.icc:
         try:
-            pixels = profiles.to_srgb(pixels, picture.icc)
+            pixels = profiles.to_srgb(pixels, picture.icc, picture.depth)
             note = "" if pixels is picture.pixels else "colours made sRGB through the ICC profile that is dropped"
         except ValueError as e:
+            if picture.depth > PLAIN:
+                return picture, f"the ICC profile stays, as it cannot be used for {picture.depth} bits ({e})"
             note = f"the ICC profile cannot be used and is dropped ({e})"
     return picture._replace(pixels=pixels, icc=None, cicp=None), note
 

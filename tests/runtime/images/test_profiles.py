@@ -188,3 +188,49 @@ def test_profiles_in_a_png_fit_its_colours() -> None:
         assert (found and found[16:20]) == space
         if channels == 1:
             np.testing.assert_allclose(profiles.to_srgb(pixels[:, :, :1], found)[0, 0, 0], 129, atol=1)
+
+
+@pytest.mark.parametrize("depth", [10, 16])
+@pytest.mark.parametrize("cicp", [Cicp(12, 13), Cicp(9, 8), Cicp(1, 4), Cicp(9, 1), Cicp(1, 13)])
+def test_profiles_of_more_than_8_bits(depth: int, cicp: Cicp) -> None:
+    """As by Little CMS, and finer."""
+    icc = profiles.of_cicp(cicp, 3).icc or srgb()
+    pixels = np.random.default_rng(6).integers(0, 256, (9, 8, 3)).astype(np.uint8)
+    deep = np.rint(pixels * ((2**depth - 1) / 255)).astype(np.uint16)
+    found = profiles.to_srgb(deep, icc, depth)
+    assert (found is deep) == cicp.srgb
+    np.testing.assert_allclose(found * (255 / (2**depth - 1)), profiles.to_srgb(pixels, icc), atol=1.5)
+    ramp = np.arange(2**depth, dtype=np.uint16).reshape(1, -1, 1)
+    grey = profiles.of_cicp(Cicp(1, 8), 1).icc
+    assert grey is not None
+    bright = profiles.to_srgb(ramp, grey, depth)[0, :, 0].astype(int)
+    assert (np.diff(bright) >= 0).all()
+    assert len(np.unique(bright)) > 2**depth / 3
+    np.testing.assert_array_equal(profiles.to_srgb(ramp, icc, depth)[..., 0].shape, ramp.shape[:2])
+
+
+def test_curves_of_profiles() -> None:
+    """Each kind of curve that a profile may have, at 0, 1/2 and 1."""
+    fixed = struct.Struct(">7i").pack(*(round(v * 65536) for v in (2.0, 1.0, 0.0, 0.5, 0.25, 0.1, 0.2)))
+    head = b"para\0\0\0\0\0%c\0\0"
+    for curve, want in (
+        (b"curv" + struct.pack(">II", 0, 0), (0, 0.5, 1)),
+        (b"curv" + struct.pack(">IIH", 0, 1, 512), (0, 0.25, 1)),
+        (b"curv" + struct.pack(">II3H", 0, 3, 0, 6554, 65535), (0, 0.1, 1)),
+        (head % 0 + fixed, (0, 0.25, 1)),
+        (head % 1 + fixed, (0, 0.25, 1)),
+        (head % 2 + fixed, (0.5, 0.75, 1.5)),
+        (head % 3 + fixed, (0, 0.25, 1)),
+        (head % 4 + fixed, (0.2, 0.35, 1.1)),
+    ):
+        np.testing.assert_allclose(profiles._light_of(curve, 3), want, atol=1e-4)
+    for damaged in (None, b"", b"curv", b"para\0\0\0\0\0\7\0\0" + fixed, head % 0, b"mft2" + fixed):
+        with pytest.raises(ValueError, match="curve"):
+            profiles._light_of(damaged, 3)
+
+
+def test_a_deep_picture_keeps_a_profile_that_is_of_no_use() -> None:
+    picture = Picture(np.zeros((2, 2, 3), np.uint16), b"no profile" * 20, depth=16)
+    mapped = images.tone_mapped(picture)
+    assert mapped.icc == picture.icc
+    assert "stays" in mapped.notes[0]
