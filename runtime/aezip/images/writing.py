@@ -311,7 +311,8 @@ def _encode(picture: Picture, kind: Format) -> bytes:
     if kind.pillow == "JPEG" and picture.exif and not picture.exif.startswith(b"Exif\0\0"):
         options["exif"] = b"Exif\0\0" + picture.exif
     if kind.pillow == "JXL" and picture.exif:
-        options["exif"] = bytes(4) + picture.exif.removeprefix(b"Exif\0\0")  # where TIFF begins; the plugin leaves it out
+        # the plugin leaves out where the TIFF header begins
+        options["exif"] = bytes(4) + picture.exif.removeprefix(b"Exif\0\0")
     if kind.pillow == "JPEG" and max(picture.pixels.shape[:2]) > _JPEG_SIDE:
         raise ValueError(f"a side of more than {_JPEG_SIDE} pixels")  # libjpeg would print it, without the file's name
     if picture.pixels.size > _LARGE:
