@@ -8,6 +8,7 @@ borders of sRGB.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..format.colour import HLG, PQ, Cicp
@@ -40,18 +41,19 @@ def to_srgb(pixels: Pixels, cicp: Cicp, depth: int = 8, brightest: float = 0.0) 
     top = 2**depth - 1
     light_at = h273.light_of(known.transfer, np.arange(top + 1) / top).astype(np.float32)  # by sample
     luminance = h273.to_xyz(h273.PRIMARIES[known.primaries])[1] if pixels.shape[2] == 3 else np.ones(1)
-    matrix = h273.to_bt709(known.primaries).T
+    matrix = h273.to_bt709(known.primaries).T.astype(np.float32)
     if known.hdr:
-        peak = brightest / h273.WHITE or _peak(pixels, known.transfer, top)
-        at, gains = _gains(peak)
+        gain_of = _gains(brightest / h273.WHITE or _peak(pixels, known.transfer, top))
+        gain_at = gain_of(light_at)  # where the light is the sample's alone
     out = np.empty_like(pixels)
     for row in range(0, len(pixels), _ROWS):
-        light = light_at[pixels[row : row + _ROWS]]
+        samples = pixels[row : row + _ROWS]
+        light = light_at[samples]
         if known.transfer == HLG:
             light = h273.displayed(light, (light @ luminance)[..., None])
-        if known.hdr:
-            most = light.max(-1, keepdims=True)
-            light = light * np.minimum(np.interp(most, at, gains), 1 / np.maximum(most, 1e-9))
+            light = light * gain_of(light.max(-1, keepdims=True))
+        elif known.hdr:
+            light = light * gain_at[samples.max(-1, keepdims=True)]
         if pixels.shape[2] == 3:
             light = light @ matrix
             light = _inside(light) if known.hdr else light
@@ -83,12 +85,18 @@ def eetf(light: NDArray[np.floating], peak: float) -> NDArray[np.floating]:
     return h273.light_of(PQ, mapped)
 
 
-def _gains(peak: float) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Light from 0 to the peak, and by what it is multiplied."""
+def _gains(peak: float) -> Callable[[NDArray[np.floating]], NDArray[np.float32]]:
+    """By what light is multiplied that goes up to a peak; what is brighter becomes white."""
     import numpy as np
 
     light = h273.light_of(PQ, np.linspace(0, float(h273.pq_of(np.array(max(peak, 1)))), _STEPS))
-    return light, eetf(light, peak) / np.maximum(light, 1e-12)
+    gains = eetf(light, peak) / np.maximum(light, 1e-12)
+    gains[0] = 1
+
+    def gain_of(most: NDArray[np.floating]) -> NDArray[np.float32]:
+        return np.asarray(np.minimum(np.interp(most, light, gains), 1 / np.maximum(most, 1e-9)), np.float32)
+
+    return gain_of
 
 
 def _peak(pixels: Pixels, transfer: int, top: int) -> float:
@@ -107,7 +115,7 @@ def _inside(light: NDArray[np.floating]) -> NDArray[np.floating]:
     """Linear sRGB with no colour outside of 0 … 1: as much of the grey of its luminance as that needs."""
     import numpy as np
 
-    grey = (light @ h273.to_xyz(h273.BT709)[1])[..., None].clip(0, 1)
+    grey = (light @ h273.to_xyz(h273.BT709)[1].astype(np.float32))[..., None].clip(0, 1)
     low, high = light.min(-1, keepdims=True), light.max(-1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         below = np.where(low < 0, grey / (grey - low), 1)
