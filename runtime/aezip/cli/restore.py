@@ -14,7 +14,13 @@ from . import options
 from .run import Run, format_for
 
 _DONE = {"denoise": "denoised", "colorize": "colorized", "inpaint": "inpainted"}
-_OWN = {"sigma": "denoise", "grey": "colorize", "mask": "inpaint"}  # options of one task
+_OWN = {
+    "sigma": "denoise",
+    "grey": "colorize",
+    "hints": "colorize",
+    "like": "colorize",
+    "mask": "inpaint",
+}  # options of one task
 
 
 @click.command()
@@ -28,6 +34,18 @@ _OWN = {"sigma": "denoise", "grey": "colorize", "mask": "inpaint"}  # options of
     help="denoise: the noise's standard deviation in grey levels.  [default: estimated by brightness]",
 )
 @click.option("--grey", is_flag=True, help="colorize: first drop the colours that a picture has.")
+@click.option(
+    "--hints",
+    metavar="IMAGE|FOLDER",
+    type=click.Path(readable=False),
+    help="colorize: a transparent image of the same size with dots or strokes of colour; in a folder as --mask.",
+)
+@click.option(
+    "--like",
+    metavar="IMAGE",
+    type=click.Path(readable=False),
+    help="colorize: take the colours of this similar picture.",
+)
 @click.option(
     "--mask",
     metavar="IMAGE|FOLDER",
@@ -46,7 +64,15 @@ _OWN = {"sigma": "denoise", "grey": "colorize", "mask": "inpaint"}  # options of
 )
 @options.write
 def restore(
-    run: Run, task: str, sigma: float | None, grey: bool, mask: str | None, format: str | None, **reading: Any
+    run: Run,
+    task: str,
+    sigma: float | None,
+    grey: bool,
+    hints: str | None,
+    like: str | None,
+    mask: str | None,
+    format: str | None,
+    **reading: Any,
 ) -> None:
     """Remove noise from images, colorize grey ones, or fill holes in them.
 
@@ -59,16 +85,19 @@ def restore(
       aezip restore --task denoise night.jpg
       aezip restore --task denoise --sigma 25 night.jpg -o clean.png
       aezip restore --task colorize old/ -o coloured/ --recursive
+      aezip restore --task colorize --hints dots.png aunt.png
+      aezip restore --task colorize --like today.jpg 1950.png
       aezip restore --task inpaint --mask scratches.png portrait.png -o whole.png
     """
-    given = {"sigma": sigma is not None, "grey": grey, "mask": mask is not None}
+    given = {"sigma": sigma, "grey": grey or None, "hints": hints, "like": like, "mask": mask}
     for name, owner in _OWN.items():
-        if given[name] and task != owner:
+        if given[name] is not None and task != owner:
             raise click.UsageError(f"--{name} belongs to the task {owner}, not {task}")
     if task == "inpaint" and mask is None:
         raise click.UsageError("the task inpaint needs --mask, an image that is white where pixels are missing")
     plan = run.plan(f".{format or 'png'}" if run.output else f".{_DONE[task]}.{format or 'png'}")
     format = format_for(plan, format)
-    if mask is not None:
-        plan = paired(plan, mask, "mask", images.READ_SUFFIXES, shared=False)
-    run._replace(model=run.model or task).do(Restoration(task, sigma, grey, format=format, **reading), plan)
+    for what, second in (("mask", mask), ("hints", hints)):
+        if second is not None:
+            plan = paired(plan, second, what, images.READ_SUFFIXES, shared=False)
+    run._replace(model=run.model or task).do(Restoration(task, sigma, grey, like=like, format=format, **reading), plan)

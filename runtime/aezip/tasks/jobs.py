@@ -11,9 +11,12 @@ from ..errors import AezipError, ImageError
 from ..format.container import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .features.vectors import Latents
     from .restore.restorer import Restorer
 
+OPAQUE = 128  # alpha from which on a hint counts
 CLEAN = 1.0  # grey levels of noise under which there is little to remove
 
 
@@ -26,7 +29,8 @@ class Restoration:
     task: str  # of model.TASKS
     sigma: float | None = None  # of the noise; None: estimated
     grey: bool = False  # colour pictures are made grey first, to get other colours
-    partner: str | None = None  # the mask: an image file, or its URL
+    like: str | None = None  # a picture whose colours are taken: an image file, or its URL
+    partner: str | None = None  # the mask, or hints of colour: an image file, or its URL
     format: str | None = None  # a key of images.FORMATS; None: by the target's suffix
     max_pixels: int = DEFAULT_MAX_PIXELS
     intake: images.Intake = images.AS_IT_IS
@@ -59,20 +63,46 @@ class Restoration:
             note = f"hardly any noise found (σ {sigma:.1f}); sigma=LEVELS says how much there is" if clean else ""
             return pixels, {"sigma": round(sigma, 2)}, f"σ {sigma:.1f}", note
         if self.task == "colorize":
-            return restorer.colorize(grey_of(pixels) if self.grey else pixels), {}, "colorized", ""
-        # a mask may have any depth: only light and dark count
-        intake = self.intake._replace(frame=None, to_8bit=True)
-        file = self.partner or ""
-        picture = images.read(file, intake, self.max_pixels)
-        try:
-            mask = mask_of(picture.pixels)
-        except ImageError as error:
-            error.file = file
-            raise
+            return self._coloured(restorer, grey_of(pixels) if self.grey else pixels)
+        mask = self._second(self.partner or "", lambda picture: mask_of(picture.pixels))
         share = float(mask.mean())
         note = "" if share else "the mask is black everywhere: nothing is to be filled"
         filled = restorer.inpaint(pixels, mask)
         return filled, {"missing": round(share, 5)}, f"{100 * share:.2f} % filled", note
+
+    def _coloured(self, restorer: Restorer, pixels: Any) -> tuple[Any, dict[str, Any], str, str]:
+        """As `_restored`."""
+        hinted = self._second(self.partner, _hinted) if self.partner else None
+        like = self._second(self.like, _in_colours) if self.like else None
+        share = 0.0 if hinted is None else float((hinted[:, :, 3] >= OPAQUE).mean())
+        note = "the hints are transparent everywhere: they say nothing" if hinted is not None and not share else ""
+        measured = {"hinted": round(share, 5)} if self.partner else {}
+        return restorer.colorize(pixels, hinted, like), measured, "colorized", note
+
+    def _second(self, file: str, taken: Callable[[images.Picture], Any]) -> Any:
+        """Something of a second image file; its depth does not matter.  Raises ImageError with the file's name."""
+        picture = images.read(file, self.intake._replace(frame=None, to_8bit=True), self.max_pixels)
+        try:
+            return taken(picture)
+        except ImageError as error:
+            error.file = file
+            raise
+
+
+def _hinted(picture: images.Picture) -> Any:
+    """RGB and alpha [H, W, 4].  Raises ImageError for a picture without transparency."""
+    if picture.alpha is None:
+        raise ImageError("the hints have no transparent part", "a transparent image with dots or strokes of colour")
+    import numpy as np
+
+    return np.dstack((np.broadcast_to(picture.pixels, (*picture.alpha.shape, 3)), picture.alpha))
+
+
+def _in_colours(picture: images.Picture) -> Any:
+    """RGB.  Raises ImageError for a grey picture."""
+    if (picture.pixels == picture.pixels[:, :, :1]).all():
+        raise ImageError("the picture has no colours", "one in colours, to take them from")
+    return picture.pixels
 
 
 @dataclass(frozen=True)
@@ -103,7 +133,7 @@ class Scoring:
         profile = read(self.profile)
         threshold = profile.threshold(self.rate)
         picture = images.parse(data, self.max_pixels, self.intake)
-        found = measures.score(profile, measures.seen(latents, picture.pixels))
+        found = measures.score(profile, measures.seen(latents, picture.pixels, profile))
         anomalous = found.value > threshold
         measured = {
             "score": round(found.value, 4),

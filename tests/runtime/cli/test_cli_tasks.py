@@ -63,6 +63,34 @@ def test_colorize_keeps_alpha_and_refuses_colours(drawn) -> None:
     assert pixels("a.colorized.png").shape == (40, 50, 3)
 
 
+def test_colours_by_hints_and_by_a_picture_like_it(drawn) -> None:
+    Image.fromarray(drawn(40, 50, channels=1)[:, :, 0]).save("g.png")
+    hints = np.zeros((40, 50, 4), np.uint8)
+    hints[10:14, 20:24] = 200, 90, 90, 255
+    Image.fromarray(hints).save("hints.png")
+    base = ("restore", "-t", "colorize", "-m", "tiny-colorize", "g.png", "-f", "-o", "c.png")
+    result = run(*base, "--hints", "hints.png", "--json-lines")
+    assert json.loads(result.stdout)["hinted"] == 0.008
+    red, green, blue = np.moveaxis(pixels("c.png").astype(int), 2, 0)
+    assert (red - green)[5:35, 5:45].mean() > 60
+    assert np.abs(green - blue).max() <= 2
+    assert run(*base, "--hints", "hints.png", "--like", "a.png").exit_code == 0
+    assert run(*base, "--like", "a.png").exit_code == 0
+    assert (pixels("c.png") != pixels("g.png")[:, :, None]).any()
+    Image.fromarray(hints[:, :40]).save("small.png")
+    assert "the hints have 40×40 pixels; expected those of the picture, 50×40" in error_of(
+        run(*base, "--hints", "small.png")
+    )
+    assert "a.png: the hints have no transparent part" in error_of(run(*base, "--hints", "a.png"))
+    assert "g.png: the picture has no colours" in error_of(run(*base, "--like", "g.png"))
+    assert "none.png" in error_of(run(*base, "--hints", "none.png"))
+    Image.fromarray(0 * hints).save("none.png")
+    assert "the hints are transparent everywhere" in run(*base, "--hints", "none.png").stderr
+    result = run("restore", "-t", "denoise", "--like", "a.png", "g.png")
+    assert result.exit_code == 2
+    assert "--like belongs to the task colorize" in result.stderr
+
+
 def test_masks_of_a_tree_and_masks_that_may_be_of_several_pictures() -> None:
     mask = np.zeros((40, 50), np.uint8)
     mask[5:20, 10:30] = 255
@@ -133,7 +161,11 @@ def test_inpaint_takes_a_mask_or_a_folder_of_them() -> None:
         (("compress", "-m", "tiny-denoise", "a.png"), 1, "cannot compress pictures; it is for denoise"),
         (("anomaly", "fit", "empty", "-o", "p"), 1, "empty: the folder holds no such file"),
         (("anomaly", "fit", "a.png", "-o", "p", "-m", "tiny"), 1, "1 normal pictures; expected at least 5"),
-        (("anomaly", "fit", "a.png", "-o", "p", "-m", "tiny-denoise"), 1, "cannot compress pictures; it is for denoise"),
+        (
+            ("anomaly", "fit", "a.png", "-o", "p", "-m", "tiny-denoise"),
+            1,
+            "cannot compress pictures; it is for denoise",
+        ),
         (("anomaly", "score", "a.png", "a.png"), 1, "a.png: not a complete anomaly profile"),
         (("features", "empty", "-o", "v.npz", "-m", "tiny"), 1, "empty: the folder holds no such file"),
         (("anomaly", "score", "p", "a.png", "--rate", "nan"), 2, "nan is not a number"),

@@ -62,7 +62,9 @@ def test_levels_are_bent_until_noise_is_alike_everywhere() -> None:
     assert (np.diff(even.there.astype(int)) >= 0).all()
     assert np.abs(even.back[even.there].astype(int) - np.arange(256)).max() <= 2
     bent = even.there[noisy(clean, np.sqrt(2 * clean + 1))].astype(float)
-    spreads = [(part - even.there[np.rint(c).astype(int)]).std() for part, c in zip(bent[::40], clean[::40], strict=True)]
+    spreads = [
+        (part - even.there[np.rint(c).astype(int)]).std() for part, c in zip(bent[::40], clean[::40], strict=True)
+    ]
     np.testing.assert_allclose(spreads, even.sigma, rtol=0.1)
 
 

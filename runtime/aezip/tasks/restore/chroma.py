@@ -20,13 +20,25 @@ BAND = 256  # rows of the smaller picture at a time
 
 def spread(made: Pixels, copies: list[Pixels]) -> Pixels:
     """RGB [h, w, 3] of the last copy, and grey copies [H, W, 1], each half the one before → RGB of the first."""
-    colour = (made @ AWAY).astype(np.float16)  # what is added to the grey values
+    return raised(made @ AWAY, copies)
+
+
+def raised(away: Plane, copies: list[Pixels]) -> Pixels:
+    """As `spread`, of what is added to the last copy's grey values, float [h, w, 3] without luma.
+
+    Where that leaves 0 … 255, the colour is made weaker, so that grey values stay.
+    """
+    colour = away.astype(np.float16)
     for large, small in zip(copies[-2::-1], copies[:0:-1], strict=True):
         colour = doubled(colour, small, large)
     out = np.empty((*copies[0].shape[:2], 3), np.uint8)
     for top in range(0, len(out), BAND):
         rows = slice(top, top + BAND)
-        out[rows] = np.clip(np.floor(copies[0][rows] + colour[rows].astype(np.float32) + 0.5), 0, 255)
+        grey, added = copies[0][rows].astype(np.float32), colour[rows].astype(np.float32)
+        most = np.maximum(added.max(2, keepdims=True), 1e-3)
+        least = np.maximum(-added.min(2, keepdims=True), 1e-3)
+        added *= np.minimum(np.minimum((255 - grey) / most, grey / least), 1)
+        out[rows] = np.floor(grey + added + 0.5)
     return out
 
 

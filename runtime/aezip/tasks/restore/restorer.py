@@ -1,7 +1,8 @@
 """Restoring: a picture with a fault → one without, by one graph of a model package.
 
     denoise     noise σ is known, or estimated (`noise`)
-    colorize    grey → RGB; the grey values stay (`chroma` for pictures larger than those it learned on)
+    colorize    grey → RGB; the grey values stay (`chroma` for pictures larger than those it learned on), by a network,
+                or by `hints` of some pixels' colours
     inpaint     pixels under a mask are made up; all others stay bit for bit (`holes` for large masks)
 
 A graph sees the picture through windows with its margin around them, as far as the package says that it looks, so
@@ -22,11 +23,12 @@ from ...errors import ImageError, ModelUnfit
 from ...model.packages import Package
 from ...model.store import find
 from ..features.vectors import halved
-from . import chroma, holes, noise
+from . import chroma, hints, holes, likeness, noise
 
 Pixels = NDArray[np.uint8]  # [H, W, C], C 1 or 3
 Mask = NDArray[np.bool_]  # [H, W], true where a pixel is missing
 WINDOW = 64  # side in cells of 16 pixels; of 1024² pixels a graph keeps about 200 MB
+HINTED = 512  # a short side from which on hints colour a smaller copy
 MISSING = 255  # in a mask that a graph sees
 
 
@@ -67,19 +69,39 @@ class Restorer:
         restored = self._through({"image": in_channels(pixels, 3)}, {"sigma": np.array([sigma], np.float32)})
         return in_channels(restored, pixels.shape[2])
 
-    def colorize(self, pixels: Pixels) -> Pixels:
-        """Grey [H, W, 1] → [H, W, 3], larger ones by a smaller copy.  Raises ImageError for a picture in colours."""
+    def colorize(self, pixels: Pixels, hinted: Pixels | None = None, like: Pixels | None = None) -> Pixels:
+        """Colours for a grey picture; its grey values stay. Larger pictures are coloured by a smaller copy.
+
+        Args:
+            pixels: uint8 [H, W, C], grey.
+            hinted: uint8 [H, W, 4], RGB and alpha: colours where alpha is at least 128. Only hue and strength count.
+            like: uint8 [h, w, 3], a picture like it, whose colours are taken.
+
+        Returns:
+            uint8 [H, W, 3].
+
+        Raises:
+            ImageError: The picture has colours, or the hints have another size.
+        """
         self._check("colorize")
-        if pixels.shape[2] != 1:
-            if not (pixels == pixels[:, :, :1]).all():
-                raise ImageError("the picture has colours", "a grey one, as grey_of makes it")
-            pixels = pixels[:, :, :1]
-        side = int(self.package.about.description.get("side", max(pixels.shape[:2]) + 1))
-        copies = [pixels]
-        while min(copies[-1].shape[:2]) >= side:
+        if not (pixels == pixels[:, :, :1]).all():
+            raise ImageError("the picture has colours", "a grey one, as grey_of makes it")
+        copies = [pixels[:, :, :1]]
+        known = _known(copies[0], hinted)
+        if known is None and like is None:
+            side = int(self.package.about.description.get("side", max(pixels.shape[:2]) + 1))
+            while min(copies[-1].shape[:2]) >= side:
+                copies.append(halved(copies[-1]))
+            made = self._through({"image": copies[-1]}, {})
+            return chroma.spread(made, copies) if len(copies) > 1 else made
+        while min(copies[-1].shape[:2]) >= HINTED:
             copies.append(halved(copies[-1]))
-        made = self._through({"image": copies[-1]}, {})
-        return chroma.spread(made, copies) if len(copies) > 1 else made
+            known = known and hints.halved(*known)
+        if like is not None:
+            found = likeness.hints_like(copies[-1], like)
+            known = hints.together(known, found) if known else found
+        assert known is not None
+        return chroma.raised(hints.spread(copies[-1], *known) @ hints.CHROMA.T, copies)
 
     def inpaint(self, pixels: Pixels, mask: Mask) -> Pixels:
         """[H, W, C] with pixels made up where the mask is true.  Raises ImageError for a mask that does not fit."""
@@ -93,7 +115,7 @@ class Restorer:
 
         def fill(image: Pixels, missing: Mask) -> Pixels:
             shown = np.where(missing, np.uint8(MISSING), np.uint8(0))[:, :, None]
-            return self._through({"image": image, "mask": shown}, {}, missing)
+            return holes.mixed(image, missing, self._through({"image": image, "mask": shown}, {}, missing))
 
         made = holes.filled(in_channels(pixels, 3), mask, reach, fill)
         return np.where(mask[:, :, None], in_channels(made, pixels.shape[2]), pixels)
@@ -124,6 +146,19 @@ class Restorer:
     def _check(self, task: str) -> None:
         if task != self.task:
             raise ModelUnfit(f"the model '{self.package.about.name}' cannot {task}", f"a model that can {task}")
+
+
+def _known(grey: Pixels, hinted: Pixels | None) -> hints.Known | None:
+    """Hints for `hints.spread`; None if there are none.  Raises ImageError for those of another size."""
+    if hinted is None:
+        return None
+    if hinted.shape[:2] != grey.shape[:2]:
+        found, wanted = (f"{a.shape[1]}×{a.shape[0]}" for a in (hinted, grey))
+        raise ImageError(f"the hints have {found} pixels", f"those of the picture, {wanted}")
+    seen = hinted[:, :, 3] >= 128
+    if not seen.any():
+        return None
+    return hints.chroma_of(hinted[:, :, :3]) * seen[:, :, None], seen.astype(np.float32)
 
 
 def mask_of(pixels: Pixels) -> Mask:

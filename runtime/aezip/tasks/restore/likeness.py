@@ -1,0 +1,85 @@
+"""Colours for a grey picture out of one that is like it (Welsh, Ashikhmin and Mueller 2002).
+
+Places of the grey picture are compared with places of the other one by their brightness, how that varies around them
+at two sizes, and, a little, by where they are: skies are above, floors below. The mean colour of the most alike is a
+hint at that place, one that holds the more weakly, the less alike they are.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..features.vectors import halved
+from .hints import Known, chroma_of, luma_of
+
+Pixels = NDArray[np.uint8]  # [H, W, C]
+Plane = NDArray[np.float32]
+
+SIDE = 256  # a short side from which on smaller copies are compared
+APART = 4  # pixels between places, each way
+NEAREST = 12  # places of the other picture whose mean colour is taken
+WIDE = (2, 8)  # pixels on either side, over which brightness varies
+SCALES = np.array([25, 12, 12, 0.5], np.float32)  # of brightness, its variations, the height (a share): half as alike
+FIRM = 0.02  # how firmly the most alike holds, where a hint by hand holds by 1
+ROWS = 512  # places compared at a time
+
+
+class Places(NamedTuple):
+    """What is known of places of a picture."""
+
+    features: Plane  # [places, features]
+    chroma: Plane  # [places, 2], zeros of a grey picture
+
+
+def hints_like(grey: Pixels, reference: Pixels) -> Known:
+    """Hints for a grey picture.
+
+    Args:
+        grey: uint8 [H, W, 1].
+        reference: uint8 [h, w, 3], of any size, with the colours that are wanted.
+
+    Returns:
+        float [H, W, 2], Cb and Cr, and float [H, W], how firmly they are known: 0 between the places.
+    """
+    while min(reference.shape[:2]) >= 2 * SIDE:
+        reference = halved(reference)
+    known, asked = _places(luma_of(reference), chroma_of(reference)), _places(grey[:, :, 0].astype(np.float32))
+    chroma, near = np.empty_like(asked.chroma), np.empty(len(asked.features), np.float32)
+    norms = np.square(known.features).sum(1)
+    for start in range(0, len(near), ROWS):
+        mine = asked.features[start : start + ROWS]
+        far = norms - 2 * mine @ known.features.T + np.square(mine).sum(1)[:, None]
+        best = np.argpartition(far, min(NEAREST, len(norms)) - 1, 1)[:, :NEAREST]
+        chroma[start : start + ROWS] = np.median(known.chroma[best], 1)
+        near[start : start + ROWS] = np.maximum(np.take_along_axis(far, best, 1).mean(1), 0)
+    out, held = np.zeros((*grey.shape[:2], 2), np.float32), np.zeros(grey.shape[:2], np.float32)
+    shape = held[::APART, ::APART].shape
+    out[::APART, ::APART], held[::APART, ::APART] = chroma.reshape(*shape, 2), FIRM / (1 + near.reshape(shape))
+    return out, held
+
+
+def _places(luma: Plane, chroma: Plane | None = None) -> Places:
+    """Every few pixels.  luma: [H, W]; brightness is seen against the picture's own mean and spread."""
+    spread = max(float(luma.std()), 1.0)
+    y = 128 + 50 * (luma - luma.mean()) / spread
+    features = [_mean(y, 1)] + [np.sqrt(np.maximum(_mean(y * y, r) - _mean(y, r) ** 2, 0)) for r in WIDE]
+    features.append(np.broadcast_to(np.linspace(0, 1, len(y), dtype=np.float32)[:, None], y.shape))
+    seen = np.stack([f[::APART, ::APART] for f in features], -1).reshape(-1, len(features)) / SCALES
+    colours = np.zeros((len(seen), 2), np.float32)
+    if chroma is not None:
+        colours = np.stack([_mean(chroma[:, :, c], 1)[::APART, ::APART].ravel() for c in (0, 1)], -1)
+    return Places(seen.astype(np.float32), colours)
+
+
+def _mean(x: Plane, radius: int) -> Plane:
+    """Of the square around each pixel, borders repeated."""
+    for axis in (0, 1):
+        pads = [(radius + 1, radius) if a == axis else (0, 0) for a in (0, 1)]
+        total = np.cumsum(np.pad(x, pads, mode="edge"), axis, dtype=np.float64)
+        width = 2 * radius + 1
+        ahead, behind = (np.take(total, np.arange(x.shape[axis]) + n, axis) for n in (width, 0))
+        x = ((ahead - behind) / width).astype(np.float32)
+    return x
