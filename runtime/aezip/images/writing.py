@@ -197,6 +197,8 @@ def build(
     """
     kind = kind_of(format, quality, subsampling)
     picture, shallow = _with_fitting_depth(picture, kind)
+    if picture.depth > PLAIN and kind.pillow == "AVIF":
+        kind = kind._replace(carries=())  # the one library that writes such has no place for metadata
     if picture.alpha is not None and not kind.alpha:
         if picture.alpha.min() < 2**picture.depth - 1:
             able = ", ".join(name for name, known in FORMATS.items() if known.alpha)
@@ -219,12 +221,15 @@ def build(
 
 def _with_fitting_depth(picture: Picture, kind: Format) -> tuple[Picture, tuple[str, ...]]:
     """A picture with samples that the file can hold, and what is lost of them."""
-    if picture.depth == PLAIN or (kind.deep and kind.pillow != "TIFF"):
+    if picture.depth == PLAIN or kind.pillow in ("PNG", "PPM"):
         return picture, ()
+    from . import deep
+
     bits = f"{picture.depth}-bit samples"
-    if not kind.deep:
+    most = DEEPEST if kind.deep else deep.avif_depth(picture) if kind.pillow == "AVIF" else PLAIN
+    if most == PLAIN:
         return in_8_bits(picture), (bits,)
-    lost = [f"{bits} other than scaled to {DEEPEST}"] if picture.depth < DEEPEST else []
+    lost = [f"{bits} other than scaled to {most}"] if picture.depth != most else []
     if picture.alpha is not None and picture.pixels.shape[2] == 1:
         lost.append("such grey beside alpha, and has RGB")
     return picture, tuple(lost)
@@ -295,6 +300,10 @@ def _encode(picture: Picture, kind: Format) -> bytes:
         from .arrays import netpbm
 
         return netpbm(picture.pixels, picture.depth)
+    if kind.pillow == "AVIF" and picture.depth > PLAIN:
+        from . import deep
+
+        return deep.avif(picture, kind.options["quality"], kind.options["subsampling"])
     picture = picture._replace(cicp=None)  # which Pillow does not write
     (image, finish), options = _image_of(picture, kind), dict(kind.options)
     image.info.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import struct
 import zlib
@@ -16,6 +17,7 @@ from aezip import images
 from aezip.cli import main
 from aezip.errors import ImageError
 from aezip.format import depth as depths
+from aezip.format.colour import Cicp
 from aezip.format.container import unpack
 from aezip.images import Intake, Picture, build, deep
 
@@ -217,3 +219,28 @@ def test_a_dark_picture_is_kept_whole(tiny: str, tmp_path: Path, monkeypatch: py
     run("decompress", "dark.lat", "-o", "again.tif")
     with Image.open("again.tif") as image:
         np.testing.assert_array_equal(np.asarray(image), values)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("bits", [9, 10, 12, 16])
+def test_avif(bits: int, mode: str) -> None:
+    pytest.importorskip("imagecodecs")
+    given = picture(bits, mode)._replace(cicp=Cicp(9, 16), exif=b"II*\0\x08\0\0\0\0\0")
+    data, lost = build(given, "avif", 100)
+    to = 10 if bits <= 10 else 12
+    assert (f"{bits}-bit samples other than scaled to {to}" in lost) == (bits != to)
+    assert "EXIF" in lost
+    found = images.parse(data, intake=DEEP)
+    assert (found.depth, found.cicp) == (to, Cicp(9, 16))
+    want = depths.scaled(planes(given), bits, to)
+    want = want[..., (0, 0, 0, 1)] if mode == "grey-alpha" else want
+    assert np.abs(planes(found)[..., : want.shape[2]].astype(int) - want).max() <= 4
+    plain, lost = build(given._replace(icc=b"a profile", cicp=None), "avif")
+    assert f"{bits}-bit samples" in lost
+    assert images.parse(plain).depth == 8
+
+
+def test_avif_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    data, lost = build(picture(10, "rgb"), "avif")
+    assert (lost, images.parse(data, intake=DEEP).depth) == (("10-bit samples",), 8)

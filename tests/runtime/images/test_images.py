@@ -262,7 +262,7 @@ def test_threads_that_read_leave_pillow_as_it_was(monkeypatch: pytest.MonkeyPatc
 
 def test_write_refuses(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     picture = Picture(drawn())
-    with pytest.raises(UsageError, match="'xyz'; expected one of png, jpg, webp, avif, tiff, bmp, ppm"):
+    with pytest.raises(UsageError, match="'xyz'; expected one of png, jpg, webp, avif, jxl, tiff, bmp, ppm"):
         write(tmp_path / "a.xyz", picture)
     with pytest.raises(UsageError, match="no suffix"):
         write(tmp_path / "a", picture)
