@@ -25,7 +25,22 @@ def _pixels(rng: random.Random) -> bytes:
     width, height = rng.choice(LARGE) if rng.random() < 0.03 else (rng.randint(1, 40), rng.randint(1, 40))
     channels = rng.choice((1, 3))
     head = HEADER.pack(b"\xaeLAT\r\n", 1, channels, width, height, 1000, 0, 0, bytes(8))
-    sections = [(b"PIXL", _damaged(rng, body(rng, height, width, channels)))]
+    deep = rng.random() < 0.3
+    sections = [(b"PIXL", _damaged(rng, body(rng, height, width, channels, deep)))]
+    if deep:
+        sections.insert(
+            0,
+            (
+                b"dPTH",
+                bytes(
+                    (
+                        rng.choice(
+                            (9, 12, 16, 16, 16, rng.randrange(256)),
+                        ),
+                    )
+                ),
+            ),
+        )
     if rng.random() < 0.05:
         sections.insert(rng.randrange(2), (rng.choice((b"PTCH", b"PIXL", b"LATN", b"ALPH")), rng.randbytes(9)))
     if rng.random() < 0.05:
@@ -53,11 +68,15 @@ def _patched(rng: random.Random, corpus: Corpus) -> bytes:
     return sealed(head, [(b"PTCH", _damaged(rng, patch)), *sections])
 
 
-def body(rng: random.Random, height: int, width: int, channels: int) -> bytes:
-    """Exact pixels of a picture of this size, of any bits, palette and flags; a few with a wrong one."""
-    palette = rng.random() < 0.4
+def body(rng: random.Random, height: int, width: int, channels: int, deep: bool = False) -> bytes:
+    """Exact pixels of a picture of this size, of any bits, palette and flags; a few with a wrong one.
+
+    deep: of a picture of more than 8 bits.
+    """
+    palette = rng.random() < (0.02 if deep else 0.4)
     samples = 1 if palette else channels
     bits = rng.choice((1, 2, 4, 8)) if samples == 1 or rng.random() < 0.02 else 8
+    bits = 16 if deep and rng.random() < 0.97 else bits
     flags = palette + 2 * (samples == 3 and rng.random() < 0.5)
     if rng.random() < 0.02:
         bits, flags = rng.randrange(256), rng.randrange(8)

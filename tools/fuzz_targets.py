@@ -17,7 +17,8 @@ from aezip.coding import exact_pixels
 from aezip.entropy import coder
 from aezip.errors import AezipError
 from aezip.format import container, exact, facts, patches, scales
-from aezip.model import packages
+from aezip.format import depth as depths
+from aezip.model import packages, store
 from aezip.model.ladder import rung
 
 MAX_PIXELS = 2**20
@@ -116,7 +117,7 @@ class Targets:
         lat = container.unpack(data, MAX_PIXELS)
         self.stage = "facts"
         said = facts.facts_of("", lat, len(data), {})
-        h = lat.header
+        h, depth, kind = lat.header, lat.depth, depths.kind(lat.depth)
         size, patch = (h.height, h.width, h.channels), lat.section(container.PATCHES)
         x, y = rng.randrange(h.width), rng.randrange(h.height)
         region = x, y, rng.randint(1, h.width - x), rng.randint(1, h.height - y)
@@ -127,17 +128,17 @@ class Targets:
             exact_pixels.decode(lat, region, scale)
             if pixels.shape != size or (exact_pixels.decode(lat, region) != pixels[within]).any():
                 raise Finding(f"a region {region} that is not as in the whole")
-            if pixels.size < 2**16 and (exact.decode(exact.encode(pixels), *size) != pixels).any():
+            if pixels.size < 2**16 and (exact.decode(exact.encode(pixels), *size, depth=depth) != pixels).any():
                 raise Finding("pixels that are not kept")
         elif patch is not None:
-            pixels = np.zeros(size, np.uint8)
-            patches.check(patch, *size)
-            patches.lay(pixels, patch, *size[:2], (0, 0, *size[1::-1]))
-            part = np.zeros(pixels[within].shape, np.uint8)
-            patches.lay(part, patch, *size[:2], region)
+            pixels = np.zeros(size, kind)
+            patches.check(patch, *size, depth)
+            patches.lay(pixels, patch, *size[:2], (0, 0, *size[1::-1]), 1, depth)
+            part = np.zeros(pixels[within].shape, kind)
+            patches.lay(part, patch, *size[:2], region, 1, depth)
             scale = rng.choice(scales.SCALES)
             small = scales.reduced(region, scale)
-            patches.lay(np.zeros((small[3], small[2], h.channels), np.uint8), patch, *size[:2], small, scale)
+            patches.lay(np.zeros((small[3], small[2], h.channels), kind), patch, *size[:2], small, scale, depth)
             if (part != pixels[within]).any():
                 raise Finding(f"patches of a region {region} that are not as in the whole")
             if said["patched_cells"] != patches.which(patch, *size[:2]).sum():
@@ -169,8 +170,9 @@ class Targets:
         rung(packages.Package(about).ladder, rng.randrange(1001))
         if rng.random() < 0.5:
             self.stage = "run"
-            codec._read.cache_clear()  # another package under the same name
+            store._read.cache_clear()  # another package under the same name
             mutated = Codec(str(self._path), threads=1)
             mutated.decode(self.corpus.written_by(rng, about.fingerprint), MAX_PIXELS)
             self.stage = "run encoder"
-            mutated.encode(self.corpus.picture(rng))
+            picture = self.corpus.picture(rng)
+            mutated.encode(picture if rng.random() < 0.7 else picture.astype(np.uint16) * 257)
