@@ -180,6 +180,7 @@ class Decompression(_Coding):
     partial: bool = False  # files that are cut off within their latents, too
     to_8bit: bool = False  # make samples of more bits 8-bit
     tone_map: bool = False  # make pictures of high dynamic range or of other colours sRGB
+    strip: bool = False  # drop metadata; the picture is turned upright and made sRGB first
 
     def run(self, codec: Codec, data: bytes, target: str) -> Result:
         format, scale = images.format_of(target, self.format), self.scale
@@ -203,6 +204,8 @@ class Decompression(_Coding):
         if self.tone_map:
             picture = images.tone_mapped(picture)
             picture = images.in_8_bits(picture) if self.to_8bit else picture
+        if self.strip:
+            picture = images.stripped(picture)
         image, lost = images.build(picture, format, self.output_quality, self.subsampling)
         return Result(image, lat, len(data), notes=(*notes, *picture.notes, *images.lost_note(format, lost)))
 

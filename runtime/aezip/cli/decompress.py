@@ -57,6 +57,7 @@ def _scale(_: click.Context, __: click.Parameter, value: str) -> int:
 )
 @click.option("--tone-map", is_flag=True, help="Make pictures of high dynamic range (PQ, HLG) or wide gamut sRGB.")
 @click.option("--to-8bit", is_flag=True, help="Make samples of more than 8 bits 8-bit.")
+@options.strip
 @click.option("--partial", is_flag=True, help="Also decode files whose end is missing, as far as possible.")
 @options.max_pixels
 @options.precision

@@ -142,7 +142,7 @@ _INTAKE = (
     click.option("--strict", is_flag=True, help="Refuse pictures with damaged data, even if they can be decoded."),
     click.option("--upright", is_flag=True, help="Turn the picture as its EXIF orientation says, and reset that."),
 )
-_STRIP = click.option("--strip", is_flag=True, help="Drop metadata; the picture is turned upright and made sRGB.")
+strip = click.option("--strip", is_flag=True, help="Drop metadata; the picture is turned upright and made sRGB.")
 _RUNNING = (
     recursive,
     click.option(
@@ -187,7 +187,7 @@ _WRITING = (
     click.option("--keep-times", is_flag=True, help="Give output files the modification times of their inputs."),
 )
 intake = _together(*_INTAKE, gather=("intake", "..images", "Intake"))  # how an image is read
-intake_and_strip = _together(*_INTAKE, _STRIP, gather=("intake", "..images", "Intake"))
+intake_and_strip = _together(*_INTAKE, strip, gather=("intake", "..images", "Intake"))
 reading = _together(  # of a command that works on the latents of pictures, in this process
     max_pixels, intake, model, recursive, provider, threads, quiet, debug, gather=("reading", ".run", "Reading")
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import click
 
@@ -79,15 +80,15 @@ def sheet(
         failures.report(problem)
     if not quiet:
         say_notes(plan)
-    job = Decompression(format="png", max_size=size, tone_map=True, max_pixels=max_pixels, offline=offline)
+    how: dict[str, Any] = {"max_size": size, "to_8bit": True, "tone_map": True, "strip": True}
+    job = Decompression(format="png", max_pixels=max_pixels, offline=offline, **how)
     codec, shown = job.open(model, "cpu", threads), []
     with bar(len(plan.items), quiet, total=len(plan.items), unit="") as progress:
         for item in plan.items:
             with failures.reported(item.source):
                 codec.look_beside(item.source)
                 made = job.run(codec, places.read(item.source, FormatError), "").data
-                small = images.parse(made or b"", intake=images.Intake(strip=True, to_8bit=True))
-                shown.append((os.path.splitext(places.last_of(item.source))[0], small))
+                shown.append((os.path.splitext(places.last_of(item.source))[0], images.parse(made or b"")))
             if progress is not None:
                 progress.update()
     if plan.left_out and not quiet:

@@ -23,7 +23,7 @@ from __future__ import annotations
 from ..format.resolution import Resolution
 from .metadata import replaced
 from .picture import Picture, check_sections, picture_of, sections_of
-from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, Intake, from_pillow, is_pillow, parse, read
+from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, Intake, from_pillow, is_pillow, parse, read, stripped
 from .resizing import fit
 from .sheet import sheet
 from .signalling import tone_mapped
@@ -53,6 +53,7 @@ __all__ = [
     "replaced",
     "sections_of",
     "sheet",
+    "stripped",
     "to_pillow",
     "tone_mapped",
     "write",

@@ -177,7 +177,7 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
         left = (*left, "all frames but one (animation)") if facts.animated else left
     if damage and intake.strict:
         raise ImageError(damage[0], "a complete image, or no strict=True")
-    lies = metadata.orientation_of(exif, xmp) if intake.upright or intake.strip else 1
+    lies = metadata.orientation_of(exif, xmp) if intake.upright else 1
     if lies != 1:
         pixels = metadata.turn(pixels, lies)
         alpha = metadata.turn(alpha, lies) if alpha is not None else None
@@ -185,7 +185,7 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
         resolution = resolution.turned() if resolution and lies >= 5 else resolution
     if exif and (turned or lies != 1) and metadata.has_places(exif):
         exif, left = metadata.without_places(exif), (*left, "GeoTIFF tags, as the picture was turned")
-    if lies != 1 and not intake.strip and any(section.type == GAIN_MAP for section in kept):
+    if lies != 1 and any(section.type == GAIN_MAP for section in kept):
         kept, left = extras.without(kept, GAIN_MAP), (*left, "a gain map (HDR), as the picture was turned")
     if alpha is not None:
         from ..format.alpha import fill
@@ -194,14 +194,18 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
     notes = (*damage, colours.note, named.note)
     picture = Picture(pixels, named.icc, exif, xmp, alpha, resolution, notes, kept, named.cicp, colours.depth)
     if intake.strip:
-        picture = _stripped(picture)
+        picture = stripped(picture)
     elif left:
         picture = picture._replace(notes=(*notes, f"left behind: {', '.join(left)}"))
     return picture._replace(notes=tuple(filter(None, picture.notes)))
 
 
-def _stripped(picture: Picture) -> Picture:
-    """The picture alone, in sRGB if that holds it."""
+def stripped(picture: Picture) -> Picture:
+    """The picture alone, upright, and in sRGB if that holds it."""
+    lies = metadata.orientation_of(picture.exif, picture.xmp)
+    if lies != 1:
+        alpha = None if picture.alpha is None else metadata.turn(picture.alpha, lies)
+        picture = picture._replace(pixels=metadata.turn(picture.pixels, lies), alpha=alpha)
     if signalling.hdr_of(picture):
         note = "the colours stay as they are named, as PQ and HLG (HDR) have no place in sRGB"
         picture = picture._replace(icc=None if picture.cicp else picture.icc, notes=(*picture.notes, note))

@@ -123,6 +123,21 @@ def test_formats_that_have_none(format: str, options: dict, finding: str, drawn)
         images.build(Picture(drawn(8, 8)), format, **options)
 
 
+def test_decompress_strips(tiny: str, drawn, tmp_path) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Maker"
+    pixels, p3 = drawn(40, 60), profiles.of_cicp(Cicp(12, 13), 3).icc
+    picture = Image.fromarray(pixels)
+    data = Codec(tiny).compress(picture, lossless=True, exif=exif, icc_profile=p3, xmp=b"<x/>")
+    (tmp_path / "a.lat").write_bytes(data)
+    done = CliRunner().invoke(main, ["decompress", str(tmp_path / "a.lat"), "--strip"])
+    assert done.exit_code == 0, done.stderr
+    assert "colours made sRGB through the ICC profile that is dropped" in done.stderr
+    found = images.read(tmp_path / "a.png")
+    assert found.icc is found.exif is found.xmp is None
+    assert np.array_equal(found.pixels, np.rot90(profiles.to_srgb(pixels, p3), -1))
+
+
 def test_the_command(tiny: str, drawn, tmp_path) -> None:
     (tmp_path / "a.lat").write_bytes(Codec(tiny).encode(drawn(64, 80)))
     sizes = []
