@@ -47,7 +47,7 @@ _NAMES = {
     TEXTS: "texts of a PNG",
     CONTENT_LIGHT: "content light level",
     MASTERING: "mastering display",
-    GAIN_MAP: "gain map (HDR)",
+    GAIN_MAP: "gain map",
 }
 
 

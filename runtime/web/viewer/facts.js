@@ -13,7 +13,7 @@ const TYPES = /** @type {Record<string, string>} */ ({
   PTCH: 'patches',
   cLLI: 'content light level',
   mDCV: 'mastering display',
-  gMAP: 'gain map (HDR)',
+  gMAP: 'gain map',
   LATN: 'latents',
   PIXL: 'pixels',
 });
