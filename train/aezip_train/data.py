@@ -7,6 +7,7 @@ the generator's state alone says how far training is.
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,12 @@ class Crops:
         area = np.array([p.shape[0] * p.shape[1] for p in self.pictures], float)
         weight = np.minimum(area / area.min(), 4)
         self.odds = weight / weight.sum()
+
+    def photographs(self) -> Crops:
+        """The same without those that code draws."""
+        found = copy(self)
+        found.drawn = 0.0
+        return found
 
     def draw(self, rng: np.random.Generator, part: slice = WHOLE) -> Tensor:
         """A batch of crops, or `part` of it; the generator moves on by the whole.  [batch, C, crop, crop], centred"""

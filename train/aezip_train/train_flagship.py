@@ -74,7 +74,8 @@ class FlagshipTraining(Training):
         if weights and self.model.config.integer and "decoder.unit" not in weights:
             small = Flagship(replace(self.model.config, integer=0))
             small.load_state_dict(weights)
-            weights = convert(small.eval(), self.model, lambda: self.crops.draw(self.rng)).state_dict()
+            photographs = self.crops.photographs()
+            weights = convert(small.eval(), self.model, lambda: photographs.draw(self.rng)).state_dict()
         super().start(weights)
         if weights is None:
             self.model.start_classic(torch.cat([self.crops.draw(self.rng) for _ in range(START_BATCHES)]))
