@@ -50,7 +50,7 @@ def test_the_equations_are_solved(height: int, width: int, monkeypatch: pytest.M
     held = (rng.random((height, width)) < 0.1).astype(np.float32)
     held[0, 0] = 1
     chroma = rng.uniform(-60, 60, (height, width, 2)).astype(np.float32)
-    np.testing.assert_allclose(hints.spread(grey, chroma, held), dense(grey, chroma, held), atol=0.02)
+    np.testing.assert_allclose(hints.spread(grey, chroma, held), dense(grey, chroma, held), atol=0.1)
 
 
 def test_two_dots_colour_two_things(golden: Path) -> None:

@@ -5,6 +5,9 @@ values, the one whose squared differences between neighbours, weighed by how ali
 is a system of linear equations with a Laplacian of the picture's grid. It is solved by conjugate gradients, each step
 helped by a V of coarser grids whose cells are 2×2 of the next finer one (unsmoothed aggregation).
 
+Things also come apart: `guessed` compares every pixel with the hints, by brightness and place, and holds it weakly at
+the mean of those it is like (kernel regression; Nadaraya and Watson 1964).
+
 Hints are set by hand, or come from a picture like it (`likeness`).
 """
 
@@ -21,8 +24,11 @@ Plane = NDArray[np.float32]
 
 CHROMA = np.array([[0.0, 1.402], [-0.344136, -0.714136], [1.772, 0.0]], np.float32)  # R, G, B of Cb, Cr
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601
-POWER = 1.5  # of the difference of grey levels, in how little neighbours share
+POWER = 2.0  # of the difference of grey levels, in how little neighbours share
 HELD = 10.0  # how firmly a hint holds, where a neighbour that is alike holds by 1
+GUESSED = 1e-3  # how firmly a guess holds, where a hint by hand does by 1
+LIKE = (12.0, 12.0, 0.25)  # differences that count alike: of brightness, of its variation, of place in picture heights
+MOST = 256  # hints that pixels are compared with
 OVER = 1.8  # of coarse corrections: aggregates are too stiff (Braess 1995)
 COARSEST = 4  # sides of a grid that is only smoothed
 STEPS, PRECISION = 40, 1e-3  # of conjugate gradients, at most, and the share of the error that is left
@@ -65,6 +71,41 @@ def together(one: Known, other: Known) -> Known:
     held = one[1] + other[1]
     total = one[0] * one[1][:, :, None] + other[0] * other[1][:, :, None]
     return np.asarray(total / np.maximum(held, 1e-12)[:, :, None], np.float32), held
+
+
+def guessed(grey: Pixels, known: Known) -> Known:
+    """Chroma of every pixel by the hints that it is like; held weakly.  grey: uint8 [H, W, 1]"""
+    chroma, held = known
+    bright, varied = texture(grey[:, :, 0].astype(np.float32), (2,))
+    rows, columns = (np.arange(n, dtype=np.float32) for n in held.shape)
+    places = np.argwhere(held > 0)
+    total, weights = np.zeros_like(chroma), np.full(held.shape, 1e-12, np.float32)
+    for y, x in places[:: -(-len(places) // MOST)]:
+        far = np.square((rows - y) / (LIKE[2] * len(rows)))[:, None] + np.square((columns - x) / (LIKE[2] * len(rows)))
+        for value, scale in zip((bright, varied), LIKE, strict=False):
+            far += np.square((value - value[y, x]) / scale)
+        weight = 1 / np.square(1e-3 + far)
+        total += weight[:, :, None] * chroma[y, x]
+        weights += weight
+    return total / weights[:, :, None], np.full_like(held, GUESSED)
+
+
+def texture(luma: Plane, wide: tuple[int, ...]) -> list[Plane]:
+    """Brightness [H, W] against the picture's own mean and spread, and how it varies that many pixels around."""
+    y = 128 + 50 * (luma - luma.mean()) / max(float(luma.std()), 1.0)
+    around = [np.sqrt(np.maximum(mean_around(y * y, r) - mean_around(y, r) ** 2, 0)) for r in wide]
+    return [mean_around(y, 1), *around]
+
+
+def mean_around(x: Plane, radius: int) -> Plane:
+    """Of the square around each pixel, borders repeated.  [H, W]"""
+    for axis in (0, 1):
+        pads = [(radius + 1, radius) if a == axis else (0, 0) for a in (0, 1)]
+        total = np.cumsum(np.pad(x, pads, mode="edge"), axis, dtype=np.float64)
+        width = 2 * radius + 1
+        ahead, behind = (np.take(total, np.arange(x.shape[axis]) + n, axis) for n in (width, 0))
+        x = ((ahead - behind) / width).astype(np.float32)
+    return x
 
 
 def spread(grey: Pixels, chroma: Plane, held: Plane) -> Plane:

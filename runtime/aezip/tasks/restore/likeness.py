@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..features.vectors import halved
-from .hints import Known, chroma_of, luma_of
+from .hints import Known, chroma_of, luma_of, mean_around, texture
 
 Pixels = NDArray[np.uint8]  # [H, W, C]
 Plane = NDArray[np.float32]
@@ -62,24 +62,11 @@ def hints_like(grey: Pixels, reference: Pixels) -> Known:
 
 
 def _places(luma: Plane, chroma: Plane | None = None) -> Places:
-    """Every few pixels.  luma: [H, W]; brightness is seen against the picture's own mean and spread."""
-    spread = max(float(luma.std()), 1.0)
-    y = 128 + 50 * (luma - luma.mean()) / spread
-    features = [_mean(y, 1)] + [np.sqrt(np.maximum(_mean(y * y, r) - _mean(y, r) ** 2, 0)) for r in WIDE]
-    features.append(np.broadcast_to(np.linspace(0, 1, len(y), dtype=np.float32)[:, None], y.shape))
+    """Every few pixels.  luma: [H, W]"""
+    features = texture(luma, WIDE)
+    features.append(np.broadcast_to(np.linspace(0, 1, len(luma), dtype=np.float32)[:, None], luma.shape))
     seen = np.stack([f[::APART, ::APART] for f in features], -1).reshape(-1, len(features)) / SCALES
     colours = np.zeros((len(seen), 2), np.float32)
     if chroma is not None:
-        colours = np.stack([_mean(chroma[:, :, c], 1)[::APART, ::APART].ravel() for c in (0, 1)], -1)
+        colours = np.stack([mean_around(chroma[:, :, c], 1)[::APART, ::APART].ravel() for c in (0, 1)], -1)
     return Places(seen.astype(np.float32), colours)
-
-
-def _mean(x: Plane, radius: int) -> Plane:
-    """Of the square around each pixel, borders repeated."""
-    for axis in (0, 1):
-        pads = [(radius + 1, radius) if a == axis else (0, 0) for a in (0, 1)]
-        total = np.cumsum(np.pad(x, pads, mode="edge"), axis, dtype=np.float64)
-        width = 2 * radius + 1
-        ahead, behind = (np.take(total, np.arange(x.shape[axis]) + n, axis) for n in (width, 0))
-        x = ((ahead - behind) / width).astype(np.float32)
-    return x

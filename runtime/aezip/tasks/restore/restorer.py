@@ -28,7 +28,7 @@ from . import chroma, hints, holes, likeness, noise
 Pixels = NDArray[np.uint8]  # [H, W, C], C 1 or 3
 Mask = NDArray[np.bool_]  # [H, W], true where a pixel is missing
 WINDOW = 64  # side in cells of 16 pixels; of 1024² pixels a graph keeps about 200 MB
-HINTED = 512  # a short side from which on hints colour a smaller copy
+HINTED = 256  # a short side from which on hints colour a smaller copy
 MISSING = 255  # in a mask that a graph sees
 
 
@@ -100,6 +100,8 @@ class Restorer:
         if like is not None:
             found = likeness.hints_like(copies[-1], like)
             known = hints.together(known, found) if known else found
+        elif known:
+            known = hints.together(known, hints.guessed(copies[-1], known))
         assert known is not None
         return chroma.raised(hints.spread(copies[-1], *known) @ hints.CHROMA.T, copies)
 
