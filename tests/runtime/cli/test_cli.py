@@ -325,7 +325,7 @@ BROKEN_IMAGES: dict[str, tuple[Callable[[str], object], str]] = {
     "text": (lambda name: Path(name).write_text("hello"), "not an image that can be read; expected an image"),
     "cut": (_cut, "the image data is damaged or cut short"),
     "cmyk": (_saved("CMYK", "jpeg"), "has CMYK colours and no ICC profile that says which; expected --plain-cmyk"),
-    "deep": (_saved("I;16"), "has 16-bit samples; expected 8-bit samples, or --to-8bit"),
+    "deep": (_saved("F", "TIFF"), "has floating-point samples; expected whole numbers of 8 to 16 bits, or --to-8bit"),
     "frames": (_frames, "has 2 frames or pages; expected a single picture, or --frame 1 to 2"),
 }
 
@@ -571,6 +571,7 @@ def test_info_as_json_leaves_out_what_is_broken() -> None:
         "width": 2,
         "height": 2,
         "channels": 3,
+        "depth": 8,
         "alpha": False,
         "resolution": None,
         "colours": "sRGB",
