@@ -90,12 +90,38 @@ def noisy(pixels: Pixels, sigma: float, rng: np.random.Generator) -> Pixels:
     return np.asarray(np.clip(np.rint(pixels + rng.normal(0, sigma, pixels.shape)), 0, 255), np.uint8)
 
 
-def holes(height: int, width: int, rng: np.random.Generator) -> Mask:
+def holes(height: int, width: int, rng: np.random.Generator, side: int = HOLE) -> Mask:
     """Squares that are missing."""
     mask = np.zeros((height, width), bool)
-    for top, left in rng.integers(0, (height - HOLE, width - HOLE), (HOLES, 2)):
-        mask[top : top + HOLE, left : left + HOLE] = True
+    for top, left in rng.integers(0, (height - side, width - side), (HOLES, 2)):
+        mask[top : top + side, left : left + side] = True
     return mask
+
+
+def scratches(height: int, width: int, thick: int, rng: np.random.Generator) -> Mask:
+    """Waving lines that are missing; none at the border, where scikit-image's biharmonic inpainting fails."""
+    picture = Image.new("1", (width, height))
+    pen = ImageDraw.Draw(picture)
+    for _ in range(HOLES):
+        place, angle = rng.uniform(0, (width, height)), rng.uniform(0, 2 * np.pi)
+        line = [tuple(place)]
+        for _ in range(6):
+            angle += rng.normal(0, 0.3)
+            place = place + np.array([np.cos(angle), np.sin(angle)]) * height / 8
+            line.append(tuple(place))
+        pen.line(line, fill=1, width=thick, joint="curve")
+    mask = np.array(picture, bool)
+    mask[:3] = mask[-3:] = mask[:, :3] = mask[:, -3:] = False
+    return mask
+
+
+def dots(p: Pixels, count: int, rng: np.random.Generator) -> Pixels:
+    """RGB and alpha: a picture's mean colours of random 5×5 pixels."""
+    out = np.zeros((*p.shape[:2], 4), np.uint8)
+    for top, left in rng.integers(0, np.array(p.shape[:2]) - 4, (count, 2)):
+        part = np.s_[top : top + 5, left : left + 5]
+        out[part] = *p[part].mean((0, 1)).round().astype(np.uint8), 255
+    return out
 
 
 def sheet(rows: Sequence[Sequence[Pane]], gap: int = 10, line: int = 26, letters: int = 17) -> Image.Image:

@@ -1,17 +1,19 @@
 """What the tasks achieve, against simple peers: tables as text.
 
-    python tools/measure_tasks.py denoise colorize inpaint --pictures VAL [--model denoise=FILE.aezm …]
+    python tools/measure_tasks.py denoise light colorize hints inpaint --pictures VAL [--model denoise=FILE.aezm …]
     python tools/measure_tasks.py textures
     python tools/measure_tasks.py domain --pictures VAL --normal TRAIN
     python tools/measure_tasks.py features sample --pictures VAL [--model sample=FILE.aezm]
 
 Pictures are seen through middle crops of 384² pixels; --limit: only this many. --normal: what the profile is fitted on;
---seed: of textures. Peers need opencv-python-headless (non-local means, Telea);
+--seed: of textures. Peers need opencv-python-headless (non-local means, Telea)
+and scikit-image (biharmonic);
 the second domain is what scikit-image ships: microscopes, an eye's retina, stars, the moon, printed pages, grounds.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -19,16 +21,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import Mask, Pixels, holes, middle, noisy, parser, pictures, read
+from common import Mask, Pixels, dots, holes, middle, noisy, parser, pictures, read, scratches
 from numpy.typing import NDArray
+from PIL import Image
 
 from aezip.quality.metrics import psnr_db
 from aezip.tasks import sampling
 from aezip.tasks.anomaly import measures
 from aezip.tasks.features.vectors import Latents, nearest, pooled
+from aezip.tasks.restore import noise
 from aezip.tasks.restore.restorer import Restorer, grey_of
 
 SIDE, SIGMAS = 384, (15, 25, 50)
+SCRATCHES, SQUARES = (1, 3, 8), (16, 32, 64)  # pixels
 NLM_SHARES = (0.4, 0.6, 0.8)
 FITTED, NORMAL, BROKEN = 30, 20, 40  # textures of a kind
 CROP = 256
@@ -76,6 +81,45 @@ def denoise(seen: list[Pixels], model: str | None) -> Iterator[str]:
         yield f"{name:<22}" + "".join(f"{m:9.2f}" for m in found)
 
 
+def by_light(seen: list[Pixels], model: str | None) -> Iterator[str]:
+    """PSNR with noise that depends on the light: one σ for all of it, and by brightness."""
+    restorer = Restorer("denoise", model)
+    yield "PSNR in dB                      noisy    one σ  by brightness"
+    for name, spoil in LIGHTS.items():
+        rows = []
+        for n, p in enumerate(seen):
+            q = spoil(p, np.random.default_rng(n))
+            made = restorer.denoise(q, noise.sigma_of(q))[0], restorer.denoise(q)[0]
+            rows.append([psnr_db(p, x) for x in (q, *made)])
+        yield f"{name:<28}" + "".join(f"{m:9.2f}" for m in np.mean(rows, 0))
+
+
+def shot(p: Pixels, rng: np.random.Generator, gain: float) -> Pixels:
+    """Noise of variance gain · level + 4."""
+    return np.asarray(np.clip(np.rint(p + rng.normal(size=p.shape) * np.sqrt(gain * p + 4)), 0, 255), np.uint8)
+
+
+def camera(p: Pixels, rng: np.random.Generator, gain: float) -> Pixels:
+    """Noise of variance gain · light + 0.0002 in linear light of 0 … 1, before the tone curve."""
+    light = (p / 255) ** 2.2
+    light += rng.normal(size=p.shape) * np.sqrt(gain * light + 2e-4)
+    return np.asarray(np.rint(255 * np.clip(light, 0, 1) ** (1 / 2.2)), np.uint8)
+
+
+def through_jpeg(p: Pixels, quality: int) -> Pixels:
+    file = io.BytesIO()
+    Image.fromarray(p).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+LIGHTS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
+    "variance 2.5 · level": partial(shot, gain=2.5),
+    "variance 6 · level": partial(shot, gain=6.0),
+    "camera": partial(camera, gain=0.01),
+    "camera, JPEG of quality 75": lambda p, rng: through_jpeg(camera(p, rng, 0.01), 75),
+}
+
+
 def colorize(seen: list[Pixels], model: str | None) -> Iterator[str]:
     """Mean distance in the a/b plane of CIELAB, and its root mean square."""
     restorer = Restorer("colorize", model)
@@ -99,6 +143,28 @@ def colorize(seen: list[Pixels], model: str | None) -> Iterator[str]:
     yield f"{'originals':<15}{0:9.2f}{0:9.2f}{colour:13.2f}"
 
 
+def hints(seen: list[Pixels], model: str | None) -> Iterator[str]:
+    """Mean distance in a/b with true colours of random dots of 5², and of the left half for the right one."""
+    restorer, grey = Restorer("colorize", model), [grey_of(p) for p in seen]
+    yield "error in a, b        mean   against grey"
+
+    def line(name: str, made: list[Pixels], wanted: list[Pixels]) -> str:
+        errors = [
+            [np.hypot(*np.moveaxis((lab(x) - lab(p))[:, :, 1:], 2, 0)).mean() for x in (m, grey_of(p).repeat(3, 2))]
+            for m, p in zip(made, wanted, strict=True)
+        ]
+        error, before = np.mean(errors, 0)
+        return f"{name:<15}{error:10.2f}{100 * (error / before - 1):13.1f} %"
+
+    for count in (1, 10, 50):
+        hinted = [dots(p, count, np.random.default_rng((n, count))) for n, p in enumerate(seen)]
+        yield line(f"{count} hints", [restorer.colorize(g, d) for g, d in zip(grey, hinted, strict=True)], seen)
+    halves = [(p[:, : SIDE // 2], p[:, SIDE // 2 :]) for p in seen]
+    yield line(
+        "--like", [restorer.colorize(grey_of(right), like=left) for left, right in halves], [r for _, r in halves]
+    )
+
+
 def lab(pixels: Pixels) -> NDArray[np.float64]:
     """sRGB → CIELAB (D65).  [H, W, 3]"""
     x = pixels / 255
@@ -112,24 +178,33 @@ def lab(pixels: Pixels) -> NDArray[np.float64]:
 
 
 def inpaint(seen: list[Pixels], model: str | None) -> Iterator[str]:
-    """PSNR within random holes of 32² pixels."""
+    """PSNR of the missing pixels of scratches so many pixels wide, and of squares."""
     import cv2
+    from skimage.restoration import inpaint_biharmonic
 
     restorer = Restorer("inpaint", model)
     methods: dict[str, Callable[[Pixels, Mask], Pixels]] = {
-        "mean colour": lambda p, m: np.where(m[..., None], p[~m].mean(0).astype(np.uint8), p),
         "Telea": lambda p, m: np.asarray(cv2.inpaint(p, m.astype(np.uint8), 3, cv2.INPAINT_TELEA), np.uint8),
+        "Navier–Stokes": lambda p, m: np.asarray(cv2.inpaint(p, m.astype(np.uint8), 3, cv2.INPAINT_NS), np.uint8),
+        "biharmonic": lambda p, m: (255 * inpaint_biharmonic(p, m, channel_axis=2).clip(0, 1)).round().astype(np.uint8),
         "aezip": restorer.inpaint,
     }
-    masks = [holes(SIDE, SIDE, np.random.default_rng(n)) for n in range(len(seen))]
-    yield "PSNR in the holes, dB"
+    masks = {f"scratch {w}": partial(scratches, SIDE, SIDE, w) for w in SCRATCHES}
+    masks |= {f"{side}²": partial(holes, SIDE, SIDE, side=side) for side in SQUARES}
+    yield "PSNR, dB       " + "".join(f"{name:>10}" for name in masks) + "  (scratches so many pixels wide, squares)"
     for name, method in methods.items():
-        shown = [np.where(m[..., None], np.uint8(0), p) for p, m in zip(seen, masks, strict=True)]
-        made = [method(s, m) for s, m in zip(shown, masks, strict=True)]
-        if name == "aezip":
-            assert all((a[~m] == p[~m]).all() for a, m, p in zip(made, masks, seen, strict=True))
-        found = [psnr_db(p[m], a[m]) for p, a, m in zip(seen, made, masks, strict=True)]
-        yield f"{name:<15}{np.mean(found):9.2f}"
+        found = []
+        for kind, mask in masks.items():
+            if name == "biharmonic" and kind in ("32²", "64²"):  # would take hours
+                found.append(float("nan"))
+                continue
+            drawn = [mask(rng=np.random.default_rng(n)) for n in range(len(seen))]
+            shown = [np.where(m[..., None], np.uint8(0), p) for p, m in zip(seen, drawn, strict=True)]
+            made = [method(s, m) for s, m in zip(shown, drawn, strict=True)]
+            if name == "aezip":
+                assert all((a[~m] == p[~m]).all() for a, m, p in zip(made, drawn, seen, strict=True))
+            found.append(np.mean([psnr_db(p[m], a[m]) for p, a, m in zip(seen, made, drawn, strict=True)]))
+        yield f"{name:<15}" + "".join(f"{f:10.2f}" for f in found)
 
 
 def textures(model: str | None, seed: int) -> Iterator[str]:
@@ -238,8 +313,11 @@ def auroc(normal: list[float], other: list[float]) -> float:
     return float((b > a).mean() + (b == a).mean() / 2)
 
 
+OWNERS = {"light": "denoise", "hints": "colorize"}  # tasks whose models these measure
 TASKS: dict[str, Callable[[Any, str | None], Iterator[str]]] = {
     "denoise": lambda given, model: denoise(crops(given.pictures)[: given.limit], model),
+    "light": lambda given, model: by_light(crops(given.pictures)[: given.limit], model),
+    "hints": lambda given, model: hints(crops(given.pictures)[: given.limit], model),
     "colorize": lambda given, model: colorize(crops(given.pictures)[: given.limit], model),
     "inpaint": lambda given, model: inpaint(crops(given.pictures)[: given.limit], model),
     "textures": lambda given, model: textures(model, given.seed),
@@ -260,7 +338,7 @@ def main() -> None:
     models = dict(m.split("=", 1) for m in given.model)
     for what in given.what:
         print(f"== {what}", flush=True)
-        for line in TASKS[what](given, models.get(what)):
+        for line in TASKS[what](given, models.get(OWNERS.get(what, what))):
             print(line, flush=True)
 
 
