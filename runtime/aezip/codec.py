@@ -127,7 +127,8 @@ class Codec:
         Args:
             fine: What it needs for uint16.
         """
-        self._encoding.prepare(*self.package.encoding(fine))
+        names = self.package.encoding(fine)  # first, for there may be none
+        self._encoding.prepare(*names)
 
     def look_beside(self, path: str | os.PathLike[str]) -> None:
         """Find models, from now on, that the archive of a file carries: in `.aezip` of its folder, and of those above.
