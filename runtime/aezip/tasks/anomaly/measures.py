@@ -1,17 +1,24 @@
 """Anomalies: pictures that are normal → a profile; another picture → how far it is from them, and where.
 
-Four things are measured, each against a Gaussian of the normal pictures' values:
+Pictures may show their parts alike, each at the same place. Then simple filters at four sizes (`filters`) are measured
+against a Gaussian for each place (`places`; PaDiM, Defard et al. 2020):
 
-    cell      of each 16×16 pixels the latents of the picture and of its half-size copy (PaDiM, Defard et al. 2020, with
-              one Gaussian for all places); the most distant 2×2 cells count
+    fine, middle, broad, coarse   of cells of 4, 8, 16 and 32 pixels the filters' answers
+    whole     the mean distance over all of them
+
+If they do not, places say nothing, and one Gaussian for all of them counts:
+
+    cell      of each 16×16 pixels the latents of the picture and of its half-size copy; the most distant 2×2 count
     texture   of each 2×2 cells the energies of the latents' channels: a smear has less of them than usual
-    colour    of each cell the mean red, green and blue
+    colour    of each cell the mean red, green and blue, which hardly differ from each other in their own ways
     whole     of the whole picture these energies, along the directions in which those of normal pictures differ
-              most: it finds another kind of picture
+              most: it tells of another kind of picture
 
-Each is put in units of its spread over normal pictures. The largest of the first three is put in units of its spread
-once more. The score is this or that of the whole, whichever is larger. Normal scores are found by scoring each fifth of
-the pictures with the statistics of the others.
+Which of the two holds is seen from normal pictures alone: whether each fifth of them is more likely under the Gaussians
+of the others' places, or under one for all places.
+
+Each measure is put in units of its own spread over normal pictures. The largest, once more in units of its own spread,
+is the score. What normal scores are is found by scoring each fifth of the pictures with the statistics of the others.
 """
 
 from __future__ import annotations
@@ -26,7 +33,9 @@ from numpy.typing import NDArray
 
 from ...errors import ImageError, UsageError
 from ..features.vectors import FLOOR, Latents, energies, halved
+from . import filters, places
 from .gaussian import Gaussian, Moments, fitted, leading, moments
+from .places import Places
 
 Array = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -40,7 +49,7 @@ INDEPENDENT = 0.05  # the share of cells that tell something of their own, neigh
 LEAST = 0.005  # shrinkage of the covariances of cells
 COMPONENTS = 16  # of whole pictures' energies
 MEASURES = ("cell", "texture", "colour", "whole")
-LOCAL = MEASURES[:3]
+LEVELS = ("fine", "middle", "broad", "coarse")
 TAIL = 0.75  # quantile from which the tail of normal scores is taken as exponential
 
 
@@ -48,14 +57,12 @@ TAIL = 0.75  # quantile from which the tail of normal scores is taken as exponen
 class Seen:
     """A picture's vectors."""
 
-    cell: Array  # [h, w, D]
-    texture: Array  # [h − 1, w − 1, C]
-    colour: Array  # [h, w, 3], grey levels
-    whole: Array  # [P]
+    grid: tuple[int, int]  # rows and columns of cells
+    vectors: Mapping[str, Array]  # of MEASURES and LEVELS: [h, w, D]; `whole` [P]
 
     @property
     def nbytes(self) -> int:
-        return sum(of(self, name).nbytes for name in MEASURES)
+        return sum(vectors.nbytes for vectors in self.vectors.values())
 
 
 @dataclass(frozen=True)
@@ -70,15 +77,36 @@ class Scale:
 
 
 @dataclass(frozen=True)
+class Statistics:
+    """Gaussians of normal pictures: those of latents, or those of places."""
+
+    gaussians: Mapping[str, Gaussian]  # of MEASURES; empty if parts lie alike
+    places: Mapping[str, Places]  # of LEVELS; empty if they do not
+
+    def distances(self, picture: Seen) -> dict[str, Array]:
+        """Of each measure's vectors; of cells, of each 2×2 on average."""
+        if self.places:
+            far = {name: here.distance(picture.vectors[name]) for name, here in self.places.items()}
+            return {**far, "whole": np.stack([values.mean() for values in far.values()]).mean()}
+        far = {name: gaussian.distance(picture.vectors[name]) for name, gaussian in self.gaussians.items()}
+        return {**far, "cell": squares(far["cell"])}
+
+
+@dataclass(frozen=True)
 class Profile:
     """What normal pictures are like."""
 
     model: str
     digest: str  # of the model's encoder
     pictures: int
-    gaussians: Mapping[str, Gaussian]  # of each measure
-    scales: Mapping[str, Scale]  # of each measure's logarithm; `local`: of the largest of LOCAL
+    statistics: Statistics
+    scales: Mapping[str, Scale]  # of each measure's logarithm; `score`: of the largest of them
     normal: Array  # scores of the normal pictures, ascending
+
+    @property
+    def alike(self) -> bool:
+        """Whether pictures show their parts alike, so that each place has its own Gaussian."""
+        return bool(self.statistics.places)
 
     def threshold(self, rate: float) -> float:
         """The score that this share of the normal pictures exceeds.  rate: 0 … 1, open.  Raises UsageError."""
@@ -113,23 +141,26 @@ class Score:
     place: tuple[int, int]  # x, y of the most distant cell's middle, in pixels
 
 
-def of(picture: Seen, measure: str) -> Array:
-    """The vectors of one measure."""
-    vectors: Array = getattr(picture, measure)
-    return vectors
-
-
-def seen(latents: Latents, pixels: Pixels) -> Seen:
-    """The vectors of a picture.  Raises ImageError."""
+def seen(latents: Latents, pixels: Pixels, profile: Profile | None = None) -> Seen:
+    """The vectors of a picture: all, or those that a profile measures.  Raises ImageError."""
     height, width = pixels.shape[:2]
     if min(height, width) < SMALLEST:
         raise ImageError(f"{width}×{height} pixels", f"at least {SMALLEST} a side")
+    vectors: dict[str, Array] = {}
+    if profile is None or not profile.alike:
+        vectors |= _of_latents(latents, pixels)
+    if profile is None or profile.alike:
+        vectors |= dict(zip(LEVELS, filters.levels(pixels), strict=True))
+    return Seen((height // CELL, width // CELL), vectors)
+
+
+def _of_latents(latents: Latents, pixels: Pixels) -> dict[str, Array]:
     fine, coarse = latents.of(pixels), latents.of(halved(pixels))
     h, w = fine.shape[:2]
     rows, columns = (np.minimum(np.arange(n) // 2, m - 1) for n, m in zip((h, w), coarse.shape, strict=False))
     cell = np.concatenate((fine, coarse[rows][:, columns]), 2)
     texture = np.asarray(np.log(squares(np.square(fine)) + FLOOR))
-    return Seen(cell, texture, colours(pixels, h, w), energies(fine))
+    return {"cell": cell, "texture": texture, "colour": colours(pixels, h, w), "whole": energies(fine)}
 
 
 def colours(pixels: Pixels, h: int, w: int) -> Array:
@@ -148,17 +179,20 @@ class Fit:
     def __init__(self, latents: Latents, keep: int = 2**29) -> None:
         self._latents, self._keep = latents, keep
         self._again: list[Callable[[], Seen]] = []
-        self._moments: list[dict[str, Moments]] = []  # of each fold, of each measure
+        self._grids: dict[str, tuple[int, ...]] = {}  # of each level: places of the first picture
+        self._moments: list[dict[str, Moments]] = []  # of each fold, of each measure and level
 
     def add(self, read: Callable[[], Pixels]) -> None:
         """One picture more.  Raises what `read` raises, and ImageError."""
         picture = seen(self._latents, read())
         self._keep -= picture.nbytes
         self._again.append((lambda: picture) if self._keep >= 0 else lambda: seen(self._latents, read()))
-        found = {name: moments(_rows(of(picture, name))) for name in MEASURES}
+        self._grids = self._grids or {name: picture.vectors[name].shape[:2] for name in LEVELS}
+        found = {name: moments(_rows(picture.vectors[name])) for name in MEASURES}
+        found |= {name: places.moments(picture.vectors[name], self._grids[name]) for name in LEVELS}
         fold = (len(self._again) - 1) % FOLDS
         if fold < len(self._moments):
-            self._moments[fold] = {name: self._moments[fold][name] + found[name] for name in MEASURES}
+            self._moments[fold] = {name: self._moments[fold][name] + found[name] for name in found}
         else:
             self._moments.append(found)
 
@@ -166,32 +200,46 @@ class Fit:
         """Raises ImageError for fewer than FEWEST pictures."""
         if len(self._again) < FEWEST:
             raise ImageError(f"{len(self._again)} normal pictures", f"at least {FEWEST}")
-        total = {name: _sum([fold[name] for fold in self._moments]) for name in MEASURES}
-        found = []
+        total = {name: _sum([fold[name] for fold in self._moments]) for name in self._moments[0]}
+        apart, here, gained = [], [], 0.0  # measures by latents, by places; how much less places are surprised
         for number, fold in enumerate(self._moments):
-            others = _gaussians({name: total[name] - fold[name] for name in MEASURES})
-            found += [_measures(_distances(again(), others)) for again in self._again[number::FOLDS]]
-        scales = {name: _scale(np.array([each[name] for each in found])) for name in MEASURES}
-        scales["local"] = _scale(np.array([_most(_scaled(each, scales)) for each in found]))
-        normal = np.sort(np.array([_value(_scaled(each, scales), scales) for each in found], np.float32))
-        return Profile(self._latents.name, self._latents.digest, len(found), _gaussians(total), scales, normal)
+            others = {name: total[name] - fold[name] for name in total}
+            by_latents, by_places = Statistics(_gaussians(others), {}), Statistics({}, _places(others))
+            all_places = {name: places.fitted(places.everywhere(others[name]), filters.FLOORS) for name in LEVELS}
+            for again in self._again[number::FOLDS]:
+                picture = again()
+                apart.append(_measures(by_latents.distances(picture)))
+                here.append(_measures(by_places.distances(picture)))
+                gained += _surprise(all_places, picture) - _surprise(by_places.places, picture)
+        alike = gained > 0
+        statistics = Statistics({}, _places(total)) if alike else Statistics(_gaussians(total), {})
+        return _calibrated(self._latents, statistics, here if alike else apart)
+
+
+def _calibrated(latents: Latents, statistics: Statistics, found: list[dict[str, float]]) -> Profile:
+    """found: the measures of normal pictures, each by statistics without it."""
+    scales = {name: _scale(np.array([each[name] for each in found])) for name in found[0]}
+    most = np.array([max(_scaled(each, scales).values()) for each in found])
+    scales["score"] = _scale(most)
+    normal = np.sort(scales["score"](most).astype(np.float32))
+    return Profile(latents.name, latents.digest, len(found), statistics, scales, normal)
 
 
 def score(profile: Profile, picture: Seen) -> Score:
     """How far a picture is from the profile's."""
-    distances = _distances(picture, profile.gaussians)
+    distances = profile.statistics.distances(picture)
     parts = _scaled(_measures(distances), profile.scales)
-    value = _value(parts, profile.scales)
+    value = profile.scales["score"](max(parts.values()))
     maps = []
-    for name in LOCAL:
+    for name in (each for each in distances if each != "whole"):
         far = distances[name]
-        if far.shape != picture.cell.shape[:2]:  # a cell is as far as the farthest square that it is in
+        if not profile.alike and far.shape != picture.grid:  # a cell is as far as the farthest square that it is in
             around = np.pad(far, 1)
             far = np.maximum.reduce([around[:-1, :-1], around[1:, :-1], around[:-1, 1:], around[1:, 1:]])
-        maps.append(profile.scales[name](np.log(far + TINY)))
-    heat = np.asarray(profile.scales["local"](np.maximum.reduce(maps)), np.float32)
-    single = profile.gaussians["cell"].distance(picture.cell)
-    y, x = np.unravel_index(int(np.where(heat == heat.max(), single, -1).argmax()), heat.shape)
+        maps.append(profile.scales[name](np.log(places.spread_over(far, picture.grid) + TINY)))
+    heat = np.asarray(profile.scales["score"](np.maximum.reduce(maps)), np.float32)
+    single = heat if profile.alike else profile.statistics.gaussians["cell"].distance(picture.vectors["cell"])
+    y, x = np.unravel_index(int(np.where(heat == heat.max(), single, -np.inf).argmax()), heat.shape)
     return Score(value, profile.p_value(value), parts, heat, (CELL * int(x) + CELL // 2, CELL * int(y) + CELL // 2))
 
 
@@ -212,13 +260,17 @@ def _gaussians(of_measures: Mapping[str, Moments]) -> dict[str, Gaussian]:
     return {
         name: leading(found, COMPONENTS) if name == "whole" else fitted(found, INDEPENDENT, LEAST)
         for name, found in of_measures.items()
+        if name in MEASURES
     }
 
 
-def _distances(picture: Seen, gaussians: Mapping[str, Gaussian]) -> dict[str, Array]:
-    """Of each measure's vectors; of cells, of each 2×2 on average."""
-    distances = {name: gaussians[name].distance(of(picture, name)) for name in MEASURES}
-    return {**distances, "cell": squares(distances["cell"])}
+def _places(of_levels: Mapping[str, Moments]) -> dict[str, Places]:
+    return {name: places.fitted(of_levels[name], filters.FLOORS) for name in LEVELS}
+
+
+def _surprise(here: Mapping[str, Places], picture: Seen) -> float:
+    """By Gaussians of all places or of each, over all levels alike."""
+    return sum(gaussians.surprise(picture.vectors[name]) for name, gaussians in here.items())
 
 
 def _measures(distances: Mapping[str, Array]) -> dict[str, float]:
@@ -228,14 +280,6 @@ def _measures(distances: Mapping[str, Array]) -> dict[str, float]:
 
 def _scaled(measures: Mapping[str, float], scales: Mapping[str, Scale]) -> dict[str, float]:
     return {name: scales[name](value) for name, value in measures.items()}
-
-
-def _most(parts: Mapping[str, float]) -> float:
-    return max(parts[name] for name in LOCAL)
-
-
-def _value(parts: Mapping[str, float], scales: Mapping[str, Scale]) -> float:
-    return max(scales["local"](_most(parts)), parts["whole"])
 
 
 def _scale(values: NDArray[np.float64]) -> Scale:

@@ -1,0 +1,60 @@
+"""Pixels → what simple filters answer at four sizes: grey value and colours, slopes, edges and spots.
+
+Each size is half the one before, and its cells are 4×4 of its pixels: 4, 8, 16 and 32 pixels of the picture. A large
+picture is halved first. Few numbers for each cell: so a Gaussian of each place can be known from tens of pictures,
+which the hundreds of a latent's channels never allow.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+Pixels = NDArray[np.uint8]  # [H, W, C]
+LEVELS = 4
+CELL = 4  # pixels of a level
+LONGEST = 768  # pixels a side that filters see; a larger picture is halved until it fits
+SMALLEST = CELL << (LEVELS - 1)  # pixels a side, so that each level has a cell
+SIGNED, LOGARITHMIC = 6, 5
+SIZE = SIGNED + LOGARITHMIC
+# Variance that is added: what rounding to whole grey levels makes, and a tenth of a logarithm.
+FLOORS = np.array([0.1] * SIGNED + [0.01] * LOGARITHMIC)
+
+
+def levels(pixels: Pixels) -> list[Array]:
+    """[H, W, C] → LEVELS arrays [h, w, SIZE], the finest first.  SMALLEST pixels a side at least."""
+    image = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).astype(np.float32)
+    while max(image.shape[:2]) > LONGEST and min(image.shape[:2]) >= 2 * SMALLEST:
+        image = _halved(image)
+    out = []
+    for _ in range(LEVELS):
+        out.append(_answers(image))
+        image = _halved(image)
+    return out
+
+
+def _answers(image: Array) -> Array:
+    """[H, W, 3] → [H // CELL, W // CELL, SIZE], means of cells; of edges, the logarithm of their mean strength."""
+    grey = image.mean(2)
+    red, yellow = image[..., 0] - image[..., 1], (image[..., 0] + image[..., 1]) / 2 - image[..., 2]
+    around = np.pad(grey, 1, mode="edge")
+    north, south, west, east = around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]
+    across, down, spot = east - west, south - north, 4 * grey - north - south - east - west
+    falling, rising = around[2:, 2:] - around[:-2, :-2], around[2:, :-2] - around[:-2, 2:]
+    signed = [grey, red, yellow, across, down, spot]
+    strong = [np.log1p(_cells(np.abs(edge))) for edge in (across, down, falling, rising, spot)]
+    return np.stack([*map(_cells, signed), *strong], 2)
+
+
+def _cells(plane: Array) -> Array:
+    """Means of CELL×CELL pixels; what does not fill a cell is left out."""
+    h, w = (n // CELL for n in plane.shape)
+    whole = plane[: CELL * h, : CELL * w].reshape(h, CELL, w, CELL)
+    return np.asarray(whole.mean((1, 3)), np.float32)
+
+
+def _halved(image: Array) -> Array:
+    h, w = (n // 2 * 2 for n in image.shape[:2])
+    parts = [image[i:h:2, j:w:2] for i in (0, 1) for j in (0, 1)]
+    return np.asarray((parts[0] + parts[1] + parts[2] + parts[3]) / 4, np.float32)
