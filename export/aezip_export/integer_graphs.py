@@ -146,15 +146,22 @@ def strided(g: Graph, x: str, rows: torch.Tensor, is_wide: torch.Tensor, bias: A
     def matrix(part: torch.Tensor) -> Array:  # [outputs, inputs, taps] → [taps·inputs, outputs]
         return array(part).transpose(2, 1, 0).reshape(-1, len(part))
 
-    shown = eight_bits(g, x, NARROW_TOP)
-    shown = as_float(g, patches(g, shown) if around else shown, NARROW_TOP)
-    made = g.node("MatMul", shown, narrow(g, matrix(weight), np.exp2(-array(k)), axis=1))
-    first_ones = np.array_equal(chosen, np.arange(len(chosen)))
-    fine = g.slice(x, 3, 0, len(chosen)) if first_ones else g.node("Gather", x, g.constant(chosen), axis=3)
-    fine = sixteenths(g, fine, WIDE_TOP)
+    every = len(chosen) == rows.shape[1]
+    fine = sixteenths(g, x if every else taken(g, x, chosen), WIDE_TOP)
     fine_weight = matrix(wide_weight[:, chosen]) * np.exp2(-array(wide_k))
-    fine = g.node("MatMul", patches(g, fine) if around else fine, g.constant(fine_weight.astype(np.float32)))
-    return g.node("Add", g.node("Add", made, fine), g.constant(bias.astype(np.float32)))
+    made = g.node("MatMul", patches(g, fine) if around else fine, g.constant(fine_weight.astype(np.float32)))
+    if not every:
+        shown = eight_bits(g, x, NARROW_TOP)
+        shown = as_float(g, patches(g, shown) if around else shown, NARROW_TOP)
+        made = g.node("Add", g.node("MatMul", shown, narrow(g, matrix(weight), np.exp2(-array(k)), axis=1)), made)
+    return g.node("Add", made, g.constant(bias.astype(np.float32)))
+
+
+def taken(g: Graph, x: str, chosen: NDArray[np.int64]) -> str:
+    """Some channels, in order.  [N, h, w, C]"""
+    if np.array_equal(chosen, np.arange(len(chosen))):
+        return g.slice(x, 3, 0, len(chosen))
+    return g.node("Gather", x, g.constant(chosen), axis=3)
 
 
 def patches(g: Graph, x: str) -> str:

@@ -22,9 +22,9 @@ from aezip_train.package_weights import read_model
 LEVELS = ("ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED", "ORT_ENABLE_ALL")
 
 
-@pytest.fixture(scope="module")
-def model() -> Flagship:
-    """A small model with weights of every size."""
+@pytest.fixture(scope="module", params=[9, 1])
+def model(request: pytest.FixtureRequest) -> Flagship:
+    """A small model with weights of every size; one in so many inputs of the step to 1/8 is wide."""
     torch.manual_seed(1)
     model = Flagship(Config(coarse=16, latent=24, coarse_blocks=2, latent_blocks=2, hyper=8, feature=8, integer=1))
     with torch.no_grad():
@@ -35,7 +35,7 @@ def model() -> Flagship:
         for layer in (model.decoder.up, model.decoder.stem):
             assert isinstance(layer, nn.ConvTranspose2d)
             layer.weight.normal_(0, 0.2)
-        model.decoder.wide_up[::9] = 1
+        model.decoder.wide_up[:: request.param] = 1
         model.decoder.wide_stem[:2] = 1
         model.decoder.unit[:] = 2.0 ** torch.arange(24).remainder(5)
     set_integer(model, True)

@@ -24,7 +24,7 @@ from .lapped import SLOPE, Decoder, Encoder, LappedSizes
 FINEST = 8  # bits below 1 of biases, and of weights for wide activations
 NARROW_TOP = 128  # largest magnitude of an activation of 8 bits with a sign
 WIDE_BITS, WIDE_TOP, WIDE_MAX = 4, 2047, 2047  # of wide activations: bits below 1, largest integer; largest weight
-WIDE_UP, WIDE_STEM = 4, 5  # one in so many inputs of the decoder's strided layers is wide
+WIDE_UP, WIDE_STEM = 1, 3  # one in so many inputs of the decoder's strided layers is wide
 TRUNK_TOP = 2047  # of what goes into a trunk
 LEAKY_LOW, LEAKY_HIGH = -26, 229  # of leaky rectifiers' outputs, in halves: 0.1 · (−128) is −26 of them
 

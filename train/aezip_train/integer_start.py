@@ -16,11 +16,13 @@ from torch import Tensor, nn
 
 from . import lambda_ladder
 from .flagship import Flagship
+from .integer import NARROW_MAX
 from .integer_lapped import WIDE_STEM, WIDE_UP, eight_bits, leaky
 from .lapped import SLOPE
 
 BATCHES = 16  # of crops, to measure
 TRUNK, INNER = 100, 200  # what the usual range becomes
+FULL = NARROW_MAX + 0.4  # what the largest weight becomes
 USUAL = 0.9995  # quantile of magnitudes
 LEAKY_TOPS = tuple(2**n for n in range(4, 13))  # what the largest input of a leaky rectifier may become
 STARTS = (0.0005, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98, 0.9995)  # quantiles at which a rectifier may start
@@ -143,10 +145,12 @@ def _block(block: Any, was: Any, unit: Tensor, seen: Seen, rest: Tensor) -> Tens
         x = torch.cat(seen.outs[layer], 1)
         if block.leaky:
             inner, height = _leaky_scale(x)
-            sign, start, factor, offset = inner / inner, 0 * inner, inner / inner, 0 * inner
+            sign, factor = torch.ones_like(inner), torch.ones_like(inner)
+            start, offset = torch.zeros_like(inner), torch.zeros_like(inner)
         else:
             sign, start, factor, offset, usual, height = _hinges(x, starts)
             inner = _power(usual, INNER)
+        inner = _filled(inner, weight)
         mine.weight.copy_(weight * (sign * inner)[:, None, None, None])
         mine.bias.copy_((last - start) * sign * inner - _error(mine) @ mean)
         weight = after.weight * (factor / inner)[:, None, None]
@@ -154,6 +158,12 @@ def _block(block: Any, was: Any, unit: Tensor, seen: Seen, rest: Tensor) -> Tens
         mean = height * inner
     block.expand.weight.copy_(weight * unit[:, None, None, None])
     return last * unit - _error(block.expand) @ mean
+
+
+def _filled(scale: Tensor, weight: Tensor) -> Tensor:
+    """Scales of outputs, by up to √2 different, so that the largest weight of each is the largest there is."""
+    exponent = (FULL / (weight.abs().amax((1, 2, 3)) * scale).clamp_min(1e-12)).log2()
+    return scale * torch.exp2(exponent - exponent.round())
 
 
 def _leaky_scale(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -143,16 +143,18 @@ def _decoder(net: IntegerDecoder, steps: Steps) -> None:
 
 def _strided(steps: Steps, taps: int) -> tuple[Tensor, Tensor, Tensor]:
     """A strided layer's rows [outputs, inputs, taps], which inputs are wide [inputs], and the bias [outputs]."""
-    narrow = steps.next("MatMul")
     chosen = steps.next("Gather", "MatMul")
     wide = steps.next("MatMul") if chosen.operator == "Gather" else chosen
-    inputs = len(narrow.value) // taps
     places = chosen.value if chosen.operator == "Gather" else np.arange(len(wide.value) // taps)
-    is_wide = np.zeros(inputs)
-    is_wide[places] = 1
-    matrix = (narrow.value * narrow.scale).reshape(taps, inputs, -1)
-    matrix[:, places] = wide.value.reshape(taps, len(places), -1)
-    return _tensor(matrix.transpose(2, 1, 0)), _tensor(is_wide), _tensor(steps.next("Add").value)
+    matrix, step = wide.value.reshape(taps, len(places), -1), steps.next("MatMul", "Add")
+    is_wide = np.ones(len(places))
+    if step.operator == "MatMul":
+        inputs = len(step.value) // taps
+        is_wide = np.isin(np.arange(inputs), places).astype(np.float64)
+        narrow = (step.value * step.scale).reshape(taps, inputs, -1)
+        narrow[:, places] = matrix
+        matrix, step = narrow, steps.next("Add")
+    return _tensor(matrix.transpose(2, 1, 0)), _tensor(is_wide), _tensor(step.value)
 
 
 def _bias(layer: nn.Module) -> Tensor:
