@@ -17,6 +17,7 @@ COLOURS = """
     today/a.png today/b.png good-parts/1.png good-parts/2.png good-parts/3.png good-parts/4.png good-parts/5.png
 """
 MAP = 1200, 900
+DOTS = (20, 12), (110, 20), (30, 80), (100, 100)
 SCRATCH = (40, 60), (150, 70)
 
 
@@ -29,7 +30,12 @@ def main() -> None:
         sample = Image.open(path).convert("RGB")
     for place, name in enumerate(COLOURS.split()):
         save(sample.crop((16 * place, 96, 16 * place + SIZE[0], 96 + SIZE[1])), folder / name)
-    save(sample.crop((0, 96, 144, 224)).convert("L"), folder / "old/street.png")
+    street = sample.crop((0, 96, 144, 224))
+    save(street.convert("L"), folder / "old/street.png")
+    street.putalpha(0)
+    for x, y in DOTS:
+        street.paste(street.convert("RGB").getpixel((x, y)), (x, y, x + 4, y + 4))
+    save(street, folder / "dots.png")
     save(sample.resize(MAP), folder / "map.png")
     mask = Image.new("L", SIZE)
     ImageDraw.Draw(mask).line(SCRATCH, 255, 5)
