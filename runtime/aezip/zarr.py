@@ -5,8 +5,8 @@
                       serializer=Aezip(quality=60), compressors=None)
 
 What a chunk may be and what is stored: `aezip.numcodecs`. With `shards`, many pictures share a file. In `zarr.json` the
-codec is `{"name": "aezip", "configuration": {"model", "quality", "effort", "lossless", "depth"}}`; the name is not in Zarr's
-register of extensions. zarr finds it through an entry point, so that reading needs no import.
+codec is `{"name": "aezip", "configuration": {"model", "quality", "effort", "lossless", "depth"}}`; the name is not in
+Zarr's register of extensions. zarr finds it through an entry point, so that reading needs no import.
 """
 
 from __future__ import annotations
