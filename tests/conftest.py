@@ -56,6 +56,14 @@ def drawn() -> Draw:
 
 
 @pytest.fixture(scope="session")
+def formats() -> tuple[str, ...]:
+    """The kinds of image files that can be written with what is installed."""
+    from aezip.images import FORMATS
+
+    return tuple(name for name, kind in FORMATS.items() if not kind.plugin or importlib.util.find_spec(kind.plugin))
+
+
+@pytest.fixture(scope="session")
 def golden() -> Path:
     return GOLDEN
 

@@ -157,11 +157,11 @@ def test_what_stays_behind_is_named() -> None:
     assert images.parse(stream.getvalue()).notes == ("left behind: further pictures (MPO)",)
 
 
-def test_damaged_sections_are_left_out() -> None:
+def test_damaged_sections_are_left_out(formats: tuple[str, ...]) -> None:
     pixels = np.zeros((4, 4, 3), np.uint8)
     for kind in (b"iPTC", b"xMPe", b"cOMM", b"tEXt"):
         for body in (b"x", bytes(100), b"\xff" * 100, struct.pack(">I4s", 2**31, b"tEXt") + b"short", bytes(70_000)):
-            for format in images.FORMATS:
+            for format in formats:
                 data, _ = images.build(Picture(pixels, extras=(Section(kind, body),)), format)
                 assert images.parse(data).pixels.shape == (4, 4, 3)
 
