@@ -213,7 +213,12 @@ def line_of(error: BaseException, file: str | None = None) -> str:
         line = finding_of(error) + (f" ('{os.fsdecode(error.filename)}')" if error.filename else "")
     else:
         line = f"{type(error).__name__}: {error}".rstrip(": ") + DEBUG_HINT
-    return " ".join((f"{file}: {line}" if file else line).split())
+    return printable(" ".join((f"{file}: {line}" if file else line).split()))
+
+
+def printable(text: str) -> str:
+    """The text with escapes for control characters, which a file name may have: a line stays one line."""
+    return "".join(c.encode("unicode_escape").decode() if c < " " or "\x7f" <= c < "\xa0" else c for c in text)
 
 
 def absence_of(module: str) -> str:

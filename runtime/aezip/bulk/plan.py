@@ -53,14 +53,20 @@ class Inputs:
     def __post_init__(self) -> None:
         if not all((*self.names, *self.listed)):
             raise UsageError("the name of an input is empty", "a file, a folder, a pattern, a URL or -")
-        self.names = list(dict.fromkeys(places.local(name) for name in self.names))
+        self.names = list({_key(name): name for name in reversed([*map(places.local, self.names)])}.values())[::-1]
         self.listed = list(dict.fromkeys(self.listed))
 
     def found(self) -> list[Found]:
         """The files, each once."""
         seen: dict[str, Found] = {}
+        linked: dict[str, str] = {}  # folders that are others', which come first
         for file in self._all():
-            seen.setdefault(_key(file.name), file)
+            first = seen.setdefault(_key(file.name), file)
+            here, there = (os.path.dirname(os.path.abspath(f.name)) for f in (file, first))
+            if here != there:
+                linked.setdefault(os.path.dirname(file.name), os.path.dirname(first.name))
+        for folder, other in linked.items():
+            self.remarks.notes.append(f"{folder}: is the same folder as {other}, and its files are done once")
         return list(seen.values())
 
     def _all(self) -> Iterator[Found]:

@@ -8,7 +8,7 @@ import click
 
 from ..storage.files import check_output
 from . import options
-from .messages import Failures, say, show, table
+from .messages import Failures, name_of, say, show, table
 from .run import Reading
 
 _SUFFIX = ".npz"
@@ -85,5 +85,5 @@ def _show_nearest(near: list[tuple[str, float]], as_json: bool) -> None:
     if as_json:
         show(json.dumps([{"file": file, "distance": round(distance, 5)} for file, distance in near], indent=2))
     else:
-        rows = [(click.format_filename(file), f"{distance:.3f}") for file, distance in near]
+        rows = [(name_of(file), f"{distance:.3f}") for file, distance in near]
         show(table([("FILE", "DISTANCE"), *rows], right=(1,)))

@@ -9,7 +9,7 @@ from typing import TextIO
 
 import click
 
-from ..errors import DEBUG_HINT, line_of
+from ..errors import DEBUG_HINT, line_of, printable
 
 _PLAIN = {"→": "->", "×": "x", "…": "...", "–": "-", "−": "-", "≤": "<=", "≥": ">="}
 # The library's parameters, as its errors and notes name them, and the command's options.
@@ -25,7 +25,7 @@ _OPTIONS = {
     "subsampling": "--subsampling",
     "plain_cmyk=True": "--plain-cmyk",
     "stretch=True": "--stretch",
-    "none of strict=True": "no --strict",
+    "no strict=True": "no --strict",
     "keep_smaller=True": "--keep-smaller",
     "lower quality": "lower --quality",
     "replace_original=True": "--replace-original",
@@ -41,6 +41,11 @@ def show(text: str) -> None:
 def say(text: str) -> None:
     """A message, to stderr."""
     click.echo(_fit(text, sys.stderr), err=True)
+
+
+def name_of(file: str) -> str:
+    """The name of a file, as it is shown in a line."""
+    return printable(click.format_filename(file))
 
 
 def print_error(error: BaseException, file: str | None = None) -> None:

@@ -15,14 +15,12 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from ..bulk.jobs import DONE, KEPT
 from ..bulk.work import FAILED, SKIPPED, Outcome
 from ..format.facts import lines_of
 from ..images import NEEDS
 from .bars import above, bar, picture_bar
-from .messages import as_options, print_error_line, say, show
+from .messages import as_options, name_of, print_error_line, say, show
 
 if TYPE_CHECKING:
     from .run import Run
@@ -82,7 +80,7 @@ class Progress:
             print_error_line(outcome.error, outcome.trace)
         elif not self.run.quiet:
             for note in outcome.notes:
-                say(f"aezip: note: {click.format_filename(outcome.item.target)}: {as_options(note)}")
+                say(f"aezip: note: {name_of(outcome.item.target)}: {as_options(note)}")
             lines = self._bar is None or self.run.verbose or self.print_line is not say
             if outcome.status == DONE and lines and not self.run.json_lines and not self.each:
                 self.print_line(line_of(outcome))
@@ -123,7 +121,7 @@ def left_out_line(left_out: Counter[str]) -> str:
 def line_of(outcome: Outcome) -> str:
     """One outcome to read."""
     facts = outcome.facts
-    line = " → ".join(click.format_filename(name) for name in (outcome.item.source, outcome.item.target) if name)
+    line = " → ".join(name_of(name) for name in (outcome.item.source, outcome.item.target) if name)
     if outcome.summary:
         return f"{line}  {outcome.summary}  {outcome.time_s:.2f} s"
     sizes = f"{outcome.before:,} → {outcome.after:,} B" if outcome.item.target else f"whole  {outcome.before:,} B"

@@ -21,7 +21,7 @@ from ..bulk.jobs import Job
 from ..bulk.plan import Inputs, Plan
 from ..bulk.run import outcomes
 from ..bulk.work import FAILED, Item, Outcome, Work
-from ..errors import UsageError
+from ..errors import UsageError, printable
 from ..model.store import find, installed_names
 from ..storage import places
 from ..storage.folders import SLASHES
@@ -201,7 +201,7 @@ def _check_last(run: Run, taken: frozenset[str]) -> None:
 def say_notes(plan: Plan) -> None:
     """Print what was met while inputs were looked for."""
     for note in plan.notes:
-        say(f"aezip: note: {as_options(note)}")
+        say(f"aezip: note: {as_options(printable(note))}")
 
 
 def format_for(plan: Plan, format: str | None) -> str | None:

@@ -28,6 +28,8 @@ _PREFIX, _PART = ".aezip-", ".part"
 
 def read_bytes(path: str | os.PathLike[str], error: type[AezipError] = AezipError) -> bytes:
     """The file's bytes.  Raises `error`, one line, if they cannot be read."""
+    if not os.fspath(path):
+        raise error("the name of a file is empty", "the name of a file")
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as e:

@@ -203,3 +203,38 @@ def test_originals_of_a_folder(run: Callable[..., Result]) -> None:
     assert run("compress", "in", "-r", "-o", "whole", "--append-suffix").exit_code == 0
     assert run("verify", "-r", "whole", "--original", "in").exit_code == 0
     assert "or the folder of the originals" in run("verify", "-r", "out", "--original", "in/c.png").stderr
+
+
+@needs_links
+def test_a_folder_that_a_link_leads_to_is_done_once_and_named(run: Callable[..., Result]) -> None:
+    draw("in/a/1.png", "in/a/2.png")
+    os.symlink("a", "in/z")
+    result = run("compress", "in", "-r", "-o", "out")
+    assert tree("out") == ["a/1.lat", "a/2.lat"]
+    assert result.exit_code == 0
+    assert "aezip: note: in/z: is the same folder as in/a, and its files are done once\n" in result.stderr
+
+
+def test_one_file_by_three_names_goes_to_one_output(run: Callable[..., Result]) -> None:
+    draw("d/a.png")
+    result = run("compress", "d/a.png", "./d/a.png", "d/../d/a.png", "-o", "x.lat")
+    assert (result.exit_code, tree()) == (0, ["d/a.png", "x.lat"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names with control characters")
+def test_a_line_stays_one_line_whatever_a_file_is_called(run: Callable[..., Result]) -> None:
+    draw("in/a\nb\x1b[2J.png")
+    Path("in/c\nd.png").write_bytes(b"")
+    lines = run("compress", "in", "-o", "out").stderr.splitlines()
+    assert any(line.startswith(r"in/a\nb\x1b[2J.png → out/a\nb\x1b[2J.lat  ") for line in lines)
+    assert [line.partition(" the file")[0] for line in lines if "error" in line] == ["aezip: error: in/c d.png:"]
+    assert not any("\x1b" in line for line in lines)
+
+
+def test_advice_names_the_switch(run: Callable[..., Result]) -> None:
+    Image.effect_noise((320, 240), 50).save("a.jpg")
+    data = Path("a.jpg").read_bytes()
+    Path("cut.jpg").write_bytes(data[: len(data) // 2] + bytes(len(data)))
+    result = run("compress", "cut.jpg", "--strict")
+    assert result.exit_code == 1
+    assert result.stderr.endswith("; expected a complete image, or no --strict\n")

@@ -128,3 +128,10 @@ def test_a_model_is_split_into_one_half_at_a_time(tmp_path: Path) -> None:
         assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
         assert "expected one of --encoder-only and --decoder-only" in result.stderr
     assert CliRunner().invoke(main, ["models", "split", "tiny", "--decoder-only", "-o", "half.aezm"]).exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress", "info", "view"])
+def test_an_empty_name_is_called_empty(command: str) -> None:
+    result = run(command, "")
+    assert result.exit_code in (1, 2)
+    assert "is empty; expected " in result.stderr
