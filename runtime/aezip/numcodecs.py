@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from .codec import Codec, Pixels
 from .coding.arguments import check_quality
-from .errors import ModelNotFound, UsageError, absence_of
+from .errors import ImageError, ModelNotFound, UsageError, absence_of
 from .format.container import DEPTHS
 
 try:
@@ -74,6 +74,8 @@ class Aezip(abc.Codec):  # type: ignore[misc]  # numcodecs has no types
         chunk = np.asarray(buf)
         if chunk.flags.f_contiguous and not chunk.flags.c_contiguous:  # Zarr would read rows as columns
             raise UsageError("the chunk's columns come first in memory (order 'F')", "an array of order 'C'")
+        if not chunk.dtype.isnative:  # Zarr would read numbers with their bytes the other way round
+            raise ImageError(f"an array of {chunk.dtype}", "uint8, or uint16 in this machine's order of bytes")
         return encode(chunk, self.model, self.quality, self.effort, self.lossless, self.depth)
 
     def decode(self, buf: Any, out: Any = None) -> Any:

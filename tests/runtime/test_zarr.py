@@ -227,6 +227,13 @@ def test_arrays_that_cannot_be_are_refused(tmp_path: Path) -> None:
         Aezip.from_dict({"name": "aezip", "configuration": {"speed": 1}})
 
 
+def test_bytes_in_another_order_are_refused(tiny: str, drawn) -> None:
+    """Zarr of format 2 would read what comes back in the array's order."""
+    other = np.dtype(np.uint16).newbyteorder()
+    with pytest.raises(errors.ImageError, match="expected uint8, or uint16 in this machine's order of bytes"):
+        ours.Aezip(tiny).encode(drawn(40, 50).astype(other))
+
+
 def through(tiny: str, picture: np.ndarray, quality: float) -> np.ndarray:
     codec = aezip.Codec(tiny)
     return codec.decode(codec.encode(picture, quality))[0]

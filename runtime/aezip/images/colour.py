@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ImageError
 from . import jpeg2000
-from .headers import NOTHING, Facts, file_of
+from .headers import NOTHING, TOGETHER, Facts, file_of, in_planes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -94,7 +94,12 @@ def _packed(image: Image.Image) -> int:
 
 
 def depth_of(image: Image.Image, bits: int) -> str:
-    """The kind of an image's samples if they have more than 8 bits, else "".  bits: what the header says."""
+    """The kind of an image's samples if they have more than 8 bits, else "".  bits: what the header says.
+
+    Raises ImageError for those that Pillow takes for 8 bits.
+    """
+    if in_planes(image) and "raw" in next(iter(getattr(image, "tile", ())), ()):
+        raise ImageError("has colours of more than 8 bits in planes without compression", TOGETHER)
     if image.mode == "F":
         return "floating-point"
     if image.mode == "I":

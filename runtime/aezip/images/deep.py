@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ..errors import ImageError
 from ..format import depth as depths
 from ..format.container import DEEPEST, PLAIN
-from .headers import file_of, png_chunk, png_chunks
+from .headers import TOGETHER, file_of, in_planes, png_chunk, png_chunks
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -59,8 +59,10 @@ def planes_of(image: Image.Image, bits: int) -> tuple[Planes, int]:
     if image.mode.startswith("I;16"):
         return _from_grey(image, data, bits)
     if format in _CODECS:
-        return _by_imagecodecs(data, _CODECS[format], bits), bits
+        return _by_imagecodecs(data, _CODECS[format], bits, (image.height, image.width), image.tell()), bits
     raw = str(_raw_mode(image))
+    if in_planes(image):  # of which libtiff gives Pillow the high bytes alone
+        raise ImageError("has colours of more than 8 bits in planes", f"{TOGETHER}, or to_8bit=True")
     if not data or not _COLOURS.fullmatch(raw):
         raise ImageError(f"has samples of more than 8 bits of a kind ({raw}) that is not read so deep", "to_8bit=True")
     if raw.startswith("LA"):  # Pillow makes it RGBA, which has as many bytes
@@ -148,7 +150,8 @@ def _from_netpbm(data: bytes) -> tuple[Planes, int]:
     return np.minimum(values, np.uint16(most)), bits
 
 
-def _by_imagecodecs(data: bytes, function: str, bits: int) -> Planes:
+def _by_imagecodecs(data: bytes, function: str, bits: int, size: tuple[int, int] = (0, 0), frame: int = 0) -> Planes:
+    """size: rows and columns, by which several frames are told from one."""
     try:
         decode = getattr(importlib.import_module("imagecodecs"), function)
     except ImportError:
@@ -157,9 +160,11 @@ def _by_imagecodecs(data: bytes, function: str, bits: int) -> Planes:
             "it (pip install imagecodecs), or to_8bit=True",
         ) from None
     try:
-        planes = np.asarray(decode(data))
+        planes = np.asarray(decode(data))  # all frames: to ask for one crashes in avif_decode
     except Exception as error:  # it has a class of its own for each library
         raise ImageError(f"cannot be decoded ({error})", "a complete image") from error
+    if planes.shape[:2] != size == planes.shape[1:3]:
+        planes = planes[frame]
     planes = planes.reshape(*planes.shape[:2], -1)
     if planes.dtype != np.uint16 or planes.shape[2] > 4:
         raise ImageError(f"has {bits}-bit samples that are decoded to {planes.dtype}", "grey or RGB, or to_8bit=True")

@@ -18,6 +18,7 @@ from ..format.container import CONTENT_LIGHT, MASTERING, Section
 if TYPE_CHECKING:
     from PIL import Image
 
+TOGETHER = "pixels whose samples lie together (a PlanarConfiguration of 1)"  # where planes are not read
 CODESTREAM = b"\xff\x4f\xff\x51"  # a JPEG 2000 codestream begins with SOC and SIZ
 _FULL = 4  # version and flags of a full box
 _CONTAINER = b"\0\0\0\x0cJXL "
@@ -57,6 +58,18 @@ def file_of(image: Image.Image) -> bytes:
         finally:
             file.seek(before)  # type: ignore[union-attr]
     return b""
+
+
+def in_planes(image: Image.Image) -> bool:
+    """Whether a TIFF has colours of more than 8 bits in planes, one behind the other."""
+    tags = getattr(image, "tag_v2", {})
+    return tags.get(284) == 2 and tags.get(277, 1) > 1 and max(tags.get(258, (8,))) > 8
+
+
+def is_preview(image: Image.Image) -> bool:
+    """Whether a TIFF's first picture is a small one of another that lies deeper, as in raw camera files."""
+    tags = getattr(image, "tag_v2", {})
+    return bool(tags.get(254, 0) & 1) and 330 in tags
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

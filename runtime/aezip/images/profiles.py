@@ -43,7 +43,10 @@ def of_cicp(cicp: Cicp, channels: int) -> Made:
         return Made()
     curve = _sampled(known.transfer) if known.hdr else _formula(h273.CURVES[known.transfer])
     icc = _profile(h273.PRIMARIES[known.primaries], curve, str(known), channels, known.pack())
-    return Made(icc, f"{known} (kept in an ICC profile, which not every viewer understands)" if known.hdr else "")
+    kept = "kept in an ICC profile, which not every viewer understands"
+    if channels == 1:  # for which ICC has no tag `cicp`
+        kept = "an ICC profile of grey does not name them, and its light ends at 203 cd/m²"
+    return Made(icc, f"{known} ({kept})" if known.hdr else "")
 
 
 def specified(cicp: Cicp) -> Cicp | None:

@@ -98,6 +98,17 @@ def test_colours_come_back(kind: str, transfer: int, primaries: int) -> None:
         assert lost == ((said,) if cicp.hdr and format in PROFILED else ()), format
 
 
+def test_grey_of_high_range_says_where_its_name_is_lost() -> None:
+    """ICC has no tag for it."""
+    picture = Picture(PIXELS[..., :1], cicp=Cicp(9, 16))
+    for format in ("png", "tiff"):
+        data, lost = images.build(picture, format)
+        again = images.parse(data)
+        assert again.cicp == (picture.cicp if format == "png" else None)
+        said = "code points of BT.2020, PQ (an ICC profile of grey does not name them, and its light ends at 203 cd/m²)"
+        assert lost == (() if format == "png" else (said,))
+
+
 def deep_png(cicp: Cicp, samples: np.ndarray) -> bytes:
     """A PNG of 16 bits.  samples: [H, W, 3]"""
 

@@ -83,6 +83,27 @@ def test_tiffs_of_others(order: str, compressed: bool) -> None:
     np.testing.assert_array_equal(found.pixels, given)
 
 
+@pytest.mark.parametrize("compressed", [True, False])
+def test_tiffs_in_planes(compressed: bool) -> None:
+    """Of which Pillow gives the high bytes, or takes them for 8 bits if they are not compressed."""
+    given = picture(16, "rgb").pixels
+    plane = [given[..., i].astype("<u2").tobytes() for i in range(3)]
+    plane = [zlib.compress(body) for body in plane] if compressed else plane
+    at = np.cumsum([170, *map(len, plane)])
+    tags = [(256, 4, 1, SIZE[1]), (257, 4, 1, SIZE[0]), (258, 3, 3, 140), (259, 4, 1, 8 if compressed else 1)]
+    tags += [(262, 4, 1, 2), (273, 4, 3, 146), (277, 4, 1, 3), (278, 4, 1, SIZE[0]), (279, 4, 3, 158), (284, 4, 1, 2)]
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    data = head.ljust(140, b"\0") + struct.pack("<3H6I", 16, 16, 16, *at[:3], *map(len, plane)) + b"".join(plane)
+    with pytest.raises(ImageError, match="in planes"):
+        images.parse(data, intake=DEEP)
+    if compressed:
+        found = images.parse(data, intake=Intake(to_8bit=True))
+        np.testing.assert_array_equal(found.pixels, given >> 8)
+    else:
+        with pytest.raises(ImageError, match="in planes without compression; expected pixels whose samples lie tog"):
+            images.parse(data, intake=Intake(to_8bit=True))
+
+
 def chunk(body: bytes) -> bytes:
     return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
 
@@ -170,6 +191,16 @@ def test_by_imagecodecs(function: str, bits: int) -> None:
     found = images.parse(data, intake=DEEP)
     assert found.depth == (16 if function == "jpegxl" else bits)
     np.testing.assert_array_equal(as_depth(found, bits), given)
+
+
+@pytest.mark.parametrize("frame", [1, 2, 3])
+def test_one_of_several_frames_by_imagecodecs(frame: int) -> None:
+    codecs = pytest.importorskip("imagecodecs")
+    given = np.stack([picture(10, "rgb").pixels // n for n in (1, 2, 3)])
+    data = codecs.avif_encode(given, level=100, bitspersample=10)
+    found = images.parse(data, intake=Intake(deep=True, frame=frame))
+    assert found.depth == 10
+    np.testing.assert_array_equal(found.pixels, given[frame - 1])
 
 
 def run(*args: str) -> str:
