@@ -25,7 +25,7 @@ from ..format.container import DEFAULT_MAX_PIXELS, GAIN_MAP, MAGIC
 from ..storage import places
 from . import colour, extras, metadata, signalling
 from .decoder import complaints, end_of_jpeg
-from .headers import facts_of, file_of
+from .headers import facts_of, file_of, is_preview
 from .picture import Picture
 
 if TYPE_CHECKING:
@@ -223,13 +223,12 @@ def _open(data: bytes) -> Image.Image:
     logger = logging.getLogger("PIL")
     if not logger.handlers:  # else Python would print what Pillow logs
         logger.addHandler(logging.NullHandler())
-    try:
+    with contextlib.suppress(UnidentifiedImageError):
         return Image.open(io.BytesIO(data), formats=_FORMATS)
-    except UnidentifiedImageError:
-        others = _register_plugins()
-        if not others:
-            raise
-        return Image.open(io.BytesIO(data), formats=others)
+    if data.startswith((b"II*\0", b"MM\0*")):
+        finding = "is a TIFF or raw camera file whose samples or compression Pillow does not read"
+        raise ImageError(finding, "grey, RGB or RGBA samples of 8 or 16 bits, or a developed picture")
+    return Image.open(io.BytesIO(data), formats=_register_plugins())
 
 
 @lru_cache(maxsize=1)
