@@ -25,6 +25,7 @@ from ..format.container import (
 )
 from . import gain_map
 from .headers import boxes, jpeg_segment, jpeg_segments, png_chunk, png_chunks
+from .metadata import ABOUT_PIXELS, DESCRIPTIVE, IFDS
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -51,6 +52,13 @@ _GAIN_MAPS = (b"hdrgm:", b"urn:iso:std:iso:ts:21496", b"HDRGainMap", b"hdrgainma
 _WITH_MORE = ("JPEG", "MPO", "AVIF", "HEIF")  # formats that have places for them; in others XMP tells of another file
 _PACKED = {b"Exif": "EXIF", b"xml ": "XMP"}  # boxes of a JPEG XL
 _VIDEOS = (b"MotionPhoto", b"MicroVideo")
+_BY_OPENJPEG = b"Created by OpenJPEG"  # a comment that says nothing of the picture
+_PATHS = range(2000, 2999)  # Photoshop's resources
+_KNOWN_SEGMENTS = (  # of JPEGs: kept, about the coding, or named for themselves
+    *(b"JFIF\0", b"JFXX\0", b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"MPF\0"),
+    *(b"urn:iso:std:iso:ts:21496", b"Adobe", b"Ducky", _EXTENSION, _PHOTOSHOP),
+)
+_TAGS = {*DESCRIPTIVE, *IFDS, *ABOUT_PIXELS, IPTC_TAG, 700}  # those of a TIFF that are kept, and those it is coded by
 
 
 def extras_of(image: Image.Image, data: bytes, end: int = 0) -> tuple[Section, ...]:
@@ -58,6 +66,11 @@ def extras_of(image: Image.Image, data: bytes, end: int = 0) -> tuple[Section, .
 
     data: its file, b"" if that is closed; end: where the first picture ends in a JPEG, 0 if it is none.
     """
+    return tuple(part for part in _parts_of(image, data, end) if len(part.data) <= _MOST)
+
+
+def _parts_of(image: Image.Image, data: bytes, end: int) -> tuple[Section, ...]:
+    """The same, with those that are too long."""
     found: dict[bytes, bytes | None] = {}
     if image.format in ("JPEG", "MPO"):
         segments = getattr(image, "applist", ())
@@ -65,18 +78,20 @@ def extras_of(image: Image.Image, data: bytes, end: int = 0) -> tuple[Section, .
         found[EXTENDED_XMP] = _extended([body for name, body in segments if name == "APP1"])
         found[COMMENT] = b"\n".join(body for name, body in segments if name == "COM")
         found[GAIN_MAP] = gain_map.found_in(data, end)
-    elif image.format == "GIF" and isinstance(image.info.get("comment"), bytes):
-        found[COMMENT] = image.info["comment"]
+    elif image.format in ("GIF", "JPEG2000"):
+        comment = bytes_in(image.info.get("comment"))
+        found[COMMENT] = None if comment.startswith(_BY_OPENJPEG) else comment
     elif image.format == "PNG":
         found[IPTC], found[TEXTS] = _of_png(data)
     elif getattr(image, "tag_v2", None) is not None:
         found[IPTC] = _of_tiff(image)
-    return tuple(Section(kind, body) for kind, body in found.items() if body and len(body) <= _MOST)
+    return tuple(Section(kind, body) for kind, body in found.items() if body)
 
 
 def left_behind(image: Image.Image, data: bytes, end: int, kept: tuple[Section, ...]) -> tuple[str, ...]:
     """Names of what is not kept.  end: as of `extras_of`, which gave what is kept."""
-    names = []
+    names = [f"{NAMES[kind]} of {len(body):,} B" for kind, body in _parts_of(image, data, end) if len(body) > _MOST]
+    names += _not_looked_into(image, data, kept)
     xmp = bytes_in(image.info.get("xmp")) if image.format in _WITH_MORE else b""
     parts = [body[:64] for _, body in getattr(image, "applist", ())] + [xmp]
     if image.format in ("AVIF", "HEIF"):
@@ -96,6 +111,26 @@ def left_behind(image: Image.Image, data: bytes, end: int, kept: tuple[Section, 
     if tail[4:8] == b"ftyp" or any(mark in part for mark in _VIDEOS for part in (tail, xmp)):
         names.append("a video (motion photo)")
     return tuple(names)
+
+
+def _not_looked_into(image: Image.Image, data: bytes, kept: tuple[Section, ...]) -> Iterator[str]:
+    """Names of metadata that aezip has no section for."""
+    segments = getattr(image, "applist", ())
+    if any(body.startswith(_EXTENSION) for _, body in segments) and all(x.type != EXTENDED_XMP for x in kept):
+        yield "extended XMP, which is not whole"
+    others = dict.fromkeys(name for name, body in segments if name != "COM" and not body.startswith(_KNOWN_SEGMENTS))
+    if others:
+        yield f"data of applications ({', '.join(others)})"
+    resources = image.info.get("photoshop")
+    if isinstance(resources, dict) and any(code in _PATHS for code in resources):
+        yield "clipping paths"
+    found = boxes(data) if image.format == "JPEG2000" else ()
+    if kinds := sorted({kind.decode().strip() for kind, _, _ in found if kind in (b"uuid", b"xml ")}):
+        yield f"metadata ({', '.join(kinds)})"
+    if tags := sorted(set(getattr(image, "tag_v2", ())) - _TAGS):
+        yield f"TIFF tags {', '.join(map(str, tags))}"
+    if image.info.get("depth_images"):
+        yield "a depth map"
 
 
 def without(extras: tuple[Section, ...], *kinds: bytes) -> tuple[Section, ...]:

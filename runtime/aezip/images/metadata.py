@@ -28,9 +28,14 @@ _PREFIX = b"Exif\0\0"
 _WHOLE = {3: "H", 4: "I"}  # types of whole numbers
 _IN_XMP = re.compile(rb'(tiff:Orientation(?:\s*=\s*["\']|\s*>\s*))([1-8])')
 _GEO = (33550, 33922, 34264, 34735, 34736, 34737)  # GeoTIFF's tags, which mean something together only
+_GDAL = (42112, 42113)  # metadata as XML, and the value that stands for no data
 # a TIFF file is its own EXIF; these of its tags are not about how it stores the pixels
-_DESCRIPTIVE = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 40091, 40092, 40093, 40094, 40095, *_GEO)
-_IFDS = (34665, 34853)  # Exif, GPS
+DESCRIPTIVE = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 40091, 40092, 40093, 40094, 40095, *_GEO, *_GDAL)
+IFDS = (34665, 34853)  # Exif, GPS
+# and these are, or about its colours, resolution and smaller copies, which are read elsewhere
+ABOUT_PIXELS = frozenset(
+    {*range(254, 269), *range(273, 285), *range(286, 305), *range(317, 348), *range(512, 533), 34675, 50674}
+)
 _INTEROP = 40965
 
 
@@ -80,10 +85,10 @@ def exif_of(image: Image.Image) -> bytes | None:
 
     found, exif = image.getexif(), Exif()
     keep_text(found)
-    for tag in _DESCRIPTIVE:
+    for tag in DESCRIPTIVE:
         if tag in found:
             exif[tag] = found[tag]
-    for ifd in _IFDS:
+    for ifd in IFDS:
         if entries := found.get_ifd(ifd):
             exif[ifd] = dict(entries)
             if _INTEROP in entries:
@@ -102,7 +107,7 @@ class _Latin(str):
 
 def keep_text(exif: Any) -> None:
     """Have Pillow write the text of its Exif byte for byte."""
-    for entries in (exif, *(exif.get_ifd(ifd) for ifd in _IFDS)):
+    for entries in (exif, *(exif.get_ifd(ifd) for ifd in IFDS)):
         for tag in list(entries):
             if isinstance(value := entries[tag], str):
                 entries[tag] = _Latin(value)

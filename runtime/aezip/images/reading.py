@@ -104,7 +104,7 @@ _FORMATS = (
     "SPIDER",
     "TGA",
 )
-_LOOKED_INTO = ("JPEG", "MPO", "PNG", "AVIF", "HEIF")  # whose files say more than Pillow does
+_LOOKED_INTO = ("JPEG", "MPO", "PNG", "AVIF", "HEIF", "JPEG2000")  # whose files say more than Pillow does
 _PLUGINS = (("pillow_heif", "register_heif_opener", "HEIF"), ("pillow_jxl", "", "JXL"))
 
 

@@ -132,7 +132,8 @@ def test_iptc_of_a_tiff(numbers: bool) -> None:
 
 def test_extended_xmp_that_is_not_whole() -> None:
     whole = extended()
-    assert found_in(jpeg(whole[: len(whole) // 2 - len(whole) // 2 % 60_079])) == {}
+    picture = images.parse(jpeg(whole[: len(whole) // 2 - len(whole) // 2 % 60_079]))
+    assert (picture.extras, picture.notes) == ((), ("left behind: extended XMP, which is not whole",))
 
 
 def test_what_stays_behind_is_named() -> None:
@@ -170,3 +171,47 @@ def test_a_closed_file_gives_what_pillow_holds() -> None:
     with Image.open(io.BytesIO(jpeg(*FULL))) as image:
         image.load()
         assert {section.type for section in extras_of(image, b"")} == set(WANTED)
+
+
+def saved(format: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (24, 16), (9, 99, 199)).save(stream, format, **options)
+    return stream.getvalue()
+
+
+def test_what_has_no_section_is_named() -> None:
+    c2pa, flir = segment(0xEB, b"JP\0\0c2pa"), segment(0xE1, b"FLIR\0thermal")
+    assert images.parse(jpeg(flir, c2pa, c2pa)).notes == ("left behind: data of applications (APP1, APP11)",)
+    assert images.parse(jpeg(segment(0xEC, b"Ducky\0"), segment(0xEE, b"Adobe" + bytes(7)))).notes == ()
+    path = b"Photoshop 3.0\x008BIM" + struct.pack(">HHI", 2000, 0, 4) + b"path"
+    assert images.parse(jpeg(segment(0xED, path))).notes == ("left behind: clipping paths",)
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[37724], tags[65000] = b"layers of Photoshop", "private"
+    tiff = saved("TIFF", tiffinfo=tags)
+    assert images.parse(tiff).notes == ("left behind: TIFF tags 37724, 65000",)
+    assert images.parse(tiff, intake=Intake(strip=True)).notes == ()
+    jp2 = saved("JPEG2000")
+    assert images.parse(jp2).notes == ()
+    uuid = struct.pack(">I4s16s", 28, b"uuid", bytes(16)) + b"data"
+    assert images.parse(jp2 + uuid).notes == ("left behind: metadata (uuid)",)
+
+
+def test_sections_that_are_too_long_are_named() -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Long", "x" * 2**24)
+    picture = images.parse(saved("PNG", pnginfo=info))
+    assert (picture.extras, picture.notes) == ((), (f"left behind: texts of a PNG of {2**24 + 13:,} B",))
+
+
+def test_comment_of_a_jpeg_2000() -> None:
+    assert found_in(saved("JPEG2000", comment="on the beach")) == {b"cOMM": b"on the beach"}
+    assert found_in(saved("JPEG2000", comment="Created by OpenJPEG version 2.5.4")) == {}
+
+
+def test_what_gdal_writes_comes_back() -> None:
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[42112], tags[42113] = "<GDALMetadata/>", "-9999"
+    picture = images.parse(saved("TIFF", tiffinfo=tags))
+    assert picture.notes == ()
+    with Image.open(io.BytesIO(images.build(through_lat(picture), "tiff")[0])) as image:
+        assert (image.tag_v2[42112], image.tag_v2[42113]) == ("<GDALMetadata/>", "-9999")  # type: ignore[attr-defined]
