@@ -52,6 +52,11 @@ def separate(
     deep = depth_of(image, facts.bits)
     if deep and not (to_8bit or stretch):
         raise ImageError(f"has {deep} samples", _EIGHT_BITS)
+    note = f"{deep} samples made 8-bit" if deep else ""
+    if deep and stretch:
+        note += ", but not stretched, which is for grey only"
+    if deep and isinstance(image.info.get("transparency"), tuple):  # which names a colour in all its bits
+        return _in_8_bits(as_they_are(image, deep, facts), note)
     packed = _packed(image)
     if image.mode == "1" and image.info.get("transparency") == 1:  # Pillow before 12.1; its white is 255
         image.info["transparency"] = 255
@@ -67,11 +72,6 @@ def separate(
         return _from_profiled(image)
     if image.mode not in (*_GREY, *_PALETTE, *_RGB):
         raise ImageError(f"has mode {image.mode}", "grey, RGB or CMYK")
-    if deep and "transparency" in image.info:
-        raise ImageError(f"has {deep} samples and a transparent colour", "an alpha channel, or 8-bit samples")
-    note = f"{deep} samples made 8-bit" if deep else ""
-    if deep and stretch:
-        note += ", but not stretched, which is for grey only"
     if packed:
         pixels = array_of(image, "L")
         transparent = pixels[:, :, 0] == packed * image.info["transparency"]
@@ -133,6 +133,13 @@ def as_they_are(image: Image.Image, deep: str, facts: Facts) -> Colours:
         where = (depths.scaled(pixels, depth, 16) == key).all(2)
         alpha = (depths.top(depth) * ~where).astype("uint16")
     return Colours(pixels, alpha, depth=depth)
+
+
+def _in_8_bits(colours: Colours, note: str) -> Colours:
+    from ..format import depth as depths
+
+    alpha = None if colours.alpha is None else depths.scaled(colours.alpha, colours.depth, 8)
+    return Colours(depths.scaled(colours.pixels, colours.depth, 8), alpha, note)
 
 
 def _from_deep(image: Image.Image, deep: str, stretch: bool) -> Colours:

@@ -126,6 +126,10 @@ def test_a_transparent_colour(channels: int) -> None:
     assert found.alpha is not None
     np.testing.assert_array_equal(found.alpha == 0, values[..., 0] == 40001)
     assert np.unique(found.alpha).tolist() == [0, 65535]
+    plain = images.parse(png(values, key), intake=Intake(to_8bit=True))
+    assert plain.alpha is not None
+    np.testing.assert_array_equal(plain.alpha, found.alpha // 257)
+    assert np.unique(plain.pixels).tolist() == [156]
 
 
 def test_significant_bits() -> None:
