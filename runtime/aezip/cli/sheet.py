@@ -16,7 +16,7 @@ from ..storage import places
 from ..storage.files import check_output
 from . import options
 from .bars import bar
-from .messages import Failures, say
+from .messages import Failures, name_of, say
 from .progress import left_out_line
 from .run import LAT, say_notes
 
@@ -88,7 +88,8 @@ def sheet(
             with failures.reported(item.source):
                 codec.look_beside(item.source)
                 made = job.run(codec, places.read(item.source, FormatError), "").data
-                shown.append((os.path.splitext(places.last_of(item.source))[0], images.parse(made or b"")))
+                name = name_of(os.path.splitext(places.last_of(item.source))[0])
+                shown.append((name, images.parse(made or b"")))
             if progress is not None:
                 progress.update()
     if plan.left_out and not quiet:

@@ -102,3 +102,9 @@ def test_high_dynamic_range_is_tone_mapped() -> None:
     assert run("hdr.lat", "-o", "sheet.png", "--size", str(SIDE)).exit_code == 0
     with Image.open("sheet.png") as sheet:
         assert np.asarray(sheet)[GAP + SIDE // 2, GAP + SIDE // 2].min() >= 253
+
+
+def test_any_name_is_written() -> None:
+    Path("archive/a.lat").rename("archive/a\nb\x07.lat")
+    assert run("archive", "-o", "sheet.png", "--size", str(SIDE)).exit_code == 0
+    assert Image.open("sheet.png").width == 2 * WIDTH + GAP
