@@ -2,7 +2,7 @@
  * A file whose bytes still arrive, and when there is something to see of it.
  *
  * @typedef {Uint8Array | ArrayBuffer} Chunk
- * @typedef {ReadableStream<Chunk> | AsyncIterable<Chunk> | Iterable<Chunk>} Chunks
+ * @typedef {ReadableStream<Chunk> | AsyncIterable<Chunk> | Iterable<Chunk> | Chunk} Chunks
  */
 import { MAX_PIXELS, plain, unpack } from './container.js';
 import { AezipError } from './errors.js';
@@ -20,7 +20,7 @@ const LOOKS = [0.1, 0.25, 0.6]; // parts of the latents from which on another lo
 export async function* arriving(chunks, maxPixels = MAX_PIXELS) {
   const left = [...LOOKS];
   let data = joined([]);
-  for await (const chunk of 'getReader' in chunks ? read(chunks) : chunks) {
+  for await (const chunk of chunksOf(chunks)) {
     data = joined([data, plain(chunk)]);
     const share = shareOf(data, maxPixels);
     if (share === 1 || !(share >= left[0])) continue;
@@ -31,16 +31,33 @@ export async function* arriving(chunks, maxPixels = MAX_PIXELS) {
 }
 
 /**
- * Not every browser iterates over streams.
+ * Bytes are one chunk, and not an iterable of numbers.
+ *
+ * @param {Chunks} source
+ * @returns {AsyncIterable<Chunk> | Iterable<Chunk>}
+ */
+function chunksOf(source) {
+  if (ArrayBuffer.isView(source) || source instanceof ArrayBuffer) return [source];
+  if (Object(source) === source && 'getReader' in source) return read(source);
+  if (Object(source) === source && (Symbol.asyncIterator in source || Symbol.iterator in source)) return source;
+  throw new AezipError('UsageError', 'not a stream', 'a ReadableStream, chunks of bytes, or bytes');
+}
+
+/**
+ * Not every browser iterates over streams. One that nobody reads to its end is cancelled.
  *
  * @param {ReadableStream<Chunk>} stream
  */
 async function* read(stream) {
   const reader = stream.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    yield value;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel().catch(() => {}); // of one that failed, its error is on its way already
   }
 }
 

@@ -37,3 +37,27 @@ for (const [what, as] of Object.entries(FORMS)) {
     await model.close();
   });
 }
+
+test('a stream may be bytes, and what is none is refused', async () => {
+  const model = await Model.open(golden('tiny.aezm'), ort);
+  const { pixels } = await model.decode(golden('odd.lat'));
+  for (const as of Object.values(FORMS)) {
+    assert.deepEqual((await model.decodeStream(as(golden('odd.lat')))).pixels, pixels);
+  }
+  for (const other of [null, undefined, 'odd.lat', 7, {}]) {
+    // @ts-expect-error: as without types
+    await assert.rejects(model.decodeStream(other), { name: 'UsageError', message: /^not a stream; / });
+  }
+  await model.close();
+});
+
+test('a stream that is given up is cancelled', async () => {
+  let cancelled = false;
+  const beginning = golden('early.lat').subarray(0, 300);
+  const stream = new ReadableStream({ start: (into) => into.enqueue(beginning), cancel: () => void (cancelled = true) });
+  for await (const { whole } of arriving(stream)) {
+    assert.equal(whole, false);
+    break;
+  }
+  assert.ok(cancelled);
+});
