@@ -107,4 +107,5 @@ def test_high_dynamic_range_is_tone_mapped() -> None:
 def test_any_name_is_written() -> None:
     Path("archive/a.lat").rename("archive/a\nb\x07.lat")
     assert run("archive", "-o", "sheet.png", "--size", str(SIDE)).exit_code == 0
-    assert Image.open("sheet.png").width == 2 * WIDTH + GAP
+    with Image.open("sheet.png") as sheet:
+        assert sheet.width == 2 * WIDTH + GAP
