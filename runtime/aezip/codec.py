@@ -175,11 +175,13 @@ class Codec:
             ImageError: The array has another shape or type.
             LimitExceeded: The picture is larger than `max_pixels`, or than 2²⁰ pixels a side.
             ModelUnfit: The picture has colours, and the model is for grey ones.
-            UsageError: The quality or `cell_psnr` is outside its range, or the codec only decodes.
+            UsageError: The quality, `cell_psnr` or `effort` is outside its range, or the codec only decodes.
         """
         (pixels, depth), level = check_pixels(pixels, max_pixels, depth), check_quality(quality)
         if not cell_psnr >= 0:
             raise UsageError(f"cell_psnr {cell_psnr}", "0 or more, in dB")
+        if effort not in (0, 1):
+            raise UsageError(f"effort {effort!r}", "0 or 1")
         if lossless or (lossless is None and is_narrow(pixels, depth)):
             return exact_pixels.encode(pixels, sections, depth)
         self.prepare(fine=depth > PLAIN)

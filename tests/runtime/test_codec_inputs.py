@@ -154,5 +154,11 @@ def test_qualities_that_are_none(codec: Codec, drawn, quality: object) -> None:
         codec.encode(drawn(8, 8), quality)
 
 
+@pytest.mark.parametrize("effort", [2, -1, "1", None])
+def test_efforts_that_are_none(codec: Codec, drawn, effort: object) -> None:
+    with pytest.raises(UsageError, match="; expected 0 or 1"):
+        codec.encode(drawn(8, 8), 60, effort=effort)
+
+
 def test_a_quality_of_numpy_is_one(codec: Codec, drawn) -> None:
     assert codec.encode(drawn(8, 8), np.float32(60)) == codec.encode(drawn(8, 8), 60)

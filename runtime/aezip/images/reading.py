@@ -303,6 +303,9 @@ def _pillow_errors(limit: int = 0) -> Iterator[None]:
             most = Image.MAX_IMAGE_PIXELS
             raise ImageError("has too many pixels", f"at most {most}, or a higher max_pixels") from e
         except Exception as e:  # its plugins raise nearly any class over damaged data
+            if "MAX_TEXT" in str(e):
+                finding = f"holds texts or a profile that unpack to more than {_TEXT >> 20} MiB"
+                raise ImageError(finding, "a PNG without them") from e
             if isinstance(e, NotImplementedError) or _UNSUPPORTED.search(str(e)):
                 raise ImageError(f"is of a kind that Pillow does not read ({e})", "another kind of image") from e
             raise ImageError(f"the image data is damaged or cut short ({e})", "a complete image") from e

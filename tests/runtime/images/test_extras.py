@@ -12,6 +12,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 from aezip import images
 from aezip.bulk.jobs import Compression, Decompression
 from aezip.codec import Codec
+from aezip.errors import ImageError
 from aezip.format.container import Header, Lat, Section, pack, unpack
 from aezip.images import Intake, Picture
 from aezip.images.extras import extras_of
@@ -215,3 +216,10 @@ def test_what_gdal_writes_comes_back() -> None:
     assert picture.notes == ()
     with Image.open(io.BytesIO(images.build(through_lat(picture), "tiff")[0])) as image:
         assert (image.tag_v2[42112], image.tag_v2[42113]) == ("<GDALMetadata/>", "-9999")  # type: ignore[attr-defined]
+
+
+def test_a_text_that_is_too_long_to_unpack_is_no_damage() -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Long", "x" * (2**24 + 1), zip=True)
+    with pytest.raises(ImageError, match="holds texts or a profile that unpack to more than 16 MiB; expected a PNG"):
+        images.parse(saved("PNG", pnginfo=info))
