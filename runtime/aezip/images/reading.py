@@ -161,6 +161,8 @@ def from_pillow(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
 def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
     """The picture of the frame that a Pillow image stands at.  Raises ImageError."""
     data = file_of(image) if image.format in _LOOKED_INTO else b""
+    if is_preview(image):
+        raise ImageError("is a raw camera file, of which Pillow reads the preview alone", "a developed picture")
     with _pillow_errors(), complaints(image, data) as damage:
         turned = getattr(image, "tag_v2", {}).get(274, 1) != 1  # by Pillow, when it loads a TIFF
         exif, resolution, facts = metadata.exif_of(image), metadata.resolution_of(image), facts_of(image)
