@@ -202,12 +202,21 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
     return picture._replace(notes=tuple(filter(None, picture.notes)))
 
 
+def upright(picture: Picture) -> Picture:
+    """The picture turned as its orientation says, which is then that of a picture that stands."""
+    lies = metadata.orientation_of(picture.exif, picture.xmp)
+    if lies == 1:
+        return picture
+    alpha = None if picture.alpha is None else metadata.turn(picture.alpha, lies)
+    exif, xmp = metadata.reset_orientation(picture.exif, picture.xmp)
+    resolution = picture.resolution.turned() if picture.resolution and lies >= 5 else picture.resolution
+    pixels = metadata.turn(picture.pixels, lies)
+    return picture._replace(pixels=pixels, alpha=alpha, exif=exif, xmp=xmp, resolution=resolution)
+
+
 def stripped(picture: Picture) -> Picture:
     """The picture alone, upright, and in sRGB if that holds it."""
-    lies = metadata.orientation_of(picture.exif, picture.xmp)
-    if lies != 1:
-        alpha = None if picture.alpha is None else metadata.turn(picture.alpha, lies)
-        picture = picture._replace(pixels=metadata.turn(picture.pixels, lies), alpha=alpha)
+    picture = upright(picture)
     if signalling.hdr_of(picture):
         note = "the colours stay as they are named, as PQ and HLG (HDR) have no place in sRGB"
         picture = picture._replace(icc=None if picture.cicp else picture.icc, notes=(*picture.notes, note))

@@ -22,7 +22,7 @@ from . import extras, profiles, signalling
 from .headers import png_chunk
 from .metadata import keep_text
 from .picture import Picture
-from .reading import PILLOW
+from .reading import PILLOW, upright
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -199,6 +199,8 @@ def build(
     picture, shallow = _with_fitting_depth(picture, kind)
     if picture.depth > PLAIN and kind.pillow == "AVIF":
         kind = kind._replace(carries=())  # the one library that writes such has no place for metadata
+    if "exif" not in kind.carries:
+        picture = upright(picture)  # for the file cannot say how it lies
     if picture.alpha is not None and not kind.alpha:
         if picture.alpha.min() < 2**picture.depth - 1:
             able = ", ".join(name for name, known in FORMATS.items() if known.alpha)
