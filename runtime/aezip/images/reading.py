@@ -179,22 +179,20 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
         left = (*left, "all frames but one (animation)") if facts.animated else left
     if damage and intake.strict:
         raise ImageError(damage[0], "a complete image, or no strict=True")
-    lies = metadata.orientation_of(exif, xmp) if intake.upright else 1
-    if lies != 1:
-        pixels = metadata.turn(pixels, lies)
-        alpha = metadata.turn(alpha, lies) if alpha is not None else None
-        exif, xmp = metadata.reset_orientation(exif, xmp)
-        resolution = resolution.turned() if resolution and lies >= 5 else resolution
-    if exif and (turned or lies != 1) and metadata.has_places(exif):
-        exif, left = metadata.without_places(exif), (*left, "GeoTIFF tags, as the picture was turned")
-    if lies != 1 and any(section.type == GAIN_MAP for section in kept):
-        kept, left = extras.without(kept, GAIN_MAP), (*left, "a gain map (HDR), as the picture was turned")
-    if alpha is not None:
-        from ..format.alpha import fill
-
-        pixels = fill(pixels, alpha, colours.depth)
     notes = (*damage, colours.note, named.note)
     picture = Picture(pixels, named.icc, exif, xmp, alpha, resolution, notes, kept, named.cicp, colours.depth)
+    lies = metadata.orientation_of(exif, xmp) if intake.upright else 1
+    picture = picture if lies == 1 else upright(picture)
+    if picture.exif and (turned or lies != 1) and metadata.has_places(picture.exif):
+        picture = picture._replace(exif=metadata.without_places(picture.exif))
+        left = (*left, "GeoTIFF tags, as the picture was turned")
+    if lies != 1 and any(section.type == GAIN_MAP for section in kept):
+        picture = picture._replace(extras=extras.without(kept, GAIN_MAP))
+        left = (*left, "a gain map (HDR), as the picture was turned")
+    if picture.alpha is not None:
+        from ..format.alpha import fill
+
+        picture = picture._replace(pixels=fill(picture.pixels, picture.alpha, picture.depth))
     if intake.strip:
         picture = stripped(picture)
     elif left:
