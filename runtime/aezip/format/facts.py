@@ -30,7 +30,7 @@ from .container import (
 )
 from .resolution import Resolution
 
-_NAMES = {
+NAMES = {
     ICC: "ICC profile",
     CICP: "code points of colours",
     EXIF: "EXIF",
@@ -116,7 +116,7 @@ def bpp_of(lat: Lat, size: int) -> float:
 
 def lines_of(facts: dict[str, Any]) -> list[str]:
     """The facts as lines to read."""
-    sections = [(_NAMES.get(s["type"].encode(), s["type"]), s["type"], s["bytes"]) for s in facts["sections"]]
+    sections = [(NAMES.get(s["type"].encode(), s["type"]), s["type"], s["bytes"]) for s in facts["sections"]]
     kind = ("grey" if facts["channels"] == 1 else "RGB") + (" and alpha" if facts["alpha"] else "")
     kind += f", {facts['depth']} bits" if facts["depth"] > 8 else ""
     model = "none needed" if facts["lossless"] else f"{facts['fingerprint']} ({facts['model'] or 'not installed'})"

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..format import facts
 from ..format.container import (
     COMMENT,
     CONTENT_LIGHT,
@@ -30,15 +31,8 @@ from .metadata import ABOUT_PIXELS, DESCRIPTIVE, IFDS
 if TYPE_CHECKING:
     from PIL import Image
 
-NAMES = {
-    IPTC: "IPTC",
-    EXTENDED_XMP: "extended XMP",
-    COMMENT: "comment",
-    TEXTS: "texts of a PNG",
-    CONTENT_LIGHT: "content light level",
-    MASTERING: "mastering display",
-    GAIN_MAP: "gain map (HDR)",
-}
+_KINDS = (IPTC, EXTENDED_XMP, COMMENT, TEXTS, CONTENT_LIGHT, MASTERING, GAIN_MAP)
+NAMES = {kind: facts.NAMES[kind] for kind in _KINDS} | {GAIN_MAP: "gain map (HDR)"}
 LIGHT_SIZES = {CONTENT_LIGHT: 8, MASTERING: 24}  # bytes of sections that are PNG's chunks
 IPTC_TAG = 33723  # of a TIFF
 _MOST = 2**24  # bytes of a section
