@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]  # [H, W, C]
 Plane = NDArray[np.float32]
-AWAY = (np.eye(3) - np.array([[0.299], [0.587], [0.114]])).astype(np.float32)  # RGB less its luma, from the right
+LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601
+AWAY = (np.eye(3) - LUMA[:, None]).astype(np.float32)  # RGB less its luma, from the right
 ALIKE = 12.0  # grey levels at which trust has fallen to 1/e
 DOUBT = 1e-3  # of what is trusted least, so that there is always something
 BAND = 256  # rows of the smaller picture at a time

@@ -18,12 +18,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .chroma import LUMA
+
 Pixels = NDArray[np.uint8]  # [H, W, C]
 Mask = NDArray[np.bool_]  # [H, W]
 Plane = NDArray[np.float32]
 
 CHROMA = np.array([[0.0, 1.402], [-0.344136, -0.714136], [1.772, 0.0]], np.float32)  # R, G, B of Cb, Cr
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601
 POWER = 2.0  # of the difference of grey levels, in how little neighbours share
 HELD = 10.0  # how firmly a hint holds, where a neighbour that is alike holds by 1
 GUESSED = 1e-3  # how firmly a guess holds, where a hint by hand does by 1
@@ -48,7 +49,7 @@ class Grid(NamedTuple):
 
 def luma_of(pixels: Pixels) -> Plane:
     """RGB [..., 3] → brightness [...] in grey levels"""
-    return np.asarray(pixels.astype(np.float32) @ LUMA)
+    return np.asarray(pixels.astype(np.float32) @ LUMA.astype(np.float32))
 
 
 def chroma_of(pixels: Pixels) -> Plane:

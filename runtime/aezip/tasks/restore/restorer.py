@@ -174,5 +174,4 @@ def grey_of(pixels: Pixels) -> Pixels:
     """Rec. 601 luma of a picture.  [H, W, C] → [H, W, 1]"""
     if pixels.shape[2] == 1:
         return pixels
-    luma = pixels @ np.array([0.299, 0.587, 0.114], np.float32)
-    return np.asarray(np.floor(luma + 0.5), np.uint8)[:, :, None]
+    return np.asarray(np.floor(hints.luma_of(pixels) + 0.5), np.uint8)[:, :, None]
