@@ -5,6 +5,7 @@ reading.py      image files and Pillow images → `Picture`
 colour.py       every mode that Pillow has → grey or RGB, and alpha
 headers.py      bits per sample and colours by the headers of files, which Pillow does not tell
 jpeg2000.py     JPEG 2000 of more than 8 bits
+raw.py          raw camera files, developed
 signalling.py   colours by code points or profiles: which a file has, and which it gets
 profiles.py     ICC profiles: made for colours that a file names otherwise, and applied
 h273.py         code points: their primaries and curves as numbers

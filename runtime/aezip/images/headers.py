@@ -66,12 +66,6 @@ def in_planes(image: Image.Image) -> bool:
     return tags.get(284) == 2 and tags.get(277, 1) > 1 and max(tags.get(258, (8,))) > 8
 
 
-def is_preview(image: Image.Image) -> bool:
-    """Whether a TIFF's first picture is a small one of another that lies deeper, as in raw camera files."""
-    tags = getattr(image, "tag_v2", {})
-    return bool(tags.get(254, 0) & 1) and 330 in tags
-
-
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Type and data of each chunk but the pixels."""
     at = 8

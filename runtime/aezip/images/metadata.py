@@ -81,9 +81,14 @@ def exif_of(image: Image.Image) -> bytes | None:
         if stored is None and raw is not None:  # text in a PNG, by older ImageMagick
             stored = _from_text(raw)
         return _changed(image, stored)
+    return described(image.getexif())
+
+
+def described(found: Any) -> bytes | None:
+    """Of Pillow's Exif of a whole TIFF the tags that are not about how it stores its pixels, as EXIF."""
     from PIL.Image import Exif
 
-    found, exif = image.getexif(), Exif()
+    exif = Exif()
     keep_text(found)
     for tag in DESCRIPTIVE:
         if tag in found:

@@ -1,9 +1,8 @@
 """Image files and Pillow images → `Picture`.
 
 The formats of pictures that Pillow opens are read, with the plugins that happen to be installed (pillow-heif,
-pillow-jxl). Metadata is kept
-byte for byte and the EXIF orientation is not applied, unless `Intake` says so. Of several frames or pages one has to
-be chosen.
+pillow-jxl), and raw camera files with rawpy. Metadata is kept byte for byte and the EXIF orientation is not applied,
+unless `Intake` says so. Of several frames or pages one has to be chosen.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import AezipError, ImageError
-from ..format.container import DEFAULT_MAX_PIXELS, GAIN_MAP, MAGIC
+from ..format.container import DEEPEST, DEFAULT_MAX_PIXELS, GAIN_MAP, MAGIC, PLAIN
 from ..storage import places
-from . import colour, extras, metadata, signalling
+from . import colour, extras, metadata, raw, signalling
 from .decoder import complaints, end_of_jpeg
-from .headers import facts_of, file_of, is_preview
+from .headers import facts_of, file_of
 from .picture import Picture
 
 if TYPE_CHECKING:
@@ -55,6 +54,7 @@ _SUFFIXES = """
 _OF_PLUGINS = (  # module, what to install, suffixes
     ("pillow_heif", "pillow-heif", ".heic .heics .heif .heifs .hif"),
     ("pillow_jxl", "pillow-jxl-plugin", ".jxl"),
+    ("rawpy", "rawpy", raw.SUFFIXES),
 )
 _THERE = {module: bool(importlib.util.find_spec(module)) for module, *_ in _OF_PLUGINS}
 READ_SUFFIXES = frozenset(_SUFFIXES.split()).union(*(names.split() for m, _, names in _OF_PLUGINS if _THERE[m]))
@@ -126,12 +126,24 @@ def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: Intake = AS
         raise ImageError("is a .lat file already", _KNOWN)
     if data.startswith(b"\x89PNG"):
         importlib.import_module("PIL.PngImagePlugin")  # which has a limit of its own
+    if raw.is_raw(data):
+        return _developed(data, max_pixels, intake)
     with _pillow_errors(max_pixels):
         image = _open(data)
         if image.width * image.height > max_pixels:
             size = f"{image.width}×{image.height} pixels"
             raise ImageError(size, f"at most {max_pixels}, or a higher max_pixels")
         return from_pillow(image, intake)
+
+
+def _developed(data: bytes, max_pixels: int, intake: Intake) -> Picture:
+    """The picture of a raw camera file, which stands upright.  Raises ImageError."""
+    if intake.frame not in (None, 1):
+        raise ImageError(f"is a raw camera file, with no frame {intake.frame}", "no frame, or frame=1")
+    deep = intake.deep and not (intake.to_8bit or intake.stretch)
+    with _pillow_errors():  # which reads the metadata
+        picture = raw.developed(data, max_pixels, DEEPEST if deep else PLAIN)
+    return stripped(picture) if intake.strip else picture
 
 
 def is_pillow(source: object) -> bool:
@@ -161,8 +173,8 @@ def from_pillow(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
 def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
     """The picture of the frame that a Pillow image stands at.  Raises ImageError."""
     data = file_of(image) if image.format in _LOOKED_INTO else b""
-    if is_preview(image):
-        raise ImageError("is a raw camera file, of which Pillow reads the preview alone", "a developed picture")
+    if raw.are_of_sensor(getattr(image, "tag_v2", {})):
+        raise ImageError("is a raw camera file, of which Pillow reads the preview alone", "its path or bytes")
     with _pillow_errors(), complaints(image, data) as damage:
         turned = getattr(image, "tag_v2", {}).get(274, 1) != 1  # by Pillow, when it loads a TIFF
         exif, resolution, facts = metadata.exif_of(image), metadata.resolution_of(image), facts_of(image)

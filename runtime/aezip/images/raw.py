@@ -1,0 +1,106 @@
+"""Raw camera files → `Picture`: developed by LibRaw (module rawpy) to sRGB of 16 bits.
+
+White balance and exposure are the camera's: nothing is brightened, so that highlights stay. LibRaw turns the picture
+upright. EXIF and XMP are those of the TIFF that most raw files are. Files are told by their signature or tags, never by
+their names: LibRaw gets nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import ImageError
+from ..format.container import DEEPEST
+from . import metadata
+from .picture import Picture
+
+SUFFIXES = """
+    .3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .gpr .kdc .mef .mrw .nef .nrw .orf .pef .raf .rw2 .rwl .sr2 .srw .x3f
+"""
+_SIGNATURES = (
+    (0, b"FUJIFILMCCD-RAW"),  # RAF
+    (0, b"IIRO"),  # ORF of Olympus
+    (0, b"IIRS"),
+    (0, b"MMOR"),
+    (0, b"IIU\0"),  # RW2 of Panasonic
+    (0, b"\0MRM"),  # MRW of Minolta
+    (0, b"FOVb"),  # X3F of Sigma
+    (4, b"ftypcrx "),  # CR3 of Canon
+    (6, b"HEAPCCDR"),  # CRW
+    (8, b"CR\2"),  # CR2, a TIFF
+)
+_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+_LIKE_TIFF = {b"IIRO": b"II*\0", b"IIRS": b"II*\0", b"MMOR": b"MM\0*", b"IIU\0": b"II*\0"}  # but for the signature
+_SUBFILE, _PHOTOMETRIC, _SUB_IFDS, _XMP, _DNG_VERSION = 254, 262, 330, 700, 50706
+_SENSOR = 32803, 34892  # photometric interpretations: a filter of colours, and linear raw
+_SRGB = 2.4, 12.92  # exponent, and slope at black
+
+
+def is_raw(data: bytes) -> bool:
+    """Whether a file holds what a sensor saw, of which other readers find the preview at most."""
+    return any(data.startswith(signature, at) for at, signature in _SIGNATURES) or are_of_sensor(_tags(data))
+
+
+def are_of_sensor(tags: Mapping[int, Any]) -> bool:
+    """Whether a TIFF's first directory is of a raw file: samples of a sensor, or a preview of what lies deeper."""
+    preview = bool(tags.get(_SUBFILE, 0) & 1) and _SUB_IFDS in tags
+    return preview or _DNG_VERSION in tags or tags.get(_PHOTOMETRIC) in _SENSOR
+
+
+def _tags(data: bytes) -> dict[int, int]:
+    """The tags of a TIFF's first directory, and their values if they are one number of 16 or 32 bits."""
+    tags: dict[int, int] = {}
+    order = _ORDERS.get(data[:4])
+    if order:
+        with contextlib.suppress(struct.error):
+            start = struct.unpack_from(order + "I", data, 4)[0]
+            for at in range(start + 2, start + 2 + 12 * struct.unpack_from(order + "H", data, start)[0], 12):
+                tag, kind = struct.unpack_from(order + "HH", data, at)
+                tags[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at + 8)[0]
+    return tags
+
+
+def developed(data: bytes, max_pixels: int, bits: int = DEEPEST) -> Picture:
+    """The picture of a raw camera file, in 16 bits or 8.  Raises ImageError."""
+    try:
+        rawpy: Any = importlib.import_module("rawpy")
+    except ImportError:
+        raise ImageError("is a raw camera file", "rawpy, which develops it (pip install rawpy), or a picture") from None
+    how = {"use_camera_wb": True, "no_auto_bright": True, "output_color": rawpy.ColorSpace.sRGB, "gamma": _SRGB}
+    try:
+        with rawpy.imread(io.BytesIO(data)) as file:
+            _check_size(file.sizes, max_pixels)
+            pixels = file.postprocess(output_bps=bits, **how)
+    except (rawpy.LibRawError, rawpy.NotSupportedError, OSError) as e:
+        why = e.args[0].decode("utf-8", "replace") if e.args and isinstance(e.args[0], bytes) else str(e)
+        raise ImageError(f"is a raw camera file that LibRaw does not read ({why})", "a developed picture") from e
+    exif, xmp = _metadata_of(data)
+    notes = [f"raw samples developed to sRGB of {bits} bits, with the white balance of the camera"]
+    notes += [] if exif else ["left behind: EXIF, which is not read from raw files of this kind"]
+    return Picture(pixels.reshape(*pixels.shape[:2], -1), exif=exif, xmp=xmp, depth=bits, notes=tuple(notes))
+
+
+def _check_size(sizes: Any, max_pixels: int) -> None:
+    height, width = sizes.height, sizes.width
+    if height * width > max_pixels:
+        raise ImageError(f"{width}×{height} pixels", f"at most {max_pixels}, or a higher max_pixels")
+
+
+def _metadata_of(data: bytes) -> tuple[bytes | None, bytes | None]:
+    """EXIF, upright, and XMP of a file that is a TIFF, or one but for its signature; damaged ones count as none."""
+    from PIL.Image import Exif
+
+    data = _LIKE_TIFF.get(data[:4], data[:4]) + data[4:]
+    if data[:4] in _ORDERS:
+        with contextlib.suppress(Exception):  # Pillow raises nearly any class over damaged data
+            found = Exif()
+            found.load(data)
+            xmp = metadata.bytes_of(found.get(_XMP))
+            exif = metadata.described(found)
+            return metadata.reset_orientation(exif, xmp)
+    return None, None
