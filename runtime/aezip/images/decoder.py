@@ -1,7 +1,7 @@
-"""Damage that a decoder passes over: what libtiff prints to stderr, and a JPEG without its end.
+"""Damage that a decoder passes over: what libtiff and LibRaw print to stderr, and a JPEG without its end.
 
-Pillow reads such a picture as if it were whole. libtiff prints its complaints to file descriptor 2, without the file's
-name; they are caught there, one decoder at a time. libjpeg's are lost in Pillow, so the end of a JPEG is looked for.
+They and Pillow read such a picture as if it were whole. They print their complaints to file descriptor 2, without the
+file's name, where they are caught, one decoder at a time. libjpeg's are lost in Pillow, so a JPEG's end is looked for.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _STDERR = 2
 _lock = Lock()
 # libtiff's lines and those of Pillow's functions for it: the name of a function, or of the file that Pillow makes up,
-# and what it says; not Python's errors
-_COMPLAINT = re.compile(r"^(?:_?[A-Z]\w*(?<!Error)(?<!Warning)(?<!Exception)|_tiff\w+|tempfile\.tif): ")
+# and what it says; not Python's errors; and LibRaw's lines
+_COMPLAINT = re.compile(r"^(?:_?[A-Z]\w*(?<!Error)(?<!Warning)(?<!Exception)|_tiff\w+|tempfile\.tif|unknown file): ")
 # of what it warns while it reads tags, little is damage
 _HARMLESS = re.compile(r"Warning, (?!Line length|Premature|.*(?:bad|invalid|short|not enough))|Unknown field")
 
@@ -40,23 +40,30 @@ def complaints(image: Image.Image, data: bytes) -> Iterator[list[str]]:
             found.append("the image data is damaged: the JPEG has no end (EOI), and part of the picture may be missing")
         yield found
     elif image.format == "TIFF" and any(tile[0] == "libtiff" for tile in getattr(image, "tile", ())):
-        lines: list[str] = []
-        try:
-            with _lock, _caught(lines):
-                yield found
-        except OSError as e:
-            raise OSError("; ".join(lines[:1]) or str(e)) from e
-        said = list(dict.fromkeys(line for line in lines if not _HARMLESS.search(line)))
-        if said:
-            more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
-            found.append(f"the image data is damaged: {said[0].rstrip('.')}{more}")
+        with printed() as found:
+            yield found
     else:
         yield found
 
 
 @contextlib.contextmanager
+def printed() -> Iterator[list[str]]:
+    """A list that holds, when the block ends, a sentence if libtiff or LibRaw printed that data are damaged."""
+    found, lines = list[str](), list[str]()
+    try:
+        with _lock, _caught(lines):
+            yield found
+    except OSError as e:
+        raise OSError("; ".join(lines[:1]) or str(e)) from e
+    said = list(dict.fromkeys(line.removeprefix("unknown file: ") for line in lines if not _HARMLESS.search(line)))
+    if said:
+        more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
+        found.append(f"the image data is damaged: {said[0].rstrip('.')}{more}")
+
+
+@contextlib.contextmanager
 def _caught(lines: list[str]) -> Iterator[None]:
-    """Take libtiff's lines from file descriptor 2; what else is printed there meanwhile is printed afterwards."""
+    """Take their lines from file descriptor 2; what else is printed there meanwhile is printed afterwards."""
     import tempfile
 
     with contextlib.ExitStack() as stack:

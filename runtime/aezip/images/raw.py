@@ -20,7 +20,7 @@ from . import metadata
 from .picture import Picture
 
 SUFFIXES = """
-    .3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .gpr .kdc .mef .mrw .nef .nrw .orf .pef .raf .rw2 .rwl .sr2 .srw .x3f
+    .3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .gpr .iiq .kdc .mef .mrw .nef .nrw .orf .pef .raf .rw2 .rwl .sr2 .srw .x3f
 """
 _SIGNATURES = (
     (0, b"FUJIFILMCCD-RAW"),  # RAF
@@ -32,7 +32,9 @@ _SIGNATURES = (
     (0, b"FOVb"),  # X3F of Sigma
     (4, b"ftypcrx "),  # CR3 of Canon
     (6, b"HEAPCCDR"),  # CRW
-    (8, b"CR\2"),  # CR2, a TIFF
+    (8, b"CR\2"),  # CR2, a TIFF, as is IIQ of Phase One
+    (8, b"IIII"),
+    (8, b"MMMM"),
 )
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _LIKE_TIFF = {b"IIRO": b"II*\0", b"IIRS": b"II*\0", b"MMOR": b"MM\0*", b"IIU\0": b"II*\0"}  # but for the signature
@@ -79,6 +81,8 @@ def developed(data: bytes, max_pixels: int, bits: int = DEEPEST) -> Picture:
     except (rawpy.LibRawError, rawpy.NotSupportedError, OSError) as e:
         why = e.args[0].decode("utf-8", "replace") if e.args and isinstance(e.args[0], bytes) else str(e)
         raise ImageError(f"is a raw camera file that LibRaw does not read ({why})", "a developed picture") from e
+    if not pixels.any():  # LibRaw takes samples that are not there for black ones
+        raise ImageError("is a raw camera file whose samples are missing, or all black", "a complete file")
     exif, xmp = _metadata_of(data)
     notes = [f"raw samples developed to sRGB of {bits} bits, with the white balance of the camera"]
     notes += [] if exif else ["left behind: EXIF, which is not read from raw files of this kind"]

@@ -23,7 +23,7 @@ from ..errors import AezipError, ImageError
 from ..format.container import DEEPEST, DEFAULT_MAX_PIXELS, GAIN_MAP, MAGIC, PLAIN
 from ..storage import places
 from . import colour, extras, metadata, raw, signalling
-from .decoder import complaints, end_of_jpeg
+from .decoder import complaints, end_of_jpeg, printed
 from .headers import facts_of, file_of
 from .picture import Picture
 
@@ -141,8 +141,11 @@ def _developed(data: bytes, max_pixels: int, intake: Intake) -> Picture:
     if intake.frame not in (None, 1):
         raise ImageError(f"is a raw camera file, with no frame {intake.frame}", "no frame, or frame=1")
     deep = intake.deep and not (intake.to_8bit or intake.stretch)
-    with _pillow_errors():  # which reads the metadata
+    with _pillow_errors(), printed() as damage:  # Pillow reads the metadata
         picture = raw.developed(data, max_pixels, DEEPEST if deep else PLAIN)
+    if damage and intake.strict:
+        raise ImageError(damage[0], "a complete image, or no strict=True")
+    picture = picture._replace(notes=(*damage, *picture.notes))
     return stripped(picture) if intake.strip else picture
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -141,8 +142,24 @@ def test_what_cannot_be_developed() -> None:
             images.parse(data, intake=DEEP)
     with pytest.raises(ImageError, match="64×64 pixels; expected at most 4095"):
         images.parse(dng(), 4095, DEEP)
+    dark = dng()[: -2 * SIDE * SIDE] + bytes(2 * SIDE * SIDE)
+    with pytest.raises(ImageError, match="whose samples are missing, or all black; expected a complete file"):
+        images.parse(dark, intake=DEEP)
     with pytest.raises(ImageError, match="with no frame 2"):
         images.parse(dng(), intake=DEEP._replace(frame=2))
+
+
+def test_what_libraw_prints_is_a_note(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    def developed(*_: object) -> images.Picture:
+        os.write(2, b"unknown file: Unexpected end of file\n")
+        return images.Picture(np.zeros((1, 1, 3), np.uint16), depth=16)
+
+    monkeypatch.setattr(raw, "developed", developed)
+    said = "the image data is damaged: Unexpected end of file"
+    assert images.parse(dng(), intake=DEEP).notes == (said,)
+    with pytest.raises(ImageError, match=said):
+        images.parse(dng(), intake=DEEP._replace(strict=True))
+    assert capfd.readouterr().err == ""
 
 
 def test_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
