@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from ..errors import ImageError
 from ..format import depth as depths
 from ..format.container import DEEPEST, PLAIN
+from . import jxl
 from .headers import TOGETHER, file_of, in_planes, png_chunk, png_chunks
 
 if TYPE_CHECKING:
@@ -216,10 +217,14 @@ def _filtered(planes: Planes) -> bytes:
     return np.column_stack((1 + ups.astype(np.uint8), np.where(ups[:, None], up, left))).tobytes()
 
 
+def has_codecs() -> bool:
+    """Whether imagecodecs is installed."""
+    return importlib.util.find_spec("imagecodecs") is not None
+
+
 def avif_depth(picture: Picture) -> int:
     """The bits of an AVIF of this picture: 8 without imagecodecs, or if its colours need an ICC profile."""
-    there = importlib.util.find_spec("imagecodecs") is not None
-    return (10 if picture.depth <= 10 else 12) if there and picture.icc is None else PLAIN
+    return (10 if picture.depth <= 10 else 12) if has_codecs() and picture.icc is None else PLAIN
 
 
 def avif(picture: Picture, quality: int, subsampling: str) -> bytes:
@@ -234,6 +239,15 @@ def avif(picture: Picture, quality: int, subsampling: str) -> bytes:
     primaries, transfer = (picture.cicp.primaries, picture.cicp.transfer) if picture.cicp else _SRGB
     points = {"primaries": primaries, "transfer": transfer, "matrix": 9 if primaries == 9 else 6}  # BT.2020, BT.601
     return bytes(codecs.avif_encode(planes, level=quality, bitspersample=bits, pixelformat=kind, **points))
+
+
+def jpeg_xl(picture: Picture) -> bytes:
+    """The JPEG XL of a picture without loss, with EXIF and XMP, but colours that are yet to be named."""
+    codecs: Any = importlib.import_module("imagecodecs")
+    planes = picture.pixels if picture.alpha is None else np.dstack((picture.pixels, picture.alpha))
+    planes = np.ascontiguousarray(planes[..., 0] if planes.shape[2] == 1 else planes)
+    data = codecs.jpegxl_encode(planes, lossless=True, bitspersample=picture.depth, usecontainer=True)
+    return jxl.with_metadata(bytes(data), picture.exif, picture.xmp)
 
 
 def tiff_bytes(picture: Picture) -> tuple[Image.Image, Callable[[bytes], bytes]]:

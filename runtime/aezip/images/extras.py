@@ -25,7 +25,8 @@ from ..format.container import (
     Section,
 )
 from . import gain_map
-from .headers import boxes, jpeg_segment, jpeg_segments, png_chunk, png_chunks
+from .boxes import boxes
+from .headers import jpeg_segment, jpeg_segments, png_chunk, png_chunks
 from .metadata import ABOUT_PIXELS, DESCRIPTIVE, IFDS
 
 if TYPE_CHECKING:

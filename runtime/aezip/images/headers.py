@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..format.colour import Cicp, ContentLight
 from ..format.container import CONTENT_LIGHT, MASTERING, Section
+from . import jxl
+from .boxes import boxes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 TOGETHER = "pixels whose samples lie together (a PlanarConfiguration of 1)"  # where planes are not read
 CODESTREAM = b"\xff\x4f\xff\x51"  # a JPEG 2000 codestream begins with SOC and SIZ
 _FULL = 4  # version and flags of a full box
-_CONTAINER = b"\0\0\0\x0cJXL "
 
 
 class Facts(NamedTuple):
@@ -42,7 +43,7 @@ def facts_of(image: Image.Image) -> Facts:
     read = _READERS.get(image.format or "")
     data = file_of(image) if read else b""
     if read and data:
-        with contextlib.suppress(struct.error, IndexError, ValueError):
+        with contextlib.suppress(struct.error, IndexError, ValueError, StopIteration):
             return read(data)
     return NOTHING
 
@@ -94,21 +95,6 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
 def jpeg_segment(marker: int, body: bytes) -> bytes:
     """A segment of a JPEG, of at most 65533 bytes."""
     return struct.pack(">BBH", 0xFF, marker, 2 + len(body)) + body
-
-
-def boxes(data: bytes, start: int = 0, stop: int | None = None) -> Iterator[tuple[bytes, int, int]]:
-    """Type, and begin and end of the body, of each box from start to stop."""
-    stop = len(data) if stop is None else stop
-    while start + 8 <= stop:
-        length, kind = struct.unpack_from(">I4s", data, start)
-        head = 8
-        if length == 1:
-            length, head = struct.unpack_from(">Q", data, start + 8)[0], 16
-        end = stop if length == 0 else start + length
-        if end > stop or end < start + head:
-            return
-        yield kind, start + head, end
-        start = end
 
 
 def _png(data: bytes) -> Facts:
@@ -211,70 +197,9 @@ def _associated(data: bytes, at: int, item: int) -> list[int]:
     return []
 
 
-class _Bits:
-    """Numbers of a JPEG XL header, their low bits first."""
-
-    def __init__(self, data: bytes) -> None:
-        self._value, self._left = int.from_bytes(data, "little"), 8 * len(data)
-
-    def take(self, count: int) -> int:
-        if count > self._left:
-            raise ValueError("the header ends early")
-        value = self._value & ((1 << count) - 1)
-        self._value >>= count
-        self._left -= count
-        return value
-
-    def choose(self, *ways: tuple[int, int]) -> int:
-        """One of four ways: an offset, and the bits that are added."""
-        offset, bits = ways[self.take(2)]
-        return offset + self.take(bits)
-
-
 def _jxl(data: bytes) -> Facts:
-    if data.startswith(_CONTAINER):
-        kind, start = next((kind, start) for kind, start, _ in boxes(data) if kind in (b"jxlc", b"jxlp"))
-        data = data[start + (4 if kind == b"jxlp" else 0) :]
-    bits = _Bits(data[2:130])
-    _skip_jxl_size(bits)
-    if bits.take(1):  # all default
-        return NOTHING
-    animated = False
-    if bits.take(1):  # extra fields
-        bits.take(3)  # orientation
-        if bits.take(1):
-            _skip_jxl_size(bits)
-        if bits.take(1):
-            _skip_jxl_preview(bits)
-        if animated := bool(bits.take(1)):  # rate, loops, time codes
-            bits.choose((100, 0), (1000, 0), (1, 10), (1, 30))
-            bits.choose((1, 0), (1001, 0), (1, 8), (1, 10))
-            bits.choose((0, 0), (0, 3), (0, 16), (0, 32))
-            bits.take(1)
-    if bits.take(1):  # floating-point
-        return Facts(bits.choose((32, 0), (16, 0), (24, 0), (1, 6)), animated=animated)
-    return Facts(bits.choose((8, 0), (10, 0), (12, 0), (1, 6)), animated=animated)
-
-
-def _skip_jxl_size(bits: _Bits) -> None:
-    small = bits.take(1)
-
-    def side() -> None:
-        if small:
-            bits.take(5)
-        else:
-            bits.choose((1, 9), (1, 13), (1, 18), (1, 30))
-
-    side()
-    if not bits.take(3):  # no ratio
-        side()
-
-
-def _skip_jxl_preview(bits: _Bits) -> None:
-    ways = ((16, 0), (32, 0), (1, 5), (33, 9)) if bits.take(1) else ((1, 6), (65, 8), (321, 10), (1345, 12))
-    bits.choose(*ways)
-    if not bits.take(3):
-        bits.choose(*ways)
+    head = jxl.head_of(jxl.codestream_of(data))
+    return Facts(head.bits, head.cicp, animated=head.animated)
 
 
 _READERS: dict[str, Callable[[bytes], Facts]] = {

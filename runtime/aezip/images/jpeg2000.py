@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError
-from .headers import CODESTREAM, boxes
+from .boxes import boxes
+from .headers import CODESTREAM
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UsageError
 from ..format.resolution import UNITS, Resolution
-from .headers import boxes
+from .boxes import boxes
 
 if TYPE_CHECKING:
     import numpy as np

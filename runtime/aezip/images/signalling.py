@@ -9,9 +9,9 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..format.colour import Cicp, ContentLight
+from ..format.colour import BT709, SRGB, Cicp, ContentLight
 from ..format.container import CONTENT_LIGHT, GAIN_MAP, MASTERING, PLAIN
-from . import extras, profiles, tone
+from . import extras, jxl, profiles, tone
 from .extras import LIGHT_SIZES
 from .headers import Facts, code_points_at, png_chunk
 from .picture import Picture
@@ -19,7 +19,7 @@ from .picture import Picture
 if TYPE_CHECKING:
     from PIL import Image
 
-_NAMED = ("PNG", "AVIF")  # formats that have a place for code points
+_NAMED = ("PNG", "AVIF", "JXL")  # formats that have a place for code points
 _ICC = "an ICC profile beside code points (H.273)"
 
 
@@ -38,12 +38,12 @@ def of_image(image: Image.Image, facts: Facts, channels: int) -> Signalling:
     """What the file of an image, whose header says `facts`, names its colours."""
     info = image.info
     icc, cicp = info.get("icc_profile") or facts.icc or None, facts.cicp
-    icc = bytes(icc) if icc else None
+    icc = bytes(icc) if icc and not (cicp and image.format == "JXL") else None  # libjxl makes one for code points
     if cicp and (cicp.silent or (icc and image.format != "PNG")):
         cicp = None
     if icc and not cicp:
         found = profiles.code_points(icc)
-        # libjxl makes a profile of the code points in a JPEG XL's header
+        # as libjxl does of samples that it coded as XYB
         if found and (image.format == "JXL" or icc == profiles.of_cicp(found, channels).icc):
             icc, cicp = None, found
     if icc and cicp and icc == profiles.of_cicp(cicp, channels).icc:
@@ -66,8 +66,11 @@ def profiled(picture: Picture) -> Picture:
     return _of_full_range(picture)._replace(icc=profile_of(picture, picture.pixels.shape[2]), cicp=None)
 
 
-def fitted(picture: Picture, format: str) -> tuple[Picture, tuple[str, ...]]:
-    """A picture as one of Pillow's formats can name its colours, and names of what that loses."""
+def fitted(picture: Picture, format: str, has_profiles: bool = True) -> tuple[Picture, tuple[str, ...]]:
+    """A picture as one of Pillow's formats can name its colours, and names of what that loses.
+
+    has_profiles: whether such a file holds ICC profiles.
+    """
     cicp, icc = picture.cicp, picture.icc
     if cicp is None:
         return picture, ()
@@ -76,6 +79,8 @@ def fitted(picture: Picture, format: str) -> tuple[Picture, tuple[str, ...]]:
     lost = (_ICC,) if icc else ()
     if format in _NAMED:
         return _of_full_range(picture)._replace(icc=None, cicp=cicp._replace(full_range=True)), lost
+    if not has_profiles:
+        return _of_full_range(picture)._replace(icc=None, cicp=None), (*lost, f"code points of {cicp}")
     note = profiles.of_cicp(cicp, picture.pixels.shape[2]).note
     return profiled(picture), (*lost, *((f"code points of {note}",) if note else ()))
 
@@ -83,8 +88,12 @@ def fitted(picture: Picture, format: str) -> tuple[Picture, tuple[str, ...]]:
 def signal(data: bytes, format: str, picture: Picture) -> bytes:
     """The file of one of Pillow's formats with a picture's code points, or those of its profile of PQ or HLG."""
     cicp = picture.cicp or (hdr_of(picture) if format == "PNG" else None)
+    if format == "JXL" and picture.depth > PLAIN:
+        cicp = cicp or Cicp(BT709, SRGB)  # the library has called them linear
     if cicp is None or format not in _NAMED:
         return data
+    if format == "JXL":
+        return jxl.with_code_points(data, cicp)
     if format == "PNG":
         return data[:33] + png_chunk(b"cICP" + cicp.pack()) + data[33:]
     at = code_points_at(data)

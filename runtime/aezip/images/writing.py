@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import AezipError, OutputError, UsageError, absence_of
 from ..format.container import DEEPEST, IPTC, PLAIN
 from ..storage.files import atomic_write
-from . import extras, profiles, signalling
+from . import extras, jxl, profiles, signalling
 from .headers import png_chunk
 from .metadata import keep_text
 from .picture import Picture
@@ -207,10 +207,11 @@ def build(
             raise OutputError(f"the picture is partly transparent, which {format} cannot hold", f"one of {able}")
         picture = picture._replace(alpha=None)
     plain: tuple[str, ...] = ()
-    if kind.pillow == "JXL":  # whose plugin writes no profile
+    named = kind.options.get("lossless") and picture.cicp and jxl.can_name(picture.cicp)
+    if kind.pillow == "JXL" and not named:  # whose plugin writes no profile
         picture, done = signalling.in_srgb(picture)
         plain = (f"a colour space ({done})",) if done else ()
-    picture, unnamed = signalling.fitted(picture, kind.pillow)
+    picture, unnamed = signalling.fitted(picture, kind.pillow, "icc" in kind.carries)
     picture, misfit = _with_fitting_profile(picture, kind)
     data, unfit = _encode_what_fits(picture, kind)
     data = signalling.signal(data, kind.pillow, picture)
@@ -228,6 +229,8 @@ def _with_fitting_depth(picture: Picture, kind: Format) -> tuple[Picture, tuple[
     from . import deep
 
     bits = f"{picture.depth}-bit samples"
+    if kind.pillow == "JXL" and kind.options.get("lossless") and deep.has_codecs():
+        return picture, ()
     most = DEEPEST if kind.deep else deep.avif_depth(picture) if kind.pillow == "AVIF" else PLAIN
     if most == PLAIN:
         return in_8_bits(picture), (bits,)
@@ -306,6 +309,10 @@ def _encode(picture: Picture, kind: Format) -> bytes:
         from . import deep
 
         return deep.avif(picture, kind.options["quality"], kind.options["subsampling"])
+    if kind.pillow == "JXL" and picture.depth > PLAIN:
+        from . import deep
+
+        return deep.jpeg_xl(picture)
     picture = picture._replace(cicp=None)  # which Pillow does not write
     (image, finish), options = _image_of(picture, kind), dict(kind.options)
     image.info.clear()

@@ -1,4 +1,4 @@
-"""Transfers × primaries × containers in and out: what comes back is what went in, or a note says what does not."""
+"""Depth × transfers × primaries × containers in and out: what comes back is what went in, or a note says what not."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from PIL import Image
 from aezip import images
 from aezip.coding import exact_pixels
 from aezip.errors import SectionDamaged
+from aezip.format import depth as depths
 from aezip.format.colour import Cicp, ContentLight, Mastering
 from aezip.format.container import CICP, CONTENT_LIGHT, MASTERING, Header, Lat, Section, pack, unpack
 from aezip.format.facts import facts_of, lines_of
@@ -26,6 +27,13 @@ PIXELS = np.repeat(np.repeat(COLOURS.reshape(2, 2, 3), 16, 0), 16, 1)
 DEEP = images.Intake(deep=True)
 LIGHT = struct.pack(">2I", 10_000_000, 4_000_000)
 DISPLAY = struct.pack(">8H2I", 35400, 14600, 8500, 39850, 6550, 2300, 15635, 16450, 40_000_000, 50)
+CODECS = bool(importlib.util.find_spec("imagecodecs"))
+PLUGIN = {"jxl": "pillow_jxl", "heic": "pillow_heif"}  # kind of file → what reads it
+
+
+def samples(depth: int) -> np.ndarray:
+    """The fields of colour in so many bits, of which the lower half is no copy of the upper."""
+    return PIXELS if depth == 8 else depths.scaled(PIXELS, 8, depth) - np.uint16(2 ** (depth - 8) // 3)
 
 
 def saved(format: str, **options: object) -> bytes:
@@ -34,11 +42,20 @@ def saved(format: str, **options: object) -> bytes:
     return stream.getvalue()
 
 
-def png(cicp: Cicp, *chunks: bytes) -> bytes:
-    data = saved("PNG")
-    added = (b"cICP" + bytes((cicp.primaries, cicp.transfer, 0, cicp.full_range)), *chunks)
-    parts = (struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in added)
-    return data[:33] + b"".join(parts) + data[33:]
+def chunk(body: bytes) -> bytes:
+    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def png(cicp: Cicp, *chunks: bytes, depth: int = 8) -> bytes:
+    pixels = samples(depth) if depth == 8 else depths.scaled(samples(depth), depth, 16)
+    height, width, _ = pixels.shape
+    bits = 8 * pixels.itemsize
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, 0)
+    named = b"cICP" + bytes((cicp.primaries, cicp.transfer, 0, cicp.full_range))
+    said = (b"sBIT" + bytes((depth,)) * 3,) if depth < bits else ()
+    rows = b"".join(b"\0" + row.astype(f">u{bits // 8}").tobytes() for row in pixels)
+    all_chunks = (head, named, *said, *chunks, b"IDAT" + zlib.compress(rows), b"IEND")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(map(chunk, all_chunks))
 
 
 def with_nclx(data: bytes, cicp: Cicp) -> bytes:
@@ -46,27 +63,51 @@ def with_nclx(data: bytes, cicp: Cicp) -> bytes:
     return data[:at] + struct.pack(">HH", cicp.primaries, cicp.transfer) + data[at + 4 :]
 
 
-def avif(cicp: Cicp) -> bytes:
-    return with_nclx(saved("AVIF", quality=100, subsampling="4:4:4"), cicp)
+def avif(cicp: Cicp, depth: int = 8) -> bytes:
+    if depth == 8:
+        return with_nclx(saved("AVIF", quality=100, subsampling="4:4:4"), cicp)
+    codecs = pytest.importorskip("imagecodecs")
+    points = {"primaries": cicp.primaries, "transfer": cicp.transfer, "matrix": 0}
+    return bytes(codecs.avif_encode(samples(depth), level=100, bitspersample=depth, pixelformat="444", **points))
 
 
-def heic(cicp: Cicp) -> bytes:
+def heic(cicp: Cicp, depth: int = 8) -> bytes:
     pillow_heif = pytest.importorskip("pillow_heif")
     stream = io.BytesIO()
-    made = pillow_heif.from_bytes("RGB", PIXELS.shape[1::-1], PIXELS.tobytes())
-    made.save(stream, quality=-1, chroma=444, matrix_coefficients=0)
+    pixels = samples(depth) if depth == 8 else samples(depth) << np.uint16(16 - depth)
+    made = pillow_heif.from_bytes("RGB" if depth == 8 else "RGB;16", PIXELS.shape[1::-1], pixels.tobytes())
+    made.save(stream, quality=-1, chroma=444, matrix_coefficients=0, **({} if depth == 8 else {"bit_depth": depth}))
     return with_nclx(stream.getvalue(), cicp)
 
 
-def jpeg(cicp: Cicp) -> bytes:
+def jpeg(cicp: Cicp, depth: int = 8) -> bytes:
     """With the profile that is made for code points, in which they are."""
+    assert depth == 8
     icc = profiles.of_cicp(cicp, 3).icc
     return saved("JPEG", quality=100, subsampling="4:4:4", **({"icc_profile": icc} if icc else {}))
 
 
-IN: dict[str, Callable[[Cicp], bytes]] = {"png": png, "avif": avif, "heic": heic, "jpg": jpeg}
-NAMED = ("png", "avif")  # with a place for code points
+# What reads code points, and in which depths; and what is written, in which, with colours and without loss.
+IN: dict[str, tuple[Callable[..., bytes], tuple[int, ...]]] = {
+    "png": (png, (8, 10, 12, 16)),
+    "avif": (avif, (8, 10, 12)),
+    "heic": (heic, (8, 10, 12)),
+    "jpg": (jpeg, (8,)),
+}
+OUT: dict[str, tuple[tuple[int, ...], str, bool]] = {
+    "png": ((8, 10, 12, 16), "named", True),
+    "avif": ((8, 10, 12) if CODECS else (8,), "named", False),
+    "jxl": ((8, 10, 12, 16) if CODECS else (8,), "named", True),
+    "tiff": ((8, 16), "profiled", True),
+    "webp": ((8,), "profiled", True),
+    "jpg": ((8,), "profiled", False),
+    "ppm": ((8, 10, 12, 16), "", True),
+    "bmp": ((8,), "", True),
+}
+NAMED = ("png", "avif")  # with a place for all code points
 PROFILED = ("jpg", "webp", "tiff")  # for profiles
+TRANSFERS = (1, 4, 8, 13, 16, 18)
+PRIMARIES = (1, 9, 12)
 
 
 def through_lat(picture: Picture) -> Picture:
@@ -78,24 +119,59 @@ def through_lat(picture: Picture) -> Picture:
 
 
 @pytest.mark.parametrize("kind", IN)
-@pytest.mark.parametrize("transfer", [1, 4, 8, 13, 16, 18])
-@pytest.mark.parametrize("primaries", [1, 9, 12])
-def test_colours_come_back(kind: str, transfer: int, primaries: int) -> None:
+@pytest.mark.parametrize("depth", [8, 10, 12, 16])
+@pytest.mark.parametrize("transfer", TRANSFERS)
+@pytest.mark.parametrize("primaries", PRIMARIES)
+def test_what_is_read(kind: str, depth: int, transfer: int, primaries: int) -> None:
+    make, holds = IN[kind]
+    if depth not in holds:
+        return
     cicp = Cicp(primaries, transfer)
-    want = None if cicp.srgb else cicp
-    picture = images.parse(IN[kind](cicp))
-    assert (picture.cicp, picture.icc, picture.notes) == (want, None, ())
-    assert np.abs(picture.pixels.astype(int) - PIXELS).max() <= 6
-    picture = through_lat(picture)
-    for format in (*NAMED, *PROFILED, "bmp", "ppm"):
-        data, lost = images.build(picture, format)
-        again = images.parse(data)
-        if format in ("bmp", "ppm"):
-            assert (again.cicp, again.icc, bool(lost)) == (None, None, want is not None)
-            continue
-        assert (again.cicp, again.icc) == (want, None), format
-        said = f"code points of {cicp} (kept in an ICC profile, which not every viewer understands)"
-        assert lost == ((said,) if cicp.hdr and format in PROFILED else ()), format
+    picture = images.parse(make(cicp, depth=depth), intake=DEEP)
+    assert (picture.cicp, picture.icc, picture.depth) == (None if cicp.srgb else cicp, None, depth)
+    assert picture.notes == ()
+    far = np.abs(picture.pixels.astype(int) - samples(depth)).max()
+    assert far <= (0 if kind == "png" else 6 * 2 ** (depth - 8))
+
+
+@pytest.mark.parametrize("kind", OUT)
+@pytest.mark.parametrize("depth", [8, 10, 12, 16])
+@pytest.mark.parametrize("transfer", TRANSFERS)
+@pytest.mark.parametrize("primaries", PRIMARIES)
+def test_what_is_written(kind: str, depth: int, transfer: int, primaries: int) -> None:
+    """What comes back is what went in, or a note says what does not."""
+    if kind in PLUGIN:
+        pytest.importorskip(PLUGIN[kind])
+    cicp = Cicp(primaries, transfer)
+    given = Picture(samples(depth), cicp=None if cicp.srgb else cicp, depth=depth)
+    lat = unpack(exact_pixels.encode(given.pixels, images.sections_of(given), depth))
+    given = images.picture_of(exact_pixels.decode(lat), lat)
+    assert (given.cicp, given.depth) == (None if cicp.srgb else cicp, depth)
+    holds, colours, exact = OUT[kind]
+    data, lost = images.build(given, kind, *(() if exact else (100,)))
+    again = images.parse(data, intake=DEEP)
+    to = min((bits for bits in holds if bits >= depth), default=max(holds))
+    assert (again.depth, again.icc) == (to, None)
+    assert again.cicp == (given.cicp if colours else None)
+    far = np.abs(again.pixels.astype(int) - depths.scaled(samples(depth), depth, to)).max()
+    assert far <= (0 if exact else 6 * 2 ** (to - 8))
+    notes = []
+    if to != depth:
+        notes.append(f"{depth}-bit samples" + (f" other than scaled to {to}" if to > 8 else ""))
+    if given.cicp and colours == "profiled" and cicp.hdr:
+        notes.append(f"code points of {cicp} (kept in an ICC profile, which not every viewer understands)")
+    if given.cicp and not colours:
+        notes.append(f"code points of {cicp}")
+    assert list(lost) == notes
+
+
+def test_what_jpeg_xl_cannot_name() -> None:
+    """Colours that it has no number for become sRGB, as do all where it is written with loss."""
+    pytest.importorskip("pillow_jxl")
+    for cicp, quality in ((Cicp(9, 14), None), (Cicp(5, 1), None), (Cicp(9, 16), 90)):
+        data, lost = images.build(Picture(PIXELS, cicp=cicp), "jxl", quality)
+        assert images.parse(data).cicp is None
+        assert lost == (f"a colour space (colours ({cicp}) {'tone mapped to' if cicp.hdr else 'made'} sRGB)",)
 
 
 def test_grey_of_high_range_says_where_its_name_is_lost() -> None:
@@ -109,40 +185,15 @@ def test_grey_of_high_range_says_where_its_name_is_lost() -> None:
         assert lost == (() if format == "png" else (said,))
 
 
-def deep_png(cicp: Cicp, samples: np.ndarray) -> bytes:
-    """A PNG of 16 bits.  samples: [H, W, 3]"""
-
-    def chunk(body: bytes) -> bytes:
-        return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-
-    height, width, _ = samples.shape
-    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
-    named = b"cICP" + bytes((cicp.primaries, cicp.transfer, 0, cicp.full_range))
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
-    chunks = (head, named, b"IDAT" + zlib.compress(rows), b"IEND")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(map(chunk, chunks))
-
-
 @pytest.mark.parametrize("transfer", [1, 8, 13, 16, 18])
-@pytest.mark.parametrize("primaries", [1, 9, 12])
-def test_colours_of_sixteen_bits_come_back(transfer: int, primaries: int) -> None:
+@pytest.mark.parametrize("primaries", PRIMARIES)
+def test_sixteen_bits_made_srgb(transfer: int, primaries: int) -> None:
     cicp = Cicp(primaries, transfer)
-    samples = np.random.default_rng(5).integers(0, 65536, (8, 9, 3)).astype(np.uint16)
-    picture = images.parse(deep_png(cicp, samples), intake=DEEP)
-    want = None if cicp.srgb else cicp
-    assert (picture.cicp, picture.depth, picture.notes) == (want, 16, ())
-    np.testing.assert_array_equal(picture.pixels, samples)
-    for format in ("png", "tiff"):
-        data, lost = images.build(picture, format)
-        again = images.parse(data, intake=DEEP)
-        assert (again.cicp, again.icc, again.depth) == (want, None, 16)
-        np.testing.assert_array_equal(again.pixels, samples)
-        assert bool(lost) == (format == "tiff" and cicp.hdr)
-    mapped = images.tone_mapped(picture)
+    mapped = images.tone_mapped(Picture(samples(16), cicp=cicp, depth=16))
     assert (mapped.cicp, mapped.depth, mapped.pixels.dtype) == (None, 16, np.uint16)
-    stripped = images.parse(deep_png(cicp, samples), intake=DEEP._replace(strip=True))
+    stripped = images.parse(png(cicp, depth=16), intake=DEEP._replace(strip=True))
     assert stripped.cicp == (cicp if cicp.hdr else None)
-    np.testing.assert_array_equal(stripped.pixels, samples if cicp.hdr else mapped.pixels)
+    np.testing.assert_array_equal(stripped.pixels, samples(16) if cicp.hdr else mapped.pixels)
 
 
 def test_a_tone_mapped_ramp_has_no_bands() -> None:

@@ -15,11 +15,11 @@ from PIL import Image
 
 from aezip import images
 from aezip.cli import main
-from aezip.errors import ImageError
+from aezip.errors import ImageError, OutputError
 from aezip.format import depth as depths
 from aezip.format.colour import Cicp
 from aezip.format.container import unpack
-from aezip.images import Intake, Picture, build, deep
+from aezip.images import Intake, Picture, build, deep, jxl, profiles
 
 SIZE = (11, 17)  # height, width
 DEEP = Intake(deep=True)
@@ -45,8 +45,11 @@ def as_depth(found: Picture, bits: int) -> np.ndarray:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])
-@pytest.mark.parametrize("kind", ["png", "tiff", "ppm", "webp"])
+@pytest.mark.parametrize("kind", ["png", "tiff", "ppm", "webp", "jxl"])
 def test_there_and_back(kind: str, bits: int, mode: str) -> None:
+    if kind == "jxl":
+        pytest.importorskip("pillow_jxl")
+        pytest.importorskip("imagecodecs")
     given = picture(bits, mode)
     if kind == "ppm" and given.alpha is not None:
         return
@@ -273,6 +276,36 @@ def test_avif(bits: int, mode: str) -> None:
     plain, lost = build(given._replace(icc=b"a profile", cicp=None), "avif")
     assert f"{bits}-bit samples" in lost
     assert images.parse(plain).depth == 8
+
+
+@pytest.mark.parametrize("bits", [8, 9, 16])
+@pytest.mark.parametrize("mode", MODES)
+def test_jpeg_xl(mode: str, bits: int) -> None:
+    """Its header is rewritten to name the colours, and libjxl understands it as it was meant."""
+    pytest.importorskip("pillow_jxl")
+    pytest.importorskip("imagecodecs")
+    exif, xmp = b"II*\0\x08\0\0\0\0\0\0\0\0\0", b"<x/>"
+    for cicp in (Cicp(9, 16), Cicp(12, 13), Cicp(1, 8), Cicp(9, 18), Cicp(12, 1)):
+        given = picture(bits, mode)._replace(cicp=cicp, exif=exif, xmp=xmp)
+        data, lost = build(given, "jxl")
+        assert lost == ()
+        found = images.parse(data, intake=DEEP)
+        np.testing.assert_array_equal(planes(found), planes(given))
+        assert (found.depth, found.exif, found.xmp) == (bits, exif, xmp)
+        if mode in ("rgb", "rgba"):
+            assert found.cicp == cicp
+            with Image.open(io.BytesIO(data)) as image:
+                assert profiles.code_points(image.info["icc_profile"]) == cicp
+        else:  # of which JPEG XL names no primaries
+            assert (
+                found.cicp == {16: Cicp(9, 16), 18: Cicp(9, 18), 8: Cicp(1, 8), 1: Cicp(1, 1), 13: None}[cicp.transfer]
+            )
+
+
+@pytest.mark.parametrize("codestream", [b"\xff\x0a", b"\xff\x0a\xfb\x7f", b"\xff\x0a" + bytes(40)])
+def test_a_jpeg_xl_whose_header_is_not_known(codestream: bytes) -> None:
+    with pytest.raises((OutputError, ValueError)):
+        jxl.with_code_points(codestream, Cicp(9, 16))
 
 
 def test_avif_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
