@@ -3,8 +3,7 @@
     encode     coding.checked (transforms, each tile's `Coding`, and a look at what was decoded) → container.pack
     decode     container.unpack → pictures.decode, patches; or exact pixels
 
-`encode` and `decode` work on arrays and need neither Pillow nor click; `compress` and
-`decompress` are the same for Pillow images.
+`encode` and `decode` work on arrays, without Pillow and click; `compress` and `decompress` on Pillow images.
 """
 
 from __future__ import annotations
@@ -319,11 +318,12 @@ class Codec:
         data = targets.reach(target, h * w, partial(encode, lossless=False), len).data
         return data if lossless is False else exact_pixels.shorter(data, picture.pixels, sections, depth)
 
-    def decompress(self, data: bytes | str | os.PathLike[str]) -> Image.Image:
+    def decompress(self, data: bytes | str | os.PathLike[str], *, tone_map: bool = False) -> Image.Image:
         """A `.lat` file → a Pillow image, with alpha and metadata.
 
         Args:
             data: The file's bytes, or its path.
+            tone_map: Make pictures of high dynamic range (PQ, HLG) or of other colours sRGB.
 
         Returns:
             The image, of mode L, LA, RGB, RGBA, or I;16 of grey of more bits; others are made 8-bit, for Pillow has no
@@ -335,11 +335,11 @@ class Codec:
         from . import images
 
         if not isinstance(data, (str, os.PathLike)):
-            return images.to_pillow(images.picture_of(*self.decode(data)))
-        name = os.fspath(data)
-        self.look_beside(name)
+            picture = images.picture_of(*self.decode(data))
+            return images.to_pillow(images.tone_mapped(picture) if tone_map else picture)
+        self.look_beside(name := os.fspath(data))
         try:
-            return self.decompress(places.read(name, FormatError))
+            return self.decompress(places.read(name, FormatError), tone_map=tone_map)
         except FormatError as e:
             e.file = name
             raise

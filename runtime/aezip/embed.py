@@ -25,7 +25,7 @@ from .engine.sessions import Sessions, check_settings
 from .errors import ImageError, LimitExceeded, UnknownFingerprint, UsageError
 from .format import container, scales
 from .format.container import DEFAULT_MAX_PIXELS, PLAIN
-from .format.depth import Samples, is_narrow
+from .format.depth import Samples, is_narrow, scaled
 from .model import store
 
 Size = tuple[int, int]  # rows, columns
@@ -102,13 +102,15 @@ class Decoder:
     ) -> None:
         self._sessions, self._size, self._max_pixels = _open(model, "decoder", size, threads), size, max_pixels
 
-    def decode(self, data: bytes, *, scale: int = 1, to_8bit: bool = False) -> Samples:
+    def decode(self, data: bytes, *, scale: int = 1, to_8bit: bool = False, tone_map: bool = False) -> Samples:
         """A whole file → its picture.
 
         Args:
             data: The file's bytes.
             scale: 2, 4, 8 or 16 for a picture that is this many times smaller, as in `Codec.decode`.
             to_8bit: Make samples of more bits 8-bit.
+            tone_map: Make pictures of high dynamic range (PQ, HLG) or of other colours sRGB. With an ICC profile that
+                needs Pillow.
 
         Returns:
             uint8, or uint16 of the file's depth, [H, W, 3], or [H, W] for a grey picture.
@@ -127,10 +129,16 @@ class Decoder:
         if self._size and tuple(self._size) != (header.height, header.width):
             found = _shown((header.height, header.width))
             raise LimitExceeded(found, f"{_shown(self._size)}, the size of this decoder")
+        depth = PLAIN if to_8bit and not tone_map else lat.depth
         if lat.lossless:
-            pixels = exact_pixels.decode(lat, scale=scale, to_8bit=to_8bit)
+            pixels = exact_pixels.decode(lat, scale=scale, to_8bit=depth == PLAIN)
         else:
-            pixels = codec.decode(self._sessions, lat, scale=scale, depth=PLAIN if to_8bit else lat.depth)
+            pixels = codec.decode(self._sessions, lat, scale=scale, depth=depth)
+        if tone_map:
+            from . import images
+
+            pixels = images.tone_mapped(images.picture_of(pixels, lat, scale=scale)).pixels
+            pixels = scaled(pixels, depth, PLAIN) if to_8bit else pixels
         return pixels if header.channels == 3 else pixels[:, :, 0]
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aezip import images
+from aezip import embed, images
 from aezip.bulk.jobs import Decompression
 from aezip.codec import Codec
+from aezip.format import depth as depths
 from aezip.format.colour import HLG, PQ, Cicp, ContentLight
 from aezip.format.container import CONTENT_LIGHT, Section
 from aezip.images import Picture, h273, profiles, tone
@@ -151,6 +153,28 @@ def test_the_command_makes_srgb(tiny: str) -> None:
     plain = Decompression().run(codec, data, "a.png").data
     assert plain is not None
     assert images.parse(plain).cicp == Cicp(9, PQ)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("depth", [8, 12])
+def test_the_library_makes_srgb(tiny: str, depth: int, channels: int, tmp_path: Path) -> None:
+    ramp = np.rint(np.linspace(0, 0.75 * (2**depth - 1), 180)).astype(np.uint8 if depth == 8 else np.uint16)
+    pixels = np.repeat(ramp.reshape(12, 15, 1), channels, 2)
+    codec, decoder, cicp = Codec(tiny), embed.Decoder(tiny), Cicp(9, PQ)
+    sections = images.sections_of(Picture(pixels, cicp=cicp, depth=depth))
+    data = codec.encode(pixels, sections=sections, lossless=True, depth=depth)
+    want = tone.to_srgb(pixels, cicp, depth)
+    np.testing.assert_array_equal(decoder.decode(data, tone_map=True), want if channels == 3 else want[..., 0])
+    eight = images.in_8_bits(Picture(want, depth=depth)).pixels
+    eight = eight if channels == 3 else eight[..., 0]
+    np.testing.assert_array_equal(decoder.decode(data, tone_map=True, to_8bit=True), eight)
+    file = tmp_path / "a.lat"
+    file.write_bytes(data)
+    for source in (data, file):
+        image = codec.decompress(source, tone_map=True)
+        assert "icc_profile" not in image.info
+        grey = depths.scaled(want, depth, 16)[..., 0] if image.mode == "I;16" else eight
+        np.testing.assert_array_equal(np.asarray(image), grey)
 
 
 def test_strange_light(tiny: str) -> None:
