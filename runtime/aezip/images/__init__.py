@@ -17,6 +17,7 @@ decoder.py      damage that a decoder passes over
 metadata.py     resolution, EXIF and XMP of image files of each format; the EXIF orientation
 extras.py       IPTC, comments, texts, and what stays behind
 resizing.py     `Picture` → a smaller one
+formats.py      kinds of files that are written
 writing.py      `Picture` → Pillow images and image files
 sheet.py        many small ones → one
 """
@@ -24,13 +25,14 @@ sheet.py        many small ones → one
 from __future__ import annotations
 
 from ..format.resolution import Resolution
+from .formats import FORMATS, SUBSAMPLINGS, format_of, kind_of
 from .metadata import replaced
 from .picture import Picture, check_sections, picture_of, sections_of
 from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, Intake, from_pillow, is_pillow, parse, read, stripped
 from .resizing import fit
 from .sheet import sheet
 from .signalling import tone_mapped
-from .writing import FORMATS, SUBSAMPLINGS, build, format_of, in_8_bits, kind_of, lost_note, to_pillow, write
+from .writing import build, in_8_bits, lost_note, to_pillow, write
 
 __all__ = [
     "AS_IT_IS",

@@ -19,6 +19,8 @@ _APPLE = b"urn:com:apple:photo:2020:aux:hdrgainmap"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _APP1, _APP2 = 0xE1, 0xE2
 _ITEM = re.compile(rb"<[^<>]*Semantic\s*=\s*[\"']GainMap[\"'][^<>]*>")
+_ENTRY = re.compile(rb"\s*<rdf:li\b[^<>]*>\s*" + _ITEM.pattern + rb"\s*(?:</Container:Item>\s*)?</rdf:li>")
+_NAMED_VERSION = re.compile(rb"\s+hdrgm:Version\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*')")
 _LENGTH = re.compile(rb"(Length\s*=\s*[\"'])\d*")
 _PADDING = re.compile(rb"(Item:Padding\s*=\s*[\"'])\d*")
 _VERSION = re.compile(rb"hdrgm:Version\s*=\s*[\"']([^\"'<>]*)[\"']")
@@ -66,6 +68,13 @@ def put_behind(data: bytes, gain_map: bytes) -> bytes | None:
     size = len(named) + len(head) + _INDEX
     head += _index(size, len(gain_map), size - (at + len(head) + 8))
     return named[:at] + head + named[at:] + gain_map
+
+
+def without_names(xmp: bytes | None) -> bytes | None:
+    """The XMP of a picture without what says that a gain map is behind it; of others the same bytes."""
+    if not xmp or not _ITEM.search(xmp):
+        return xmp
+    return _NAMED_VERSION.sub(b"", _ITEM.sub(b"", _ENTRY.sub(b"", xmp)))
 
 
 def _is_one(picture: bytes) -> bool:

@@ -12,13 +12,13 @@ import os
 import struct
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from ..errors import AezipError, OutputError, UsageError, absence_of
-from ..format.container import DEEPEST, IPTC, PLAIN
+from ..errors import OutputError
+from ..format.container import DEEPEST, GAIN_MAP, IPTC, PLAIN
 from ..storage.files import atomic_write
-from . import extras, jxl, profiles, signalling
+from . import extras, gain_map, jxl, profiles, signalling
+from .formats import ALL, FORMATS, METADATA, Format, format_of, kind_of
 from .headers import png_chunk
 from .metadata import keep_text
 from .picture import Picture
@@ -27,25 +27,6 @@ from .reading import PILLOW, upright
 if TYPE_CHECKING:
     from PIL import Image
 
-METADATA = {"icc": "ICC", "exif": "EXIF", "xmp": "XMP", "resolution": "resolution"}  # fields of Picture, and names
-_ALL = tuple(METADATA)
-
-
-class Format(NamedTuple):
-    """A kind of image file that can be written."""
-
-    pillow: str  # Pillow's name
-    suffixes: tuple[str, ...]
-    options: dict[str, Any]
-    carries: tuple[str, ...] = _ALL  # fields of Picture
-    alpha: bool = False
-    lossy: dict[str, Any] | None = None  # what goes with a quality; None: there is none to choose
-    subsampled: bool = False  # colours may be of fewer samples than brightness
-    plugin: str = ""  # the module beside Pillow that writes it
-    deep: bool = False  # samples may have 16 bits
-
-
-SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 _LARGE = 2**26  # samples from which libjpeg does not optimise: for that it holds all coefficients, two bytes each
 # a TIFF's tags of how it stores its pixels, which Exif may hold, too
 _OF_PIXELS = (
@@ -72,39 +53,6 @@ _OF_PIXELS = (
 _JPEG_SIDE = 65500  # pixels: libjpeg's limit
 # what Pillow raises where it cannot write a picture; the last three where a TIFF should hold damaged Exif
 _REFUSALS = (OSError, ValueError, RuntimeError, OverflowError, SyntaxError, TypeError, struct.error)
-FORMATS = {
-    "png": Format(
-        "PNG", (".png",), {"compress_level": 4}, alpha=True, deep=True
-    ),  # 6 takes 2.4 times as long for 3 % less
-    "jpg": Format(
-        "JPEG", (".jpg", ".jpeg"), {"quality": 95, "subsampling": "4:4:4", "optimize": True}, lossy={}, subsampled=True
-    ),
-    "webp": Format(
-        "WEBP", (".webp",), {"lossless": True}, ("icc", "exif", "xmp"), alpha=True, lossy={"lossless": False}
-    ),
-    "avif": Format(
-        "AVIF",
-        (".avif",),
-        {"quality": 90, "subsampling": "4:4:4"},
-        ("icc", "exif", "xmp"),
-        alpha=True,
-        lossy={},
-        subsampled=True,
-    ),
-    "jxl": Format(
-        "JXL",
-        (".jxl",),
-        {"lossless": True},
-        ("exif", "xmp"),
-        alpha=True,
-        lossy={"lossless": False},
-        plugin="pillow_jxl",
-    ),
-    # Pillow's compressed TIFFs lose EXIF
-    "tiff": Format("TIFF", (".tiff", ".tif"), {"compression": "raw"}, alpha=True, deep=True),
-    "bmp": Format("BMP", (".bmp",), {}, ("resolution",)),
-    "ppm": Format("PPM", (".ppm", ".pgm", ".pnm"), {}, (), deep=True),
-}
 
 
 def to_pillow(picture: Picture) -> Image.Image:
@@ -122,6 +70,7 @@ def to_pillow(picture: Picture) -> Image.Image:
     else:
         picture = in_8_bits(picture)
     picture = signalling.profiled(picture) if picture.cicp else picture
+    picture = picture._replace(xmp=gain_map.without_names(picture.xmp))
     planes = picture.pixels if picture.alpha is None else np.dstack((picture.pixels, picture.alpha))
     image = Image.fromarray(planes[:, :, 0] if planes.shape[2] == 1 else planes)
     image.info.update(info_of(picture, picture.pixels.shape[2]))
@@ -165,29 +114,6 @@ def write(
     return lost
 
 
-def kind_of(format: str, quality: int | None = None, subsampling: str | None = None) -> Format:
-    """A kind of FORMATS, to be written with a quality of 1 to 100, or a subsampling.
-
-    Raises UsageError, and AezipError if the plugin that writes it is not installed.
-    """
-    kind = FORMATS[format]
-    if kind.plugin and not importlib.util.find_spec(kind.plugin):
-        raise AezipError(absence_of(kind.plugin))
-    for name, value, able in (
-        ("output_quality", quality, lambda known: known.lossy is not None),
-        ("subsampling", subsampling, lambda known: known.subsampled),
-    ):
-        if value is not None and not able(kind):
-            names = ", ".join(known for known in FORMATS if able(FORMATS[known]))
-            raise UsageError(f"{format} has no {name.removeprefix('output_')}", f"{name} with one of {names}")
-    options = dict(kind.options)
-    if quality is not None and (format, quality) != ("jxl", 100):  # which is lossless, as in libjxl's programs
-        options.update(kind.lossy or {}, quality=quality)
-    if subsampling is not None:
-        options["subsampling"] = subsampling
-    return kind._replace(options=options)
-
-
 def build(
     picture: Picture, format: str, quality: int | None = None, subsampling: str | None = None
 ) -> tuple[bytes, tuple[str, ...]]:
@@ -199,6 +125,8 @@ def build(
     picture, shallow = _with_fitting_depth(picture, kind)
     if picture.depth > PLAIN and kind.pillow == "AVIF":
         kind = kind._replace(carries=())  # the one library that writes such has no place for metadata
+    if kind.pillow != "JPEG" or not any(section.type == GAIN_MAP for section in picture.extras):
+        picture = picture._replace(xmp=gain_map.without_names(picture.xmp))
     if "exif" not in kind.carries:
         picture = upright(picture)  # for the file cannot say how it lies
     if picture.alpha is not None and not kind.alpha:
@@ -216,7 +144,7 @@ def build(
     data, unfit = _encode_what_fits(picture, kind)
     data = signalling.signal(data, kind.pillow, picture)
     data, homeless = extras.add(data, kind.pillow, picture.extras)
-    lost = [METADATA[name] for name in _ALL if getattr(picture, name) and name not in kind.carries]
+    lost = [METADATA[name] for name in ALL if getattr(picture, name) and name not in kind.carries]
     if kind.pillow in ("AVIF", "JXL") and picture.alpha is not None and not kind.options.get("lossless"):
         lost.append("alpha without loss")
     return data, (*shallow, *lost, *plain, *unnamed, *misfit, *homeless, *(f"this {METADATA[name]}" for name in unfit))
@@ -274,16 +202,6 @@ def _without(picture: Picture, names: tuple[str, ...]) -> Picture:
 def lost_note(format: str, lost: tuple[str, ...]) -> tuple[str, ...]:
     """What the user should know of metadata that `build` could not write: one note, or none."""
     return (f"{format} cannot carry {', '.join(lost)}",) if lost else ()
-
-
-def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
-    """The key in FORMATS of `format`, or else of the path's suffix.  Raises UsageError."""
-    suffix = f".{format.lower()}" if format else Path(path).suffix.lower()
-    name = next((name for name, known in FORMATS.items() if suffix in known.suffixes), None)
-    if name is None:
-        finding = f"unknown image format '{suffix.lstrip('.')}'" if suffix else "no suffix that names an image format"
-        raise UsageError(finding, "one of " + ", ".join(FORMATS), file=None if format else os.fspath(path))
-    return name
 
 
 def _image_of(picture: Picture, kind: Format) -> tuple[Image.Image, Callable[[bytes], bytes]]:

@@ -146,6 +146,29 @@ def test_a_map_is_of_the_whole_picture_as_it_lies(tiny: str) -> None:
     assert indexed(small.data or b"")[1] == gain_map("adobe")
 
 
+LISTED = DIRECTORY.replace(b"<Container:Item", b'<rdf:li rdf:parseType="Resource"> <Container:Item').replace(
+    b"/>\n", b"/> </rdf:li>\n"
+)
+
+
+@pytest.mark.parametrize("xmp", [DIRECTORY, LISTED, DIRECTORY.replace(b'"', b"'")])
+def test_xmp_does_not_name_a_map_that_is_gone(tiny: str, xmp: bytes) -> None:
+    codec = Codec(tiny)
+    coded = Compression().run(codec, ultra_hdr(gain_map("adobe"), xmp), "a.lat").data
+    assert coded is not None
+    found = [
+        images.parse(Decompression(**how).run(codec, coded, name).data or b"")  # type: ignore[arg-type]
+        for how, name in (({"region": (0, 0, 16, 16)}, "a.jpg"), ({"tone_map": True}, "a.jpg"), ({}, "a.png"))
+    ]
+    for said in (*(picture.xmp for picture in found), codec.decompress(coded).info["xmp"]):
+        assert not re.search(rb"GainMap|hdrgm:Version|<rdf:li[^<]*</rdf:li>", said or b"")
+        assert re.search(rb"dc:title=.kept.", said)
+        assert re.search(rb"Semantic=.Primary.", said)
+    assert all(picture.notes == () for picture in found)
+    alone = HDRGM % b'hdrgm:GainMapMax="2.3"'  # the XMP of a map that is the picture
+    assert images.gain_map.without_names(alone) == alone
+
+
 def test_what_is_no_map_is_left_behind() -> None:
     plain = jpeg(size=(12, 8))
     assert images.parse(ultra_hdr(plain)).notes == ("left behind: a gain map (HDR)",)  # which XMP names
