@@ -7,6 +7,7 @@ headers.py      bits per sample and colours by the headers of files, which Pillo
 boxes.py        boxes of such files
 jxl.py          headers of JPEG XL: colours read and named anew
 jpeg2000.py     JPEG 2000 of more than 8 bits
+netpbm.py       PGM, PPM and PAM of 8 to 16 bits
 raw.py          raw camera files, developed
 signalling.py   colours by code points or profiles: which a file has, and which it gets
 profiles.py     ICC profiles: made for colours that a file names otherwise, and applied

@@ -1,7 +1,7 @@
 """Image files of 9 to 16 bits a sample, past Pillow, which has no such colours: files ↔ uint16.
 
 Pillow decodes their colours to the high byte of each sample. Told that bytes lie the other way round, it decodes to the
-low one, so that two runs of its decoders give all of PNG and TIFF. Netpbm is read here; AVIF, JPEG 2000 and JPEG XL are
+low one, so that two runs of its decoders give all of PNG and TIFF. AVIF, JPEG 2000 and JPEG XL are
 for imagecodecs, HEIC for pillow-heif. PNG and TIFF are written here: samples of fewer bits scaled to 16, of which PNG
 says so (sBIT).
 """
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ..errors import ImageError
 from ..format import depth as depths
 from ..format.container import DEEPEST, PLAIN
-from . import jxl
+from . import jxl, netpbm
 from .headers import TOGETHER, file_of, in_planes, png_chunk, png_chunks
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ Planes = NDArray[np.uint16]  # [H, W, C], C 1 or 3, or with alpha 2 or 4
 Change = Callable[[str], str]  # of one of Pillow's raw modes
 _ORDERS = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}  # at the ends of raw modes, and others
 _COLOURS = re.compile(r"(RGBX?|RGBA|LA);16[BLN]")  # raw modes that are read
-_GAP = rb"\s+(?:#.*\s+)*(\d+)"
-_NETPBM = re.compile(rb"P([56])" + 3 * _GAP + rb"\s")
 _CODECS = {"AVIF": "avif_decode", "JPEG2000": "jpeg2k_decode", "JXL": "jpegxl_decode"}
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # a tag of TIFF, and its value
 _SAMPLES, _EXTRA_SAMPLES, _UNASSOCIATED = 277, 338, 2
@@ -54,7 +52,7 @@ def planes_of(image: Image.Image, bits: int) -> tuple[Planes, int]:
     """
     data, format = file_of(image), image.format
     if format == "PPM":
-        return _from_netpbm(data)
+        return netpbm.read(data)
     if format == "HEIF":
         return _by_pillow_heif(data, bits), bits
     if image.mode.startswith("I;16"):
@@ -131,24 +129,6 @@ def _as_said(planes: Planes, data: bytes) -> tuple[Planes, int]:
         if (depths.scaled(found, bits, DEEPEST) == planes).all():
             return found, bits
     return planes, DEEPEST
-
-
-def _from_netpbm(data: bytes) -> tuple[Planes, int]:
-    """PGM and PPM in binary, with the largest number of some bits as their maximum."""
-    found = _NETPBM.match(data)
-    if not found:
-        raise ImageError(
-            "is a Netpbm file of text or of another kind", "PGM or PPM in binary (P5, P6), or to_8bit=True"
-        )
-    kind, width, height, most = map(int, found.groups())
-    channels, bits = (1 if kind == 5 else 3), most.bit_length()
-    if most != depths.top(bits):
-        raise ImageError(f"has samples of up to {most}", f"{depths.top(bits)}, all {bits} bits, or to_8bit=True")
-    count = width * height * channels
-    if len(data) - found.end() < 2 * count:
-        raise ImageError("the image data is cut short", "a complete image")
-    values = np.frombuffer(data, ">u2", count, found.end()).astype(np.uint16).reshape(height, width, channels)
-    return np.minimum(values, np.uint16(most)), bits
 
 
 def _by_imagecodecs(data: bytes, function: str, bits: int, size: tuple[int, int] = (0, 0), frame: int = 0) -> Planes:

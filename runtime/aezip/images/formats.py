@@ -16,7 +16,7 @@ ALL = tuple(METADATA)
 class Format(NamedTuple):
     """A kind of image file that can be written."""
 
-    pillow: str  # Pillow's name
+    pillow: str  # Pillow's name, or that of a kind which Pillow does not know
     suffixes: tuple[str, ...]
     options: dict[str, Any]
     carries: tuple[str, ...] = ALL  # fields of Picture
@@ -60,6 +60,7 @@ FORMATS = {
     "tiff": Format("TIFF", (".tiff", ".tif"), {"compression": "raw"}, alpha=True, deep=True),
     "bmp": Format("BMP", (".bmp",), {}, ("resolution",)),
     "ppm": Format("PPM", (".ppm", ".pgm", ".pnm"), {}, (), deep=True),
+    "pam": Format("PAM", (".pam",), {}, (), alpha=True, deep=True),
 }
 
 

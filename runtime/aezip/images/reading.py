@@ -48,7 +48,7 @@ AS_IT_IS = Intake()
 # Of the files that are taken out of folders; a file that is named may have any.
 _SUFFIXES = """
     .apng .avif .blp .bmp .bw .cur .dcx .dds .dib .fit .fits .gif .icb .icns .ico .im .j2c .j2k .jfif .jp2 .jpc .jpe
-    .jpeg .jpf .jpg .jpx .mpo .msp .pbm .pcd .pcx .pfm .pgm .png .pnm .ppm .psd .pxr .qoi .ras .rgb
+    .jpeg .jpf .jpg .jpx .mpo .msp .pam .pbm .pcd .pcx .pfm .pgm .png .pnm .ppm .psd .pxr .qoi .ras .rgb
     .rgba .sgi .tga .tif .tiff .vda .vst .webp .xbm .xpm
 """
 _OF_PLUGINS = (  # module, what to install, suffixes
@@ -61,6 +61,7 @@ READ_SUFFIXES = frozenset(_SUFFIXES.split()).union(*(names.split() for m, _, nam
 NEEDS = {  # suffix → what to install for it
     suffix: package for m, package, names in _OF_PLUGINS if not _THERE[m] for suffix in names.split()
 }
+_PAM = b"P7\n"  # its files begin so
 _TEXT = 2**24  # bytes of a PNG's compressed text, when it is unpacked
 _KNOWN = "an image (PNG, JPEG, WebP, TIFF, BMP, …)"
 _UNSUPPORTED = re.compile(r"\bun(?:supported|implemented|known)\b|not (?:supported|configured)", re.IGNORECASE)
@@ -126,8 +127,11 @@ def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: Intake = AS
         raise ImageError("is a .lat file already", _KNOWN)
     if data.startswith(b"\x89PNG"):
         importlib.import_module("PIL.PngImagePlugin")  # which has a limit of its own
-    if raw.is_raw(data):
-        return _developed(data, max_pixels, intake)
+    is_pam = data.startswith(_PAM)
+    if is_pam or raw.is_raw(data):
+        if intake.frame not in (None, 1):
+            raise ImageError(f"has one picture, and no frame {intake.frame}", "no frame, or frame=1")
+        return _pam(data, max_pixels, intake) if is_pam else _developed(data, max_pixels, intake)
     with _pillow_errors(max_pixels):
         image = _open(data)
         if image.width * image.height > max_pixels:
@@ -138,8 +142,6 @@ def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: Intake = AS
 
 def _developed(data: bytes, max_pixels: int, intake: Intake) -> Picture:
     """The picture of a raw camera file, which stands upright.  Raises ImageError."""
-    if intake.frame not in (None, 1):
-        raise ImageError(f"is a raw camera file, with no frame {intake.frame}", "no frame, or frame=1")
     deep = intake.deep and not (intake.to_8bit or intake.stretch)
     with _pillow_errors(), printed() as damage:  # Pillow reads the metadata
         picture = raw.developed(data, max_pixels, DEEPEST if deep else PLAIN)
@@ -147,6 +149,16 @@ def _developed(data: bytes, max_pixels: int, intake: Intake) -> Picture:
         raise ImageError(damage[0], "a complete image, or no strict=True")
     picture = picture._replace(notes=(*damage, *picture.notes))
     return stripped(picture) if intake.strip else picture
+
+
+def _pam(data: bytes, max_pixels: int, intake: Intake) -> Picture:
+    """The picture of a PAM.  Raises ImageError."""
+    from . import netpbm
+
+    picture = netpbm.read_pam(data, max_pixels, intake.to_8bit or intake.stretch)
+    if picture.depth > PLAIN and not intake.deep:
+        raise ImageError(f"has {picture.depth}-bit samples", "8-bit samples, or to_8bit=True")
+    return picture
 
 
 def is_pillow(source: object) -> bool:

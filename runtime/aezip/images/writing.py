@@ -152,7 +152,7 @@ def build(
 
 def _with_fitting_depth(picture: Picture, kind: Format) -> tuple[Picture, tuple[str, ...]]:
     """A picture with samples that the file can hold, and what is lost of them."""
-    if picture.depth == PLAIN or kind.pillow in ("PNG", "PPM"):
+    if picture.depth == PLAIN or kind.pillow in ("PNG", "PPM", "PAM"):
         return picture, ()
     from . import deep
 
@@ -219,10 +219,10 @@ def _image_of(picture: Picture, kind: Format) -> tuple[Image.Image, Callable[[by
 
 def _encode(picture: Picture, kind: Format) -> bytes:
     """The bytes of an image file."""
-    if kind.pillow == "PPM":
-        from .arrays import netpbm
+    if kind.pillow in ("PPM", "PAM"):
+        from . import netpbm
 
-        return netpbm(picture.pixels, picture.depth)
+        return netpbm.write(picture) if kind.pillow == "PPM" else netpbm.write_pam(picture)
     if kind.pillow == "AVIF" and picture.depth > PLAIN:
         from . import deep
 

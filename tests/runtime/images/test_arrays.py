@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,11 +15,3 @@ def test_strips_are_the_image(drawn, height, source, mode) -> None:
     image = Image.fromarray(drawn(height, 21)).convert(source)
     want = np.array(image.convert(mode)).reshape(height, 21, -1)
     np.testing.assert_array_equal(arrays.array_of(image, mode), want)
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_netpbm_is_read_back(drawn, channels) -> None:
-    pixels = drawn(7, 5, channels=channels)
-    with Image.open(io.BytesIO(arrays.netpbm(pixels))) as image:
-        assert image.mode == ("L" if channels == 1 else "RGB")
-        np.testing.assert_array_equal(np.asarray(image).reshape(pixels.shape), pixels)

@@ -102,6 +102,7 @@ OUT: dict[str, tuple[tuple[int, ...], str, bool]] = {
     "webp": ((8,), "profiled", True),
     "jpg": ((8,), "profiled", False),
     "ppm": ((8, 10, 12, 16), "", True),
+    "pam": ((8, 10, 12, 16), "", True),
     "bmp": ((8,), "", True),
 }
 NAMED = ("png", "avif")  # with a place for all code points

@@ -145,7 +145,7 @@ def test_what_cannot_be_developed() -> None:
     dark = dng()[: -2 * SIDE * SIDE] + bytes(2 * SIDE * SIDE)
     with pytest.raises(ImageError, match="whose samples are missing, or all black; expected a complete file"):
         images.parse(dark, intake=DEEP)
-    with pytest.raises(ImageError, match="with no frame 2"):
+    with pytest.raises(ImageError, match="has one picture, and no frame 2"):
         images.parse(dng(), intake=DEEP._replace(frame=2))
 
 
