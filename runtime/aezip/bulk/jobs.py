@@ -187,13 +187,7 @@ class Decompression(_Coding):
         if self.max_size:
             header = read_header(data)
             scale = scale_for(max(self.region[2:] if self.region else header[:2]), self.max_size)
-        how: dict[str, Any] = {
-            "region": self.region,
-            "scale": scale,
-            "partial": self.partial,
-            "to_8bit": self.to_8bit and not self.tone_map,
-        }
-        pixels, lat = codec.decode(data, self.max_pixels, **how)
+        pixels, lat = codec.decode(data, self.max_pixels, region=self.region, scale=scale, partial=self.partial)
         notes: tuple[str, ...] = ()
         if lat.missing:
             there = 100 * len(lat.body) / (len(lat.body) + lat.missing)
@@ -203,7 +197,8 @@ class Decompression(_Coding):
             picture = images.fit(picture, self.max_size)
         if self.tone_map:
             picture = images.tone_mapped(picture)
-            picture = images.in_8_bits(picture) if self.to_8bit else picture
+        if self.to_8bit:
+            picture = images.in_8_bits(picture)
         if self.strip:
             picture = images.stripped(picture)
         image, lost = images.build(picture, format, self.output_quality, self.subsampling)

@@ -32,8 +32,8 @@ from .picture import Picture, check_sections, picture_of, sections_of
 from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, Intake, from_pillow, is_pillow, parse, read, stripped
 from .resizing import fit
 from .sheet import sheet
-from .signalling import tone_mapped
-from .writing import build, in_8_bits, lost_note, to_pillow, write
+from .signalling import in_8_bits, tone_mapped
+from .writing import build, lost_note, to_pillow, write
 
 __all__ = [
     "AS_IT_IS",

@@ -193,7 +193,9 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
     with _pillow_errors(), complaints(image, data) as damage:
         turned = getattr(image, "tag_v2", {}).get(274, 1) != 1  # by Pillow, when it loads a TIFF
         exif, resolution, facts = metadata.exif_of(image), metadata.resolution_of(image), facts_of(image)
-        if intake.deep and not (intake.to_8bit or intake.stretch) and (samples := colour.depth_of(image, facts.bits)):
+        shallow = intake.to_8bit or intake.stretch
+        narrow = facts.cicp is not None and not facts.cicp.full_range  # which is made 8-bit when its range is full
+        if (narrow if shallow else intake.deep) and (samples := colour.depth_of(image, facts.bits)):
             colours = colour.as_they_are(image, samples, facts)
         else:
             colours = colour.separate(image, intake.to_8bit, intake.stretch, facts, intake.plain_cmyk)
@@ -208,6 +210,9 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
         raise ImageError(damage[0], "a complete image, or no strict=True")
     notes = (*damage, colours.note, named.note)
     picture = Picture(pixels, named.icc, exif, xmp, alpha, resolution, notes, kept, named.cicp, colours.depth)
+    if shallow and colours.depth > PLAIN:
+        note = f"{colours.depth}-bit samples of narrow range made 8-bit, of full range"
+        picture = signalling.in_8_bits(picture)._replace(notes=(*notes, note))
     lies = metadata.orientation_of(exif, xmp) if intake.upright else 1
     picture = picture if lies == 1 else upright(picture)
     if picture.exif and (turned or lies != 1) and metadata.has_places(picture.exif):
@@ -223,7 +228,7 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
     if intake.strip:
         picture = stripped(picture)
     elif left:
-        picture = picture._replace(notes=(*notes, f"left behind: {', '.join(left)}"))
+        picture = picture._replace(notes=(*picture.notes, f"left behind: {', '.join(left)}"))
     return picture._replace(notes=tuple(filter(None, picture.notes)))
 
 

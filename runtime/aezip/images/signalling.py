@@ -136,6 +136,18 @@ def tone_mapped(picture: Picture) -> Picture:
     return mapped._replace(extras=kept, notes=(*picture.notes, *filter(None, (note, left))))
 
 
+def in_8_bits(picture: Picture) -> Picture:
+    """The picture with samples of 8 bits, and of full range if they had more."""
+    if picture.depth == PLAIN:
+        return picture
+    from ..format import depth as depths
+
+    picture = _of_full_range(picture)
+    alpha = None if picture.alpha is None else depths.scaled(picture.alpha, picture.depth, PLAIN)
+    pixels = depths.scaled(picture.pixels, picture.depth, PLAIN)
+    return picture._replace(pixels=pixels, alpha=alpha, depth=PLAIN)
+
+
 def _of_full_range(picture: Picture) -> Picture:
     """The picture with samples of full range."""
     if picture.cicp is None or picture.cicp.full_range:

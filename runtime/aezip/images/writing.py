@@ -68,24 +68,13 @@ def to_pillow(picture: Picture) -> Image.Image:
 
         picture = picture._replace(pixels=depths.scaled(picture.pixels, picture.depth, DEEPEST))
     else:
-        picture = in_8_bits(picture)
+        picture = signalling.in_8_bits(picture)
     picture = signalling.profiled(picture) if picture.cicp else picture
     picture = picture._replace(xmp=gain_map.without_names(picture.xmp))
     planes = picture.pixels if picture.alpha is None else np.dstack((picture.pixels, picture.alpha))
     image = Image.fromarray(planes[:, :, 0] if planes.shape[2] == 1 else planes)
     image.info.update(info_of(picture, picture.pixels.shape[2]))
     return image
-
-
-def in_8_bits(picture: Picture) -> Picture:
-    """The picture with samples of 8 bits."""
-    if picture.depth == PLAIN:
-        return picture
-    from ..format import depth as depths
-
-    alpha = None if picture.alpha is None else depths.scaled(picture.alpha, picture.depth, PLAIN)
-    pixels = depths.scaled(picture.pixels, picture.depth, PLAIN)
-    return picture._replace(pixels=pixels, alpha=alpha, depth=PLAIN)
 
 
 def info_of(picture: Picture, channels: int) -> dict[str, Any]:
@@ -161,7 +150,7 @@ def _with_fitting_depth(picture: Picture, kind: Format) -> tuple[Picture, tuple[
         return picture, ()
     most = DEEPEST if kind.deep else deep.avif_depth(picture) if kind.pillow == "AVIF" else PLAIN
     if most == PLAIN:
-        return in_8_bits(picture), (bits,)
+        return signalling.in_8_bits(picture), (bits,)
     lost = [f"{bits} other than scaled to {most}"] if picture.depth != most else []
     if picture.alpha is not None and picture.pixels.shape[2] == 1:
         lost.append("such grey beside alpha, and has RGB")
@@ -214,7 +203,7 @@ def _image_of(picture: Picture, kind: Format) -> tuple[Image.Image, Callable[[by
         return deep.tiff_bytes(picture)
     alpha = None if picture.alpha is None else picture.alpha[:1, :1]
     small = picture._replace(pixels=picture.pixels[:1, :1], alpha=alpha)
-    return to_pillow(in_8_bits(small)), partial(deep.png, picture=picture)
+    return to_pillow(signalling.in_8_bits(small)), partial(deep.png, picture=picture)
 
 
 def _encode(picture: Picture, kind: Format) -> bytes:

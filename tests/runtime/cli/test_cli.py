@@ -363,7 +363,8 @@ def test_transparency_needs_a_format_that_holds_it() -> None:
     assert run("compress", "a.png").exit_code == 0
     assert "RGB and alpha" in run("info", "a.lat").stdout
     assert error_of(run("decompress", "a.lat", "-o", "b.jpg")) == (
-        "a.lat: the picture is partly transparent, which jpg cannot hold; expected one of png, webp, avif, jxl, tiff, pam"
+        "a.lat: the picture is partly transparent, which jpg cannot hold; "
+        "expected one of png, webp, avif, jxl, tiff, pam"
     )
     assert run("decompress", "a.lat", "-o", "b.png").exit_code == 0
     with Image.open("b.png") as again:

@@ -14,6 +14,8 @@ import pytest
 from PIL import Image
 
 from aezip import images
+from aezip.bulk.jobs import Decompression
+from aezip.codec import Codec
 from aezip.coding import exact_pixels
 from aezip.errors import SectionDamaged
 from aezip.format import depth as depths
@@ -218,6 +220,22 @@ def test_narrow_range(format: str) -> None:
     full = np.clip((PIXELS.astype(float) - 16) * 255 / 219, 0, 255)
     inner = np.s_[4:12, 4:12]  # of the first colour
     np.testing.assert_allclose(again.pixels[inner], (PIXELS if format == "png" else full)[inner], atol=3)
+
+
+@pytest.mark.parametrize("depth", [10, 16])
+def test_narrow_range_in_8_bits(depth: int, tiny: str) -> None:
+    """White is 235 · 2^(depth − 8), which no share of the largest sample is: 8 bits have full range."""
+    levels = np.repeat(np.array((16, 126, 235)), 64).reshape(3, 8, 8).transpose(1, 0, 2).reshape(8, 24, 1)
+    pixels = np.repeat(levels << (depth - 8), 3, 2).astype(np.uint16)
+    picture = Picture(pixels, cicp=Cicp(9, 16, False), depth=depth)
+    full = np.repeat(np.array((0, 128, 255)), 8)
+    sections = images.sections_of(picture)
+    data = Decompression(to_8bit=True).run(Codec(tiny), exact_pixels.encode(pixels, sections, depth), "a.png").data
+    shallow = images.parse(images.build(picture, "png")[0], intake=images.Intake(to_8bit=True))
+    assert shallow.notes == (f"{depth}-bit samples of narrow range made 8-bit, of full range",)
+    for found in (images.parse(data or b""), shallow):
+        assert (found.cicp, found.depth) == (Cicp(9, 16), 8)
+        np.testing.assert_array_equal(found.pixels[4, :, 1], full)
 
 
 @pytest.mark.parametrize(("primaries", "transfer"), [(99, 13), (9, 12), (2, 99)])
