@@ -26,7 +26,7 @@ from ..model.store import find, installed_names
 from ..storage import places
 from ..storage.folders import SLASHES
 from .bars import bar
-from .messages import Failures, as_options, say
+from .messages import Failures, as_options, name_of, say
 from .progress import Progress, left_out_line
 from .stopping import CODES, WORDS, Stopped, Stops
 
@@ -168,7 +168,11 @@ class Reading(NamedTuple):
 
     def pixels(self, name: str) -> Any:
         """Of one picture.  Raises ImageError."""
-        return images.read(name, self.intake, self.max_pixels).pixels
+        picture = images.read(name, self.intake._replace(deep=True), self.max_pixels)
+        taken = images.for_8_bits(picture)
+        if taken is not picture and not self.quiet:
+            say(f"aezip: note: {name_of(name)}: {as_options(taken.notes[-1])}")
+        return taken.pixels
 
     def each(self, label: str, failures: Failures, do: Callable[[str], None]) -> int:
         """Call `do` with the name of each picture, and return how many there are; what fails does not stop others."""

@@ -32,7 +32,7 @@ from .picture import Picture, check_sections, picture_of, sections_of
 from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, Intake, from_pillow, is_pillow, parse, read, stripped
 from .resizing import fit
 from .sheet import sheet
-from .signalling import in_8_bits, tone_mapped
+from .signalling import for_8_bits, in_8_bits, tone_mapped
 from .writing import build, lost_note, to_pillow, write
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "build",
     "check_sections",
     "fit",
+    "for_8_bits",
     "format_of",
     "from_pillow",
     "in_8_bits",

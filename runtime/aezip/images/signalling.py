@@ -148,6 +148,18 @@ def in_8_bits(picture: Picture) -> Picture:
     return picture._replace(pixels=pixels, alpha=alpha, depth=PLAIN)
 
 
+def for_8_bits(picture: Picture) -> Picture:
+    """The picture for what works on 8 bits alone, with a note if it has more."""
+    if picture.depth == PLAIN:
+        return picture
+    from ..format.depth import is_narrow
+
+    note = f"{picture.depth}-bit samples are used in 8 bits"
+    if is_narrow(picture.pixels, picture.depth):
+        note += ", which leaves little of their range; of grey, stretch=True takes the range that is found"
+    return in_8_bits(picture)._replace(notes=(*picture.notes, note))
+
+
 def _of_full_range(picture: Picture) -> Picture:
     """The picture with samples of full range."""
     if picture.cicp is None or picture.cicp.full_range:

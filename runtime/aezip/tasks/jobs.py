@@ -41,7 +41,7 @@ class Restoration:
         return Restorer(self.task, model, provider, threads)
 
     def run(self, restorer: Restorer, data: bytes, target: str) -> Result:
-        picture = images.parse(data, self.max_pixels, self.intake)
+        picture = images.for_8_bits(images.parse(data, self.max_pixels, self.intake._replace(deep=True)))
         pixels, measured, summary, note = self._restored(restorer, picture.pixels)
         if self.task == "colorize" and picture.icc and picture.icc[16:20] == b"GRAY":
             picture = picture._replace(icc=None)
@@ -132,7 +132,7 @@ class Scoring:
 
         profile = read(self.profile)
         threshold = profile.threshold(self.rate)
-        picture = images.parse(data, self.max_pixels, self.intake)
+        picture = images.for_8_bits(images.parse(data, self.max_pixels, self.intake._replace(deep=True)))
         found = measures.score(profile, measures.seen(latents, picture.pixels, profile))
         anomalous = found.value > threshold
         measured = {

@@ -231,3 +231,26 @@ def test_features_of_a_folder_and_the_nearest(drawn) -> None:
         assert near[0] == {"file": "many/2.png", "distance": 0.0}
     (Path("bad.npz")).write_bytes(b"PK nothing")
     assert error_of(run("features", "bad.npz", "--nearest", "a.png", "-m", "tiny")).startswith("bad.npz: no vectors")
+
+
+def test_pictures_of_16_bits_are_taken_in_8(drawn) -> None:
+    deep = drawn(40, 50, channels=1)[:, :, 0].astype(np.uint16) * 257
+    Image.fromarray(deep).save("deep.png")
+    Image.fromarray((deep >> 8).astype(np.uint8)).save("plain.png")
+    said = "deep{}: 16-bit samples are used in 8 bits"
+    for name in ("deep", "plain"):
+        result = run("restore", "-t", "denoise", "-m", "tiny-denoise", f"{name}.png", "-o", f"{name}-out.png")
+        assert result.exit_code == 0, result.output
+        assert (said.format("-out.png") in result.stderr) == (name == "deep")
+    np.testing.assert_array_equal(pixels("deep-out.png"), pixels("plain-out.png"))
+    os.mkdir("in")
+    for name in ("deep", "plain"):
+        os.rename(f"{name}.png", f"in/{name}.png")
+    result = run("features", "in", "-m", "tiny", "--nearest", "in/deep.png", "--json")
+    assert result.exit_code == 0, result.output
+    assert [row["distance"] for row in json.loads(result.stdout)] == [0, 0]
+    assert "in/deep.png: 16-bit samples are used in 8 bits" in result.stderr
+    Image.fromarray(deep // 600).save("dark.png")
+    assert "little of their range; of grey, --stretch takes the range" in " ".join(
+        run("restore", "-t", "denoise", "-m", "tiny-denoise", "dark.png").stderr.split()
+    )
