@@ -136,7 +136,7 @@ def test_deep_holes_are_filled_from_smaller_copies(drawn) -> None:
     deepest = []
 
     def fill(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
-        deepest.append(int(holes._deep(missing, 5).sum()))
+        deepest.append(int(holes.deep(missing, 5).sum()))
         assert (image[~missing] == 200).all()
         return np.where(missing[:, :, None], np.uint8(200), image)
 
@@ -157,7 +157,7 @@ def test_scratches_are_filled_with_what_bends_least() -> None:
     assert np.abs(made.astype(int) - pixels).max() <= 2
     network = np.zeros_like(pixels)
     mixed = holes.mixed(shown, mask, network)
-    edge = ~holes._deep(mask, holes.EDGE)
+    edge = ~holes.deep(mask, holes.EDGE)
     np.testing.assert_array_equal(mixed[edge], made[edge])
     assert abs(int(mixed[12, 60, 0]) - 0.7 * pixels[12, 60, 0]) <= 3
 

@@ -33,11 +33,11 @@ def filled(pixels: Pixels, mask: Mask, reach: int, fill: Fill) -> Pixels:
     if not mask.any():
         return pixels
     missing, image = mask, pixels
-    deep = _deep(mask, reach)
-    if deep.any() and min(mask.shape) > 1:
+    inner = deep(mask, reach)
+    if inner.any() and min(mask.shape) > 1:
         coarse = doubled(filled(*halved(pixels, mask), reach, fill), mask.shape)
-        image = np.where(deep[:, :, None], coarse, pixels)
-        missing = mask & ~deep
+        image = np.where(inner[:, :, None], coarse, pixels)
+        missing = mask & ~inner
     made = fill(image, missing)
     return np.where(missing[:, :, None], made, image)
 
@@ -45,7 +45,7 @@ def filled(pixels: Pixels, mask: Mask, reach: int, fill: Fill) -> Pixels:
 def mixed(pixels: Pixels, mask: Mask, made: Pixels) -> Pixels:
     """Holes filled with what is smooth, and with what a network made of them further inside.  mask: some pixel known"""
     flat = smooth(pixels, mask)
-    inside = _deep(mask, EDGE)[:, :, None]
+    inside = deep(mask, EDGE)[:, :, None]
     both = np.floor(flat + SHARE * (made.astype(np.float32) - flat) + 0.5).astype(np.uint8)
     return np.where(inside, both, flat)
 
@@ -118,7 +118,7 @@ def doubled(pixels: Pixels, shape: tuple[int, ...]) -> Pixels:
     return np.asarray(np.floor(x[: shape[0], : shape[1]] + 0.5), np.uint8)
 
 
-def _deep(mask: Mask, reach: int) -> Mask:
+def deep(mask: Mask, reach: int) -> Mask:
     """Where no pixel of the square up to `reach` around is known; what lies outside the picture is not known."""
     out = mask
     for axis in (0, 1):
