@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ImageError
 from . import jpeg2000
-from .headers import NOTHING, TOGETHER, Facts, file_of, in_planes
+from .headers import NOTHING, Facts, file_of, in_planes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -55,7 +55,7 @@ def separate(
     note = f"{deep} samples made 8-bit" if deep else ""
     if deep and stretch:
         note += ", but not stretched, which is for grey only"
-    if deep and isinstance(image.info.get("transparency"), tuple):  # which names a colour in all its bits
+    if deep and _is_made_of_all_bits(image):
         return _in_8_bits(as_they_are(image, deep, facts), note)
     packed = _packed(image)
     if image.mode == "1" and image.info.get("transparency") == 1:  # Pillow before 12.1; its white is 255
@@ -86,6 +86,20 @@ def separate(
     return Colours(array_of(image, "L" if image.mode in _GREY else "RGB"), alpha, note)
 
 
+def _is_made_of_all_bits(image: Image.Image) -> bool:
+    """Whether Pillow's 8 bits are not what is wanted: a transparent colour is named in all, and planes it misreads."""
+    from .deep import has_codecs
+
+    if isinstance(image.info.get("transparency"), tuple):
+        return True
+    return in_planes(image) and (has_codecs() or _is_misread(image))
+
+
+def _is_misread(image: Image.Image) -> bool:
+    """Whether Pillow takes planes of more bits for such of 8: where they are not compressed."""
+    return in_planes(image) and "raw" in next(iter(getattr(image, "tile", ())), ())
+
+
 def _packed(image: Image.Image) -> int:
     """The factor between the transparent grey and the samples, 0 if there is none or they agree."""
     if isinstance(image.info.get("transparency"), int) and image.format == "PNG":
@@ -94,12 +108,9 @@ def _packed(image: Image.Image) -> int:
 
 
 def depth_of(image: Image.Image, bits: int) -> str:
-    """The kind of an image's samples if they have more than 8 bits, else "".  bits: what the header says.
-
-    Raises ImageError for those that Pillow takes for 8 bits.
-    """
-    if in_planes(image) and "raw" in next(iter(getattr(image, "tile", ())), ()):
-        raise ImageError("has colours of more than 8 bits in planes without compression", TOGETHER)
+    """The kind of an image's samples if they have more than 8 bits, else "".  bits: what the header says."""
+    if _is_misread(image):
+        return "16-bit"
     if image.mode == "F":
         return "floating-point"
     if image.mode == "I":

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ..errors import ImageError
 from ..format import depth as depths
 from ..format.container import DEEPEST, PLAIN
-from . import jxl, netpbm
+from . import jxl, metadata, netpbm
 from .headers import TOGETHER, file_of, in_planes, png_chunk, png_chunks
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ Change = Callable[[str], str]  # of one of Pillow's raw modes
 _ORDERS = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}  # at the ends of raw modes, and others
 _COLOURS = re.compile(r"(RGBX?|RGBA|LA);16[BLN]")  # raw modes that are read
 _CODECS = {"AVIF": "avif_decode", "JPEG2000": "jpeg2k_decode", "JXL": "jpegxl_decode"}
-_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # a tag of TIFF, and its value
-_SAMPLES, _EXTRA_SAMPLES, _UNASSOCIATED = 277, 338, 2
+_PHOTOMETRIC, _WHITE_IS_ZERO, _RGB = 262, 0, 2  # a tag of TIFF, and values
+_WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274
+_SAMPLES, _EXTRA_SAMPLES, _ASSOCIATED, _UNASSOCIATED = 277, 338, 1, 2
 _SRGB = 1, 13  # primaries and transfer of H.273
 _PNG_KINDS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → type of colour
 _PNG_LEVEL = 4  # of zlib, as for 8 bits
@@ -61,7 +62,7 @@ def planes_of(image: Image.Image, bits: int) -> tuple[Planes, int]:
         return _by_imagecodecs(data, _CODECS[format], bits, (image.height, image.width), image.tell()), bits
     raw = str(_raw_mode(image))
     if in_planes(image):  # of which libtiff gives Pillow the high bytes alone
-        raise ImageError("has colours of more than 8 bits in planes", f"{TOGETHER}, or to_8bit=True")
+        return _from_planes(image, data)
     if not data or not _COLOURS.fullmatch(raw):
         raise ImageError(f"has samples of more than 8 bits of a kind ({raw}) that is not read so deep", "to_8bit=True")
     if raw.startswith("LA"):  # Pillow makes it RGBA, which has as many bytes
@@ -153,6 +154,21 @@ def _by_imagecodecs(data: bytes, function: str, bits: int, size: tuple[int, int]
     return depths.scaled(planes, DEEPEST, bits) if full else planes
 
 
+def _from_planes(image: Image.Image, data: bytes) -> tuple[Planes, int]:
+    """The colours of a TIFF in planes of 16 bits."""
+    tags = getattr(image, "tag_v2", {})
+    if not has_codecs():
+        expected = f"{TOGETHER}, or imagecodecs (pip install imagecodecs)"
+        raise ImageError("has colours of more than 8 bits in planes", expected)
+    if tags.get(_PHOTOMETRIC) != _RGB or _ASSOCIATED in tags.get(_EXTRA_SAMPLES, ()):
+        raise ImageError("has planes of more than 8 bits that are no RGB or RGBA", TOGETHER)
+    planes = np.asarray(importlib.import_module("imagecodecs").tiff_decode(data, index=image.tell()))
+    size = tags.get(_HEIGHT), tags.get(_WIDTH)  # which lie as the file does
+    if planes.dtype != np.uint16 or planes.shape not in ((3, *size), (4, *size)):
+        raise ImageError(f"has planes that are decoded to {planes.shape} {planes.dtype}", TOGETHER)
+    return metadata.turn(np.moveaxis(planes, 0, 2), tags.get(_ORIENTATION, 1)), DEEPEST  # as Pillow does
+
+
 def _by_pillow_heif(data: bytes, bits: int) -> Planes:
     """Which has shifted samples to 16 bits."""
     heif: Any = importlib.import_module("pillow_heif")
@@ -239,7 +255,7 @@ def tiff_bytes(picture: Picture) -> tuple[Image.Image, Callable[[bytes], bytes]]
     if channels == 2:  # which Pillow would not read
         planes, channels = planes[..., (0, 0, 0, 1)], 4
     image = images.fromarray(planes.astype("<u2").reshape(height, -1).view(np.uint8))
-    tags = {256: (width,), 258: (DEEPEST,) * channels, _PHOTOMETRIC: (2 if channels > 1 else 1,)}
+    tags = {_WIDTH: (width,), 258: (DEEPEST,) * channels, _PHOTOMETRIC: (2 if channels > 1 else 1,)}
     return image, partial(_retagged, tags=tags)
 
 

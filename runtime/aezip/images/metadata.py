@@ -17,7 +17,6 @@ from ..format.resolution import UNITS, Resolution
 from .boxes import boxes
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
 
@@ -186,7 +185,7 @@ def reset_orientation(exif: bytes | None, xmp: bytes | None) -> tuple[bytes | No
     return _without_thumbnail(exif) if exif else exif, _IN_XMP.sub(rb"\g<1>1", xmp) if xmp else xmp
 
 
-def turn(plane: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def turn(plane: NDArray[Any], orientation: int) -> NDArray[Any]:
     """[H, W, …] upright, if it lies as `orientation` says."""
     import numpy as np
 
