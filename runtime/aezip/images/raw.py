@@ -32,20 +32,21 @@ _SIGNATURES = (
     (0, b"FOVb"),  # X3F of Sigma
     (4, b"ftypcrx "),  # CR3 of Canon
     (6, b"HEAPCCDR"),  # CRW
-    (8, b"CR\2"),  # CR2, a TIFF, as is IIQ of Phase One
-    (8, b"IIII"),
-    (8, b"MMMM"),
 )
+_IN_TIFF = b"CR\2", b"IIII", b"MMMM"  # behind the header: CR2, and IIQ of Phase One
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _LIKE_TIFF = {b"IIRO": b"II*\0", b"IIRS": b"II*\0", b"MMOR": b"MM\0*", b"IIU\0": b"II*\0"}  # but for the signature
 _SUBFILE, _PHOTOMETRIC, _SUB_IFDS, _XMP, _DNG_VERSION = 254, 262, 330, 700, 50706
+_SHORT = 3  # type of a number of 16 bits
 _SENSOR = 32803, 34892  # photometric interpretations: a filter of colours, and linear raw
 _SRGB = 2.4, 12.92  # exponent, and slope at black
 
 
 def is_raw(data: bytes) -> bool:
     """Whether a file holds what a sensor saw, of which other readers find the preview at most."""
-    return any(data.startswith(signature, at) for at, signature in _SIGNATURES) or are_of_sensor(_tags(data))
+    if data[:4] in _ORDERS:
+        return data.startswith(_IN_TIFF, 8) or are_of_sensor(_tags(data))
+    return any(data.startswith(signature, at) for at, signature in _SIGNATURES)
 
 
 def are_of_sensor(tags: Mapping[int, Any]) -> bool:
@@ -57,13 +58,12 @@ def are_of_sensor(tags: Mapping[int, Any]) -> bool:
 def _tags(data: bytes) -> dict[int, int]:
     """The tags of a TIFF's first directory, and their values if they are one number of 16 or 32 bits."""
     tags: dict[int, int] = {}
-    order = _ORDERS.get(data[:4])
-    if order:
-        with contextlib.suppress(struct.error):
-            start = struct.unpack_from(order + "I", data, 4)[0]
-            for at in range(start + 2, start + 2 + 12 * struct.unpack_from(order + "H", data, start)[0], 12):
-                tag, kind = struct.unpack_from(order + "HH", data, at)
-                tags[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at + 8)[0]
+    order = _ORDERS[data[:4]]
+    with contextlib.suppress(struct.error):
+        start = struct.unpack_from(order + "I", data, 4)[0]
+        for at in range(start + 2, start + 2 + 12 * struct.unpack_from(order + "H", data, start)[0], 12):
+            tag, kind = struct.unpack_from(order + "HH", data, at)
+            tags[tag] = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), data, at + 8)[0]
     return tags
 
 
@@ -99,7 +99,8 @@ def _metadata_of(data: bytes) -> tuple[bytes | None, bytes | None]:
     """EXIF, upright, and XMP of a file that is a TIFF, or one but for its signature; damaged ones count as none."""
     from PIL.Image import Exif
 
-    data = _LIKE_TIFF.get(data[:4], data[:4]) + data[4:]
+    head = _LIKE_TIFF.get(data[:4])
+    data = head + data[4:] if head else data
     if data[:4] in _ORDERS:
         with contextlib.suppress(Exception):  # Pillow raises nearly any class over damaged data
             found = Exif()
