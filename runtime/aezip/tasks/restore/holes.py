@@ -24,6 +24,7 @@ Index = NDArray[np.intp]
 Fill = Callable[[Pixels, Mask], Pixels]
 REACH = 24  # pixels, where a package does not say
 EDGE, SHARE = 2, 0.3  # pixels from known ones up to which a hole is smooth alone, and the network's share beyond
+WIDE = 5  # pixels from known ones: holes with pixels as deep as this are wide
 RELAXED, BENT = 8, 20  # steps towards a soap film, and from there to a thin plate
 TINY = 1e-12
 
@@ -116,6 +117,11 @@ def doubled(pixels: Pixels, shape: tuple[int, ...]) -> Pixels:
     """Twice the size, cut to `shape`, linear between the pixels' centres: the way back from `halved`."""
     x = twice(twice(pixels.astype(np.float32), 0), 1)
     return np.asarray(np.floor(x[: shape[0], : shape[1]] + 0.5), np.uint8)
+
+
+def opened(mask: Mask) -> Mask:
+    """The holes of a mask that are wide, without scratches."""
+    return ~deep(~deep(mask, WIDE), WIDE) & mask
 
 
 def deep(mask: Mask, reach: int) -> Mask:

@@ -23,7 +23,7 @@ from ...errors import ImageError, ModelUnfit
 from ...model.packages import Package
 from ...model.store import find
 from ..features.vectors import halved
-from . import chroma, hints, holes, likeness, noise, texture
+from . import chroma, hints, holes, likeness, noise, scratches, texture
 
 Pixels = NDArray[np.uint8]  # [H, W, C], C 1 or 3
 Mask = NDArray[np.bool_]  # [H, W], true where a pixel is missing
@@ -119,7 +119,8 @@ class Restorer:
             shown = np.where(missing, np.uint8(MISSING), np.uint8(0))[:, :, None]
             return holes.mixed(image, missing, self._through({"image": image, "mask": shown}, {}, missing))
 
-        made = texture.textured(holes.filled(in_channels(pixels, 3), mask, reach, fill), mask)
+        made = holes.filled(in_channels(pixels, 3), mask, reach, fill)
+        made = texture.textured(scratches.predicted(made, mask), mask)
         return np.where(mask[:, :, None], in_channels(made, pixels.shape[2]), pixels)
 
     def _through(self, planes: dict[str, Pixels], scalars: dict[str, Any], where: Mask | None = None) -> Pixels:

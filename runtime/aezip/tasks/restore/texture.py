@@ -17,14 +17,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ..features.vectors import halved as smaller
-from .holes import deep, halved
+from .holes import deep, halved, opened
 
 Pixels = NDArray[np.uint8]  # [H, W, 3]
 Mask = NDArray[np.bool_]  # [H, W], true where a pixel is missing
 Places = NDArray[np.intp]  # [..., 2], rows and columns
 Index = NDArray[np.intp]  # [N]
 PEEL, VOTE = 4, 2  # radii of patches that complete the border, and of those that vote
-WIDE = 5  # pixels from known ones: holes with pixels as deep as this are wide
 CELL, AROUND = 16, 48  # pixels: the grid on which holes touch, and how far around a hole pieces are taken from
 LITTLE, RICH = 0.4, 5.0  # the share of pieces where there is no detail, and levels of detail from which on it is 1
 DEPTH, MOST = 16, 4096  # pixels: deeper holes, or more missing pixels, are completed in a smaller copy …
@@ -42,7 +41,7 @@ def textured(image: Pixels, mask: Mask) -> Pixels:
 
     image: its missing pixels hold a smooth guess; mask: where they are.
     """
-    wide = ~deep(~deep(mask, WIDE), WIDE) & mask
+    wide = opened(mask)
     image = image.copy()
     for part in parts(wide):
         hole, guess = wide[part], image[part]
