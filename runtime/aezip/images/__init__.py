@@ -4,6 +4,7 @@ picture.py      `Picture` ↔ sections of a `.lat` file
 reading.py      image files and Pillow images → `Picture`
 colour.py       every mode that Pillow has → grey or RGB, and alpha
 headers.py      bits per sample and colours by the headers of files, which Pillow does not tell
+avif.py         metadata that the libraries do not write into AVIFs
 boxes.py        boxes of such files
 jxl.py          headers of JPEG XL: colours read and named anew
 jpeg2000.py     JPEG 2000 of more than 8 bits

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ImageError
+from ..errors import ImageError, OutputError
 from ..format import depth as depths
 from ..format.container import DEEPEST, PLAIN
+from . import avif as avifs
 from . import jxl, metadata, netpbm
 from .headers import TOGETHER, file_of, in_planes, png_chunk, png_chunks
 
@@ -41,7 +42,7 @@ _CODECS = {"AVIF": "avif_decode", "JPEG2000": "jpeg2k_decode", "JXL": "jpegxl_de
 _PHOTOMETRIC, _WHITE_IS_ZERO, _RGB = 262, 0, 2  # a tag of TIFF, and values
 _WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274
 _SAMPLES, _EXTRA_SAMPLES, _ASSOCIATED, _UNASSOCIATED = 277, 338, 1, 2
-_SRGB = 1, 13  # primaries and transfer of H.273
+_SRGB, _UNSPECIFIED = (1, 13), (2, 2)  # primaries and transfer of H.273
 _PNG_KINDS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → type of colour
 _PNG_LEVEL = 4  # of zlib, as for 8 bits
 
@@ -219,12 +220,12 @@ def has_codecs() -> bool:
 
 
 def avif_depth(picture: Picture) -> int:
-    """The bits of an AVIF of this picture: 8 without imagecodecs, or if its colours need an ICC profile."""
-    return (10 if picture.depth <= 10 else 12) if has_codecs() and picture.icc is None else PLAIN
+    """The bits of an AVIF of this picture: 8 without imagecodecs."""
+    return (10 if picture.depth <= 10 else 12) if has_codecs() else PLAIN
 
 
 def avif(picture: Picture, quality: int, subsampling: str) -> bytes:
-    """The AVIF of a picture in 10 or 12 bits, with its code points.  quality: 1 to 100"""
+    """The AVIF of a picture in 10 or 12 bits, with colours, EXIF and XMP.  quality: 1 to 100.  Raises OutputError."""
     codecs: Any = importlib.import_module("imagecodecs")
     bits = avif_depth(picture)
     planes = picture.pixels if picture.alpha is None else np.dstack((picture.pixels, picture.alpha))
@@ -232,9 +233,14 @@ def avif(picture: Picture, quality: int, subsampling: str) -> bytes:
     if planes.shape[2] < 3:
         planes = planes[..., 0] if planes.shape[2] == 1 else planes[..., (0, 0, 0, 1)]
     kind = getattr(codecs.AVIF.PIXEL_FORMAT, f"YUV{subsampling.replace(':', '')}" if planes.ndim == 3 else "YUV400")
-    primaries, transfer = (picture.cicp.primaries, picture.cicp.transfer) if picture.cicp else _SRGB
+    primaries, transfer = picture.cicp[:2] if picture.cicp else _UNSPECIFIED if picture.icc else _SRGB
     points = {"primaries": primaries, "transfer": transfer, "matrix": 9 if primaries == 9 else 6}  # BT.2020, BT.601
-    return bytes(codecs.avif_encode(planes, level=quality, bitspersample=bits, pixelformat=kind, **points))
+    data = bytes(codecs.avif_encode(planes, level=quality, bitspersample=bits, pixelformat=kind, **points))
+    items = [made(body) for made, body in ((avifs.exif, picture.exif), (avifs.xmp, picture.xmp)) if body]
+    whole = avifs.with_more(data, items, [avifs.profile(picture.icc)] if picture.icc else [])
+    if whole is None:
+        raise OutputError("this version of imagecodecs writes an AVIF whose boxes are not known", "another format")
+    return whole
 
 
 def jpeg_xl(picture: Picture) -> bytes:

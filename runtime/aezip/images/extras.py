@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..format import facts
+from ..format.colour import ContentLight, Mastering
 from ..format.container import (
     COMMENT,
     CONTENT_LIGHT,
@@ -24,7 +25,7 @@ from ..format.container import (
     TEXTS,
     Section,
 )
-from . import gain_map
+from . import avif, gain_map
 from .boxes import boxes
 from .headers import jpeg_segment, jpeg_segments, png_chunk, png_chunks
 from .metadata import ABOUT_PIXELS, DESCRIPTIVE, IFDS
@@ -142,6 +143,8 @@ def add(data: bytes, format: str, extras: tuple[Section, ...]) -> tuple[bytes, t
     """The file of one of Pillow's formats with all that it has a place for, and the names of the rest."""
     lost = []
     behind, second = b"", b""
+    if format == "AVIF":
+        data, extras = _in_avif(data, extras)
     for kind, body in extras:
         parts: bytes | None = None
         if format == "JPEG" and kind == GAIN_MAP:
@@ -162,6 +165,19 @@ def add(data: bytes, format: str, extras: tuple[Section, ...]) -> tuple[bytes, t
     if both is None:
         lost.append(NAMES[GAIN_MAP])
     return both or data, tuple(lost)
+
+
+def _in_avif(data: bytes, extras: tuple[Section, ...]) -> tuple[bytes, tuple[Section, ...]]:
+    """An AVIF with what it has a property for, and the rest."""
+    properties = dict[Section, bytes]()
+    for section in extras:
+        if LIGHT_SIZES.get(section.type) == len(section.data):
+            if section.type == MASTERING:
+                properties[section] = avif.mastering(Mastering.unpack(section.data))
+            elif made := avif.content_light(ContentLight.unpack(section.data)):
+                properties[section] = made
+    whole = avif.with_more(data, (), list(properties.values())) if properties else None
+    return (whole, tuple(section for section in extras if section not in properties)) if whole else (data, extras)
 
 
 def _of_photoshop(resources: Any) -> bytes | None:

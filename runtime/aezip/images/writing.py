@@ -112,12 +112,10 @@ def build(
     """
     kind = kind_of(format, quality, subsampling)
     picture, shallow = _with_fitting_depth(picture, kind)
-    if picture.depth > PLAIN and kind.pillow == "AVIF":
-        kind = kind._replace(carries=())  # the one library that writes such has no place for metadata
     if kind.pillow != "JPEG" or not any(section.type == GAIN_MAP for section in picture.extras):
         picture = picture._replace(xmp=gain_map.without_names(picture.xmp))
-    if "exif" not in kind.carries:
-        picture = upright(picture)  # for the file cannot say how it lies
+    if "exif" not in kind.carries or (kind.pillow == "AVIF" and picture.depth > PLAIN):
+        picture = upright(picture)  # for the file does not say how it lies
     if picture.alpha is not None and not kind.alpha:
         if picture.alpha.min() < 2**picture.depth - 1:
             able = ", ".join(name for name, known in FORMATS.items() if known.alpha)

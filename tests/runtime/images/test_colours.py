@@ -294,7 +294,10 @@ def test_light_of_content_and_display() -> None:
     assert picture.extras == (Section(CONTENT_LIGHT, LIGHT), Section(MASTERING, DISPLAY))
     again = images.parse(images.build(picture, "png")[0])
     assert (again.extras, again.cicp) == (picture.extras, Cicp(9, 16))
-    assert images.build(picture, "avif")[1] == ("content light level", "mastering display")
+    data, lost = images.build(picture, "avif")
+    assert (lost, images.parse(data).extras) == ((), picture.extras)
+    odd = picture._replace(extras=(Section(CONTENT_LIGHT, struct.pack(">2I", 10_000_001, 0)),))  # no whole cd/m²
+    assert images.build(odd, "avif")[1] == images.build(picture, "webp")[1][-2:-1] == ("content light level",)
     for kind, data, words in (
         (ContentLight, LIGHT, "MaxCLL 1000, MaxFALL 400 cd/m²"),
         (Mastering, DISPLAY, "made on a display of 0.005 to 4000 cd/m²"),

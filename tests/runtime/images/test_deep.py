@@ -19,7 +19,7 @@ from aezip.errors import ImageError, OutputError
 from aezip.format import depth as depths
 from aezip.format.colour import Cicp
 from aezip.format.container import unpack
-from aezip.images import Intake, Picture, build, deep, jxl, profiles
+from aezip.images import Intake, Picture, avif, build, deep, jxl, profiles
 
 SIZE = (11, 17)  # height, width
 DEEP = Intake(deep=True)
@@ -260,19 +260,35 @@ def test_a_dark_picture_is_kept_whole(tiny: str, tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize("bits", [9, 10, 12, 16])
 def test_avif(bits: int, mode: str) -> None:
     pytest.importorskip("imagecodecs")
-    given = picture(bits, mode)._replace(cicp=Cicp(9, 16), exif=b"II*\0\x08\0\0\0\0\0")
+    exif, xmp = b"II*\0\x08\0\0\0\0\0\0\0\0\0", b"<x:xmpmeta/>"
+    given = picture(bits, mode)._replace(cicp=Cicp(9, 16), exif=exif, xmp=xmp)
     data, lost = build(given, "avif", 100)
     to = 10 if bits <= 10 else 12
     assert (f"{bits}-bit samples other than scaled to {to}" in lost) == (bits != to)
-    assert "EXIF" in lost
     found = images.parse(data, intake=DEEP)
-    assert (found.depth, found.cicp) == (to, Cicp(9, 16))
+    assert (found.depth, found.cicp, found.exif, found.xmp) == (to, Cicp(9, 16), exif, xmp)
     want = depths.scaled(planes(given), bits, to)
     want = want[..., (0, 0, 0, 1)] if mode == "grey-alpha" else want
     assert np.abs(planes(found)[..., : want.shape[2]].astype(int) - want).max() <= 4
-    plain, lost = build(given._replace(icc=b"a profile", cicp=None), "avif")
-    assert f"{bits}-bit samples" in lost
-    assert images.parse(plain).depth == 8
+    icc = profiles.of_cicp(Cicp(12, 13), 3).icc
+    assert icc is not None
+    icc = icc[:80] + b"else" + icc[84:]
+    data, lost = build(given._replace(icc=icc, cicp=None, exif=None), "avif", 100)
+    again = images.parse(data, intake=DEEP)
+    assert (again.depth, again.icc, again.cicp, again.exif, again.xmp) == (to, icc, None, None, xmp)
+    np.testing.assert_allclose(planes(again).astype(int), planes(found), atol=4)  # by another matrix
+
+
+@pytest.mark.parametrize(
+    "change", [(b"iloc\0", b"iloc\1"), (b"ipma\0", b"ipma\1"), (b"pitm", b"pitX"), (b"meta", b"metX")]
+)
+def test_an_avif_whose_boxes_are_not_known(change: tuple[bytes, bytes]) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(stream, "AVIF")
+    data = stream.getvalue()
+    assert avif.with_more(data, [avif.xmp(b"<x/>")], []) is not None
+    assert avif.with_more(data.replace(*change), [avif.xmp(b"<x/>")], []) is None
+    assert avif.with_more(data, [], [avif.profile(b"x")] * 126) is None
 
 
 @pytest.mark.parametrize("bits", [8, 9, 16])
