@@ -44,7 +44,8 @@ _EXTENSION, _PHOTOSHOP = b"http://ns.adobe.com/xmp/extension/\0", b"Photoshop 3.
 _RESOURCE, _IPTC_RESOURCE = b"8BIM", 0x0404
 _PROFILE = re.compile(rb"Raw profile type (\w+)\0")
 _ELSEWHERE = (b"exif", b"xmp")  # raw profiles that metadata.py reads
-_GAIN_MAPS = (b"hdrgm:", b"urn:iso:std:iso:ts:21496", b"HDRGainMap", b"hdrgainmap", b"tmap")
+_GAIN_ITEMS = (b"urn:iso:std:iso:ts:21496", b"HDRGainMap", b"hdrgainmap", b"tmap")
+_GAIN_MAPS = (b"hdrgm:", *_GAIN_ITEMS)
 _WITH_MORE = ("JPEG", "MPO", "AVIF", "HEIF")  # formats that have places for them; in others XMP tells of another file
 _PACKED = {b"Exif": "EXIF", b"xml ": "XMP"}  # boxes of a JPEG XL
 _VIDEOS = (b"MotionPhoto", b"MicroVideo")
@@ -89,9 +90,11 @@ def left_behind(image: Image.Image, data: bytes, end: int, kept: tuple[Section, 
     names = [f"{NAMES[kind]} of {len(body):,} B" for kind, body in _parts_of(image, data, end) if len(body) > _MOST]
     names += _not_looked_into(image, data, kept)
     xmp = bytes_in(image.info.get("xmp")) if image.format in _WITH_MORE else b""
-    parts = [body[:64] for _, body in getattr(image, "applist", ())] + [xmp]
-    if image.format in ("AVIF", "HEIF"):
-        parts.append(data[:_HEAD])
+    parts, marks = [body[:64] for _, body in getattr(image, "applist", ())], _GAIN_MAPS
+    if image.format in ("AVIF", "HEIF"):  # whose items say it; XMP may be of the file that this was made from
+        parts, marks = [data[:_HEAD]], _GAIN_ITEMS
+    else:
+        parts.append(xmp)
     if image.format == "JXL":
         file = bytes_in(getattr(image, "fc", b""))
         packed = [file[start : start + 4] for kind, start, _ in boxes(file) if kind == b"brob"]
@@ -99,7 +102,7 @@ def left_behind(image: Image.Image, data: bytes, end: int, kept: tuple[Section, 
     if any(section.type == GAIN_MAP for section in kept):
         if getattr(image, "n_frames", 1) > 2:
             names.append("further pictures (MPO)")
-    elif any(mark in part for mark in _GAIN_MAPS for part in parts):
+    elif any(mark in part for mark in marks for part in parts):
         names.append("a gain map (HDR)")
     elif image.format == "MPO":
         names.append("further pictures (MPO)")

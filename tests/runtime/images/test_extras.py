@@ -154,6 +154,10 @@ def test_what_stays_behind_is_named() -> None:
     stream = io.BytesIO()
     Image.new("L", (4, 4)).save(stream, "PNG", pnginfo=info)
     assert images.parse(stream.getvalue()).notes == ()
+    for xmp, notes in ((b'<x hdrgm:Version="1.0"/>', ()), (b"<x>tmap</x>", ("left behind: a gain map (HDR)",))):
+        stream = io.BytesIO()
+        Image.new("RGB", (4, 4)).save(stream, "AVIF", xmp=xmp)  # the second looks like an item of its name
+        assert images.parse(stream.getvalue()).notes == notes
     stream = io.BytesIO()
     Image.new("RGB", (24, 16)).save(stream, "MPO", save_all=True, append_images=[Image.new("RGB", (24, 16), "red")])
     assert images.parse(stream.getvalue()).notes == ("left behind: further pictures (MPO)",)
