@@ -21,7 +21,7 @@ Pixels = NDArray[np.uint8]  # [H, W, 3]
 Mask = NDArray[np.bool_]  # [H, W], true where a pixel is missing
 Floats = NDArray[np.float32]
 Index = NDArray[np.intp]
-RADIUS, SEARCH = 4, 18  # pixels: of patches, and how far around similar ones are looked for
+RADIUS, SEARCH = 4, 16  # pixels: of patches, and how far around similar ones are looked for
 DEPTH = 3  # pixels from known ones up to which pixels are predicted
 GRID = 3  # pixels a side of cells; in each the patch around one missing pixel is predicted
 SIMILAR = 100  # patches
@@ -70,7 +70,7 @@ class Field(NamedTuple):
 def predicted(image: Pixels, mask: Mask) -> Pixels:
     """A picture whose missing pixels hold a smooth guess → with those of scratches and dust predicted."""
     thin = mask & ~opened(mask) & ~deep(mask, DEPTH)
-    out = image.copy()
+    out: Pixels = image.copy()
     for top, left in product(*(range(0, n, TILE) for n in mask.shape)):
         tile = np.s_[top : top + TILE, left : left + TILE]
         if thin[tile].any():
