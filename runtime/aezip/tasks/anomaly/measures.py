@@ -14,8 +14,9 @@ If they do not, places say nothing, and one Gaussian for all of them counts:
     whole     of the whole picture these energies, along the directions in which those of normal pictures differ
               most: it tells of another kind of picture
 
-Which of the two holds is seen from normal pictures alone: whether each fifth of them is more likely under the Gaussians
-of the others' places, or under one for all places.
+Which of the two holds is seen from normal pictures alone: small defects are planted into each fifth of them
+(`planted`). Parts lie alike if Gaussians of the others' places see them much better than those for all places do.
+A measure of latents that sees planted defects less than another counts less: a tint must not hide a scratch.
 
 Each measure is put in units of its own spread over normal pictures. The largest, once more in units of its own spread,
 is the score. What normal scores are is found by scoring each fifth of the pictures with the statistics of the others.
@@ -24,7 +25,7 @@ is the score. What normal scores are is found by scoring each fifth of the pictu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -33,7 +34,7 @@ from numpy.typing import NDArray
 
 from ...errors import ImageError, UsageError
 from ..features.vectors import FLOOR, Latents, energies, halved
-from . import filters, places
+from . import filters, places, planted
 from .gaussian import Gaussian, Moments, fitted, leading, moments
 from .places import Places
 
@@ -50,6 +51,11 @@ LEAST = 0.005  # shrinkage of the covariances of cells
 COMPONENTS = 16  # of whole pictures' energies
 MEASURES = ("cell", "texture", "colour", "whole")
 LEVELS = ("fine", "middle", "broad", "coarse")
+PLANTED = 60  # pictures, at most, that are measured with a defect, too
+MOST = 3.0  # spreads: a defect that is seen is seen, however large
+BETTER = 1.5  # places count if they see planted defects so much better than without them
+BLIND = 0.1  # spreads: a lesser rise says nothing
+LIGHTEST = 0.1  # weight
 TAIL = 0.75  # quantile from which the tail of normal scores is taken as exponential
 
 
@@ -173,11 +179,13 @@ def colours(pixels: Pixels, h: int, w: int) -> Array:
 class Fit:
     """The profile of normal pictures in the making.
 
-    Vectors are kept in memory up to `keep` bytes; pictures beyond are read and encoded a second time.
+    Vectors are kept in memory up to `keep` bytes; pictures beyond are read and encoded a second time. The first PLANTED
+    pictures are read once more, to be measured with a defect.
     """
 
     def __init__(self, latents: Latents, keep: int = 2**29) -> None:
         self._latents, self._keep = latents, keep
+        self._reads: list[Callable[[], Pixels]] = []
         self._again: list[Callable[[], Seen]] = []
         self._grids: dict[str, tuple[int, ...]] = {}  # of each level: places of the first picture
         self._moments: list[dict[str, Moments]] = []  # of each fold, of each measure and level
@@ -186,6 +194,7 @@ class Fit:
         """One picture more.  Raises what `read` raises, and ImageError."""
         picture = seen(self._latents, read())
         self._keep -= picture.nbytes
+        self._reads.append(read)
         self._again.append((lambda: picture) if self._keep >= 0 else lambda: seen(self._latents, read()))
         self._grids = self._grids or {name: picture.vectors[name].shape[:2] for name in LEVELS}
         found = {name: moments(_rows(picture.vectors[name])) for name in MEASURES}
@@ -201,24 +210,66 @@ class Fit:
         if len(self._again) < FEWEST:
             raise ImageError(f"{len(self._again)} normal pictures", f"at least {FEWEST}")
         total = {name: _sum([fold[name] for fold in self._moments]) for name in self._moments[0]}
-        apart, here, gained = [], [], 0.0  # measures by latents, by places; how much less places are surprised
-        for number, fold in enumerate(self._moments):
-            others = {name: total[name] - fold[name] for name in total}
-            by_latents, by_places = Statistics(_gaussians(others), {}), Statistics({}, _places(others))
-            all_places = {name: places.fitted(places.everywhere(others[name]), filters.FLOORS) for name in LEVELS}
-            for again in self._again[number::FOLDS]:
-                picture = again()
-                apart.append(_measures(by_latents.distances(picture)))
-                here.append(_measures(by_places.distances(picture)))
-                gained += _surprise(all_places, picture) - _surprise(by_places.places, picture)
-        alike = gained > 0
-        statistics = Statistics({}, _places(total)) if alike else Statistics(_gaussians(total), {})
-        return _calibrated(self._latents, statistics, here if alike else apart)
+        latents, everywhere, here = Aside(), Aside(), Aside()
+        for fold, moments_of_fold in enumerate(self._moments):
+            others = {name: total[name] - moments_of_fold[name] for name in total}
+            kinds = (
+                (latents, Statistics(_gaussians(others), {})),
+                (everywhere, Statistics({}, _everywhere(others))),
+                (here, Statistics({}, _places(others))),
+            )
+            for number in range(fold, len(self._again), FOLDS):
+                picture, spoiled = self._again[number](), self._spoiled(number)
+                for aside, statistics in kinds:
+                    aside.add(statistics, picture, spoiled)
+        if sum(here.rises(LEVELS)) > BETTER * sum(everywhere.rises(LEVELS)):
+            return _calibrated(self._latents, Statistics({}, _places(total)), here.found, {})
+        return _calibrated(self._latents, Statistics(_gaussians(total), {}), latents.found, latents.weights(MEASURES))
+
+    def _spoiled(self, number: int) -> Seen | None:
+        """A picture with a defect, of the first PLANTED."""
+        return seen(self._latents, planted.defect(self._reads[number](), number)) if number < PLANTED else None
 
 
-def _calibrated(latents: Latents, statistics: Statistics, found: list[dict[str, float]]) -> Profile:
-    """found: the measures of normal pictures, each by statistics without it."""
-    scales = {name: _scale(np.array([each[name] for each in found])) for name in found[0]}
+class Aside:
+    """What statistics say of pictures kept aside: as they are, and with a defect."""
+
+    def __init__(self) -> None:
+        self.found: list[dict[str, float]] = []
+        self._pairs: list[tuple[dict[str, float], dict[str, float]]] = []
+
+    def add(self, statistics: Statistics, picture: Seen, spoiled: Seen | None) -> None:
+        """One picture more."""
+        self.found.append(_measures(statistics.distances(picture)))
+        if spoiled:
+            self._pairs.append((self.found[-1], _measures(statistics.distances(spoiled))))
+
+    def rises(self, names: Sequence[str]) -> list[float]:
+        """By how many spreads defects raise each measure on average; one defect counts at most MOST, at least 0."""
+        out = []
+        for name in names:
+            spread = _scale(np.array([each[name] for each in self.found])).spread
+            rise = np.array([spoiled[name] - normal[name] for normal, spoiled in self._pairs]) / spread
+            out.append(float(np.clip(rise, 0, MOST).mean()))
+        return out
+
+    def weights(self, names: Sequence[str]) -> dict[str, float]:
+        """How much each measure counts against the one that sees most; alike if none sees anything."""
+        rises = self.rises(names)
+        best = max(rises)
+        return {
+            name: max(rise / best, LIGHTEST) if best > BLIND else 1.0 for name, rise in zip(names, rises, strict=True)
+        }
+
+
+def _calibrated(
+    latents: Latents, statistics: Statistics, found: list[dict[str, float]], weights: Mapping[str, float]
+) -> Profile:
+    """found: the measures of normal pictures, each by statistics without it; weights: of measures that count less."""
+    scales = {}
+    for name in found[0]:
+        scale = _scale(np.array([each[name] for each in found]))
+        scales[name] = Scale(scale.middle, scale.spread / weights.get(name, 1.0))
     most = np.array([max(_scaled(each, scales).values()) for each in found])
     scales["score"] = _scale(most)
     normal = np.sort(scales["score"](most).astype(np.float32))
@@ -268,9 +319,8 @@ def _places(of_levels: Mapping[str, Moments]) -> dict[str, Places]:
     return {name: places.fitted(of_levels[name], filters.FLOORS) for name in LEVELS}
 
 
-def _surprise(here: Mapping[str, Places], picture: Seen) -> float:
-    """By Gaussians of all places or of each, over all levels alike."""
-    return sum(gaussians.surprise(picture.vectors[name]) for name, gaussians in here.items())
+def _everywhere(of_levels: Mapping[str, Moments]) -> dict[str, Places]:
+    return {name: places.fitted(places.everywhere(of_levels[name]), filters.FLOORS) for name in LEVELS}
 
 
 def _measures(distances: Mapping[str, Array]) -> dict[str, float]:

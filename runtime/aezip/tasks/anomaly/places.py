@@ -1,7 +1,7 @@
 """A Gaussian for each place of pictures that show their parts alike (PaDiM, Defard et al. 2020).
 
-Its covariance is that of the place and its neighbours, shrunk towards the mean of all. Whether parts lie alike is found
-from normal pictures that were kept aside: either the Gaussians of their places describe them better, or one for all.
+Its covariance is that of the place and its neighbours, shrunk towards the mean of all. `everywhere` gives one Gaussian
+for all places, to tell what knowing the place is worth.
 Moments here have a row for each place: total [h, w, D], outer [h, w, T], the T = D (D + 1) / 2 products of the upper
 triangle.
 """
@@ -38,12 +38,6 @@ class Places:
         for number, (row, column) in enumerate(zip(*_lower(away.shape[-1]), strict=True)):
             whitened[..., row] += self.whitening[..., number] * away[..., column]
         return np.asarray(np.square(whitened).mean(-1), np.float32)
-
-    def surprise(self, vectors: Array) -> float:
-        """Twice the negative logarithm of the density, a mean over places and coordinates; without constants."""
-        rows, columns = _lower(self.mean.shape[-1])
-        determinant = float(np.log(self.whitening[..., rows == columns]).mean())
-        return float(self.distance(vectors).mean()) - 2 * determinant
 
 
 def moments(vectors: Array, grid: tuple[int, ...]) -> Moments:
