@@ -44,8 +44,8 @@ _EXTENSION, _PHOTOSHOP = b"http://ns.adobe.com/xmp/extension/\0", b"Photoshop 3.
 _RESOURCE, _IPTC_RESOURCE = b"8BIM", 0x0404
 _PROFILE = re.compile(rb"Raw profile type (\w+)\0")
 _ELSEWHERE = (b"exif", b"xmp")  # raw profiles that metadata.py reads
-_GAIN_ITEMS = (b"urn:iso:std:iso:ts:21496", b"HDRGainMap", b"hdrgainmap", b"tmap")
-_GAIN_MAPS = (b"hdrgm:", *_GAIN_ITEMS)
+_GAIN_ITEMS: tuple[bytes, ...] = (b"urn:iso:std:iso:ts:21496", b"HDRGainMap", b"hdrgainmap", b"tmap")
+_ADOBE = b"hdrgm:"
 _WITH_MORE = ("JPEG", "MPO", "AVIF", "HEIF")  # formats that have places for them; in others XMP tells of another file
 _PACKED = {b"Exif": "EXIF", b"xml ": "XMP"}  # boxes of a JPEG XL
 _VIDEOS = (b"MotionPhoto", b"MicroVideo")
@@ -90,11 +90,10 @@ def left_behind(image: Image.Image, data: bytes, end: int, kept: tuple[Section, 
     names = [f"{NAMES[kind]} of {len(body):,} B" for kind, body in _parts_of(image, data, end) if len(body) > _MOST]
     names += _not_looked_into(image, data, kept)
     xmp = bytes_in(image.info.get("xmp")) if image.format in _WITH_MORE else b""
-    parts, marks = [body[:64] for _, body in getattr(image, "applist", ())], _GAIN_MAPS
     if image.format in ("AVIF", "HEIF"):  # whose items say it; XMP may be of the file that this was made from
         parts, marks = [data[:_HEAD]], _GAIN_ITEMS
     else:
-        parts.append(xmp)
+        parts, marks = [*(body[:64] for _, body in getattr(image, "applist", ())), xmp], (_ADOBE, *_GAIN_ITEMS)
     if image.format == "JXL":
         file = bytes_in(getattr(image, "fc", b""))
         packed = [file[start : start + 4] for kind, start, _ in boxes(file) if kind == b"brob"]
