@@ -68,6 +68,7 @@ def hyper_encoder(model: Flagship, storage: str = "float16") -> bytes:
 def decoder(model: Flagship, storage: str = "float16") -> bytes:
     """latent i16 [N, h, w, C], inverse_gain [C] (of latents in 1/16) → image u8 [N, 16h, 16w, 3]"""
     c, net = model.config, model.decoder
+    assert isinstance(net, Decoder)
     g = Graph("decoder")
     latent = g.input("latent", "int16", ["N", "h", "w", c.latent])
     inverse = g.input("inverse_gain", "float32", [c.latent])

@@ -22,7 +22,7 @@ from aezip.storage import files
 from aezip_train import lambda_ladder
 from aezip_train.flagship import Flagship
 
-from . import graphs, integer_graphs, integer_prior, macs, reach
+from . import graphs, integer_graphs, macs, reach
 
 # Tables up to this index cost less than their rare symbols save: σ ≤ 0.19, one in 120 is not zero.
 SKIP = 5
@@ -47,13 +47,12 @@ def ladder_of(model: Flagship) -> Ladder:
 
 def members_of(model: Flagship, card: str) -> dict[str, bytes]:
     """Every member but the description."""
-    transforms, prior = (integer_graphs, integer_prior) if model.config.integer else (graphs, graphs)
     return {
-        "encoder.onnx": transforms.encoder(model),
+        "encoder.onnx": graphs.encoder(model),
         "hyper.onnx": graphs.hyper_encoder(model),
-        "prior.onnx": prior.prior(model),
-        "context.onnx": prior.context(model),
-        "decoder.onnx": transforms.decoder(model),
+        "prior.onnx": graphs.prior(model),
+        "context.onnx": graphs.context(model),
+        "decoder.onnx": (integer_graphs if model.config.integer else graphs).decoder(model),
         "tables.npz": tables_file(gaussian_tables(), ladder_of(model), SKIP),
         "CARD.md": card.encode(),
     }

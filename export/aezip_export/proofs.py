@@ -30,13 +30,12 @@ from aezip.quality import metrics
 from aezip_train.data import centre, to_bytes
 from aezip_train.flagship import Flagship, halves
 from aezip_train.integer import SUM_LIMIT, IntegerConv2d, set_integer
-from aezip_train.integer_lapped import NARROW_TOP, WIDE_TOP, IntegerDecoder, split_rows, stem_rows, up_rows
+from aezip_train.integer_lapped import IntegerDecoder
 
 from .graphs import MEAN_MAX
 
 QUALITIES = (0, 137, 500, 863, 1000)
 TOLERANCE = 2e-3  # of a transform's output, relative to its largest value
-WIDTHS = {"narrow": NARROW_TOP, "wide": WIDE_TOP}  # of a strided layer's inputs: the largest number
 Model = TypeVar("Model", bound=nn.Module)
 
 
@@ -66,11 +65,6 @@ def bounds(model: Flagship) -> dict[str, float]:
             bound = q.bound if layer.even else q.bound + torch.exp2(q.shift - 1)
             below = q.weight.abs().max() <= layer.weight_max and (layer.even or q.shift.min() >= 1)
             found[name] = _log(name, bound, below)
-        if isinstance(layer, IntegerDecoder):
-            up, stem = up_rows(layer.up.weight), stem_rows(layer.stem.weight)
-            for part, rows, is_wide in (("up", up, layer.wide_up), ("stem", stem, layer.wide_stem)):
-                for kind, (weight, _), top in zip(WIDTHS, split_rows(rows, is_wide > 0), WIDTHS.values(), strict=True):
-                    found[f"{name}.{part}.{kind}"] = _log(f"{name}.{part}.{kind}", top * weight.abs().sum((1, 2)))
     return found
 
 
@@ -100,9 +94,8 @@ def prior_is_exact(model: Flagship, sessions: Sessions) -> None:
             _same(name, value, carried[name])
 
         known = rng.normal(0, 40, (2, 10, 6, model.config.latent)).astype(np.int16)
-        unit, top = 2**model.context.known_bits, model.context.known_top
-        v = np.floor(known * step.context_gain.astype(np.float64) * (unit / 32) + 0.5).clip(-top, top)
-        near = torch.from_numpy(v.astype(np.float32).transpose(0, 3, 1, 2)) / unit
+        v = np.floor(known * step.context_gain.astype(np.float64) + 0.5).clip(-255, 255)
+        near = torch.from_numpy(v.astype(np.float32).transpose(0, 3, 1, 2)) / 32
         more_mean, more_scale = model.context(features, near)
         said_second = graphs.context(carried, known)
         _same_step("first", mean, scale, step, *said_first)
@@ -167,7 +160,7 @@ def decode_agrees(
         ours, lat = codec.decode(data)
         latent, step = codecs.decode_latents(sessions, lat)
         made = decode(_nchw(latent * step.inverse_gain))
-        theirs = to_bytes((made * 64).round() / 64 if exact else made)[0]  # halves to even numbers
+        theirs = to_bytes(made)[0]
         theirs = theirs[: ours.shape[0], : ours.shape[1]]
         alike(f"quality {quality:g}: pixels of torch and onnxruntime", ours, theirs, most=0 if exact else 1)
         bpp = metrics.bits_per_pixel(len(data), pixels)

@@ -27,13 +27,14 @@ POINTWISE = frozenset(
         "Floor",
         "LeakyRelu",
         "Log",
+        "Max",
+        "Min",
         "Mul",
         "QuantizeLinear",
         "Round",
         "Sign",
     )
 )
-BLOCKS_APART = [0, 1, 3, 2, 4]  # [N, h, w, b, b·C] → [N, h, b, w, b·C]
 
 Rows = tuple[int, int]  # first and last
 
@@ -55,8 +56,8 @@ def needed(model: onnx.ModelProto, rows: Rows) -> Rows:
     constants = {c.name: numpy_helper.to_array(c) for c in model.graph.initializer}
     moved = {model.graph.input[0].name}  # tensors that have rows
     for node in model.graph.node:
-        if node.op_type in ("Cast", "DequantizeLinear") and node.input[0] in constants:
-            constants[node.output[0]] = constants[node.input[0]]
+        if node.op_type in ("Cast", "DequantizeLinear", "Mul") and node.input[0] in constants:
+            constants[node.output[0]] = constants[node.input[0]]  # stored weights; their shape is what counts
         if moved.intersection(node.input):
             moved.add(node.output[0])
     found = {model.graph.output[0].name: rows}
@@ -82,24 +83,16 @@ def _through(node: NodeProto, rows: Rows, constants: dict[str, NDArray[Any]]) ->
             return first * strides[0] - pads[0], last * strides[0] - pads[0] + (kernel[0] - 1) * apart[0]
     if node.op_type == "DepthToSpace":
         return first // given["blocksize"], last // given["blocksize"]
-    if node.op_type == "Transpose" and list(given["perm"]) in ([0, 3, 1, 2], [0, 2, 3, 1], BLOCKS_APART):
+    if node.op_type == "Transpose" and list(given["perm"]) in ([0, 3, 1, 2], [0, 2, 3, 1]):
         return rows
-    if node.op_type == "Reshape":  # a shuffle with channels last: to blocks of so many rows, and back
-        shape = constants[node.input[1]].tolist()
-        if shape[:3] == [0, 0, 0]:
-            return first // shape[3], last // shape[3]
-        if shape[:4] == [0, -1, 1, 0] or shape[:3] == [0, 0, -1]:
-            return rows
-    if node.op_type in ("MatMul", "Gather") and given.get("axis", 3) == 3:
+    if node.op_type == "MatMul":
         return rows
     if node.op_type == "Pad":
         pads = constants[node.input[1]].tolist()
-        if pads in ([0, 0, pads[2], pads[2]] * 2, [0, pads[2], pads[2], 0] * 2):
+        if pads == [0, 0, pads[2], pads[2]] * 2:
             return first - pads[2], last - pads[2]
     if node.op_type == "Slice":
         starts, _, axes = (constants[name].tolist() for name in node.input[1:])
         if min(starts) >= 0 and axes == [1, 2]:
             return first + starts[0], last + starts[0]
-        if axes == [3]:
-            return rows
     raise ValueError(f"the receptive field of {node.op_type} ({node.output[0]}) cannot be told")

@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from aezip import codec as codecs
 from aezip.bench import doctor
@@ -33,13 +35,13 @@ from aezip_export.sample import picture
 from aezip_train.data import centre
 from aezip_train.flagship import Config, Flagship
 from aezip_train.integer import IntegerConv2d, set_integer
+from aezip_train.integer_start import convert
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import draw
 
 HERE = Path(__file__).parent
 MODEL = HERE / "tiny-integer.aezm"
-TRUNK = 32  # units of the trunk to 64 grey levels
 RADIUS = 20
 FACTS = {"summary": "For tests.", "licence": "Apache-2.0"}
 CASES = {  # picture, quality, tile
@@ -53,17 +55,20 @@ CASES = {  # picture, quality, tile
 def network() -> Flagship:
     """A transform, and blocks with weights of every size."""
     torch.manual_seed(1)
-    model = Flagship(Config(coarse=16, latent=20, coarse_blocks=1, latent_blocks=2, hyper=8, feature=8, integer=1))
-    model.start_classic(torch.cat([centre(draw(128, 128, seed)[None]) for seed in range(8)]))
+    small = Flagship(Config(coarse=16, latent=20, coarse_blocks=1, latent_blocks=2, hyper=8, feature=8))
+    crops = torch.cat([centre(draw(128, 128, seed)[None]) for seed in range(8)])
+    small.start_classic(crops)
+    model = Flagship(replace(small.config, integer=1))
     with torch.no_grad():
-        for layer in (*model.decoder.modules(), *model.prior.modules(), *model.context.modules()):
+        for block in (*small.decoder.latent, *small.decoder.coarse):
+            for layer in block.children():
+                assert isinstance(layer, nn.Conv2d)
+                layer.weight.normal_(0, (0.1 if layer is block.expand else 1) / layer.weight[0].numel() ** 0.5)
+        for layer in (*small.prior.modules(), *small.context.modules()):
             if isinstance(layer, IntegerConv2d):
-                layer.weight.normal_(0, (1 if layer.rounds else 0.1) / layer.weight[0].numel() ** 0.5)
-                layer.bias.normal_(0, (10 if layer.even else 0.2) * layer.rounds)
-        model.decoder.unit.fill_(TRUNK)
-        model.decoder.stem.weight *= 64 / TRUNK
-        model.decoder.wide_up[:5] = 1
-        model.decoder.wide_stem[::5] = 1
+                layer.weight.normal_(0, 1 / layer.weight[0].numel() ** 0.5)
+                layer.bias.normal_(0, 0.2)
+        convert(small.eval(), model, lambda: crops)
     set_integer(model, True)
     return proofs.stored_weights(model.eval())
 
@@ -101,7 +106,7 @@ def by_torch(model: Flagship, latent: NDArray[np.int16], step: Rung) -> NDArray[
     """[h, w, C] → [16h, 16w, 3]"""
     scaled = torch.from_numpy(latent * step.inverse_gain).permute(2, 0, 1)[None]
     with torch.no_grad():
-        levels = (model.decoder(scaled) * 64 + 128).round().clamp(0, 255)
+        levels = (model.decoder(scaled) * 64 + 128.5).floor().clamp(0, 255)
     return levels[0].permute(1, 2, 0).numpy().astype(np.uint8)
 
 

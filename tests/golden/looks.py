@@ -20,7 +20,7 @@ BEGINNINGS = {
     "odd": ("tiny", (105,)),
     "tiles": ("tiny", (700,)),
     "static": ("tiny-static", (80,)),
-    "integer": ("tiny-integer", (444,)),
+    "integer": ("tiny-integer", (200,)),
 }
 
 

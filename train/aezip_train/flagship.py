@@ -26,9 +26,9 @@ from torch import Tensor, nn
 from aezip.entropy.tables import INDEX_ONE, INDEX_TOP, OCTAVE
 
 from . import lambda_ladder
-from .integer import NARROW_MAX, IntegerConv2d, round_through, through
-from .integer_lapped import IntegerDecoder, IntegerEncoder
-from .lapped import SLOPE, Decoder, Encoder, LappedSizes, start_lapped, strided
+from .integer import IntegerConv2d, round_through, through
+from .integer_lapped import IntegerDecoder
+from .lapped import SLOPE, Decoder, Encoder, LappedSizes, start_lapped
 
 LADDERS = ("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset")
 CHECKERBOARD = (0, 3, 1, 2)  # 2×2 positions, row by row: those of the first half, then those of the second
@@ -39,7 +39,7 @@ class Config(LappedSizes):
     """Sizes of a flagship.  Defaults: `photo`."""
 
     hyper: int = 96  # channels at 1/64
-    integer: int = 0  # 1: transforms and prior for kernels of 8 bits, the decoder exact (`integer_transforms`)
+    integer: int = 0  # 1: the decoder in integers, the same pixels everywhere (`integer_lapped`)
     feature: int = 128  # channels of the prior at 1/16
 
 
@@ -74,20 +74,14 @@ class HyperEncoder(nn.Module):
         return self.to_quarter(x)
 
 
-def narrow(c: Config) -> dict[str, Any]:
-    """How the prior's layers round: for kernels of 8 bits, or not."""
-    return {"weight_max": NARROW_MAX, "even": True} if c.integer else {}
-
-
 class Parameters(nn.Module):
     """features → mean (in 1/64 of û) and scale (in table steps), both whole numbers."""
 
     def __init__(self, c: Config, inputs: int) -> None:
         super().__init__()
-        kind = narrow(c)
-        self.mix = IntegerConv2d(inputs, 2 * c.feature, **kind)
-        self.mean = IntegerConv2d(2 * c.feature, c.latent, out_bits=6, low=-8191, high=8191, **kind)
-        self.scale = IntegerConv2d(2 * c.feature, c.latent, out_bits=3, low=-255, high=255, **kind)
+        self.mix = IntegerConv2d(inputs, 2 * c.feature)
+        self.mean = IntegerConv2d(2 * c.feature, c.latent, out_bits=6, low=-8191, high=8191)
+        self.scale = IntegerConv2d(2 * c.feature, c.latent, out_bits=3, low=-255, high=255)
         for layer in (self.mean, self.scale):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
@@ -102,11 +96,10 @@ class Prior(nn.Module):
 
     def __init__(self, c: Config) -> None:
         super().__init__()
-        kind = narrow(c)
-        self.look = IntegerConv2d(c.hyper, c.feature, 3, **kind)
-        self.to_half = IntegerConv2d(c.feature, 4 * c.hyper, **kind)
-        self.look_half = IntegerConv2d(c.hyper, c.feature, 3, **kind)
-        self.to_full = IntegerConv2d(c.feature, 4 * c.feature, **kind)
+        self.look = IntegerConv2d(c.hyper, c.feature, 3)
+        self.to_half = IntegerConv2d(c.feature, 4 * c.hyper)
+        self.look_half = IntegerConv2d(c.hyper, c.feature, 3)
+        self.to_full = IntegerConv2d(c.feature, 4 * c.feature)
         self.first = Parameters(c, c.feature)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -124,8 +117,7 @@ class Context(nn.Module):
 
     def __init__(self, c: Config) -> None:
         super().__init__()
-        self.known_bits, self.known_top = (4, 127) if c.integer else (5, 255)
-        self.look = IntegerConv2d(4 * 2 * c.latent, c.feature, in_bits=self.known_bits, top=self.known_top, **narrow(c))
+        self.look = IntegerConv2d(4 * 2 * c.latent, c.feature)
         self.second = Parameters(c, 2 * c.feature)
 
     def forward(self, features: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,8 +137,8 @@ class Flagship(nn.Module):
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = c = config or Config()
-        self.encoder = IntegerEncoder(c) if c.integer else Encoder(c)
-        self.decoder = IntegerDecoder(c) if c.integer else Decoder(c)
+        self.encoder = Encoder(c)
+        self.decoder: Decoder | IntegerDecoder = IntegerDecoder(c) if c.integer else Decoder(c)
         self.hyper_encoder, self.prior, self.context = HyperEncoder(c), Prior(c), Context(c)
         # log₂ of: gain, inverse gain; of z: gain, inverse gain, scale; and z's offset
         self.gain = nn.Parameter(torch.zeros(lambda_ladder.NODES, c.latent))
@@ -158,11 +150,13 @@ class Flagship(nn.Module):
 
     def strided(self) -> list[nn.Parameter]:
         """The parameters that start as a transform already."""
-        return strided(self.encoder, self.decoder)
+        layers = self.encoder.stem, self.encoder.down, self.decoder.up, self.decoder.stem
+        return [p for layer in layers for p in layer.parameters()]
 
     @torch.no_grad()
     def start_classic(self, images: Tensor) -> None:
         """Become a lapped-transform codec.  images: [N, 3, H, W], centred, /64."""
+        assert isinstance(self.decoder, Decoder)
         std = start_lapped(self.encoder, self.decoder, images)
         node = torch.linspace(0, lambda_ladder.TOP, lambda_ladder.NODES)
         # the uniform quantiser's high-rate optimum, in units of 64 grey levels
@@ -199,10 +193,9 @@ class Flagship(nn.Module):
             return self._quantise(y, mean * gain, scale * 8 + shift, noise, self.bits_per_error)
 
         first, bits_1 = quantise(y_1, mean_1, scale_1)
-        unit, top = 2**self.context.known_bits, self.context.known_top
-        known = torch.clamp(first / gain, -top / unit, top / unit)
+        known = torch.clamp(first / gain, -255 / 32, 255 / 32)
         if self.context.look.integer:
-            known = round_through(known * unit) / unit
+            known = round_through(known * 32) / 32
         mean_more, scale_more = self.context(halves(features)[1], known)
         second, bits_2 = quantise(y_2, mean_2 + mean_more, scale_2 + scale_more)
         decoded = whole(first, second)

@@ -45,10 +45,11 @@ class IntegerConv2d(nn.Conv2d):
     """Same-size convolution in whole numbers.
 
     in_bits, out_bits: a real number r is the integer 2^bits · r, going in and coming out.
-    top: largest magnitude of an integer that goes in.
+    top: largest magnitude of an integer that goes in; of an input of its own where the layer has `tops`.
     low, high: clip of the integer output.
     even: halves are rounded to even numbers, instead of up.
-    rounds: the output is rounded and clipped; if not, it is the sum, a whole multiple of 2^-k, and there is no bias.
+    rounds: the output is rounded and clipped; if not, it is the sum, a whole multiple of 2^-k.
+    biased: there is a bias. finest: the most bits below 1 that weights may have.
     """
 
     def __init__(
@@ -65,31 +66,39 @@ class IntegerConv2d(nn.Conv2d):
         high: int = ACTIVATION_MAX,
         even: bool = False,
         rounds: bool = True,
+        biased: bool = True,
+        finest: int = 14,
+        tops: bool = False,
     ) -> None:
-        super().__init__(inputs, outputs, kernel, padding=kernel // 2)
+        super().__init__(inputs, outputs, kernel, padding=kernel // 2 if kernel % 2 else 0)
         self.bias: nn.Parameter
-        if not rounds:
+        self.register_buffer("tops", torch.full((inputs,), float(top)) if tops else None)
+        if not biased:
             del self.bias
             self.register_buffer("bias", torch.zeros(outputs), persistent=False)
         self.in_bits, self.out_bits, self.top, self.weight_max = in_bits, out_bits, top, weight_max
-        self.low, self.high, self.even, self.rounds = low, high, even, rounds
+        self.low, self.high, self.even, self.rounds, self.finest = low, high, even, rounds, finest
         self.integer = False
+
+    tops: Tensor | None
 
     @torch.no_grad()
     def quantise(self) -> Quantised:
         """The integer layer: the finest power-of-two scale that keeps both bounds."""
-        top = self.weight.abs().amax((1, 2, 3)).clamp_min(1e-12)
-        total = self.weight.abs().sum((1, 2, 3)) + self.bias.abs() * (2**self.in_bits / self.top)
-        taps = self.weight[0].numel()
-        # Rounding adds at most ½ to each of `taps` weights: reserve it.
-        room = (SUM_LIMIT / self.top - taps / 2 - 1 - 2**13 / self.top) / total.clamp_min(1e-12)
-        k = torch.minimum((self.weight_max + 0.49) / top, room).log2().floor()
-        k = k.clamp(-14, 14)
+        most = (self.weight_max + 0.49) / self.weight.abs().amax((1, 2, 3)).clamp_min(1e-12)
+        # In units of the largest input. Rounding adds at most ½ to each weight: reserve it.
+        reach = torch.ones_like(self.weight[0, :, 0, 0]) if self.tops is None else self.tops / self.top
+        total = (self.weight.abs() * reach[:, None, None]).sum((1, 2, 3))
+        total = total + self.bias.abs() * (2**self.in_bits / self.top)
+        rounding = reach.sum() * self.weight[0, 0].numel() / 2
+        room = (SUM_LIMIT / self.top - rounding - 1 - 2**13 / self.top) / total.clamp_min(1e-12)
+        k = torch.minimum(most, room).log2().floor()
+        k = k.clamp(-14, self.finest)
         scale = torch.exp2(k)
         weight = (self.weight * scale[:, None, None, None]).round()
         bias = (self.bias * scale * 2**self.in_bits).round()
         # the sum carries 2^(in_bits + k) and the output wants 2^out_bits: the shift is the rest
-        bound = self.top * weight.abs().sum((1, 2, 3)) + bias.abs()
+        bound = self.top * (weight.abs() * reach[:, None, None]).sum((1, 2, 3)) + bias.abs()
         return Quantised(weight, bias, k + self.in_bits - self.out_bits, bound)
 
     @torch.no_grad()
@@ -130,8 +139,8 @@ class IntegerConv2d(nn.Conv2d):
 
 
 def through(x: Tensor, value: Tensor) -> Tensor:
-    """`value` forward, the gradient of `x` backward."""
-    return x + (value - x).detach()
+    """`value` forward, where gradients count up to the last bit; the gradient of `x` backward."""
+    return x + (value - x).detach() if torch.is_grad_enabled() else value
 
 
 def round_through(x: Tensor) -> Tensor:

@@ -1,14 +1,13 @@
-"""A float flagship as one in integers: the same function at first, as far as 8 bits go.
+"""A float flagship as one whose decoder is in integers: the same function at first, as far as its bits go.
 
-Channels of a trunk and of the inner layers are scaled by powers of two, so that what they usually hold fits 8 bits, and
-the weights around them take the scales in. At 1/16 leaky rectifiers become plain ones with the place, sign and height
-that come nearest. Training does the rest.
+Channels of a trunk and of the inner layers are scaled by powers of two, and the weights around them take the scales in.
+At 1/16 leaky rectifiers become plain ones with the place, sign and height that come nearest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,15 +15,15 @@ from torch import Tensor, nn
 
 from . import lambda_ladder
 from .flagship import Flagship
-from .integer import NARROW_MAX
-from .integer_lapped import WIDE_STEM, WIDE_UP, eight_bits, leaky
+from .integer import NARROW_MAX, SUM_LIMIT, IntegerConv2d
+from .integer_lapped import WIDE_TOP, stem_rows, up_rows
 from .lapped import SLOPE
 
 BATCHES = 16  # of crops, to measure
-TRUNK, INNER = 100, 200  # what the usual range becomes
+ROOM = 2.5  # how much further than the largest value that was seen wide activations reach
+TRUNK, INNER = 100, 200  # what the usual range becomes in blocks of 8 bits: of the trunk, of rectifiers' outputs
 FULL = NARROW_MAX + 0.4  # what the largest weight becomes
 USUAL = 0.9995  # quantile of magnitudes
-LEAKY_TOPS = tuple(2**n for n in range(4, 13))  # what the largest input of a leaky rectifier may become
 STARTS = (0.0005, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98, 0.9995)  # quantiles at which a rectifier may start
 KEPT = 400  # values of a channel and batch
 
@@ -42,11 +41,10 @@ class Seen:
             values = x.detach().transpose(0, 1).flatten(1)
             store[module].append(values[:, :: max(1, values.shape[1] // KEPT)])
 
-    def range_in(self, *modules: nn.Module, whole: bool = False) -> Tensor:
-        """Usual (or largest) magnitude of each channel that goes into any of the modules.  [C]"""
-        found = [torch.cat(self.ins[m], 1).abs() for m in modules]
-        each = [x.amax(1) if whole else x.quantile(USUAL, 1) for x in found]
-        return torch.stack(each).amax(0).clamp_min(1e-6)
+    @property
+    def rectified(self) -> dict[nn.Module, list[Tensor]]:
+        """What leaves the modules, through a leaky rectifier."""
+        return {m: [F.leaky_relu(x, SLOPE) for x in outs] for m, outs in self.outs.items()}
 
 
 @torch.no_grad()
@@ -55,19 +53,18 @@ def convert(small: Flagship, whole: Flagship, draw: Callable[[], Tensor]) -> Fla
 
     draw: crops [N, 3, H, W], centred, /64, of photographs: drawn pictures reach much further than what is usual.
     """
-    state = whole.state_dict()
-    whole.load_state_dict({**state, **{k: v for k, v in small.state_dict().items() if k in state}})
-    encoder, decoder = small.encoder, small.decoder
-    blocks: list[Any] = [*encoder.coarse, *encoder.latent, *decoder.latent, *decoder.coarse]
+    kept = {k: v for k, v in small.state_dict().items() if not k.startswith("decoder.")}
+    whole.load_state_dict({**whole.state_dict(), **kept})
+    decoder = small.decoder
+    blocks: list[Any] = [*decoder.latent, *decoder.coarse]
     layers = [layer for block in blocks for layer in (block.reduce, block.spatial)]
-    seen = Seen([*blocks, *layers, encoder.down, decoder.up, decoder.stem])
+    seen = Seen([*blocks, *layers, decoder.up, decoder.stem])
     for n in range(BATCHES):
         crops = draw()
         quality = (torch.arange(len(crops)) + n / BATCHES) / len(crops) * lambda_ladder.TOP
         small(crops, quality, noise=False)
     for hook in seen.hooks:
         hook.remove()
-    _encoder(small.encoder, whole.encoder, seen)
     _decoder(small.decoder, whole.decoder, seen)
     return whole
 
@@ -77,80 +74,95 @@ def _power(usual: Tensor, wanted: float) -> Tensor:
     return torch.exp2((wanted / usual).log2().floor())
 
 
-def _encoder(old: Any, net: Any, seen: Seen) -> None:
-    coarse = _power(seen.range_in(*old.coarse, old.down), TRUNK)
-    latent = _power(seen.range_in(*old.latent), TRUNK)
-    net.coarse_unit.copy_(coarse)
-    net.latent_unit.copy_(latent)
-    net.down.weight.copy_(old.down.weight * latent[:, None, None, None] / coarse[:, None, None])
-    net.down.bias.copy_(old.down.bias * latent)
-    rest = _trunk(net.coarse, old.coarse, coarse, seen)
-    net.down.bias.add_(net.down.weight.sum((2, 3)) @ rest)
-    net.latent_offset.copy_(_trunk(net.latent, old.latent, latent, seen))
+class Wide(NamedTuple):
+    """How wide activations are stored: `unit` of a channel in 1 of the float network, whole numbers up to `top`."""
+
+    unit: Tensor  # [C], powers of two
+    top: Tensor  # [C]
 
 
 def _decoder(old: Any, net: Any, seen: Seen) -> None:
-    into_up, into_stem = (*old.latent, old.up), (*old.coarse, old.stem)
-    coarse, is_wide = _units(seen, into_stem, old.stem.weight, torch.ones(old.stem.out_channels), WIDE_STEM)
-    order = is_wide.argsort(descending=True, stable=True)
-    net.wide_stem.copy_(is_wide[order])
-    latent, is_wide = _units(seen, into_up, old.up.weight, coarse, WIDE_UP)
-    net.wide_up.copy_(is_wide)
-    net.unit.copy_(latent)
-    net.latent_offset.copy_(_trunk(net.latent, old.latent, latent, seen))
-    up = old.up.weight * coarse[:, None, None] / latent[:, None, None, None]
-    net.up.weight.copy_(up[:, order])
-    net.up.bias.copy_((old.up.bias * coarse)[order])
-    net.coarse_offset.copy_(_trunk(net.coarse, old.coarse, coarse, seen, order))
-    net.stem.weight.copy_((old.stem.weight * 64 / coarse[:, None, None, None])[order])
-    net.stem.bias.copy_(old.stem.bias * 64)
+    up, stem = up_rows(old.up.weight), stem_rows(old.stem.weight * 64)
+    worth = _norm(stem, torch.ones(len(stem)))  # of a channel at 1/8: how far an error of it goes
+    latent = _wide(up, worth.repeat(4), seen.ins, *old.latent, old.up)
+    coarse = _wide(stem, torch.ones(len(stem)), seen.ins, *old.coarse, old.stem)
+    net.unit.copy_(latent.unit)
+    net.latent_offset.copy_(_trunk(net.latent, old.latent, latent.unit, seen))
+    _fill(net.up, up, old.up.bias.repeat(4), latent, coarse.unit.repeat(4))
+    for block, was in zip(net.coarse, old.coarse, strict=True):
+        _wide_block(block, was, coarse, worth, seen)
+    _fill(net.stem, stem, old.stem.bias.repeat(64) * 64 + 128, coarse, torch.ones(len(stem)))
 
 
-def _units(
-    seen: Seen, modules: Sequence[nn.Module], weight: Tensor, out_unit: Tensor, one_in: int
-) -> tuple[Tensor, Tensor]:
-    """A trunk's units [C], and which channels are wide: those that the strided layer makes most of.
+def _norm(rows: Tensor, worth: Tensor) -> Tensor:
+    """How far an error of each input goes.  rows: [outputs, inputs, kh, kw]; worth: of an output's error, [outputs]"""
+    return (rows * worth[:, None, None, None]).square().sum((0, 2, 3)).sqrt().clamp_min(1e-9)
 
-    weight: the layer's, [C, out, kh, kw]; out_unit: [out]
+
+def _wide(rows: Tensor, worth: Tensor, values: dict[nn.Module, list[Tensor]], *modules: nn.Module) -> Wide:
+    """The units of a layer's inputs at which rounding them and its weights does the least harm.
+
+    rows: its weights, [outputs, inputs, kh, kw]; worth: of an error of an output, [outputs]; values: by module, of
+    which the last is what the layer sees.
+
+    What rounding inputs adds goes with the weights' squares, what rounding weights adds with the inputs', and sums have
+    so many bits: so both are in balance where an input's unit goes with √(weights / inputs).
     """
-    usual, largest = seen.range_in(*modules), seen.range_in(*modules, whole=True)
-    effect = (weight.abs() * out_unit[:, None, None]).amax((1, 2, 3)) * usual
-    is_wide = torch.zeros(len(usual))
-    is_wide[effect.topk(len(usual) // one_in).indices] = 1
-    return _power(torch.where(is_wide > 0, largest, usual), TRUNK), is_wide
+    largest = torch.stack([torch.cat(values[m], 1).abs().amax(1) for m in modules]).amax(0).clamp_min(1e-6)
+    usual = torch.cat(values[modules[-1]], 1).square().mean(1).sqrt().clamp_min(1e-6)
+    norm, taps = _norm(rows, worth), rows[0, 0].numel()
+    least, best = torch.inf, Wide(usual, usual)
+    for size in torch.exp2(torch.arange(-16, 20.0, 0.25)):
+        unit = torch.exp2((size * (norm / usual).sqrt()).log2().round())
+        top = (largest * ROOM * unit).ceil().clamp(1, WIDE_TOP)
+        room = SUM_LIMIT * 0.98 - top.sum() * taps / 2
+        k = (room.clamp_min(1) / (rows.abs() * (top / unit)[:, None, None]).sum((1, 2, 3))).log2().floor()
+        of_weights = (worth * torch.exp2(-k)).square().sum() * taps * (unit * usual).square().sum()
+        harm = float(of_weights + (norm / unit).square().sum())
+        if harm < least and (largest * unit).amax() <= WIDE_TOP:
+            least, best = harm, Wide(unit, top)
+    return best
 
 
-def _trunk(blocks: Any, old: Any, unit: Tensor, seen: Seen, order: Tensor | slice = slice(None)) -> Tensor:
-    """The blocks of a trunk of these units, its channels in another order.  Returns what their biases added up to, [C],
-    which they do not add any more.
-    """
+def _fill(layer: IntegerConv2d, weight: Tensor, bias: Tensor, inputs: Wide, out_unit: Tensor) -> None:
+    """A wide layer from a float one.  weight: [outputs, inputs, kh, kw]"""
+    assert layer.tops is not None
+    layer.tops.copy_(inputs.top)
+    layer.weight.copy_(weight * out_unit[:, None, None, None] / inputs.unit[:, None, None])
+    layer.bias.copy_(bias * out_unit)
+
+
+def _wide_block(block: Any, was: Any, trunk: Wide, worth: Tensor, seen: Seen) -> None:
+    """A block of a trunk, with the rectifiers that it had.  worth: of an error of the trunk's channels, [C]"""
+    last = _wide(was.expand.weight, worth, seen.rectified, was.spatial)
+    of_spatial = _norm(was.expand.weight, worth)
+    inner = _wide(was.spatial.weight, of_spatial, seen.rectified, was.reduce)
+    _fill(block.reduce, was.reduce.weight, was.reduce.bias, trunk, inner.unit)
+    _fill(block.spatial, was.spatial.weight, was.spatial.bias, inner, last.unit)
+    _fill(block.expand, was.expand.weight, was.expand.bias, last, trunk.unit)
+
+
+def _trunk(blocks: Any, old: Any, unit: Tensor, seen: Seen) -> Tensor:
+    """The blocks of a trunk of these units.  Returns what their biases added up to, [C], which they do not add."""
     rest = torch.zeros_like(unit)
     for block, was in zip(blocks, old, strict=True):
         rest = rest + _block(block, was, unit, seen, rest)
-        block.reduce.weight.copy_(block.reduce.weight[:, order])
-        block.expand.weight.copy_(block.expand.weight[order])
-    return rest[order]
+    return rest
 
 
 def _block(block: Any, was: Any, unit: Tensor, seen: Seen, rest: Tensor) -> Tensor:
     """A block of a trunk of these units, which lacks `rest`.  Returns the bias that it does not add.  [C]"""
-    weight = was.reduce.weight / unit[:, None, None]
-    last = was.reduce.bias + weight[:, :, 0, 0] @ rest
-    mean = torch.cat(seen.ins[was], 1).mean(1) * unit - rest  # of what goes in
+    block.gain.copy_(_power(torch.cat(seen.ins[was], 1).abs().quantile(USUAL, 1).clamp_min(1e-6), TRUNK) / unit)
+    weight = was.reduce.weight / (unit * block.gain)[:, None, None]
+    last = was.reduce.bias + (was.reduce.weight / unit[:, None, None])[:, :, 0, 0] @ rest
+    mean = (torch.cat(seen.ins[was], 1).mean(1) * unit - rest) * block.gain  # of what goes in
     layers = (
         (was.reduce, was.spatial, block.reduce, torch.zeros(0)),  # its outputs are padded with zeros
         (was.spatial, was.expand, block.spatial, torch.tensor(STARTS)),
     )
     for layer, after, mine, starts in layers:
-        x = torch.cat(seen.outs[layer], 1)
-        if block.leaky:
-            inner, height = _leaky_scale(x)
-            sign, factor = torch.ones_like(inner), torch.ones_like(inner)
-            start, offset = torch.zeros_like(inner), torch.zeros_like(inner)
-        else:
-            sign, start, factor, offset, usual, height = _hinges(x, starts)
-            inner = _power(usual, INNER)
-        inner = _filled(inner, weight)
+        sign, start, factor, offset, usual, height = _hinges(torch.cat(seen.outs[layer], 1), starts)
+        inner = _filled(_power(usual, INNER), weight)
         mine.weight.copy_(weight * (sign * inner)[:, None, None, None])
         mine.bias.copy_((last - start) * sign * inner - _error(mine) @ mean)
         weight = after.weight * (factor / inner)[:, None, None]
@@ -164,18 +176,6 @@ def _filled(scale: Tensor, weight: Tensor) -> Tensor:
     """Scales of outputs, by up to √2 different, so that the largest weight of each is the largest there is."""
     exponent = (FULL / (weight.abs().amax((1, 2, 3)) * scale).clamp_min(1e-12)).log2()
     return scale * torch.exp2(exponent - exponent.round())
-
-
-def _leaky_scale(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The power of two that serves a leaky rectifier's inputs best; its outputs' mean.  x: [C, values] → [C] each"""
-    y = F.leaky_relu(x, SLOPE)
-    least, best = torch.full_like(x[:, 0], torch.inf), torch.ones_like(x[:, 0])
-    for wanted in LEAKY_TOPS:
-        scale = _power(x.abs().amax(1).clamp_min(1e-6), wanted)
-        error = (leaky(eight_bits(x * scale[:, None])) / scale[:, None] - y).square().mean(1)
-        best = torch.where(error < least, scale, best)
-        least = torch.minimum(error, least)
-    return best, y.mean(1)
 
 
 def _error(layer: Any) -> Tensor:

@@ -22,6 +22,7 @@ from aezip.model.store import find
 from . import integer_weights
 from .flagship import Config, Flagship, Parameters, in_halves
 from .integer import IntegerConv2d
+from .integer_lapped import IntegerDecoder
 
 Array = NDArray[np.float32]
 
@@ -49,29 +50,26 @@ def read_model(name: str) -> Flagship:
 @torch.no_grad()
 def _read(package: Package) -> Flagship:
     integer = b"DequantizeLinear" in package.member("decoder.onnx")
-    members = ("encoder", "hyper") if integer else ("encoder", "hyper", "decoder", "prior", "context")
+    members = "encoder", "hyper", "prior", "context", *(() if integer else ("decoder",))
     found = {member: convolutions(package.member(f"{member}.onnx")) for member in members}
     encoder, hyper = found["encoder"], found["hyper"]
     down = next(n for n, c in enumerate(encoder) if c.stride == 2)
-    in_block = 2 if integer else 3  # convolutions; the third is a matrix product
     model = Flagship(
         Config(
             coarse=len(encoder[0].bias),
             latent=len(encoder[down].bias),
             hyper=len(hyper[-1].bias),
             feature=len(hyper[0].bias),
-            coarse_blocks=(down - 1) // in_block,
+            coarse_blocks=(down - 1) // 3,
             integer=int(integer),
-            latent_blocks=(len(encoder) - down - 1) // in_block,
+            latent_blocks=(len(encoder) - down - 1) // 3,
             latent_inner=len(encoder[down + 1].bias) if len(encoder) > down + 1 else 0,
         )
     )
-    if integer:
-        integer_weights.read(model, package.member)
-        del found["encoder"]
-    else:
-        found["prior"][3] = _shuffled(found["prior"][3], model.config.feature)
-        found["context"][:2] = [_crossed(*found["context"][:2])]
+    if isinstance(model.decoder, IntegerDecoder):
+        integer_weights.read(model.decoder, package.member("decoder.onnx"))
+    found["prior"][3] = _shuffled(found["prior"][3], model.config.feature)
+    found["context"][:2] = [_crossed(*found["context"][:2])]
     for member, layers in ((name, layers) for name, layers in _layers(model).items() if name in found):
         for layer, conv in zip(layers, found[member], strict=True):
             if isinstance(layer, IntegerConv2d):

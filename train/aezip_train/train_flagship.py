@@ -22,8 +22,8 @@ from .data import Picture, middle_crops
 from .evaluate import QUALITIES, RateDistortion
 from .flagship import Config, Flagship
 from .growth import grown
-from .integer import set_integer
-from .integer_lapped import IntegerResidual
+from .integer import IntegerConv2d, set_integer
+from .integer_lapped import IntegerDecoder
 from .integer_start import convert
 from .journal import Validation
 from .lapped import set_branches
@@ -32,8 +32,7 @@ from .package_weights import read_model
 from .recipe import Recipe
 from .session import Session
 
-BIAS_RATE = 50.0  # of biases that count in whole numbers
-USUAL_WEIGHT = 0.07  # root mean square of the weights of a residual block in float
+USUAL_WEIGHT, USUAL_BIAS = 0.07, 0.3  # root mean squares in a residual block in float
 START_BATCHES = 16  # batches of crops that the classic start is measured on
 
 
@@ -78,27 +77,25 @@ class FlagshipTraining(Training):
             weights = convert(small.eval(), self.model, lambda: photographs.draw(self.rng)).state_dict()
         super().start(weights)
         if weights is None:
+            if self.model.config.integer:
+                raise ValueError("a decoder in integers starts from one in float: --init")
             self.model.start_classic(torch.cat([self.crops.draw(self.rng) for _ in range(START_BATCHES)]))
 
     def strided(self) -> Sequence[nn.Parameter]:
         return self.model.strided()
 
     def rates(self) -> dict[nn.Parameter, float]:
-        """Of transforms in integers, whose biases count in whole numbers, and whose weights are of every size: a step
-        is the same part of each layer's weights as in float.
-        """
-        e: Any = self.model.encoder
-        d: Any = self.model.decoder
-        if not self.model.config.integer:
+        """Of a decoder in integers, whose numbers are of every size: a step is the same part of them as in float."""
+        d = self.model.decoder
+        if not isinstance(d, IntegerDecoder):
             return {}
-        blocks = [m for m in self.model.modules() if isinstance(m, IntegerResidual)]
-        inner: list[nn.Parameter] = [layer.bias for block in blocks for layer in (block.reduce, block.spatial)]
-        weights: list[Any] = [layer.weight for b in blocks for layer in (b.reduce, b.spatial, b.expand)]
-        outer = [bias for layer in (e.down, d.up, d.stem) if (bias := layer.bias) is not None]
-        near = self.recipe.strided_rate * BIAS_RATE
-        inner += [e.latent_offset, d.latent_offset, d.coarse_offset]
-        sizes = {w: max(w.detach().square().mean().sqrt().item(), 1e-4) / USUAL_WEIGHT for w in weights}
-        return dict.fromkeys(inner, BIAS_RATE) | dict.fromkeys(outer, near) | sizes
+        found: dict[nn.Parameter, float] = {d.latent_offset: _size(d.latent_offset) / USUAL_BIAS}
+        for layer in (m for m in d.modules() if isinstance(m, IntegerConv2d)):
+            near = self.recipe.strided_rate if layer in (d.up, d.stem) else 1.0
+            for p, usual in ((layer.weight, USUAL_WEIGHT), (layer.bias, USUAL_BIAS)):
+                if isinstance(p, nn.Parameter):
+                    found[p] = near * _size(p) / usual
+        return found
 
     def fall(self, share: float) -> float:
         """Linear over the recipe's last `cooldown_steps`, or over the last part `fall` of the session."""
@@ -172,3 +169,8 @@ class FlagshipTraining(Training):
         figures = f"{ours.bpp[middle]:.3f} bpp, {ours.psnr_db[middle]:.2f} dB at quality {QUALITIES[middle] / 10:g}"
         more = "" if jpeg is None else f"BD-rate {jpeg:+.2f} % against JPEG"
         return Validation(line, figures, more, {"sheet.png": contact_sheet(model, self.check)}, scalars)
+
+
+def _size(x: Tensor) -> float:
+    """Root mean square."""
+    return max(x.detach().square().mean().sqrt().item(), 1e-4)

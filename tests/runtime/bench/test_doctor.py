@@ -17,7 +17,7 @@ from aezip.entropy import coder
 from aezip.model import store
 
 DIGEST = "42a84103e59855ec"  # of the golden model, on every machine
-PIXELS = "e714e93a928c7a5f"  # of the golden model in integers
+PIXELS = "bb0f103944a2415b"  # of the golden model in integers
 
 
 def run(*arguments: str):
