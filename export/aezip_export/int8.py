@@ -194,8 +194,12 @@ def calibration(package: Package, pictures: list[codecs.Pixels]) -> dict[str, Ro
 
 
 def add(package: Package, pictures: list[codecs.Pixels]) -> bytes:
-    """A package's bytes with both members more.  Raises ValueError where it has no such branches."""
+    """A package's bytes with both members more, of a decoder of exact pixels none.  Raises ValueError where it has no
+    such branches.
+    """
     rows = calibration(package, pictures)
+    if package.about.description.get("exact_pixels"):
+        del rows["decoder"]
     made = {
         f"{name}.int8.onnx": quantised(package.member(f"{name}.onnx"), rows[name], deep=name == "decoder")
         for name in rows
