@@ -7,8 +7,8 @@ The package becomes `weights/NAME.aezm` and writes from now on. The one before i
 may be replaced without this.
 
 --mantissa rounds the decoder's float16 weights to fewer bits, for a smaller wheel. It makes another model: do it
-before any file is written with it. A decoder in whole numbers, like that of `photo` (2.1 MB), has none; that of the `photo`
-before took 3.98 MB with all 10 bits, 3.10 MB with 6 (0.01 dB lost at quality 60, 0.08 dB at 100).
+before any file is written with it. A decoder in whole numbers, like that of `photo` (2.1 MB), has none; that of the
+`photo` before took 3.98 MB with all 10 bits, 3.10 MB with 6 (0.01 dB lost at quality 60, 0.08 dB at 100).
 """
 
 from __future__ import annotations
