@@ -1,6 +1,6 @@
 """A convolution whose every number is an integer, and its float twin.
 
-The prior must choose the same frequency table on every machine, and an integer decoder (`integer_transforms`) make the
+The prior must choose the same frequency table on every machine, and an integer decoder (`integer_lapped`) make the
 same pixels, so their tensors hold integers (carried in float32, where a sum of integers below 2²⁴ is exact in
 any order of summation).  With activations `a`, weights `W`, bias `B`, all whole:
 

@@ -32,7 +32,7 @@ from ..engine.cores import cores
 from ..engine.sessions import Sessions
 from ..errors import UsageError
 from ..storage.files import read_bytes
-from . import limits, peers, start
+from . import machine, peers, start
 from .equal import at_rate
 from .measure import peak_memory, read_rgb
 from .peers import Pixels
@@ -86,7 +86,7 @@ def pictures_of(files: Sequence[Path]) -> dict[str, Pixels]:
     """The pictures by name; without any files, a small and a large one that are drawn."""
     if files:
         return {file.name: read_rgb(file) for file in files}
-    return {f"{w}x{h}": limits.draw(w, h) for w, h in ((768, 512), (4000, 3000))}
+    return {f"{w}x{h}": machine.draw(w, h) for w, h in ((768, 512), (4000, 3000))}
 
 
 def measure(
@@ -98,7 +98,7 @@ def measure(
     there are cores; seconds: about, for each picture.
     """
     threads = threads or [n for n in (1, 2, 4) if n <= cores()]
-    rates = {n: limits.gemm_rate(n) for n in threads}
+    rates = {n: machine.gemm_rate(n) for n in threads}
     say(", ".join(f"{n} thread{'s' * (n > 1)}: {rate / 1e9:.0f} GFLOP/s" for n, rate in rates.items()))
     warm = {n: Warm(model, n) for n in threads}
     package = warm[threads[0]].codec.package
@@ -106,7 +106,7 @@ def measure(
     first = next(iter(pictures.values()))
     settings = _settings(warm[threads[0]].codec, first)
     result: dict[str, Any] = {
-        "machine": limits.machine(),
+        "machine": machine.described(),
         "model": package.about.name,
         "quality": QUALITY,
         "peer_settings": settings,

@@ -1,7 +1,9 @@
-"""Pictures: the one place of the runtime that knows Pillow, which is loaded at first use.
+"""Pictures. Pillow is loaded at first use.
 
 picture.py      `Picture` ↔ sections of a `.lat` file
 reading.py      image files and Pillow images → `Picture`
+arrays.py       large images ↔ arrays, a strip at a time
+deep.py         files of more than 8 bits a sample
 colour.py       every mode that Pillow has → grey or RGB, and alpha
 headers.py      bits per sample and colours by the headers of files, which Pillow does not tell
 avif.py         metadata that the libraries do not write into AVIFs

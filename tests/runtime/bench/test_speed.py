@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import aezip
-from aezip.bench import chart, limits, speed, start
+from aezip.bench import chart, machine, speed, start
 from aezip.cli import main
 from aezip.engine import timing
 from aezip.model.packages import Package
@@ -59,14 +59,14 @@ def test_cold_commands_work_and_are_held_against_warm_ones(tmp_path, drawn, tiny
 
 
 def test_drawn_pictures_repeat() -> None:
-    picture = limits.draw(96, 64)
+    picture = machine.draw(96, 64)
     assert picture.shape == (64, 96, 3)
-    assert np.array_equal(picture, limits.draw(96, 64))
+    assert np.array_equal(picture, machine.draw(96, 64))
     assert 20 < picture.std() < 100
 
 
 def test_the_command(tmp_path, drawn, tiny, monkeypatch) -> None:
-    monkeypatch.setattr(limits, "gemm_rate", lambda threads: 1e11)
+    monkeypatch.setattr(machine, "gemm_rate", lambda threads: 1e11)
     monkeypatch.setattr(start, "_process_time", lambda arguments, environment: 0.1)
     monkeypatch.setattr(speed, "peak_memory", lambda arguments: 100.0)
     picture = tmp_path / "a.png"

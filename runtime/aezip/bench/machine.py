@@ -40,7 +40,7 @@ def gemm_rate(threads: int) -> float:
     return float(out.stdout)
 
 
-def machine() -> dict[str, Any]:
+def described() -> dict[str, Any]:
     """What the figures were measured on."""
     import PIL
 
