@@ -2,8 +2,8 @@
 
 At 1/16 blocks see the trunk in 8 bits, for kernels of 8 bits, compute in integers (`IntegerConv2d`) and add sums that
 are not rounded, without a bias: the trunk gets one at its end. What carries the picture, the layers up and the blocks
-at 1/8, sees whole numbers of up to 15 bits, each channel within its own `tops`, and has weights of up to 15. All sums
-are below 2²⁴, so float32 holds them exactly.
+at 1/8, sees whole numbers of up to 15 bits, each channel within its own `tops`, and has weights of up to 15. Each
+layer's sums are below 2²⁴, so float32 holds them exactly; what is added to a trunk is added one block after the other.
 """
 
 from __future__ import annotations

@@ -68,4 +68,5 @@ def _provider(facts: dict[str, Any]) -> str:
     verdict = "exact" if facts["exact"] else f"NOT exact (digest {facts['digest']})"
     if "exact_pixels" in facts:
         verdict += ", same pixels" if facts["exact_pixels"] else f", OTHER pixels ({facts['pixels']})"
-    return f"{verdict}, encoder {facts['encode_ms']:.0f} ms, decoder {facts['decode_ms']:.0f} ms"
+    times = (f"{kind}r {facts[f'{kind}_ms']:.0f} ms" for kind in ("encode", "decode") if f"{kind}_ms" in facts)
+    return ", ".join((verdict, *times))

@@ -72,7 +72,7 @@ class Sessions:
         self._variants = {name.removesuffix(onnx_check.INT8): name for name in held if name.endswith(onnx_check.INT8)}
         if precision == "float":
             self._variants = {}
-        elif not self._variants:
+        elif not self._variants and not ("decoder" in exact and package.about.half == "decoder"):
             finding = f"the model '{package.about.name}' has no graphs in 8 bits"
             raise ModelUnfit(finding, "precision 'float', or a model to which aezip_export.int8 added them")
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}

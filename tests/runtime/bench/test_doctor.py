@@ -14,7 +14,7 @@ from aezip.cli import main
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
 from aezip.entropy import coder
-from aezip.model import store
+from aezip.model import store, writing
 
 DIGEST = "42a84103e59855ec"  # of the golden model, on every machine
 PIXELS = "bb0f103944a2415b"  # of the golden model in integers
@@ -55,6 +55,19 @@ def test_a_machine_that_is_not_exact_fails(tiny: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(doctor, "digest", lambda _: next(said))
     done = run("-m", tiny)
     assert (done.exit_code, "NOT exact (digest 1)" in done.output) == (1, True)
+
+
+def test_a_half_is_examined_as_far_as_it_goes(golden, tmp_path) -> None:
+    package = store.find_codec(str(golden / "tiny-integer.aezm"))
+    for half, other in (("encoder", "decode"), ("decoder", "encode")):
+        path = tmp_path / f"{half}.aezm"
+        path.write_bytes(writing.split(package, half))
+        result = run("-m", str(path), "--json")
+        assert result.exit_code == 0, result.output
+        (cpu,) = (p for p in json.loads(result.output)["providers"] if p["name"] == "cpu")
+        assert cpu["exact"]
+        assert ("exact_pixels" in cpu) == (half == "decoder")
+        assert f"{other}_ms" not in cpu
 
 
 def test_pixels_that_are_the_same_everywhere_are_proved(golden, monkeypatch: pytest.MonkeyPatch) -> None:
