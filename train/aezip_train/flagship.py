@@ -28,7 +28,7 @@ from aezip.entropy.tables import INDEX_ONE, INDEX_TOP, OCTAVE
 from . import lambda_ladder
 from .integer import IntegerConv2d, round_through, through
 from .integer_lapped import IntegerDecoder
-from .lapped import SLOPE, Decoder, Encoder, LappedSizes, start_lapped
+from .lapped import SLOPE, Decoder, Encoder, LappedSizes, start_lapped, strided
 
 LADDERS = ("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset")
 CHECKERBOARD = (0, 3, 1, 2)  # 2×2 positions, row by row: those of the first half, then those of the second
@@ -150,8 +150,7 @@ class Flagship(nn.Module):
 
     def strided(self) -> list[nn.Parameter]:
         """The parameters that start as a transform already."""
-        layers = self.encoder.stem, self.encoder.down, self.decoder.up, self.decoder.stem
-        return [p for layer in layers for p in layer.parameters()]
+        return strided(self.encoder, self.decoder)
 
     @torch.no_grad()
     def start_classic(self, images: Tensor) -> None:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import classic
+
+if TYPE_CHECKING:
+    from .integer_lapped import IntegerDecoder
 
 SLOPE = 0.1  # of the leaky rectifiers
 
@@ -58,15 +62,12 @@ class Residual(nn.Module):
 class Encoder(nn.Module):
     """image [N, channels, H, W] (centred, /64; H, W multiples of 16) → u [N, latent, H/16, W/16]."""
 
-    coarse_block: type[nn.Module] = Residual
-    block: type[nn.Module] = Residual
-
     def __init__(self, c: LappedSizes, channels: int = 3) -> None:
         super().__init__()
         self.stem = nn.Conv2d(channels, c.coarse, 16, stride=8)
-        self.coarse = nn.Sequential(*[self.coarse_block(c.coarse) for _ in range(c.coarse_blocks)])
+        self.coarse = nn.Sequential(*[Residual(c.coarse) for _ in range(c.coarse_blocks)])
         self.down = nn.Conv2d(c.coarse, c.latent, 2, stride=2)
-        self.latent = nn.Sequential(*[self.block(c.latent, inner=c.latent_inner) for _ in range(c.latent_blocks)])
+        self.latent = nn.Sequential(*[Residual(c.latent, inner=c.latent_inner) for _ in range(c.latent_blocks)])
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.coarse(self.stem(F.pad(image, (4, 4, 4, 4), mode="replicate")))
@@ -76,14 +77,11 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """û [N, latent, H/16, W/16] → image [N, channels, H, W] (centred, /64, not clipped)."""
 
-    coarse_block: type[nn.Module] = Residual
-    block: type[nn.Module] = Residual
-
     def __init__(self, c: LappedSizes, channels: int = 3) -> None:
         super().__init__()
-        self.latent = nn.Sequential(*[self.block(c.latent, inner=c.latent_inner) for _ in range(c.latent_blocks)])
+        self.latent = nn.Sequential(*[Residual(c.latent, inner=c.latent_inner) for _ in range(c.latent_blocks)])
         self.up = nn.ConvTranspose2d(c.latent, c.coarse, 2, stride=2)
-        self.coarse = nn.Sequential(*[self.coarse_block(c.coarse) for _ in range(c.coarse_blocks)])
+        self.coarse = nn.Sequential(*[Residual(c.coarse) for _ in range(c.coarse_blocks)])
         # one ring of cells more on each side, so that the lapped ends find their partners
         self.stem = nn.ConvTranspose2d(c.coarse, channels, 16, stride=8, padding=12)
 
@@ -92,7 +90,7 @@ class Decoder(nn.Module):
         return self.stem(F.pad(x, (1, 1, 1, 1), mode="replicate"))
 
 
-def strided(encoder: Encoder, decoder: Decoder) -> list[nn.Parameter]:
+def strided(encoder: Encoder, decoder: Decoder | IntegerDecoder) -> list[nn.Parameter]:
     """The parameters of the linear strided layers, which carry the classic start."""
     layers = (encoder.stem, encoder.down, decoder.up, decoder.stem)
     return [p for layer in layers for p in layer.parameters()]
