@@ -20,6 +20,11 @@ OPAQUE = 128  # alpha from which on a hint counts
 CLEAN = 1.0  # grey levels of noise under which there is little to remove
 
 
+def _parsed(data: bytes, max_pixels: int, intake: images.Intake) -> images.Picture:
+    """The picture in an image file, in 8 bits.  Raises ImageError, UsageError."""
+    return images.for_8_bits(images.parse(data, max_pixels, intake._replace(deep=True)))
+
+
 @dataclass(frozen=True)
 class Restoration:
     """An image file with a fault → one without."""
@@ -41,7 +46,7 @@ class Restoration:
         return Restorer(self.task, model, provider, threads)
 
     def run(self, restorer: Restorer, data: bytes, target: str) -> Result:
-        picture = images.for_8_bits(images.parse(data, self.max_pixels, self.intake._replace(deep=True)))
+        picture = _parsed(data, self.max_pixels, self.intake)
         pixels, measured, summary, note = self._restored(restorer, picture.pixels)
         if self.task == "colorize" and picture.icc and picture.icc[16:20] == b"GRAY":
             picture = picture._replace(icc=None)
@@ -132,7 +137,7 @@ class Scoring:
 
         profile = read(self.profile)
         threshold = profile.threshold(self.rate)
-        picture = images.for_8_bits(images.parse(data, self.max_pixels, self.intake._replace(deep=True)))
+        picture = _parsed(data, self.max_pixels, self.intake)
         found = measures.score(profile, measures.seen(latents, picture.pixels, profile))
         anomalous = found.value > threshold
         measured = {

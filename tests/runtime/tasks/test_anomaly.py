@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -23,12 +26,17 @@ def latents(tiny: str) -> Latents:
     return Latents(tiny)
 
 
+def profile_of(latents: Latents, draw: Callable[[int], NDArray[np.uint8]], count: int) -> Profile:
+    """Of pictures that are drawn."""
+    fit = Fit(latents)
+    for seed in range(count):
+        fit.add(partial(draw, seed))
+    return fit.profile()
+
+
 @pytest.fixture(scope="module")
 def fitted(latents: Latents) -> Profile:
-    fit = Fit(latents)
-    for seed in range(12):
-        fit.add(lambda seed=seed: texture(seed))
-    return fit.profile()
+    return profile_of(latents, texture, 12)
 
 
 def test_a_defect_is_found_where_it_is(latents: Latents, fitted: Profile) -> None:
@@ -59,10 +67,7 @@ def plate(seed: int, holes: int = 4) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def plates(latents: Latents) -> Profile:
-    fit = Fit(latents)
-    for seed in range(30):
-        fit.add(lambda seed=seed: plate(seed))
-    return fit.profile()
+    return profile_of(latents, plate, 30)
 
 
 def test_a_plate_with_a_bolt_hole_missing_is_anomalous(latents: Latents, plates: Profile) -> None:
