@@ -7,6 +7,7 @@ At 1/16 leaky rectifiers become plain ones with the place, sign and height that 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -20,7 +21,7 @@ from .integer_lapped import WIDE_TOP, stem_rows, up_rows
 from .lapped import SLOPE
 
 BATCHES = 16  # of crops, to measure
-ROOM = 2.5  # how much further than the largest value that was seen wide activations reach
+ROOM = 5.0  # how much further than the largest value that was seen wide activations reach
 TRUNK, INNER = 100, 200  # what the usual range becomes in blocks of 8 bits: of the trunk, of rectifiers' outputs
 FULL = NARROW_MAX + 0.4  # what the largest weight becomes
 USUAL = 0.9995  # quantile of magnitudes
@@ -41,9 +42,9 @@ class Seen:
             values = x.detach().transpose(0, 1).flatten(1)
             store[module].append(values[:, :: max(1, values.shape[1] // KEPT)])
 
-    @property
+    @cached_property
     def rectified(self) -> dict[nn.Module, list[Tensor]]:
-        """What leaves the modules, through a leaky rectifier."""
+        """What leaves the modules, through a leaky rectifier, once all was seen."""
         return {m: [F.leaky_relu(x, SLOPE) for x in outs] for m, outs in self.outs.items()}
 
 
