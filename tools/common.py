@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from aezip import errors, images
@@ -136,3 +136,12 @@ def sheet(rows: Sequence[Sequence[Pane]], gap: int = 10, line: int = 26, letters
             pen.text((left, top + line // 2), caption, "black", font, anchor="lm")
             out.paste(Image.fromarray(pane), (left, top + line))
     return out
+
+
+def auroc(normal: ArrayLike, anomalous: ArrayLike) -> float:
+    """The share of pairs in which the anomalous score is larger; a tie is half a pair."""
+    few, many = np.asarray(anomalous), np.asarray(normal)
+    _, place, counts = np.unique(np.concatenate((many, few)), return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    n = len(few)
+    return float((ranks[len(many) :].sum() - n * (n + 1) / 2) / (n * len(many)))

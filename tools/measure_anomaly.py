@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from common import Pixels, parser, pictures, read
+from common import Pixels, auroc, parser, pictures, read
 from numpy.typing import NDArray
 
 import aezip
@@ -27,15 +27,6 @@ CELL = 16  # pixels
 THINNED = 7  # every so many pixels count for the pixels' AUROC
 ENCODED = 5  # pictures that the codec is timed with
 Numbers = NDArray[np.float64]
-
-
-def auroc(normal: Numbers, anomalous: Numbers) -> float:
-    """The share of pairs in which the anomalous one is larger; a tie is half a pair."""
-    both = np.concatenate((normal, anomalous))
-    _, place, counts = np.unique(both, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    n = len(anomalous)
-    return float((ranks[len(normal) :].sum() - n * (n + 1) / 2) / (n * len(normal)))
 
 
 def fitted(latents: Latents, files: list[Path]) -> Profile:
@@ -98,10 +89,10 @@ def line(folder: Path, model: str, autoencoder: str | None) -> str:
             errors[anomalous].append(reconstruction(other, pixels))
         if mask or not anomalous:
             places.append(pixelwise(found.map, read(mask) if mask else np.zeros_like(pixels)))
-    image = auroc(np.array(scores[False]), np.array(scores[True]))
+    image = auroc(scores[False], scores[True])
     heat, covered = (np.concatenate(part) for part in zip(*places, strict=True))
     pixel = f"{auroc(heat[~covered], heat[covered]):.3f}" if covered.any() else "–"
-    error = f"{auroc(np.array(errors[False]), np.array(errors[True])):.3f}" if other else "–"
+    error = f"{auroc(errors[False], errors[True]):.3f}" if other else "–"
     encode_s = encoding(aezip.Codec(model, threads=1), normal)
     score_s /= sum(map(len, scores.values()))
     counts = f"{len(normal)}, {len(scores[False])} + {len(scores[True])}"

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import Mask, Pixels, dots, holes, middle, noisy, parser, pictures, read, scratches
+from common import Mask, Pixels, auroc, dots, holes, middle, noisy, parser, pictures, read, scratches
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -309,12 +309,6 @@ def slope(x: NDArray[np.float32]) -> float:
     far = np.hypot(np.fft.fftfreq(x.shape[1])[:, None], np.fft.rfftfreq(x.shape[2])[None])
     inside = (far >= 1 / 64) & (far <= 1 / 4)
     return float(np.polyfit(np.log(far[inside]), np.log(power[inside] + 1e-9), 1)[0])
-
-
-def auroc(normal: list[float], other: list[float]) -> float:
-    """The share of pairs in which the other scores higher."""
-    a, b = np.array(normal)[None], np.array(other)[:, None]
-    return float((b > a).mean() + (b == a).mean() / 2)
 
 
 OWNERS = {"light": "denoise", "hints": "colorize"}  # tasks whose models these measure

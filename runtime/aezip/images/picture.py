@@ -98,6 +98,12 @@ def picture_of(pixels: Samples, lat: Lat, region: tuple[int, int, int, int] | No
     return Picture(pixels, lat.section(ICC), exif, lat.section(XMP), plane, resolution, notes, extras, cicp, depth)
 
 
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raise ImageError for an image file of more pixels than allowed."""
+    if width * height > max_pixels:
+        raise ImageError(f"{width}×{height} pixels", f"at most {max_pixels}, or a higher max_pixels")
+
+
 def check_sections(lat: Lat, original: Picture | None = None) -> None:
     """Decode what a `.lat` file holds besides its pixels, and compare its alpha with that of an original.
 

@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import ImageError
 from ..format.container import DEEPEST
 from . import metadata
-from .picture import Picture
+from .picture import Picture, check_size
 
 SUFFIXES = """
     .3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .gpr .iiq .kdc .mef .mrw .nef .nrw .orf .pef .raf .rw2 .rwl .sr2 .srw .x3f
@@ -76,7 +76,7 @@ def developed(data: bytes, max_pixels: int, bits: int = DEEPEST) -> Picture:
     how = {"use_camera_wb": True, "no_auto_bright": True, "output_color": rawpy.ColorSpace.sRGB, "gamma": _SRGB}
     try:
         with rawpy.imread(io.BytesIO(data)) as file:
-            _check_size(file.sizes, max_pixels)
+            check_size(file.sizes.width, file.sizes.height, max_pixels)
             pixels = file.postprocess(output_bps=bits, **how)
     except (rawpy.LibRawError, rawpy.NotSupportedError, OSError) as e:
         why = e.args[0].decode("utf-8", "replace") if e.args and isinstance(e.args[0], bytes) else str(e)
@@ -87,12 +87,6 @@ def developed(data: bytes, max_pixels: int, bits: int = DEEPEST) -> Picture:
     notes = [f"raw samples developed to sRGB of {bits} bits, with the white balance of the camera"]
     notes += [] if exif else ["left behind: EXIF, which is not read from raw files of this kind"]
     return Picture(pixels.reshape(*pixels.shape[:2], -1), exif=exif, xmp=xmp, depth=bits, notes=tuple(notes))
-
-
-def _check_size(sizes: Any, max_pixels: int) -> None:
-    height, width = sizes.height, sizes.width
-    if height * width > max_pixels:
-        raise ImageError(f"{width}×{height} pixels", f"at most {max_pixels}, or a higher max_pixels")
 
 
 def _metadata_of(data: bytes) -> tuple[bytes | None, bytes | None]:

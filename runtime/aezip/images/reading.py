@@ -25,7 +25,7 @@ from ..storage import places
 from . import colour, extras, metadata, raw, signalling
 from .decoder import complaints, end_of_jpeg, printed
 from .headers import facts_of, file_of
-from .picture import Picture
+from .picture import Picture, check_size
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -134,9 +134,7 @@ def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: Intake = AS
         return _pam(data, max_pixels, intake) if is_pam else _developed(data, max_pixels, intake)
     with _pillow_errors(max_pixels):
         image = _open(data)
-        if image.width * image.height > max_pixels:
-            size = f"{image.width}×{image.height} pixels"
-            raise ImageError(size, f"at most {max_pixels}, or a higher max_pixels")
+        check_size(image.width, image.height, max_pixels)
         return from_pillow(image, intake)
 
 
