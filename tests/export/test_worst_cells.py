@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import worst_cells
@@ -41,6 +42,19 @@ def test_a_cell_is_judged_alone(channels: int) -> None:
     assert mean[2, 1] == pytest.approx(10 * np.log10(255**2 / ((part - part.mean((0, 1))) ** 2).mean()))
     psnr[2, 1] = worst_cells.FLAT_DB
     assert psnr == pytest.approx(worst_cells.FLAT_DB)
+
+
+@pytest.mark.repairs
+def test_what_is_promised_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = worst_cells.Judge("photo", None, (40, 60), 7, FILES)
+    assert judge.of(3).broken == ()
+    kept = judge.decoded
+
+    def damaged(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+        return 255 - pixels if quality == 60 else kept(pixels, quality)
+
+    monkeypatch.setattr(judge, "decoded", damaged)
+    assert judge.of(3).broken == (60,)
 
 
 def test_a_half_makes_the_same_files(tmp_path: Path) -> None:
