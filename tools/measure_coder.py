@@ -14,7 +14,7 @@ from time import perf_counter
 import numpy as np
 
 from aezip.entropy import coder
-from aezip.entropy.tables import SYMBOL_MAX, gaussian_tables
+from aezip.entropy.tables import SYMBOL_MAX, mixture_tables
 
 
 def main(millions: float) -> None:
@@ -23,7 +23,7 @@ def main(millions: float) -> None:
     index = (6 + rng.integers(0, 1 + rng.integers(0, 58, count))).astype(np.uint8)
     symbol = np.rint(rng.normal(size=count) * 2.0 ** ((index.astype(int) - 18) / 5.5)).astype(np.int32)
     phase = index, np.clip(symbol, -SYMBOL_MAX, SYMBOL_MAX)
-    tables, streams = gaussian_tables(), set()
+    tables, streams = mixture_tables(), set()
     for name in coder.NAMES:
         os.environ[coder.VARIABLE] = name
         best = [1e9, 1e9]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from aezip.entropy.tables import Tables, gaussian_tables
+from aezip.entropy.tables import Tables, mixture_tables
 from aezip.model import kinds, packages
 from aezip.model.ladder import LOG_LIMIT, UNIT, Ladder
 from aezip.model.onnx_check import OPSET
@@ -53,7 +53,7 @@ def members_of(model: Flagship, card: str) -> dict[str, bytes]:
         "prior.onnx": graphs.prior(model),
         "context.onnx": graphs.context(model),
         "decoder.onnx": (integer_graphs if model.config.integer else graphs).decoder(model),
-        "tables.npz": tables_file(gaussian_tables(), ladder_of(model), SKIP),
+        "tables.npz": tables_file(mixture_tables(), ladder_of(model), SKIP),
         "CARD.md": card.encode(),
     }
 

@@ -26,7 +26,7 @@ from aezip.coding import checked
 from aezip.coding.windows import in_channels
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
-from aezip.entropy.tables import INDEX_TOP, Tables, gaussian_tables
+from aezip.entropy.tables import INDEX_TOP, Tables, mixture_tables
 from aezip.format import container
 from aezip.model import packages
 from aezip.model.ladder import Rung
@@ -88,7 +88,7 @@ def short(tables: Tables) -> Tables:
 def export(model: Flagship) -> None:
     """The package, with the proofs that hold without training."""
     members = package.members_of(model, "For tests.\n")
-    members["tables.npz"] = package.tables_file(short(gaussian_tables()), package.ladder_of(model), package.SKIP)
+    members["tables.npz"] = package.tables_file(short(mixture_tables()), package.ladder_of(model), package.SKIP)
     description = package.describe(model, MODEL.stem, members, FACTS)
     package.write_proved(MODEL, members, description, lambda path: proved(model, path))
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from aezip.coding import hyperprior, quantisation
-from aezip.entropy.tables import gaussian_tables
+from aezip.entropy.tables import mixture_tables
 from aezip_train import flagship
 
 
@@ -15,7 +15,7 @@ def test_the_search_is_the_runtimes() -> None:
     symbol = (off + 8) >> 4
     off, symbol = off[symbol != 0], symbol[symbol != 0]
     index = rng.integers(20, 64, len(symbol)).astype(np.uint8)
-    theirs = quantisation.towards_zero(off, symbol, index, gaussian_tables(), 12.0)
+    theirs = quantisation.towards_zero(off, symbol, index, mixture_tables(), 12.0)
     ours = flagship.towards_zero(*(torch.tensor(a, dtype=torch.float32) for a in (off / 16, symbol, index)), 12.0)
     assert (theirs != symbol).mean() > 0.02
     assert (ours.numpy() == theirs).mean() > 0.98

@@ -6,8 +6,8 @@
     prior          z → mean, scale of y      integers (see `integer`), two checkerboard steps
     decoder        û = ŷ / g'[q] → image
 
-Every latent is Gaussian given the prior; its scale comes on a log₂ grid of tables
-(`aezip.entropy.tables`). Ideas: hyperprior (Ballé et al. 2018), mean and scale (Minnen et
+Every latent is a mixture of two Gaussians of one mean, given the prior; its scale comes on a
+log₂ grid of tables (`aezip.entropy.tables`). Ideas: hyperprior (Ballé et al. 2018), mean and scale (Minnen et
 al. 2018), checkerboard context (He et al. 2021), gains (Cui et al. 2021).
 """
 
@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aezip.entropy.tables import INDEX_ONE, INDEX_TOP, OCTAVE
+from aezip.entropy.tables import INDEX_ONE, INDEX_TOP, MIXTURE, OCTAVE
 
 from . import lambda_ladder
 from .integer import IntegerConv2d, round_through, through
@@ -265,11 +265,11 @@ class _Bound(torch.autograd.Function):
 
 
 def bits_of(symbol: Tensor, index: Tensor) -> Tensor:
-    """−log₂ of the Gaussian's mass on [symbol − ½, symbol + ½], for the scale of table `index`."""
+    """−log₂ of the mass on [symbol − ½, symbol + ½], for the mixture of table `index`."""
     index = _Bound.apply(index, 0.0).clamp_max(INDEX_TOP)
     inverse = torch.exp2((INDEX_ONE - index) / OCTAVE) * math.sqrt(0.5)
-    far = symbol.abs()
-    mass = 0.5 * (torch.erfc((far - 0.5) * inverse) - torch.erfc((far + 0.5) * inverse))
+    near, beyond = (symbol.abs() - 0.5) * inverse, (symbol.abs() + 0.5) * inverse
+    mass = sum(w * 0.5 * (torch.erfc(near / width) - torch.erfc(beyond / width)) for w, width in MIXTURE)
     return -torch.log2(_Bound.apply(mass, 2.0**-30))
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from aezip.coding.quantisation import rounded, towards_zero
 from aezip.coding.static_tables import node
-from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX, TOTAL, Tables, integer_frequencies
+from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX, TOTAL, Tables, tables_of
 from aezip.model.ladder import LOG_LIMIT, UNIT, between
 
 from .autoencoder import Autoencoder
@@ -147,15 +147,14 @@ def merged(histograms: Integers) -> tuple[Tables, Integers]:
         best = price.min(1) + (n * np.log2(np.maximum(own, 1e-300))).sum(1)
     shared = (chosen == np.arange(COUNT)[:, None]).astype(np.float64) @ n
     middle = n.shape[1] // 2
-    radii, frequencies = [], []
+    masses = []
     for row in shared:
         seen = np.abs(np.nonzero(row)[0] - middle)
         radius = max(1, int(seen.max(initial=1)))
         mass = row[middle - radius : middle + radius + 1]
         mass = mass if mass.sum() else np.ones(2 * radius + 1)
-        radii.append(radius)
-        frequencies.append(integer_frequencies(np.append(mass, mass.sum() / TOTAL)))
-    return Tables(np.array(radii), np.concatenate(frequencies)), chosen
+        masses.append(np.append(mass, mass.sum() / TOTAL))
+    return tables_of(masses), chosen
 
 
 def _costs(tables: Tables) -> Floats:

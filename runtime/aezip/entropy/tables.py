@@ -1,12 +1,13 @@
-"""The frequency tables: 64 zero-mean Gaussians on a log₂ grid of scales.
+"""The frequency tables: 64 symmetric distributions of zero mean on a log₂ grid of scales.
 
 Table `i` has scale σ = 2^((i − INDEX_ONE) / OCTAVE): σ = 1 is table 18, σ = 0.1035
 table 0, σ = 290 table 63. Everything that picks a table works on `i` itself, in
 integers. A table covers the symbols −radius … radius and ends with the escape;
 its frequencies are whole, at least 1, and sum to 2¹⁶ exactly.
 
-Tables are computed once, at export, and travel in the model package as integers:
-no decoder evaluates an error function.
+Networks learn with mixtures of two Gaussians. Tables are made once, at export, from
+the mixtures or from what is counted in pictures, and travel in the model package as
+integers: no decoder evaluates an error function.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ TOTAL_BITS = 16
 TOTAL = 1 << TOTAL_BITS
 SYMBOL_MAX = 2047  # of any symbol, escaped or not: what latents in 1/16 of a step, i16, can say
 RADIUS_MAX = 1023  # of symbols that are not escaped
+MIXTURE = ((0.77, 0.81), (0.23, 1.5))  # weight and σ, in units of a table's, of its Gaussians: measured on photographs
+REACH = 6  # σ beyond which a symbol is escaped
 
 
 @dataclass(frozen=True)
@@ -107,18 +110,32 @@ class Tables:
             raise PackageDamaged(f"table {bad} sums to {sums[bad]}", str(TOTAL))
 
 
-def gaussian_tables() -> Tables:
-    """The 64 Gaussians, integrated over the unit cells around each symbol."""
-    radii, frequencies = [], []
+def mixture_tables() -> Tables:
+    """Mixtures of two Gaussians of one mean, integrated over the unit cells around each symbol."""
+    return tables_of(mixture_masses())
+
+
+def mixture_masses() -> list[NDArray[np.float64]]:
+    """What each table says of −radius … radius, and of all symbols beyond; sums of 1."""
+    found = []
     for i in range(INDEX_TOP + 1):
         sigma = 2 ** ((i - INDEX_ONE) / OCTAVE)
-        radius = min(math.ceil(4 * sigma) + 4, RADIUS_MAX)
-        tail = [0.5 * math.erfc((s - 0.5) / sigma * math.sqrt(0.5)) for s in range(1, radius + 2)]
+        radius = min(math.ceil(REACH * sigma) + 4, RADIUS_MAX)
+        tail = [_tail((s - 0.5) / sigma) for s in range(1, radius + 2)]
         half = [tail[s] - tail[s + 1] for s in range(radius)]  # symbols 1 … radius
-        mass = np.array([*half[::-1], 1 - 2 * tail[0], *half, 2 * tail[radius]])
-        radii.append(radius)
-        frequencies.append(integer_frequencies(mass))
-    return Tables(np.array(radii), np.concatenate(frequencies))
+        found.append(np.array([*half[::-1], 1 - 2 * tail[0], *half, 2 * tail[radius]]))
+    return found
+
+
+def _tail(x: float) -> float:
+    """The mixture's mass above x, for a table whose scale is 1."""
+    return sum(weight * 0.5 * math.erfc(x / width * math.sqrt(0.5)) for weight, width in MIXTURE)
+
+
+def tables_of(masses: list[NDArray[np.float64]]) -> Tables:
+    """Tables near these masses, each [2·radius + 2]: of −radius … radius, and of all symbols beyond."""
+    radius = np.array([len(mass) // 2 - 1 for mass in masses])
+    return Tables(radius, np.concatenate([integer_frequencies(mass) for mass in masses]))
 
 
 def integer_frequencies(mass: NDArray[np.float64]) -> NDArray[np.int64]:

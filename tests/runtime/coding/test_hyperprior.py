@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from aezip.codec import Codec
 from aezip.coding import checked, hyperprior, tiles
 from aezip.coding.quantisation import towards_zero
-from aezip.entropy.tables import gaussian_tables
+from aezip.entropy.tables import mixture_tables
 
-TABLES = gaussian_tables()
+TABLES = mixture_tables()
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -7,9 +7,9 @@ import pytest
 
 from aezip import errors
 from aezip.entropy import coder, order, rans
-from aezip.entropy.tables import gaussian_tables
+from aezip.entropy.tables import mixture_tables
 
-TABLES = gaussian_tables()
+TABLES = mixture_tables()
 
 
 @pytest.fixture(params=coder.NAMES)

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aezip.entropy import coder, rans
-from aezip.entropy.tables import SYMBOL_MAX, gaussian_tables
+from aezip.entropy.tables import SYMBOL_MAX, mixture_tables
 from aezip.errors import AezipError, PackageDamaged, StreamDamaged, UsageError
 
-TABLES = gaussian_tables()
+TABLES = mixture_tables()
 
 
 @st.composite

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
-from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX, TOTAL, Tables, gaussian_tables
+from aezip.entropy.tables import INDEX_TOP, MIXTURE, RADIUS_MAX, TOTAL, Tables, mixture_tables
 from aezip.errors import PackageDamaged
 
-TABLES = gaussian_tables()
+TABLES = mixture_tables()
 
 
 def test_tables_pass_their_own_check() -> None:
@@ -28,12 +26,16 @@ def test_starts_are_monotone_and_the_lookup_inverts_them() -> None:
         np.testing.assert_array_equal(slots, np.repeat(entries, frequency))
 
 
-def test_tables_cost_what_a_gaussian_costs() -> None:
+def test_tables_cost_what_a_mixture_costs() -> None:
+    weights, widths = np.array(MIXTURE).T
+    assert weights.sum() == pytest.approx(1)
+    assert (weights * widths**2).sum() == pytest.approx(1, abs=0.03)
     for i in range(20, 60, 8):
-        sigma = 2 ** ((i - 18) / 5.5)
-        symbol = np.rint(np.random.default_rng(i).normal(0, sigma, 20_000)).astype(int)
+        rng, sigma = np.random.default_rng(i), 2 ** ((i - 18) / 5.5)
+        symbol = np.rint(rng.normal(0, sigma * rng.choice(widths, 20_000, p=weights))).astype(int)
         bits = TABLES.bits(np.full(len(symbol), i), symbol) / len(symbol)
-        assert bits == pytest.approx(math.log2(sigma * math.sqrt(2 * math.pi * math.e)), abs=0.06)
+        shares = np.unique(symbol, return_counts=True)[1] / len(symbol)
+        assert bits == pytest.approx(-(shares * np.log2(shares)).sum(), abs=0.06)
 
 
 @pytest.mark.parametrize("damage", ["sum", "zero", "length", "radius"])
