@@ -34,9 +34,9 @@ Trained for {steps} steps, {hours:.1f} hours, with the recipe `{recipe}`.
     "--pictures",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="FOLDER",
-    help="Photographs, to measure how far a decoded cell may be from its original (worse cells are patched), "
-    "and to fit the decoders of small pictures.  [default: bounds that suit most models; "
-    "small pictures are made from whole ones]",
+    help="Photographs, to count the frequency tables (1 to 2 % smaller files), to measure how far a decoded cell may "
+    "be from its original (worse cells are patched), and to fit the decoders of small pictures.  [default: tables and "
+    "bounds that suit most models; small pictures are made from whole ones]",
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing package.")
 def main(
@@ -66,15 +66,23 @@ def main(
     except (AezipError, ProofFailed, OSError, ValueError) as error:
         raise click.ClickException(f"{output} not written: {error}") from None
     if pictures:
-        from .cells import add_errors
-        from .heads import add_to
-
-        click.echo(f"{output}: measuring cells of {add_errors(output, pictures)} pictures", err=True)
-        click.echo(f"{output}: decoders of small pictures, fitted to {add_to(output, pictures)} pictures", err=True)
+        _measure(output, pictures)
     for what, found in figures["measured"].items():
         quality = f"quality {what}: {found['bpp']} bpp, " if "bpp" in found else ""
         click.echo(f"{quality}{found['psnr_db']} dB on the sample picture", err=True)
     click.echo(f"{output}: {output.stat().st_size:,} bytes", err=True)
+
+
+def _measure(output: Path, pictures: Path) -> None:
+    """Add to a package what is measured on photographs."""
+    from aezip.model import kinds, packages
+
+    from . import cells, heads, tables
+
+    if packages.describe(output).kind is kinds.HYPERPRIOR:
+        click.echo(f"{output}: tables counted in {tables.add_to(output, pictures)} pictures", err=True)
+    click.echo(f"{output}: measuring cells of {cells.add_errors(output, pictures)} pictures", err=True)
+    click.echo(f"{output}: decoders of small pictures, fitted to {heads.add_to(output, pictures)} pictures", err=True)
 
 
 def _export(run: Path, output: Path, name: str, facts: dict[str, Any]) -> dict[str, Any]:
