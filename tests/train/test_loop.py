@@ -115,6 +115,16 @@ def test_running_means_skip_what_is_not_finite(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_means_of_several_steps_weigh_as_much_as_they(tmp_path: Path) -> None:
+    each, mean = (Journal(tmp_path, 0, tensorboard=False, progress=False) for _ in range(2))
+    for step in range(1, 31):
+        each.step(step, {"loss": float(step > 10)}, 0.5, 1)
+        mean.step(step, {"loss": float(step > 10)} if step % 10 == 0 else {}, 0.5, 1)
+    assert mean.smooth["loss"] == pytest.approx(each.smooth["loss"]) == pytest.approx(1 - 0.98**20)
+    for journal in (each, mean):
+        journal.close()
+
+
 def test_the_bar_shows_validation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,6 +79,23 @@ def test_devices_are_chosen_by_what_is_there(monkeypatch) -> None:
         processes.device_of("cuda", 2)
 
 
+def test_sums_of_whole_numbers_are_exact_on_gpus(monkeypatch) -> None:
+    """TF32, which torch lets convolutions use, is off."""
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.benchmark
+    monkeypatch.setattr(processes, "device_of", lambda *_: torch.device("cuda", 0))
+    try:
+        with processes.join("cuda") as here:
+            assert here.queues
+            assert not torch.backends.cudnn.allow_tf32
+            assert not torch.backends.cuda.matmul.allow_tf32
+    finally:
+        (
+            torch.backends.cudnn.allow_tf32,
+            torch.backends.cuda.matmul.allow_tf32,
+            torch.backends.cudnn.benchmark,
+        ) = before
+
+
 def test_a_batch_is_divided_evenly(drawn) -> None:
     with pytest.raises(ValueError, match="a batch of 4 for 3 processes"):
         FlagshipTraining(RECIPE, [drawn(100, 100)], process=Process(torch.device("cpu"), 0, 3))

@@ -16,7 +16,13 @@ def test_built_in_recipes_are_read() -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("speed = 3", "unknown key 'speed'"), ('batch = "many"', "type int"), ("crop = 100", "multiple of 64")],
+    [
+        ("speed = 3", "unknown key 'speed'"),
+        ('batch = "many"', "type int"),
+        ("crop = 100", "multiple of 64"),
+        ("last_crop = 500", "last_crop is 500; expected a positive multiple of 64"),
+        ("last_part = 1.5", "last_part is 1.5; expected 0 to 1"),
+    ],
 )
 def test_wrong_recipes_are_named(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "mine.toml"

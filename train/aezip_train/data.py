@@ -46,10 +46,10 @@ def halve(picture: Picture) -> Picture:
     return ((cells.sum((1, 3)) + 2) // 4).astype(np.uint8)
 
 
-def centre(pictures: NDArray[np.uint8]) -> Tensor:
+def centre(pictures: NDArray[np.uint8] | Tensor) -> Tensor:
     """[N, H, W, C] uint8 → [N, C, H, W] float, in units of 64 grey levels around 128."""
-    x = torch.from_numpy(np.array(pictures, order="C")).permute(0, 3, 1, 2)
-    return (x.float() - 128) / 64
+    x = pictures if isinstance(pictures, Tensor) else torch.from_numpy(np.array(pictures, order="C"))
+    return (x.permute(0, 3, 1, 2).float() - 128) / 64
 
 
 def to_bytes(images: Tensor) -> NDArray[np.uint8]:
@@ -122,6 +122,12 @@ class Crops:
         found.drawn = 0.0
         return found
 
+    def window(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        """A crop at a random place.  [crop, crop, C]"""
+        top = rng.integers(picture.shape[0] - self.crop + 1)
+        left = rng.integers(picture.shape[1] - self.crop + 1)
+        return picture[top : top + self.crop, left : left + self.crop]
+
     def draw(self, rng: np.random.Generator, part: slice = WHOLE) -> Tensor:
         """A batch of crops, or `part` of it; the generator moves on by the whole.  [batch, C, crop, crop], centred"""
         mine = range(self.batch)[part]
@@ -133,12 +139,10 @@ class Crops:
                 if n in mine:
                     out[n - mine.start] = found
                 continue
-            top = rng.integers(picture.shape[0] - self.crop + 1)
-            left = rng.integers(picture.shape[1] - self.crop + 1)
+            crop = self.window(picture, rng)
             turns, flip = int(rng.integers(4)), rng.integers(2)
             if not self.augment:
                 turns, flip = 0, rng.integers(1)
-            crop = picture[top : top + self.crop, left : left + self.crop]
             if self.drawn and rng.random() < self.drawn:
                 crop, turns, flip = drawn.draw(rng, self.crop, crop), 0, rng.integers(1)
             if n in mine:

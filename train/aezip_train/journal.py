@@ -45,6 +45,7 @@ class Journal:
         self.folder, self.on = folder, on
         self.smooth: dict[str, float] = {}  # running means of the steps' scalars
         self._events = _writer(folder, step) if on and _wanted(tensorboard) else None
+        self._told = step  # when scalars came
         self._last = ""  # what the last validation found
         self._bar = tqdm(
             total=1.0,
@@ -53,10 +54,15 @@ class Journal:
         )
 
     def step(self, step: int, scalars: dict[str, float], share: float, left_s: float) -> None:
-        """After a step: its scalars, the session's share that is done, and the seconds left of it."""
-        for key, value in scalars.items():
-            if math.isfinite(value):
-                self.smooth[key] = (1 - SMOOTH) * self.smooth.get(key, value) + SMOOTH * value
+        """After a step: its scalars, the session's share that is done, and the seconds left of it.
+
+        scalars: none, or means over the steps since some came.
+        """
+        if scalars:
+            weight, self._told = 1 - (1 - SMOOTH) ** max(1, step - self._told), step
+            for key, value in scalars.items():
+                if math.isfinite(value):
+                    self.smooth[key] = (1 - weight) * self.smooth.get(key, value) + weight * value
         self._bar.n = share
         numbers = ", ".join(f"{k} {v:.4g}" for k, v in self.smooth.items())
         self._bar.desc = f"step {step:,}, {numbers}, {duration(left_s)} left{self._last}"

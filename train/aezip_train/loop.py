@@ -28,6 +28,7 @@ from .soap import Soap
 
 FALLING = 0.6  # share of a session after which the learning rate falls, linearly
 PARTS = 10**6  # of a session, so that processes can agree on its share
+READ = 20  # steps after which a device that queues is asked for its scalars
 LAST = 0.02  # share of the learning rate that is left at the end
 
 Weights = dict[str, Tensor]
@@ -54,7 +55,7 @@ class Training:
         weights: Weights | None = None,
     ) -> None:
         self.recipe, self.process, r = recipe, process, recipe
-        self.part = process.part(r.batch)
+        process.part(r.batch)  # refuses one that cannot be divided
         self.rng = np.random.default_rng(r.seed)
         torch.manual_seed(r.seed)
         if r.threads:
@@ -69,6 +70,8 @@ class Training:
         self.optimisers = self.make_optimisers()
         self.step = 0
         self.skipped = 0  # steps thrown away because loss or gradient was not finite
+        self._unread: list[Tensor] = []  # scalars of steps, which may not be over on the device
+        self._names: tuple[str, ...] = ()  # of these
         self.seconds = 0.0
         self.best: Weights | None = None  # averaged weights that did best on validation, where those are kept
         self.best_error = math.inf
@@ -117,8 +120,8 @@ class Training:
         """The share of the learning rate that is left, `share` of the session being over."""
         return max(LAST, 1 - max(0.0, share - FALLING) / (1 - FALLING))
 
-    def loss(self, rng: np.random.Generator) -> dict[str, Tensor]:
-        """Draw a batch; its `loss`, and other scalars for the log."""
+    def loss(self, rng: np.random.Generator, share: float) -> dict[str, Tensor]:
+        """Draw a batch; its `loss`, and other scalars for the log.  share: of the session that is over."""
         raise NotImplementedError
 
     def checks(self, session: Session) -> float:
@@ -172,35 +175,54 @@ class Training:
         rise = min(1.0, (self.step + 1) / max(1, self.recipe.warmup_steps))
         return self.recipe.learning_rate * rise * self.fall(share)
 
-    def qualities(self, rng: np.random.Generator) -> Tensor:
+    def qualities(self, rng: np.random.Generator, batch: int) -> Tensor:
         """One quality of 0 … 1000 an image, each from its own part of the ladder.  [images of this process]"""
-        draw = (rng.permutation(self.recipe.batch) + rng.random(self.recipe.batch)) / self.recipe.batch
-        return torch.from_numpy(draw[self.part] * lambda_ladder.TOP).float().to(self.process.device)
+        draw = (rng.permutation(batch) + rng.random(batch)) / batch
+        return self.process.put(torch.from_numpy(draw[self.process.part(batch)] * lambda_ladder.TOP).float())
 
     def train_step(self, share: float = 0.0) -> dict[str, float]:
-        """One step.  share: of the session that is over.  Returns scalars for the log."""
+        """One step.  share: of the session that is over.  Returns scalars for the log, where they are read.
+
+        A step whose loss or gradient is not finite is thrown away. A device that queues is not asked: there such a
+        gradient is zero, and Adam's means go on. It is asked for scalars every READ steps, whose means they are.
+        """
         seeds = self.recipe.seed, self.step
         if not self.process.repeats:
             torch.manual_seed(int(np.random.SeedSequence((*seeds, self.process.rank)).generate_state(1)[0]))
         self.model.train()
-        found = self.loss(self.rng if self.exact else np.random.default_rng(seeds))
+        found = self.loss(self.rng if self.exact else np.random.default_rng(seeds), share)
         self.model.zero_grad(set_to_none=True)
         found["loss"].backward()
         said = torch.stack([value.detach() for value in found.values()])
         self.process.mean_([p.grad for p in self.model.parameters() if p.grad is not None] + [said])
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
-        scalars = dict(zip((*found, "norm"), [*said.tolist(), norm.item()], strict=True))
-        if math.isfinite(scalars["loss"] + scalars["norm"]):
+        self._names = *found, "norm"
+        self._unread.append(torch.cat([said, norm[None]]))
+        if queues := self.process.queues:
+            for p in self.model.parameters():
+                if p.grad is not None:
+                    p.grad.nan_to_num_(0.0, 0.0, 0.0)
+        scalars = {} if queues and (self.step + 1) % READ else self.read()
+        if queues or scalars:
             for optimiser in self.optimisers:
                 for group in optimiser.param_groups:
                     group["lr"] = self.learning_rate(share) * group["scale"]
                 optimiser.step()
             self.average()
         else:
-            self.skipped += 1
             self.model.zero_grad(set_to_none=True)
         self.step += 1
         return scalars
+
+    def read(self) -> dict[str, float]:
+        """Means of the scalars of the steps since it was last asked; none where all of them were thrown away."""
+        if not self._unread:
+            return {}
+        rows = torch.stack(self._unread).cpu().double()
+        self._unread.clear()
+        good = rows[rows.isfinite().all(1)]
+        self.skipped += len(rows) - len(good)
+        return dict(zip(self._names, good.mean(0).tolist(), strict=True)) if len(good) else {}
 
     @torch.no_grad()
     def average(self) -> None:
@@ -228,6 +250,7 @@ class Training:
 
     def state(self) -> dict[str, Any]:
         """What going on and exporting need.  `averaged` are the best weights where those are kept."""
+        self.read()  # what was skipped
         found: dict[str, Any] = {
             "recipe": asdict(self.recipe),
             "averaged": self.best or self.averaged,

@@ -30,6 +30,8 @@ class Recipe:
     task: str = ""  # of the family restorer: denoise, colorize or inpaint
     network: dict[str, int] = field(default_factory=dict)  # fields of the family's Config
     crop: int = 256  # pixels, a multiple of 64
+    last_crop: int = 0  # of the flagship in the last part of a session, in batches of as many pixels; 0: as before
+    last_part: float = 0.25  # of a session that has them
     least_part: float = 0.0  # crops are upright, made of this part … all of a picture's short side; 0: of its pixels
     keep_best: bool = False  # a restorer's weights are those that restored the validation pictures best, not the last
     batch: int = 4
@@ -71,8 +73,9 @@ class Recipe:
     patience: int = 5  # validations without a better one after which the session ends
 
     def __post_init__(self) -> None:
-        if self.crop <= 0 or self.crop % 64:
-            raise ValueError(f"recipe {self.name}: crop is {self.crop}; expected a positive multiple of 64")
+        for key in ("crop", "last_crop"):
+            if (side := getattr(self, key)) < (key == "crop") or side % 64:
+                raise ValueError(f"recipe {self.name}: {key} is {side}; expected a positive multiple of 64")
         words = {
             "optimiser": ("adam", "soap"),
             "channels": (1, 3),
@@ -83,7 +86,13 @@ class Recipe:
             if (value := getattr(self, key)) not in known:
                 shown = " or ".join(str(word) or "nothing" for word in known)
                 raise ValueError(f"recipe {self.name}: {key} is '{value}'; expected {shown}")
-        ranges = {"batch": (1, 2**16), "checks": (1, 2**16), "patience": (1, 2**16), "dropout": (0, 0.95)}
+        ranges = {
+            "batch": (1, 2**16),
+            "checks": (1, 2**16),
+            "patience": (1, 2**16),
+            "dropout": (0, 0.95),
+            "last_part": (0, 1),
+        }
         for key, (low, high) in ranges.items():
             if not low <= (number := getattr(self, key)) <= high:
                 raise ValueError(f"recipe {self.name}: {key} is {number}; expected {low} to {high}")

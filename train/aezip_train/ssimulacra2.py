@@ -25,7 +25,7 @@ def error(image: Tensor, wanted: Tensor, fade: bool = True) -> Tensor:
     """The weighted sum of error maps of each image.  [N, 3, H, W] in units of 64 grey levels around 128 → [N]"""
     x, y = linear(wanted), linear(image)
     total = torch.zeros(len(x), device=x.device)
-    weights = torch.tensor(weights_of(*x.shape[2:]), dtype=x.dtype, device=x.device)  # [3, scales, 6]
+    weights = _weights(*x.shape[2:], x.device)
     for scale in range(weights.shape[1]):
         if scale:
             x, y = F.avg_pool2d(x, 2, ceil_mode=True), F.avg_pool2d(y, 2, ceil_mode=True)
@@ -49,7 +49,7 @@ def linear(image: Tensor) -> Tensor:
 
 def xyb(light: Tensor) -> Tensor:
     """Linear light [N, 3, H, W] → X, Y, B, shifted to be positive as the metric wants it."""
-    mixed = torch.einsum("oc,nchw->nohw", torch.tensor(OPSIN, device=light.device), light)
+    mixed = torch.einsum("oc,nchw->nohw", _opsin(light.device), light)
     long, middle, short = ((mixed + BIAS) ** (1 / 3) - BIAS ** (1 / 3)).unbind(1)
     x, y = (long - middle) / 2, (long + middle) / 2
     return torch.stack([x * 14 + 0.42, y + 0.01, short - y + 0.55], 1)
@@ -68,6 +68,20 @@ def _maps(x: Tensor, y: Tensor, fade: bool) -> Tensor:
 def _window(x: Tensor, fade: bool) -> Tensor:
     """A Gaussian over the last two axes, as products with banded matrices: faster than small filters on processors."""
     return _band(x.shape[-2], False, x.device) @ x @ _band(x.shape[-1], fade, x.device).mT
+
+
+# What a device keeps: copied anew, each would make a step wait.
+
+
+@lru_cache
+def _weights(height: int, width: int, device: torch.device) -> Tensor:
+    """[3, scales, 6]"""
+    return torch.tensor(weights_of(height, width), dtype=torch.float32, device=device)
+
+
+@lru_cache
+def _opsin(device: torch.device) -> Tensor:
+    return torch.tensor(OPSIN, device=device)
 
 
 @lru_cache(maxsize=32)

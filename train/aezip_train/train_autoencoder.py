@@ -111,10 +111,10 @@ class AutoencoderTraining(Training):
         """What the network sees of clean crops.  [N, C, H, W]"""
         return corrupted(clean, self.recipe.corrupt, rng) if self.recipe.corrupt else clean
 
-    def loss(self, rng: np.random.Generator) -> dict[str, Tensor]:
+    def loss(self, rng: np.random.Generator, share: float) -> dict[str, Tensor]:
         set_branches(self.model, self.recipe.bfloat16, self.recipe.dropout)
         clean = self.crops.draw(rng).contiguous(memory_format=torch.channels_last)
-        given, quality = self.given(clean, rng), self.qualities(rng)
+        given, quality = self.given(clean, rng), self.qualities(rng, self.recipe.batch)
         return {"loss": self.cost(self.model(given, quality), clean, quality)}
 
     def cost(self, out: Coded, wanted: Tensor, quality: Tensor, penalties: bool = True) -> Tensor:

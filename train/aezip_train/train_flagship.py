@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from . import evaluate, lambda_ladder, runs, ssimulacra2
 from .contact_sheet import contact_sheet
-from .data import Picture, middle_crops
+from .data import Crops, Picture, middle_crops
 from .evaluate import QUALITIES, RateDistortion
 from .flagship import Config, Flagship
 from .growth import grown
@@ -30,6 +30,7 @@ from .lapped import set_branches
 from .loop import Training, Weights
 from .package_weights import read_model
 from .recipe import Recipe
+from .resident import ResidentCrops
 from .session import Session
 
 USUAL_WEIGHT, USUAL_BIAS = 0.07, 0.3  # root mean squares in a residual block in float
@@ -41,6 +42,16 @@ class FlagshipTraining(Training):
 
     exact = parallel = True
     model: Flagship
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        r, all_crops = self.recipe, [self.crops]
+        if r.last_crop:
+            batch = max(1, r.batch * r.crop**2 // r.last_crop**2)
+            self.process.part(batch)
+            all_crops.append(Crops(self.pictures, r.last_crop, batch, r.least_part, augment=r.augment, drawn=r.drawn))
+        device, resident = self.process.device, self.process.queues
+        self.sources = [ResidentCrops(crops, device, r.seed) if resident else crops for crops in all_crops]
 
     @classmethod
     def network(cls, recipe: Recipe) -> Flagship:
@@ -104,13 +115,14 @@ class FlagshipTraining(Training):
             return min(1.0, (1 - share) / r.fall)
         return min(1.0, max(0.0, (r.steps - self.step) / r.cooldown_steps)) if r.steps and r.cooldown_steps else 1.0
 
-    def loss(self, rng: np.random.Generator) -> dict[str, Tensor]:
+    def loss(self, rng: np.random.Generator, share: float) -> dict[str, Tensor]:
         """Rate + λ · distortion of each image, divided by the recipe's power of λ."""
         r = self.recipe
+        crops = self.sources[-1 if share >= 1 - r.last_part else 0]
         set_branches(self.model, r.bfloat16)
         set_integer(self.model, 0 <= r.integer_from <= self.step)
-        x = self.crops.draw(rng, self.part).to(self.process.device, memory_format=torch.channels_last)
-        quality = self.qualities(rng)
+        x = self.process.put(crops.draw(rng, self.process.part(crops.batch))).to(memory_format=torch.channels_last)
+        quality = self.qualities(rng, crops.batch)
         lam = lambda_ladder.lambda_of(quality, r.lambda_max)
         out = self.model(x, quality)
         mse = (out.image - x).square().mean((1, 2, 3)) * 64**2

@@ -54,7 +54,7 @@ class RestorerTraining(Training):
     def adam(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(groups, lr=self.recipe.learning_rate, weight_decay=1e-4)
 
-    def loss(self, rng: np.random.Generator) -> dict[str, Tensor]:
+    def loss(self, rng: np.random.Generator, share: float) -> dict[str, Tensor]:
         task = self.recipe.task
         given, wanted = spoil(task, self.crops.draw(rng), rng)
         given = Spoilt(*(x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x for x in given))
