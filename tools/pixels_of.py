@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from aezip import codec as codecs
+from aezip.coding import lossy
 from aezip.engine.sessions import Sessions
 from aezip.format import container
 from aezip.model import store
@@ -30,11 +30,11 @@ def pixels_of(model: str, threads: int, optimisation: str, repeat: int, files: l
     for file in files:
         lat = container.unpack(Path(file).read_bytes())
         shown = np.full((lat.header.height, lat.header.width, 4), 255, np.uint8)
-        shown[..., :3] = codecs.decode(sessions, lat)
+        shown[..., :3] = lossy.decode(sessions, lat)
         times = []
         for _ in range(repeat):
             start = perf_counter()
-            codecs.decode(sessions, lat)
+            lossy.decode(sessions, lat)
             times.append(1e3 * (perf_counter() - start))
         yield {"file": file, "pixels": hashlib.sha256(shown.tobytes()).hexdigest(), "milliseconds": times}
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from aezip import codec as codecs
-from aezip.coding import windows
+from aezip.coding import lossy, windows
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
 from aezip.format.container import QUALITY_TOP
@@ -142,7 +142,7 @@ def prove(net: Autoencoder, path: Path) -> dict[str, Any]:
     for quality in QUALITIES:
         data = codec.encode(pixels, quality / 10)
         ours, lat = codec.decode(data)
-        latent, step = codecs.decode_latents(graphs.sessions, lat)
+        latent, step = lossy.decode_latents(graphs.sessions, lat)
         with torch.no_grad():
             made = net.decode(torch.from_numpy(latent * step.inverse_gain).permute(2, 0, 1)[None])
         theirs = to_bytes(made)[0]

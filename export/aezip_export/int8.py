@@ -30,7 +30,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from aezip import codec as codecs
 from aezip import images
-from aezip.coding import windows
+from aezip.coding import lossy, windows
 from aezip.engine.library import onnxruntime
 from aezip.errors import AezipError
 from aezip.format import container
@@ -187,7 +187,7 @@ def calibration(package: Package, pictures: list[codecs.Pixels]) -> dict[str, Ro
     for n, pixels in enumerate(pictures):
         quality = QUALITIES[n % len(QUALITIES)]
         data = codec.encode(pixels, quality)
-        latent, step = codecs.decode_latents(codec._encoding, container.unpack(data))
+        latent, step = lossy.decode_latents(codec._encoding, container.unpack(data))
         rows["encoder"].append({"image": windows.pad(pixels)[None], "gain": step.gain})
         rows["decoder"].append({"latent": latent[None], "inverse_gain": step.inverse_gain})
     return rows

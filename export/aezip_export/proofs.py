@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from aezip import codec as codecs
 from aezip.bench import doctor
-from aezip.coding import pictures, windows
+from aezip.coding import lossy, pictures, windows
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
 from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX
@@ -155,7 +155,7 @@ def decode_agrees(
     for quality in qualities:
         data = codec.encode(pixels, quality)
         ours, lat = codec.decode(data)
-        latent, step = codecs.decode_latents(sessions, lat)
+        latent, step = lossy.decode_latents(sessions, lat)
         made = decode(_nchw(latent * step.inverse_gain))
         theirs = to_bytes(made)[0]
         theirs = theirs[: ours.shape[0], : ours.shape[1]]

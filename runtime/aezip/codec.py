@@ -1,7 +1,7 @@
 """The codec: pictures ↔ bytes of a `.lat` file.
 
     encode     coding.checked (transforms, each tile's `Coding`, and a look at what was decoded) → container.pack
-    decode     container.unpack → pictures.decode, patches; or exact pixels
+    decode     container.unpack → coding.lossy, or coding.exact_pixels
 
 `encode` and `decode` work on arrays, without Pillow and click; `compress` and `decompress` on Pillow images.
 """
@@ -16,21 +16,18 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from . import coding
-from .coding import checked, exact_pixels, pictures, tiles
+from .coding import checked, exact_pixels, lossy
 from .coding.arguments import check_pixels, check_quality, check_region, check_size
 from .coding.pictures import Region
 from .coding.windows import Pixels as Pixels
 from .engine import timing
 from .engine.sessions import Sessions, check_settings
 from .errors import FormatError, UsageError
-from .format import alpha, container, patches, scales
-from .format.container import DEFAULT_MAX_PIXELS, PLAIN, Header, Lat, Section
+from .format import alpha, container, scales
+from .format.container import DEFAULT_MAX_PIXELS, PLAIN, Lat, Section
 from .format.depth import is_narrow
 from .model import archives, store
-from .model.ladder import Rung
 from .model.packages import Package
 from .quality import targets
 from .storage import places
@@ -235,7 +232,7 @@ class Codec:
         sessions.package.require("decoder")
         depth = PLAIN if to_8bit else lat.depth
         sessions.prepare(*sessions.package.decoding(scale, fine=depth > PLAIN))
-        pixels = decode(sessions, lat, region, scale, depth)
+        pixels = lossy.decode(sessions, lat, region, scale, depth)
         if pixels.size > LARGE * lat.header.channels:
             sessions.close()
         return pixels, lat
@@ -254,8 +251,7 @@ class Codec:
         if lat.lossless:
             exact_pixels.decode(lat)
         else:
-            tiles.Tiles(_coding(self._for(lat.header.fingerprint), lat.header), lat).check()
-            check_patches(lat)
+            lossy.check(self._for(lat.header.fingerprint), lat)
         opacity = lat.section(container.ALPHA)
         if opacity is not None:
             alpha.decode(opacity, lat.header.height, lat.header.width, depth=lat.depth)
@@ -354,37 +350,6 @@ class Codec:
 
     def _of(self, package: Package) -> Sessions:
         return Sessions(package, self.provider, self.threads, precision=self.precision, batch=self.batch)
-
-
-def decode(sessions: Sessions, lat: Lat, region: Region | None = None, scale: int = 1, depth: int = PLAIN) -> Pixels:
-    """The pixels of a file with latents, or a region of them, patched.  Raises StreamDamaged, SectionDamaged.
-
-    depth: bits of the samples, the file's or 8.
-    """
-    header = lat.header
-    region = scales.reduced(region or (0, 0, header.width, header.height), scale)
-    pixels = pictures.decode(_coding(sessions, header), lat, region, scale, depth)
-    patch = lat.section(container.PATCHES)
-    if patch is not None:
-        patches.lay(pixels, patch, header.height, header.width, region, scale, lat.depth)
-    return pixels
-
-
-def check_patches(lat: Lat) -> None:
-    """Raise SectionDamaged unless a file's patches, if it has some, are whole."""
-    patch = lat.section(container.PATCHES)
-    if patch is not None:
-        patches.check(patch, lat.header.height, lat.header.width, lat.header.channels, lat.depth)
-
-
-def decode_latents(sessions: Sessions, lat: Lat) -> tuple[NDArray[np.int16], Rung]:
-    """The latents of a file, in 1/16 of a step [⌈H/16⌉, ⌈W/16⌉, C], and its quality's rung.  Exact everywhere."""
-    found = _coding(sessions, lat.header)
-    return tiles.Tiles(found, lat).all(), found.graphs.rung
-
-
-def _coding(sessions: Sessions, header: Header) -> coding.Coding:
-    return coding.at(sessions, header.quality, header.flags)
 
 
 def _taken(

@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import os
 
-from . import codec
-from .coding import checked, exact_pixels
+from .coding import checked, exact_pixels, lossy
 from .coding.arguments import check_pixels, check_quality
 from .engine.planned import Planned
 from .engine.sessions import Sessions, check_settings
@@ -133,7 +132,7 @@ class Decoder:
         if lat.lossless:
             pixels = exact_pixels.decode(lat, scale=scale, to_8bit=depth == PLAIN)
         else:
-            pixels = codec.decode(self._sessions, lat, scale=scale, depth=depth)
+            pixels = lossy.decode(self._sessions, lat, scale=scale, depth=depth)
         if tone_map:
             from . import images
 

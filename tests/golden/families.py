@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from aezip import codec as codecs
+from aezip.coding import lossy
 from aezip.engine.sessions import Sessions
 from aezip_export import autoencoders
 from aezip_train.recipe import build
@@ -55,7 +56,7 @@ if __name__ == "__main__":
         data = codec.encode(draw(70, 90, 10 + number, NETWORKS[name][1]), 37.5)
         (HERE / f"{name}.lat").write_bytes(data)
         pixels[name], lat = codec.decode(data)
-        latents = codecs.decode_latents(Sessions(codec.package), lat)[0]
+        latents = lossy.decode_latents(Sessions(codec.package), lat)[0]
         facts[name] = {
             "file": hashlib.sha256(data).hexdigest(),
             "latents": hashlib.sha256(latents.astype("<i2").tobytes()).hexdigest(),

@@ -22,7 +22,7 @@ from torch import nn
 
 from aezip import codec as codecs
 from aezip.bench import doctor
-from aezip.coding import checked
+from aezip.coding import checked, lossy
 from aezip.coding.windows import in_channels
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
@@ -122,7 +122,7 @@ def main() -> None:
         data = container.pack(checked.encode(Sessions(codec.package), image, 10 * quality))
         (HERE / f"{name}.lat").write_bytes(data)
         pixels[name], lat = codec.decode(data)
-        latents, step = codecs.decode_latents(Sessions(codec.package), lat)
+        latents, step = lossy.decode_latents(Sessions(codec.package), lat)
         shown = in_channels(by_torch(model, latents, step), lat.header.channels)
         np.testing.assert_array_equal(pixels[name], shown[: image.shape[0], : image.shape[1]])
         facts[name] = {

@@ -19,7 +19,7 @@ import numpy as np
 
 from aezip import codec as codecs
 from aezip import coding, images
-from aezip.coding import checked
+from aezip.coding import checked, lossy
 from aezip.engine.sessions import Sessions
 from aezip.entropy import coder
 from aezip.format import container, patches
@@ -124,7 +124,7 @@ def main(model: str) -> None:
             continue
         (HERE / f"{name}.lat").write_bytes(data)
         pixels[name], lat = codec.decode(data)
-        decoded, _ = codecs.decode_latents(Sessions(codec.package), lat)
+        decoded, _ = lossy.decode_latents(Sessions(codec.package), lat)
         facts[name] = {
             "file": hashlib.sha256(data).hexdigest(),
             "latents": hashlib.sha256(decoded.astype("<i2").tobytes()).hexdigest(),

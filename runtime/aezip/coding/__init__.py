@@ -8,6 +8,7 @@
     flat           flat areas share their rounding errors
     cells          how far a decoded picture may be from its original
     checked        pixels → a file that was decoded and found good
+    lossy          a file with latents → its pixels
     exact_pixels   pixels ↔ a file without loss
     windows        how pictures and latents are cut into windows
     arguments      what a codec accepts, and what it says of the rest

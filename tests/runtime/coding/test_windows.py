@@ -8,10 +8,9 @@ import time
 import numpy as np
 import pytest
 
-from aezip import codec as codecs
 from aezip import errors
 from aezip.codec import Codec
-from aezip.coding import checked, pictures, windows
+from aezip.coding import checked, lossy, pictures, windows
 from aezip.coding.hyperprior import Hyperprior
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
@@ -37,7 +36,7 @@ def test_windows_show_the_latents_of_the_whole(tiny, drawn, size, channels, thre
     data = codec.encode(pixels, 70)
     decoded, lat = codec.decode(data)
     graphs = Graphs.at(Sessions(codec.package), 700)
-    whole, latent = graphs.encoder(windows.pad(pixels)), codecs.decode_latents(graphs.sessions, lat)[0]
+    whole, latent = graphs.encoder(windows.pad(pixels)), lossy.decode_latents(graphs.sessions, lat)[0]
     for area in windows.windows(slice(0, whole.shape[0]), slice(0, whole.shape[1]), 4):
         assert np.abs(pictures.transform(graphs, pixels, area) - whole[area]).max() <= 1
     untiled = graphs.decoder(latent)[: size[0], : size[1]].astype(int)
