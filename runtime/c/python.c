@@ -203,8 +203,18 @@ static PyMethodDef functions[] = {
 	{NULL, NULL, 0, NULL},
 };
 
+static int add_constants(PyObject *self)
+{
+	return PyModule_AddIntConstant(self, "STREAM_SHORT", AEZIP_STREAM_SHORT);
+}
+
+static PyModuleDef_Slot slots[] = {
+	{Py_mod_exec, (void *)add_constants},
+	{0, NULL},
+};
+
 static struct PyModuleDef module = {
-	PyModuleDef_HEAD_INIT, "aezip.entropy._coder", "The compiled entropy coder.", 0, functions, NULL, NULL, NULL, NULL,
+	PyModuleDef_HEAD_INIT, "aezip.entropy._coder", "The compiled entropy coder.", 0, functions, slots, NULL, NULL, NULL,
 };
 
 PyMODINIT_FUNC PyInit__coder(void)

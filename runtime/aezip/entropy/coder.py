@@ -88,15 +88,14 @@ class Compiled:
         rans.check_index(index)
         symbols = _coder.take(self._decoder, _bytes(index, np.uint8))
         if isinstance(symbols, int):
-            raise StreamDamaged(*(rans.SHORT if symbols == _SHORT else rans.ESCAPE))
+            if symbols == _coder.STREAM_SHORT:
+                raise rans.StreamShort(*rans.SHORT)
+            raise StreamDamaged(*rans.ESCAPE)
         return np.frombuffer(symbols, np.int16)
 
     def finish(self) -> None:
         """Check that everything was read and every lane is back at its start."""
         rans.check_end(*_coder.finish(self._decoder))
-
-
-_SHORT = 11  # AEZIP_STREAM_SHORT of aezip.h
 
 
 def _bytes(values: NDArray[np.integer], kind: type[np.integer]) -> bytes:

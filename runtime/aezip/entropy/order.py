@@ -12,7 +12,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import StreamDamaged
 from . import rans
 from .tables import INDEX_TOP
 
@@ -70,9 +69,7 @@ class Cut:
                 break
             try:
                 symbols[turn] = self._source.take(index[turn])
-            except StreamDamaged as error:
-                if error.finding != rans.SHORT[0]:
-                    raise
+            except rans.StreamShort:
                 self._source = None
         return symbols
 

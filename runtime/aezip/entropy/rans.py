@@ -43,6 +43,10 @@ ESCAPE = ("an escaped symbol is out of range", f"at most ±{SYMBOL_MAX}")
 Phase = tuple[NDArray[np.integer], NDArray[np.integer]]  # table index [n], symbol [n]
 
 
+class StreamShort(StreamDamaged):
+    """The words run out before the symbols do, as they may where a stream's end is missing."""
+
+
 def lanes_for(bits: float) -> int:
     """Number of lanes for a payload: the largest power of two that its states do not burden by 1 %."""
     wanted = int(bits / 8 / BYTES_PER_LANE)
@@ -118,7 +122,7 @@ class Decoder:
                 self._unescape(x, symbol)
             symbols[at : at + lanes] = symbol
             if self._used > self._length:
-                raise StreamDamaged(*SHORT)
+                raise StreamShort(*SHORT)
         return symbols
 
     def _refill(self, x: NDArray[np.uint32]) -> None:
