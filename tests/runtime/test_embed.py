@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from aezip import embed, errors
+from aezip.cli import messages
 from aezip.codec import Codec
 from aezip.coding import checked, windows
 from aezip.engine import planned
-from aezip.format import container
 from aezip.model import packages, store, writing
 
 
@@ -107,10 +107,18 @@ def test_wrong_input_is_named(tiny, halves, drawn, golden) -> None:
             embed.Decoder(tiny, size=size)
 
 
+def test_half_a_codec_promises_nothing_of_cells(tiny, halves, drawn) -> None:
+    pixels, half = drawn(40, 50), Codec(halves["encoder"])
+    assert half.encode(pixels, lossless=False) == embed.Encoder(tiny).encode(pixels)
+    with pytest.raises(errors.HalfPackage, match="cannot see how its cells come out") as caught:
+        half.encode(pixels, cell_psnr=30)
+    assert container.unpack(half.encode(pixels, cell_psnr=30, lossless=True)).lossless  # there it holds
+    assert messages.as_options(str(caught.value)).endswith("the whole model, or no --cell-psnr")
+
+
 def test_alpha_is_left_where_it_is(tiny, golden) -> None:
-    data = (golden / "alpha.lat").read_bytes()
-    header = container.unpack(data).header
-    assert embed.Decoder(tiny).decode(data).shape == (header.height, header.width, 3)
+    found = embed.Decoder(tiny).decode((golden / "alpha.lat").read_bytes())
+    np.testing.assert_allclose(found.astype(int), np.load(golden / "pixels.npz")["alpha"], atol=1)
 
 
 ALONE = """

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from aezip import html_report
 from aezip.errors import AezipError
-from aezip.quality import html_report
 from aezip.quality.metrics import psnr_db
 
 from . import histograms, objective

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..quality import html_report
+from .. import html_report
 
 STAGES = ("read", "encoder", "hyper", "prior", "context", "decoder", "entropy", "container", "rest", "write")
 

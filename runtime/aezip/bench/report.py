@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..quality import html_report
+from .. import html_report
 from . import equal
 from .curves import Curve, Measure, Point, measured
 from .measure import Comparison

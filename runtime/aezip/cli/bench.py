@@ -169,8 +169,8 @@ def bench(
 
 def _check(output: Path | None, butteraugli: bool) -> None:
     """What would fail at the end fails before the work.  Raises AezipError, OSError."""
+    from .. import html_report
     from ..bench import butteraugli as program
-    from ..quality import html_report
 
     if output:
         html_report.pyplot()

@@ -29,12 +29,12 @@ from . import avif, gain_map
 from .boxes import boxes
 from .headers import jpeg_segment, jpeg_segments, png_chunk, png_chunks
 from .metadata import ABOUT_PIXELS, DESCRIPTIVE, IFDS
+from .picture import EXTRAS
 
 if TYPE_CHECKING:
     from PIL import Image
 
-_KINDS = (IPTC, EXTENDED_XMP, COMMENT, TEXTS, CONTENT_LIGHT, MASTERING, GAIN_MAP)
-NAMES = {kind: facts.NAMES[kind] for kind in _KINDS} | {GAIN_MAP: "gain map (HDR)"}
+NAMES = {kind: facts.NAMES[kind] for kind in EXTRAS} | {GAIN_MAP: "gain map (HDR)"}
 LIGHT_SIZES = {CONTENT_LIGHT: 8, MASTERING: 24}  # bytes of sections that are PNG's chunks
 IPTC_TAG = 33723  # of a TIFF
 _MOST = 2**24  # bytes of a section

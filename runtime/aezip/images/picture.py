@@ -28,8 +28,7 @@ from ..format.resolution import Resolution
 if TYPE_CHECKING:
     from ..format.depth import Samples
 
-
-_EXTRAS = (IPTC, EXTENDED_XMP, COMMENT, TEXTS, CONTENT_LIGHT, MASTERING, GAIN_MAP)
+EXTRAS = (IPTC, EXTENDED_XMP, COMMENT, TEXTS, CONTENT_LIGHT, MASTERING, GAIN_MAP)  # what only some kinds of files carry
 
 
 class Picture(NamedTuple):
@@ -42,7 +41,7 @@ class Picture(NamedTuple):
     alpha: Samples | None = None  # [H, W] as pixels; None: there is no such channel
     resolution: Resolution | None = None
     notes: tuple[str, ...] = ()  # what was changed to read it
-    extras: tuple[Section, ...] = ()  # what only some kinds of files carry: IPTC, texts, …
+    extras: tuple[Section, ...] = ()  # sections of EXTRAS
     cicp: Cicp | None = None  # code points of the colours, above `icc`
     depth: int = 8  # bits of a sample; of more than 8, pixels and alpha are uint16, from 0 to 2^depth − 1
 
@@ -88,7 +87,7 @@ def picture_of(pixels: Samples, lat: Lat, region: tuple[int, int, int, int] | No
         from .metadata import without_places
 
         exif = without_places(exif)
-    kept = {kind: lat.section(kind) for kind in _EXTRAS}
+    kept = {kind: lat.section(kind) for kind in EXTRAS}
     notes: tuple[str, ...] = ()
     if region and kept.pop(GAIN_MAP):
         notes = ("the gain map (HDR) is left out, as it is of the whole picture",)

@@ -127,14 +127,32 @@ def test_headers_of_avif_and_heif(properties: list[bytes], facts: Facts) -> None
     assert facts_of(image) == facts
 
 
-def test_headers_that_are_cut() -> None:
-    whole = heif(b"pixi\0\0\0\0\x03\x0a\x0a\x0a", NCLX)
-    for kind in ("AVIF", "HEIF", "JPEG2000", "JXL", "PNG"):
-        for data in (whole, deeper(saved(Image.fromarray(drawn()), "JPEG2000"), 10, True), b"\xff\x0a" + bytes(40)):
-            for size in range(len(data)):
-                image = Image.new("L", (1, 1))
-                image.format, image.fp = kind, io.BytesIO(data[:size])  # type: ignore[attr-defined]
-                facts_of(image)
+HEIF = heif(b"pixi\0\0\0\0\x03\x0a\x0a\x0a", NCLX)
+JPEG2000 = deeper(saved(Image.fromarray(drawn()), "JPEG2000"), 10, True)
+# of 12 bits: one of the sizes of small pictures, no extra fields, whole numbers, no channels, made XYB
+JPEG_XL = b"\xff\x0a" + (1 | 1 << 6 | 2 << 12 | 1 << 17).to_bytes(3, "little")
+CHUNKS = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR" + bytes(13)) + chunk(b"cICP\x09\x10\0\x01")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "enough", "facts"),
+    [
+        ("AVIF", HEIF, len(HEIF), Facts(10, Cicp(12, 16))),
+        ("HEIF", HEIF, len(HEIF), Facts(10, Cicp(12, 16))),
+        ("JPEG2000", JPEG2000, len(JPEG2000), Facts(10)),
+        ("JXL", JPEG_XL, 4, Facts(12)),
+        ("PNG", CHUNKS, len(CHUNKS) - 4, Facts(cicp=Cicp(9, 16))),
+    ],
+)
+def test_headers_that_are_cut(kind: str, data: bytes, enough: int, facts: Facts) -> None:
+    """They say what they say or nothing, and of another kind of file nothing that is raised."""
+    image = Image.new("L", (1, 1))
+    for size in range(len(data) + 1):
+        image.format, image.fp = kind, io.BytesIO(data[:size])  # type: ignore[attr-defined]
+        assert facts_of(image) == (facts if size >= enough else Facts())
+        for other in ("AVIF", "HEIF", "JPEG2000", "JXL", "PNG"):
+            image.format = other
+            assert facts_of(image).icc is None
 
 
 def test_avif_of_ten_bits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from aezip import images
 from aezip.errors import ImageError, OutputError, OutputExists, UsageError
 from aezip.format.container import Header, Lat, Section
 from aezip.images import (
+    Intake,
     Picture,
     Resolution,
     build,
@@ -154,9 +155,11 @@ def test_several_frames_are_refused(tmp_path: Path, suffix: str) -> None:
 
 
 def test_the_first_picture_of_an_mpo(tmp_path: Path) -> None:
-    frames = [Image.fromarray(np.roll(drawn(), i, 0)) for i in range(2)]
-    frames[0].save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=frames[1:])
-    assert read(tmp_path / "a.jpg").pixels.shape == (20, 33, 3)
+    frames = [Image.fromarray(pixels) for pixels in (drawn(), 255 - drawn())]
+    frames[0].save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=frames[1:], quality=95, subsampling="4:4:4")
+    for frame, difference in ((None, 0), (1, 0), (2, 255)):
+        found = read(tmp_path / "a.jpg", Intake(frame=frame)).pixels.astype(int)
+        assert np.abs(np.abs(difference - found) - drawn()).mean() < 10
 
 
 def png(colour: int, depth: int, row: bytes) -> bytes:

@@ -177,10 +177,11 @@ def test_the_library_makes_srgb(tiny: str, depth: int, channels: int, tmp_path: 
         np.testing.assert_array_equal(np.asarray(image), grey)
 
 
-def test_strange_light(tiny: str) -> None:
-    """Sections from anywhere: no light, endless light."""
-    pixels = greys(pq((10, 203, 1000)))
-    for light in (0, 1, 2**32 - 1):
-        section = Section(CONTENT_LIGHT, struct.pack(">2I", light, 0))
-        mapped = images.tone_mapped(Picture(pixels, cicp=Cicp(9, PQ), extras=(section,)))
-        assert mapped.pixels.shape == pixels.shape
+@pytest.mark.parametrize(("said", "peak"), [(0, 1000), (1, 0.0001), (2**32 - 1, 429496.7295)])
+def test_strange_light(said: int, peak: float) -> None:
+    """Sections from anywhere: no light, for which the brightest pixel counts, nearly none, and endless light."""
+    light = np.array((10, 203, 1000))
+    section = Section(CONTENT_LIGHT, struct.pack(">2I", said, 0))
+    mapped = images.tone_mapped(Picture(greys(pq(light)), cicp=Cicp(9, PQ), extras=(section,))).pixels
+    want = 255 * srgb(tone.eetf(light / 203, peak / 203).clip(0, 1))
+    np.testing.assert_allclose(mapped[0, :, 1], want, atol=3)

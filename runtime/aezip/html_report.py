@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import AezipError, absence_of
+from .errors import AezipError, absence_of
 
 COLOURS = ("#d62728", "#7f7f7f", "#1f77b4", "#2ca02c", "#17becf", "#9467bd", "#8c564b", "#e377c2", "#bcbd22", "#ff7f0e")
 _STYLE = """
