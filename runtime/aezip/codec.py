@@ -23,7 +23,7 @@ from .coding.pictures import Region
 from .coding.windows import Pixels as Pixels
 from .engine import timing
 from .engine.sessions import Sessions, check_settings
-from .errors import FormatError, UsageError
+from .errors import FormatError, HalfPackage, UsageError
 from .format import alpha, container, scales
 from .format.container import DEFAULT_MAX_PIXELS, PLAIN, Lat, Section
 from .format.depth import is_narrow
@@ -150,8 +150,8 @@ class Codec:
     ) -> bytes:
         """Pixels → a `.lat` file.
 
-        The file is decoded before it is returned. Cells of 16 × 16 pixels that came out worse than those of photographs
-        are stored exactly.
+        A whole model decodes the file before it is returned, and stores cells of 16 × 16 pixels exactly that came out
+        worse than those of photographs. An encoder half cannot.
 
         Args:
             pixels: uint8 or uint16 [H, W, 3], [H, W, 1] or [H, W].
@@ -160,7 +160,8 @@ class Codec:
             effort: 0 rounds latents; 1 weighs the bits of each against its error.
             lossless: Whether every pixel is kept. None: if that makes a smaller file (scans, icons, charts), and of
                 uint16 if they are within a sixteenth of their range, of which coding with loss would leave little.
-            cell_psnr: The lowest PSNR in dB of any cell of 16 × 16 pixels. 0: what is usual for photographs.
+            cell_psnr: The lowest PSNR in dB of any cell of 16 × 16 pixels. 0: what is usual for photographs. It needs a
+                whole model.
             depth: Bits of a sample of uint16, 9 to 16; they are from 0 to 2^depth − 1. None: 16.
             max_pixels: Limit on H · W.
 
@@ -171,6 +172,7 @@ class Codec:
             ImageError: The array has another shape or type.
             LimitExceeded: The picture is larger than `max_pixels`, or than 2²⁰ pixels a side.
             ModelUnfit: The picture has colours, and the model is for grey ones.
+            HalfPackage: The model only decodes; or it only encodes, and `cell_psnr` is given.
             UsageError: The quality, `cell_psnr` or `effort` is outside its range, or the codec only decodes.
         """
         (pixels, depth), level = check_pixels(pixels, max_pixels, depth), check_quality(quality)
@@ -182,6 +184,9 @@ class Codec:
             return exact_pixels.encode(pixels, sections, depth)
         self.prepare(fine=depth > PLAIN)
         if self.package.about.half:
+            if cell_psnr:
+                finding = "the encoder half of a model cannot see how its cells come out"
+                raise HalfPackage(finding, "the whole model, or no cell_psnr", file=str(self.package.about.path))
             data = container.pack(checked.encode(self._encoding, pixels, level, sections, effort, depth=depth))
         else:
             error = 255**2 / 10 ** (cell_psnr / 10) if cell_psnr else np.inf

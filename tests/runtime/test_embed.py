@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aezip import embed, errors
+from aezip import embed, errors, unpack
 from aezip.cli import messages
 from aezip.codec import Codec
 from aezip.coding import checked, windows
@@ -112,7 +112,7 @@ def test_half_a_codec_promises_nothing_of_cells(tiny, halves, drawn) -> None:
     assert half.encode(pixels, lossless=False) == embed.Encoder(tiny).encode(pixels)
     with pytest.raises(errors.HalfPackage, match="cannot see how its cells come out") as caught:
         half.encode(pixels, cell_psnr=30)
-    assert container.unpack(half.encode(pixels, cell_psnr=30, lossless=True)).lossless  # there it holds
+    assert unpack(half.encode(pixels, cell_psnr=30, lossless=True)).lossless  # there it holds
     assert messages.as_options(str(caught.value)).endswith("the whole model, or no --cell-psnr")
 
 

@@ -26,6 +26,7 @@ _OPTIONS = {
     "plain_cmyk=True": "--plain-cmyk",
     "stretch=True": "--stretch",
     "no strict=True": "no --strict",
+    "cell_psnr": "--cell-psnr",
     "keep_smaller=True": "--keep-smaller",
     "lower quality": "lower --quality",
     "replace_original=True": "--replace-original",
