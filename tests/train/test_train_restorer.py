@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from aezip_train import runs
 from aezip_train.cielab import ab
 from aezip_train.cli import main
 from aezip_train.data import centre
+from aezip_train.loop import train
 from aezip_train.recipe import build
 from aezip_train.restorer import Config, Restorer, Spoilt, grey_of, holes, loss, spoil
 from aezip_train.train_restorer import RestorerTraining, checked
@@ -106,7 +108,9 @@ def test_a_run_keeps_its_task(tmp_path: Path, drawn) -> None:
     assert (tmp_path / "run" / "recipe.json").read_text() == recipe
 
 
-def test_the_best_weights_are_kept(drawn) -> None:
+@pytest.fixture
+def keeping(drawn) -> Callable[[], RestorerTraining]:
+    """New runs that keep their best weights."""
     recipe = build(
         {
             "name": "colorize",
@@ -118,12 +122,28 @@ def test_the_best_weights_are_kept(drawn) -> None:
             "network": json.loads(SMALL),
         }
     )
-    run = RestorerTraining(recipe, [drawn(96, 96)], val=[drawn(256, 256)])
+    return lambda: RestorerTraining(recipe, [drawn(96, 96)], val=[drawn(256, 256)])
+
+
+def test_the_best_weights_are_kept(keeping) -> None:
+    run = keeping()
     first = run.validate({}).line
     assert first["ab_error"] == pytest.approx(first["grey_error"])
     run.averaged["tail.bias"] += 1
     assert run.validate({}).line["ab_error"] > first["ab_error"]
     assert not run.state()["averaged"]["tail.bias"].any()
+
+
+def test_the_next_session_knows_the_best_weights(keeping, tmp_path: Path) -> None:
+    first, second = keeping(), keeping()
+    train(first, tmp_path, minutes=1, max_steps=1, progress=False)
+    second.restore(runs.load_state(tmp_path))
+    kept = {name: value.clone() for name, value in second.averaged.items()}
+    second.begin()
+    second.averaged["tail.bias"] += 1
+    second.validate({})
+    for name, value in second.state()["averaged"].items():
+        assert torch.equal(value, kept[name]), name
 
 
 def test_distances_of_colours() -> None:

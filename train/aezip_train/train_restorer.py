@@ -65,6 +65,11 @@ class RestorerTraining(Training):
     def checks(self, session: Session) -> float:
         return CHECKS * session.share(self.step)
 
+    def begin(self) -> None:
+        """With `keep_best`, what the weights are worth that the session starts from, on its own validation pictures."""
+        if self.recipe.keep_best and self.check:
+            self.validate({})
+
     def validate(self, smooth: dict[str, float]) -> Validation:
         """Figures of the averaged weights; with `keep_best` the best are kept, their colours as strong as is best."""
         figures = checked(self.averaged_model(), self.check)
