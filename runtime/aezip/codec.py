@@ -23,7 +23,7 @@ from .coding.pictures import Region
 from .coding.windows import Pixels as Pixels
 from .engine import timing
 from .engine.sessions import Sessions, check_settings
-from .errors import FormatError, HalfPackage, UsageError
+from .errors import FormatError, HalfPackage, UsageError, about
 from .format import alpha, container, scales
 from .format.container import DEFAULT_MAX_PIXELS, PLAIN, Lat, Section
 from .format.depth import is_narrow
@@ -319,11 +319,26 @@ class Codec:
         data = targets.reach(target, h * w, partial(encode, lossless=False), len).data
         return data if lossless is False else exact_pixels.shorter(data, picture.pixels, sections, depth)
 
-    def decompress(self, data: bytes | str | os.PathLike[str], *, tone_map: bool = False) -> Image.Image:
+    def decompress(
+        self,
+        data: bytes | str | os.PathLike[str],
+        *,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        region: Region | None = None,
+        scale: int = 1,
+        partial: bool = False,
+        to_8bit: bool = False,
+        tone_map: bool = False,
+    ) -> Image.Image:
         """A `.lat` file → a Pillow image, with alpha and metadata.
 
         Args:
             data: The file's bytes, or its path.
+            max_pixels: As in `decode`.
+            region: As in `decode`.
+            scale: As in `decode`.
+            partial: As in `decode`, which also tells how much is missing.
+            to_8bit: Make grey of more bits 8-bit, too.
             tone_map: Make pictures of high dynamic range (PQ, HLG) or of other colours sRGB.
 
         Returns:
@@ -335,15 +350,16 @@ class Codec:
         """
         from . import images
 
-        if not isinstance(data, (str, os.PathLike)):
-            picture = images.picture_of(*self.decode(data))
-            return images.to_pillow(images.tone_mapped(picture) if tone_map else picture)
-        self.look_beside(name := os.fspath(data))
-        try:
-            return self.decompress(places.read(name, FormatError), tone_map=tone_map)
-        except FormatError as e:
-            e.file = name
-            raise
+        name = os.fspath(data) if isinstance(data, (str, os.PathLike)) else None
+        with about(name):
+            if name is not None:
+                self.look_beside(name)
+                data = places.read(name, FormatError)
+            how: dict[str, Any] = {"region": region, "scale": scale}
+            pixels, lat = self.decode(cast("bytes", data), max_pixels, partial=partial, **how)
+            picture = images.picture_of(pixels, lat, **how)
+            picture = images.tone_mapped(picture) if tone_map else picture
+            return images.to_pillow(images.in_8_bits(picture) if to_8bit else picture)
 
     def _for(self, fingerprint: bytes) -> Sessions:
         with self._lock:

@@ -35,6 +35,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 __all__ = [  # what `import aezip` gives
     "AezipError",
@@ -199,6 +201,16 @@ class LimitExceeded(FormatError):
 
 class StreamDamaged(FormatError):
     """The entropy-coded stream does not end as it must."""
+
+
+@contextmanager
+def about(file: str | None) -> Iterator[None]:
+    """Inside, an error that names no file is about this one."""
+    try:
+        yield
+    except AezipError as error:
+        error.file = error.file or file
+        raise
 
 
 def line_of(error: BaseException, file: str | None = None) -> str:

@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 import aezip
 from aezip import embed
 from aezip.codec import Codec
-from aezip.errors import FormatError, ImageError, TargetMissed, UsageError
+from aezip.errors import FormatError, ImageError, LimitExceeded, TargetMissed, Truncated, UsageError
 from aezip.format.container import EXIF, ICC, XMP, read_header, unpack
 
 
@@ -47,6 +47,31 @@ def test_paths_are_models_and_pictures(codec: Codec, tiny: str, file: Path) -> N
         codec.compress("nothing.png")
     with pytest.raises(FormatError, match=r"a\.png: not a \.lat file"):
         codec.decompress(file)
+
+
+def test_what_a_file_is_decoded_to(codec: Codec, drawn, tmp_path: Path) -> None:
+    pixels = drawn(60, 90)
+    image = Image.fromarray(np.dstack((pixels, drawn(60, 90, 1, channels=1))))
+    data = codec.compress(image, max_pixels=5400, lossless=True)
+    file = tmp_path / "a.lat"
+    file.write_bytes(data)
+    with pytest.raises(LimitExceeded, match=r"a\.lat: 90×60 pixels; expected at most 5399, or a higher max_pixels"):
+        codec.decompress(file, max_pixels=5399)
+    assert codec.decompress(file, max_pixels=5400).size == (90, 60)
+    box = (10, 20, 50, 33)
+    for source in (data, file):
+        part = codec.decompress(source, region=box)
+        assert part.tobytes() == image.crop((10, 20, 60, 53)).tobytes()
+        assert codec.decompress(source, scale=4).size == (23, 15)
+        assert codec.decompress(source, region=box, scale=2).size == (25, 17)
+    with pytest.raises(UsageError, match=r"a\.lat: region 80,0,20,20; expected X,Y,W,H within the picture's 90×60"):
+        codec.decompress(file, region=(80, 0, 20, 20))
+    lossy = codec.encode(pixels, lossless=False)
+    with pytest.raises(Truncated):
+        codec.decompress(lossy[:-40])
+    assert codec.decompress(lossy[:-40], partial=True).tobytes() == codec.decode(lossy[:-40], partial=True)[0].tobytes()
+    grey = codec.encode(np.full((8, 8), 0x8080, np.uint16), lossless=True)
+    assert [codec.decompress(grey, to_8bit=plain).getpixel((0, 0)) for plain in (False, True)] == [0x8080, 0x80]
 
 
 def test_a_pickled_codec_opens_itself(tiny: str, drawn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
