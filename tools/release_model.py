@@ -13,7 +13,6 @@ before any file is written with it. A decoder in whole numbers, like that of `ph
 
 from __future__ import annotations
 
-import hashlib
 import lzma
 import sys
 from pathlib import Path
@@ -23,7 +22,7 @@ from common import parser
 
 from aezip.errors import AezipError
 from aezip.model import packages, releases, store, writing
-from aezip.model.packages import DESCRIPTION, SUFFIX, XZ, Installed, Package
+from aezip.model.packages import SUFFIX, XZ, Installed, Package
 from aezip.model.releases import REGISTRY, Release
 from aezip.storage import files
 
@@ -73,11 +72,13 @@ def packed_decoder(about: Installed) -> bytes:
     return lzma.compress(writing.split(Package(about), "decoder", lean=True), lzma.FORMAT_XZ, filters=FILTERS)
 
 
-def rounded(package: Package, bits: int) -> bytes:
-    """The bytes of a package whose decoder has weights with this many bits of mantissa; no weight becomes zero."""
+def rounded(about: Installed, bits: int, output: Path) -> None:
+    """Write a package whose decoder has weights with this many bits of mantissa; no weight becomes zero."""
     import onnx
 
-    model = onnx.load_from_string(package.member("decoder.onnx"))
+    from aezip_export.package import amend
+
+    model = onnx.load_from_string(Package(about).member("decoder.onnx"))
     drop = BITS - bits
     for weights in model.graph.initializer:
         if weights.data_type == onnx.TensorProto.FLOAT16:
@@ -85,12 +86,7 @@ def rounded(package: Package, bits: int) -> bytes:
             # to even; a carry into the exponent is the next power of two, as it should be
             codes = (codes + (1 << drop >> 1) - 1 + (codes >> drop & 1)) >> drop << drop if drop else codes
             weights.raw_data = codes.astype(np.uint16).tobytes()
-    members = {name: package.member(name) for name in package.about.members}
-    members["decoder.onnx"] = model.SerializeToString()
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    fingerprint = packages.fingerprint_of(digests, package.about.kind.deciding)
-    description = {**package.about.description, "digests": digests, "fingerprint": fingerprint.hex()}
-    return writing.pack({**members, DESCRIPTION: writing.description_text(description)})
+    amend(about.path, output, {"decoder.onnx": model.SerializeToString()})
 
 
 def main() -> None:
@@ -101,7 +97,8 @@ def main() -> None:
         about = store.find(options.package)
         if options.mantissa < BITS:
             path = Path(f"{options.name}-{options.mantissa}-bits{SUFFIX}")
-            files.atomic_write(path, rounded(Package(about), options.mantissa))
+            files.check_output(path)
+            rounded(about, options.mantissa, path)
             about = packages.describe(path)
             print(f"{path}: the package with rounded weights")
         made, grown = release(about, options.name)

@@ -7,15 +7,15 @@ a margin.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aezip.codec import Codec
 from aezip.coding import at, cells, checked, pictures
+from aezip.engine.sessions import Sessions
 from aezip.model import packages
+from aezip.model.packages import Package
 from aezip_train.data import Picture, read_folder
 
 from . import package
@@ -26,32 +26,30 @@ LEAST = 4.0  # mean squared error; no bound is lower
 SIDE = 1024  # pixels of a picture that are looked at
 
 
-def add_errors(path: Path, folder: Path, limit: int | None = None) -> int:
+def add_errors(path: Path, folder: Path) -> int:
     """Measure `cell_errors` on the pictures of a folder and write them into a package.  Returns how many there were."""
-    found = read_folder(folder, limit=limit)
-    table = measure(Codec(str(path)), found)
     about = packages.describe(path)
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist() if name != packages.DESCRIPTION}
-    package.write(path, members, {**about.description, "cell_errors": np.round(table, 1).tolist()})
+    found = read_folder(folder, channels=about.channels)
+    table = measure(Sessions(Package(about)), found)
+    package.amend(path, path, {}, cell_errors=np.round(table, 1).tolist())
     return len(found)
 
 
-def measure(codec: Codec, found: list[Picture]) -> NDArray[np.float64]:
+def measure(sessions: Sessions, found: list[Picture]) -> NDArray[np.float64]:
     """Bounds of the cells' mean squared errors [qualities, classes]."""
     levels = np.linspace(0, 1000, cells.NODES).astype(int)
-    rows = [_row(codec, [p[:SIDE, :SIDE] for p in found], int(level)) for level in levels]
+    rows = [_row(sessions, [p[:SIDE, :SIDE] for p in found], int(level)) for level in levels]
     table = np.maximum.accumulate(np.array(rows), 1)  # no busier class has a lower bound,
     table = np.minimum.accumulate(table, 0)  # and no higher quality a higher one
     return np.maximum(ROOM * table, LEAST)
 
 
-def _row(codec: Codec, found: list[Picture], level: int) -> list[float]:
+def _row(sessions: Sessions, found: list[Picture], level: int) -> list[float]:
     """The error that is rarely exceeded, of each class."""
     errors, classes = [], []
     for pixels in found:
-        lat = checked.encode(codec._encoding, pixels, level)
-        shown = pictures.decode(at(codec._encoding, level, lat.header.flags), lat)
+        lat = checked.encode(sessions, pixels, level)
+        shown = pictures.decode(at(sessions, level, lat.header.flags), lat)
         errors.append(cells.errors(pixels, shown).ravel())
         classes.append(cells.activity(pixels).ravel())
     error, kind = np.concatenate(errors), np.concatenate(classes)

@@ -11,11 +11,9 @@ convolution on the dequantised latents, fitted by ridge regression, is 45 to 50 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +29,7 @@ from aezip.model.packages import Package
 from aezip.model.store import find_codec
 from aezip_train.data import Picture, read_folder
 
-from . import package, reach
+from . import package
 from .builder import Graph
 
 SIDE = 1024  # pixels of a picture that are looked at
@@ -124,13 +122,7 @@ def add_to(path: Path, folder: Path, output: Path | None = None) -> int:
     """
     about = packages.describe(path)
     found, pictures = Package(about), read_folder(folder, channels=about.channels)
-    made = add(found, pictures)
-    members = {name: found.member(name) for name in about.members} | made
-    margins = {name: reach.margin(made[f"{name}.onnx"], scale) for scale, name in kinds.REDUCED.items()}
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in made.items()}
-    said: dict[str, Any] = about.description
-    said = {**said, "digests": said["digests"] | digests, "margins": said["margins"] | margins}
-    package.write(output or path, members, said)
+    package.amend(path, output or path, add(found, pictures))
     return len(pictures)
 
 

@@ -16,7 +16,6 @@ bits: processors without VNNI add products in pairs of 16 bits, which 8 bits wou
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -30,15 +29,16 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from aezip import codec as codecs
 from aezip import images
-from aezip.coding import lossy, windows
+from aezip.coding import checked, lossy, windows
 from aezip.engine.library import onnxruntime
+from aezip.engine.sessions import Sessions
 from aezip.errors import AezipError
-from aezip.format import container
-from aezip.model import writing
-from aezip.model.packages import DESCRIPTION, Package
+from aezip.model.packages import Package
 from aezip.model.store import find_codec
 from aezip.quality import metrics
 from aezip.storage import files
+
+from .package import amend
 
 QUALITIES = (20, 60, 90)
 COUNT, SIDE = 32, 256  # of the pictures' middles that calibrate
@@ -182,33 +182,28 @@ def _scale(graph: onnx.GraphProto, branch: Branch, weights: dict[str, Any], tops
 
 def calibration(package: Package, pictures: list[codecs.Pixels]) -> dict[str, Rows]:
     """Inputs of encoder and decoder, of pictures at several qualities.  pictures: uint8 [H, W, 3]"""
-    codec = codecs.Codec(str(package.about.path))
+    sessions = Sessions(package)
     rows: dict[str, Rows] = {"encoder": [], "decoder": []}
     for n, pixels in enumerate(pictures):
         quality = QUALITIES[n % len(QUALITIES)]
-        data = codec.encode(pixels, quality)
-        latent, step = lossy.decode_latents(codec._encoding, container.unpack(data))
+        latent, step = lossy.decode_latents(sessions, checked.encode(sessions, pixels, 10 * quality))
         rows["encoder"].append({"image": windows.pad(pixels)[None], "gain": step.gain})
         rows["decoder"].append({"latent": latent[None], "inverse_gain": step.inverse_gain})
     return rows
 
 
-def add(package: Package, pictures: list[codecs.Pixels]) -> bytes:
-    """A package's bytes with both members more, of a decoder of exact pixels none.  Raises ValueError where it has no
-    such branches.
+def add(package: Package, pictures: list[codecs.Pixels]) -> dict[str, bytes]:
+    """A package's graphs in 8 bits, by their members' names; of a decoder of exact pixels none.
+
+    Raises ValueError where a graph has no such branches.
     """
     rows = calibration(package, pictures)
     if package.about.description.get("exact_pixels"):
         del rows["decoder"]
-    made = {
-        f"{name}.int8.onnx": quantised(package.member(f"{name}.onnx"), rows[name], deep=name == "decoder")
-        for name in rows
+    return {
+        f"{name}.int8.onnx": quantised(package.member(f"{name}.onnx"), given, deep=name == "decoder")
+        for name, given in rows.items()
     }
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in made.items()}
-    about = package.about.description
-    members = {name: package.member(name) for name in package.about.members if name not in made}
-    text = writing.description_text({**about, "digests": {**about["digests"], **digests}})
-    return writing.pack({**members, **made, DESCRIPTION: text})
 
 
 def loss_db(path: Path, pictures: list[codecs.Pixels], quality: int = 60) -> tuple[float, float]:
@@ -243,10 +238,11 @@ def main() -> None:
     given = parser.parse_args()
     try:
         pictures = middles(given.pictures)
-        data = add(find_codec(given.model), pictures)
+        package = find_codec(given.model)
         with tempfile.TemporaryDirectory() as folder:
             trial = Path(folder) / "trial.aezm"
-            trial.write_bytes(data)
+            amend(package.about.path, trial, add(package, pictures))
+            data = trial.read_bytes()
             lost, grown = loss_db(trial, pictures)
         if lost > LOSS_DB:
             sys.exit(f"{given.output} not written: 8 bits lose {lost:.2f} dB; the limit is {LOSS_DB}")

@@ -1,4 +1,4 @@
-"""Writing a model package: members, digests, zip; the same bytes for the same weights."""
+"""Writing and changing a model package: members, digests, zip; the same bytes for the same weights."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from aezip.entropy.tables import Tables, mixture_tables
 from aezip.model import kinds, packages
 from aezip.model.ladder import LOG_LIMIT, UNIT, Ladder
 from aezip.model.onnx_check import OPSET
+from aezip.model.packages import Package
 from aezip.model.writing import EPOCH, description_text, pack
 from aezip.storage import files
 from aezip_train import lambda_ladder
 from aezip_train.flagship import Flagship
 
-from . import graphs, integer_graphs, macs, reach
+from . import graphs, integer_graphs, macs, reach, sample
 
 # Tables up to this index cost less than their rare symbols save: σ ≤ 0.19, one in 120 is not zero.
 SKIP = 5
+# Transforms, and how many times smaller their pictures are.
+SCALES = dict.fromkeys((*kinds.HYPERPRIOR.windowed, *kinds.TASKS), 1) | {name: n for n, name in kinds.REDUCED.items()}
 
 
 def ladder_of(model: Flagship) -> Ladder:
@@ -104,17 +107,27 @@ def description(
 
     members: all but the description.  decoding: names of those that the fingerprint is of.
     """
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    transforms = [name for name in (*kinds.HYPERPRIOR.windowed, *kinds.TASKS) if f"{name}.onnx" in members]
+    digests = digests_of(members)
     return {
         "version": packages.PACKAGE_VERSION,
         "fingerprint": packages.fingerprint_of(digests, decoding).hex(),
         "stride": reach.STRIDE,
-        "margins": {name: reach.margin(members[f"{name}.onnx"]) for name in transforms},
+        "margins": margins_of(members),
         "opset": OPSET,
         "digests": digests,
         **facts,
     }
+
+
+def digests_of(members: dict[str, bytes]) -> dict[str, str]:
+    """SHA-256 (hex) of each member."""
+    return {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+
+
+def margins_of(members: dict[str, bytes]) -> dict[str, int]:
+    """How far the transforms among these members look, in latents."""
+    there = {name: scale for name, scale in SCALES.items() if f"{name}.onnx" in members}
+    return {name: reach.margin(members[f"{name}.onnx"], scale) for name, scale in there.items()}
 
 
 def write(path: Path, members: dict[str, bytes], description: dict[str, Any]) -> None:
@@ -136,3 +149,28 @@ def write_proved(
         figures = prove(trial)
     write(path, members, {**description, **figures})
     return figures
+
+
+def amend(path: Path, output: Path, members: dict[str, bytes], **facts: Any) -> None:
+    """Write a package that codes pictures with other members and facts, or more of them, to its own place or another.
+
+    Digests, fingerprint and margins follow, and figures of the sample picture are measured again.
+    """
+    about = packages.describe(path)
+    said = about.description
+    digests = said["digests"] | digests_of(members)
+    description = {
+        **said,
+        **facts,
+        "digests": digests,
+        "fingerprint": packages.fingerprint_of(digests, about.kind.deciding).hex(),
+        "margins": said["margins"] | margins_of(members),
+    }
+    old = Package(about)
+    members = {name: old.member(name) for name in about.members} | members
+    qualities = [float(quality) for quality in said.get("measured", {})]
+
+    def figures(trial: Path) -> dict[str, Any]:
+        return {"measured": sample.measured(trial, qualities)} if qualities else {}
+
+    write_proved(output, members, description, figures)

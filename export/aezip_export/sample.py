@@ -1,12 +1,20 @@
-"""A picture drawn by code, for proofs and tests: smooth, textured and sharp in one."""
+"""A picture drawn by code, for proofs and tests: smooth, textured and sharp in one; and what packages make of it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aezip.codec import Codec
+from aezip.quality import metrics
 
-def picture(height: int = 200, width: int = 296, seed: int = 1) -> NDArray[np.uint8]:
+Pixels = NDArray[np.uint8]
+
+
+def picture(height: int = 200, width: int = 296, seed: int = 1) -> Pixels:
     """Sky, noise at several scales, and a few hard edges.  [height, width, 3]"""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
@@ -18,3 +26,20 @@ def picture(height: int = 200, width: int = 296, seed: int = 1) -> NDArray[np.ui
     base[height // 3 : height // 2, width // 5 : width // 2] = (200, 60, 40)
     base[np.hypot((y - 0.6) * height, (x - 0.7) * width) < height / 6] = (30, 80, 40)
     return np.asarray(np.clip(base + rng.normal(0, 2, base.shape), 0, 255).round(), np.uint8)
+
+
+def measured(path: Path, qualities: Iterable[float]) -> dict[str, dict[str, float]]:
+    """Rate and PSNR of the picture's files that a package writes, by their qualities of 0 … 100."""
+    codec = Codec(str(path))
+    pixels = np.ascontiguousarray(picture()[:, :, : codec.package.about.channels])
+    found = {}
+    for quality in qualities:
+        data = codec.encode(pixels, quality)
+        found[f"{quality:g}"] = figures(pixels, data, codec.decode(data)[0])
+    return found
+
+
+def figures(pixels: Pixels, data: bytes, decoded: Pixels) -> dict[str, float]:
+    """What a description says of one file."""
+    bpp, psnr_db = metrics.bits_per_pixel(len(data), pixels), metrics.psnr_db(pixels, decoded)
+    return {"bpp": round(bpp, 4), "psnr_db": round(psnr_db, 2)}

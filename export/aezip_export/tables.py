@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,14 +52,13 @@ def add_to(path: Path, folder: Path, output: Path | None = None) -> int:
     if about.kind is not kinds.HYPERPRIOR:
         raise ValueError("its tables were counted in training already")
     found = read_folder(folder, channels=about.channels)
-    members = {name: Package(about).member(name) for name in about.members}
-    said = {key: value for key, value in about.description.items() if key not in ("fingerprint", "digests")}
-    for _ in range(ROUNDS):
-        before = Package(packages.describe(path))
-        made = fitted(counted(Sessions(before), found))
-        members["tables.npz"] = package.tables_file(made, before.ladder, before.skip)
-        path = output or path
-        package.write(path, members, package.description(members, {}) | said)
+    with tempfile.TemporaryDirectory() as place:
+        trial, last = Path(place) / path.name, output or path
+        for target in (*[trial] * (ROUNDS - 1), last):
+            before = Package(packages.describe(path))
+            made = package.tables_file(fitted(counted(Sessions(before), found)), before.ladder, before.skip)
+            package.amend(path, target, {"tables.npz": made})
+            path = target
     return len(found)
 
 

@@ -18,6 +18,7 @@ from aezip.codec import Codec
 from aezip.model import kinds, onnx_check, packages, store, writing
 from aezip.quality import metrics
 from aezip_export import int8
+from aezip_export.package import amend
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> str:
 def whole8(tmp_path_factory: pytest.TempPathFactory, plain: str, drawn) -> str:
     """The same with it; calibrated on drawn pictures."""
     path = tmp_path_factory.mktemp("int8") / "photo8.aezm"
-    path.write_bytes(int8.add(store.find_codec(plain), [drawn(128, 128, seed=n) for n in range(6)]))
+    amend(Path(plain), path, int8.add(store.find_codec(plain), [drawn(128, 128, seed=n) for n in range(6)]))
     return str(path)
 
 
@@ -77,7 +78,7 @@ def test_the_graph_is_of_listed_operators_and_half_the_size(whole8: str) -> None
 
 def test_a_decoder_in_float_has_one_too(tiny: str, tmp_path: Path, drawn) -> None:
     path = tmp_path / "tiny8.aezm"
-    path.write_bytes(int8.add(store.find_codec(tiny), [drawn(64, 64, seed=n) for n in range(3)]))
+    amend(Path(tiny), path, int8.add(store.find_codec(tiny), [drawn(64, 64, seed=n) for n in range(3)]))
     assert listed(store.find_codec(str(path)).member("decoder.int8.onnx"))
     pixels = drawn(50, 70, seed=4)
     data = Codec(str(path)).encode(pixels, 60, lossless=False)

@@ -9,7 +9,7 @@ from PIL import Image
 from aezip.codec import Codec
 from aezip.entropy import tables as mixtures
 from aezip.model import packages, store
-from aezip_export import tables
+from aezip_export import sample, tables
 
 
 def test_what_was_never_seen_stays_a_mixture() -> None:
@@ -45,6 +45,8 @@ def test_a_package_with_counted_tables_makes_smaller_files(tiny, drawn, tmp_path
         for codec in (Codec(str(before.path)), Codec(str(output)))
     ]
     assert sizes[1] < sizes[0]
+    said = store.find(str(output)).description
+    assert said["measured"] == sample.measured(output, (20, 60, 90)) != before.description["measured"]
     codec = Codec(str(output))
     assert codec.decode(codec.encode(drawn(50, 70, seed=9), 60))[0].shape == (50, 70, 3)
 
