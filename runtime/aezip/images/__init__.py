@@ -8,6 +8,7 @@ colour.py       every mode that Pillow has → grey or RGB, and alpha
 headers.py      bits per sample and colours by the headers of files, which Pillow does not tell
 avif.py         metadata that the libraries do not write into AVIFs
 boxes.py        boxes of such files
+tiff.py         tags and directories of TIFF and EXIF
 jxl.py          headers of JPEG XL: colours read and named anew
 jpeg2000.py     JPEG 2000 of more than 8 bits
 netpbm.py       PGM, PPM and PAM of 8 to 16 bits

@@ -12,8 +12,9 @@ import io
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ImageError
-from . import jpeg2000
-from .headers import NOTHING, Facts, file_of, in_planes
+from . import jpeg2000, tiff
+from .headers import NOTHING, Facts, file_of
+from .tiff import Tag, in_planes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,7 +28,6 @@ _EIGHT_BITS = "8-bit samples, or to_8bit=True"
 _WHOLE = "whole numbers of 8 to 16 bits, or to_8bit=True"
 _HIGH_COLOUR = ("RGB;16", "BGR;16")  # raw modes of 5, 6 and 5 bits
 _PACKED = {"L;2": 85, "L;4": 17}  # grey PNGs of 2 and 4 bits: by what Pillow multiplies samples, but not the key
-_WHITE_IS_ZERO = 0  # TIFF's PhotometricInterpretation
 
 
 class Colours(NamedTuple):
@@ -173,7 +173,7 @@ def _from_deep(image: Image.Image, deep: str, stretch: bool) -> Colours:
     shifted = values - np.float64(bottom) if bottom else values
     scaled = shifted * np.float32(255 / (top - bottom or 1))
     pixels = np.floor(scaled + np.float32(0.5)).astype(np.uint8)
-    if getattr(image, "tag_v2", {}).get(262) == _WHITE_IS_ZERO and image.mode.startswith("I;16"):
+    if tiff.tags_of(image).get(Tag.PHOTOMETRIC) == tiff.WHITE_IS_ZERO and image.mode.startswith("I;16"):
         pixels = 255 - pixels  # of fewer bits Pillow does it
     note = f"{deep} samples of {bottom:g} to {top:g}{how and f', as {how},'} made 8-bit"
     if not stretch and high < top / 16:

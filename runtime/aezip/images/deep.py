@@ -26,8 +26,9 @@ from ..errors import ImageError, OutputError
 from ..format import depth as depths
 from ..format.container import DEEPEST, PLAIN
 from . import avif as avifs
-from . import jxl, metadata, netpbm
-from .headers import TOGETHER, file_of, in_planes, png_chunk, png_chunks
+from . import jxl, metadata, netpbm, tiff
+from .headers import file_of, png_chunk, png_chunks
+from .tiff import TOGETHER, Tag
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -39,9 +40,6 @@ Change = Callable[[str], str]  # of one of Pillow's raw modes
 _ORDERS = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}  # at the ends of raw modes, and others
 _COLOURS = re.compile(r"(RGBX?|RGBA|LA);16[BLN]")  # raw modes that are read
 _CODECS = {"AVIF": "avif_decode", "JPEG2000": "jpeg2k_decode", "JXL": "jpegxl_decode"}
-_PHOTOMETRIC, _WHITE_IS_ZERO, _RGB = 262, 0, 2  # a tag of TIFF, and values
-_WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274
-_SAMPLES, _EXTRA_SAMPLES, _ASSOCIATED, _UNASSOCIATED = 277, 338, 1, 2
 _SRGB, _UNSPECIFIED = (1, 13), (2, 2)  # primaries and transfer of H.273
 _PNG_KINDS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → type of colour
 _PNG_LEVEL = 4  # of zlib, as for 8 bits
@@ -62,7 +60,7 @@ def planes_of(image: Image.Image, bits: int) -> tuple[Planes, int]:
     if format in _CODECS:
         return _by_imagecodecs(data, _CODECS[format], bits, (image.height, image.width), image.tell()), bits
     raw = str(_raw_mode(image))
-    if in_planes(image):  # of which libtiff gives Pillow the high bytes alone
+    if tiff.in_planes(image):  # of which libtiff gives Pillow the high bytes alone
         return _from_planes(image, data)
     if not data or not _COLOURS.fullmatch(raw):
         raise ImageError(f"has samples of more than 8 bits of a kind ({raw}) that is not read so deep", "to_8bit=True")
@@ -81,7 +79,7 @@ def _from_grey(image: Image.Image, data: bytes, bits: int) -> tuple[Planes, int]
     values = np.asarray(image).astype(np.uint16)[:, :, None]
     if raw == "I;12":
         return values, 12
-    if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # of fewer bits Pillow does it
+    if tiff.tags_of(image).get(Tag.PHOTOMETRIC) == tiff.WHITE_IS_ZERO:  # of fewer bits Pillow does it
         values = np.asarray(depths.top(DEEPEST) - values, np.uint16)
     if image.format == "PNG":
         return _as_said(values, data)
@@ -157,17 +155,17 @@ def _by_imagecodecs(data: bytes, function: str, bits: int, size: tuple[int, int]
 
 def _from_planes(image: Image.Image, data: bytes) -> tuple[Planes, int]:
     """The colours of a TIFF in planes of 16 bits."""
-    tags = getattr(image, "tag_v2", {})
+    tags = tiff.tags_of(image)
     if not has_codecs():
         expected = f"{TOGETHER}, or imagecodecs (pip install imagecodecs)"
         raise ImageError("has colours of more than 8 bits in planes", expected)
-    if tags.get(_PHOTOMETRIC) != _RGB or _ASSOCIATED in tags.get(_EXTRA_SAMPLES, ()):
+    if tags.get(Tag.PHOTOMETRIC) != tiff.RGB or tiff.ASSOCIATED in tags.get(Tag.EXTRA_SAMPLES, ()):
         raise ImageError("has planes of more than 8 bits that are no RGB or RGBA", TOGETHER)
     planes = np.asarray(importlib.import_module("imagecodecs").tiff_decode(data, index=image.tell()))
-    size = tags.get(_HEIGHT), tags.get(_WIDTH)  # which lie as the file does
+    size = tags.get(Tag.HEIGHT), tags.get(Tag.WIDTH)  # which lie as the file does
     if planes.dtype != np.uint16 or planes.shape not in ((3, *size), (4, *size)):
         raise ImageError(f"has planes that are decoded to {planes.shape} {planes.dtype}", TOGETHER)
-    return metadata.turn(np.moveaxis(planes, 0, 2), tags.get(_ORIENTATION, 1)), DEEPEST  # as Pillow does
+    return metadata.turn(np.moveaxis(planes, 0, 2), tags.get(Tag.ORIENTATION, 1)), DEEPEST  # as Pillow does
 
 
 def _by_pillow_heif(data: bytes, bits: int) -> Planes:
@@ -261,7 +259,11 @@ def tiff_bytes(picture: Picture) -> tuple[Image.Image, Callable[[bytes], bytes]]
     if channels == 2:  # which Pillow would not read
         planes, channels = planes[..., (0, 0, 0, 1)], 4
     image = images.fromarray(planes.astype("<u2").reshape(height, -1).view(np.uint8))
-    tags = {_WIDTH: (width,), 258: (DEEPEST,) * channels, _PHOTOMETRIC: (2 if channels > 1 else 1,)}
+    tags: dict[int, tuple[int, ...]] = {
+        Tag.WIDTH: (width,),
+        Tag.BITS_PER_SAMPLE: (DEEPEST,) * channels,
+        Tag.PHOTOMETRIC: (tiff.RGB if channels > 1 else tiff.BLACK_IS_ZERO,),
+    }
     return image, partial(_retagged, tags=tags)
 
 
@@ -270,21 +272,22 @@ def tiff_tags(picture: Picture) -> dict[int, int]:
     if picture.depth == PLAIN:
         return {}
     if picture.alpha is not None:
-        return {_SAMPLES: 4, _EXTRA_SAMPLES: _UNASSOCIATED}
-    return {_SAMPLES: picture.pixels.shape[2]}
+        return {Tag.SAMPLES_PER_PIXEL: 4, Tag.EXTRA_SAMPLES: tiff.UNASSOCIATED}
+    return {Tag.SAMPLES_PER_PIXEL: picture.pixels.shape[2]}
 
 
 def _retagged(data: bytes, tags: dict[int, tuple[int, ...]]) -> bytes:
     """A little-endian TIFF with other numbers in tags that it has: of one number in 32 bits, of several in 16."""
-    out, start = bytearray(data), struct.unpack_from("<I", data, 4)[0]
-    for at in range(start + 2, start + 2 + 12 * struct.unpack_from("<H", data, start)[0], 12):
-        numbers = tags.get(struct.unpack_from("<H", data, at)[0])
+    out = bytearray(data)
+    for entry in tiff.entries(data, tiff.directory(data)):
+        numbers = tags.get(entry.tag)
         if not numbers:
             continue
-        value = struct.pack(f"<{len(numbers)}{'I' if len(numbers) == 1 else 'H'}", *numbers)
-        struct.pack_into("<HI", out, at + 2, 4 if len(numbers) == 1 else 3, len(numbers))
+        kind = tiff.LONG if len(numbers) == 1 else tiff.SHORT
+        value = struct.pack(f"<{len(numbers)}{tiff.FORMS[kind]}", *numbers)
+        struct.pack_into("<HI", out, entry.place + 2, kind, len(numbers))
         if len(value) > 4:
             value, place = struct.pack("<I", len(out) + len(out) % 2), value
             out += bytes(len(out) % 2) + place
-        out[at + 8 : at + 12] = value.ljust(4, b"\0")
+        out[entry.value : entry.value + 4] = value.ljust(4, b"\0")
     return bytes(out)

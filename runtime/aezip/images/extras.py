@@ -28,15 +28,14 @@ from ..format.container import (
 from . import avif, gain_map
 from .boxes import boxes
 from .headers import jpeg_segment, jpeg_segments, png_chunk, png_chunks
-from .metadata import ABOUT_PIXELS, DESCRIPTIVE, IFDS
 from .picture import EXTRAS
+from .tiff import ABOUT_PIXELS, DESCRIPTIVE, IFDS, Tag, tags_of
 
 if TYPE_CHECKING:
     from PIL import Image
 
 NAMES = {kind: facts.NAMES[kind] for kind in EXTRAS} | {GAIN_MAP: "gain map (HDR)"}
 LIGHT_SIZES = {CONTENT_LIGHT: 8, MASTERING: 24}  # bytes of sections that are PNG's chunks
-IPTC_TAG = 33723  # of a TIFF
 _MOST = 2**24  # bytes of a section
 _HEAD = 2**16  # bytes of an AVIF or HEIF that name its items
 _SEGMENT = 65533  # bytes of a JPEG's segment
@@ -55,7 +54,8 @@ _KNOWN_SEGMENTS = (  # of JPEGs: kept, about the coding, or named for themselves
     *(b"JFIF\0", b"JFXX\0", b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"MPF\0"),
     *(b"urn:iso:std:iso:ts:21496", b"Adobe", b"Ducky", _EXTENSION, _PHOTOSHOP),
 )
-_TAGS = {*DESCRIPTIVE, *IFDS, *ABOUT_PIXELS, IPTC_TAG, 700}  # those of a TIFF that are kept, and those it is coded by
+# of a TIFF: kept, and what it is coded by
+_TAGS = {*DESCRIPTIVE, *IFDS, *ABOUT_PIXELS, Tag.IPTC, Tag.XMP}
 
 
 def extras_of(image: Image.Image, data: bytes, end: int = 0) -> tuple[Section, ...]:
@@ -80,7 +80,7 @@ def _parts_of(image: Image.Image, data: bytes, end: int) -> tuple[Section, ...]:
         found[COMMENT] = None if comment.startswith(_BY_OPENJPEG) else comment
     elif image.format == "PNG":
         found[IPTC], found[TEXTS] = _of_png(data)
-    elif getattr(image, "tag_v2", None) is not None:
+    elif tags_of(image):
         found[IPTC] = _of_tiff(image)
     return tuple(Section(kind, body) for kind, body in found.items() if body)
 
@@ -125,7 +125,7 @@ def _not_looked_into(image: Image.Image, data: bytes, kept: tuple[Section, ...])
     found = boxes(data) if image.format == "JPEG2000" else ()
     if kinds := sorted({kind.decode().strip() for kind, _, _ in found if kind in (b"uuid", b"xml ")}):
         yield f"metadata ({', '.join(kinds)})"
-    if tags := sorted(set(getattr(image, "tag_v2", ())) - _TAGS):
+    if tags := sorted(set(tags_of(image)) - _TAGS):
         yield f"TIFF tags {', '.join(map(str, tags))}"
     if image.info.get("depth_images"):
         yield "a depth map"
@@ -240,8 +240,7 @@ def _in_resources(body: bytes) -> bytes | None:
 
 def _of_tiff(image: Image.Image) -> bytes | None:
     """The tag of IPTC, byte for byte: Adobe writes it as whole numbers, of which Pillow gives the first."""
-    tags: Any = image.tag_v2  # type: ignore[attr-defined]
-    found = getattr(tags, "_tagdata", {}).get(IPTC_TAG)
+    found = getattr(tags_of(image), "_tagdata", {}).get(Tag.IPTC)
     return bytes(found) if isinstance(found, bytes) else None
 
 

@@ -20,7 +20,6 @@ from .boxes import boxes
 if TYPE_CHECKING:
     from PIL import Image
 
-TOGETHER = "pixels whose samples lie together (a PlanarConfiguration of 1)"  # where planes are not read
 CODESTREAM = b"\xff\x4f\xff\x51"  # a JPEG 2000 codestream begins with SOC and SIZ
 _FULL = 4  # version and flags of a full box
 
@@ -59,12 +58,6 @@ def file_of(image: Image.Image) -> bytes:
         finally:
             file.seek(before)  # type: ignore[union-attr]
     return b""
-
-
-def in_planes(image: Image.Image) -> bool:
-    """Whether a TIFF has colours of more than 8 bits in planes, one behind the other."""
-    tags = getattr(image, "tag_v2", {})
-    return tags.get(284) == 2 and tags.get(277, 1) > 1 and max(tags.get(258, (8,))) > 8
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

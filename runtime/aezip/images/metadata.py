@@ -10,11 +10,13 @@ import re
 import struct
 from collections.abc import Mapping, Sequence
 from types import NoneType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..format.resolution import UNITS, Resolution
+from . import tiff
 from .boxes import boxes
+from .tiff import Directory, Entry, Tag, tags_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,26 +25,16 @@ if TYPE_CHECKING:
     from .picture import Picture
 
 _WHOLE_PER_METRE = {"PNG": 1 / 0.0254, "BMP": 39.3701}  # by what Pillow divides
-_PREFIX = b"Exif\0\0"
-_WHOLE = {3: "H", 4: "I"}  # types of whole numbers
 _IN_XMP = re.compile(rb'(tiff:Orientation(?:\s*=\s*["\']|\s*>\s*))([1-8])')
-_GEO = (33550, 33922, 34264, 34735, 34736, 34737)  # GeoTIFF's tags, which mean something together only
-_GDAL = (42112, 42113)  # metadata as XML, and the value that stands for no data
-# a TIFF file is its own EXIF; these of its tags are not about how it stores the pixels
-DESCRIPTIVE = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 40091, 40092, 40093, 40094, 40095, *_GEO, *_GDAL)
-IFDS = (34665, 34853)  # Exif, GPS
-# and these are, or about its colours, resolution and smaller copies, which are read elsewhere
-ABOUT_PIXELS = frozenset(
-    {*range(254, 269), *range(273, 285), *range(286, 305), *range(317, 348), *range(512, 533), 34675, 50674}
-)
-_INTEROP = 40965
+_UNITS = {1: 0, 3: 2}  # of a TIFF's resolution, but for inches
 
 
 def resolution_of(image: Image.Image) -> Resolution | None:
     """What an image's file says, as its own numbers, or what `.info` says."""
-    info, tags = image.info, getattr(image, "tag_v2", None)
-    if tags is not None:
-        return fractions_of((tags.get(282), tags.get(283)), {1: 0, 3: 2}.get(tags.get(296), 1))
+    info, tags = image.info, tags_of(image)
+    if tags:
+        numbers = tags.get(Tag.X_RESOLUTION), tags.get(Tag.Y_RESOLUTION)
+        return fractions_of(numbers, _UNITS.get(tags.get(Tag.RESOLUTION_UNIT, 2), 1))
     if "jfif_density" in info:
         found = fractions_of(info["jfif_density"], info.get("jfif_unit", 0))
         return found if found and (found.unit or found.x != found.y) else None
@@ -74,8 +66,7 @@ def exif_of(image: Image.Image) -> bytes | None:
     What the caller has changed by `image.getexif()` is in them.
     """
     raw = image.info.get("Raw profile type exif")
-    tags = getattr(image, "tag_v2", None)
-    if tags is None or "exif" in image.info:
+    if not tags_of(image) or "exif" in image.info:
         stored = bytes_of(image.info.get("exif"))
         if stored is None and raw is not None:  # text in a PNG, by older ImageMagick
             stored = _from_text(raw)
@@ -89,14 +80,14 @@ def described(found: Any) -> bytes | None:
 
     exif = Exif()
     keep_text(found)
-    for tag in DESCRIPTIVE:
+    for tag in tiff.DESCRIPTIVE:
         if tag in found:
             exif[tag] = found[tag]
-    for ifd in IFDS:
+    for ifd in tiff.IFDS:
         if entries := found.get_ifd(ifd):
             exif[ifd] = dict(entries)
-            if _INTEROP in entries:
-                exif[ifd][_INTEROP] = found.get_ifd(_INTEROP)
+            if Tag.INTEROPERABILITY in entries:
+                exif[ifd][Tag.INTEROPERABILITY] = found.get_ifd(Tag.INTEROPERABILITY)
     return bytes_of(exif.tobytes()) if len(exif) else None
 
 
@@ -111,7 +102,7 @@ class _Latin(str):
 
 def keep_text(exif: Any) -> None:
     """Have Pillow write the text of its Exif byte for byte."""
-    for entries in (exif, *(exif.get_ifd(ifd) for ifd in IFDS)):
+    for entries in (exif, *(exif.get_ifd(ifd) for ifd in tiff.IFDS)):
         for tag in list(entries):
             if isinstance(value := entries[tag], str):
                 entries[tag] = _Latin(value)
@@ -127,8 +118,9 @@ def _changed(image: Image.Image, stored: bytes | None) -> bytes | None:
     with contextlib.suppress(Exception):  # damaged EXIF cannot be written, and so has not been changed
         theirs = Exif()
         theirs.load(stored or b"")
-        if 0x0112 in mine and 0x0112 not in theirs and mine[0x0112] == orientation_of(None, xmp_of(image)):
-            theirs[0x0112] = mine[0x0112]  # Pillow has it from the XMP packet
+        lies = mine.get(Tag.ORIENTATION)
+        if lies is not None and Tag.ORIENTATION not in theirs and lies == orientation_of(None, xmp_of(image)):
+            theirs[Tag.ORIENTATION] = lies  # Pillow has it from the XMP packet
         if mine.tobytes() != theirs.tobytes():
             return bytes(mine.tobytes()) if len(mine) else None
     return stored
@@ -195,79 +187,58 @@ def turn(plane: NDArray[Any], orientation: int) -> NDArray[Any]:
     return np.ascontiguousarray(np.rot90(plane, {3: 2, 6: 3, 8: 1}.get(orientation, 0)))
 
 
-class _Entry(NamedTuple):
-    """A tag of a directory: where its four bytes of value or offset stand in the EXIF, and what they are."""
-
-    tag: int
-    kind: int
-    size: int
-    place: int
-
-
-def _directory(exif: bytes, at: int = 0) -> tuple[str, int, list[_Entry], int]:
-    """Byte order, where offsets count from, the entries of a directory and the place of the next one's offset.
-
-    at: the directory's offset, 0 for the first.  Raises struct.error if there is none.
-    """
-    start = len(_PREFIX) if exif.startswith(_PREFIX) else 0
-    order = {b"II": "<", b"MM": ">"}.get(exif[start : start + 2])
-    if order is None:
-        raise struct.error("no byte order")
-    at = start + (at or struct.unpack_from(order + "I", exif, start + 4)[0])
-    count = struct.unpack_from(order + "H", exif, at)[0]
-    entries = []
-    for place in range(at + 2, at + 2 + 12 * count, 12):
-        tag, kind, size = struct.unpack_from(order + "HHI4x", exif, place)
-        entries.append(_Entry(tag, kind, size, place + 8))
-    return order, start, entries, at + 2 + 12 * count
+def _first(exif: bytes) -> tuple[Directory, list[Entry]]:
+    """The first directory and its entries.  Raises struct.error if it is not whole."""
+    found = tiff.directory(exif)
+    return found, list(tiff.entries(exif, found))
 
 
 def _find_orientation(exif: bytes) -> tuple[int, str]:
     """Where the value stands, and its form, SHORT or LONG; 0 if there is none from 1 to 8."""
     with contextlib.suppress(struct.error):
-        order, _, entries, _ = _directory(exif)
-        for tag, kind, size, place in entries:
-            if tag == 0x0112 and kind in _WHOLE and size == 1:
-                form = order + _WHOLE[kind]
-                return (place, form) if 1 <= struct.unpack_from(form, exif, place)[0] <= 8 else (0, "")
+        found, entries = _first(exif)
+        for entry in entries:
+            if entry.tag == Tag.ORIENTATION and entry.kind in tiff.FORMS and entry.size == 1:
+                right = 1 <= tiff.number_of(exif, found.order, entry) <= 8
+                return (entry.value, found.order + tiff.FORMS[entry.kind]) if right else (0, "")
     return 0, ""
 
 
 def without_places(exif: bytes) -> bytes:
     """The same EXIF without GeoTIFF's tags, which hold for the whole picture as it lies."""
     with contextlib.suppress(struct.error):
-        order, _, entries, end = _directory(exif)
-        if not any(entry.tag in _GEO for entry in entries):
+        found, entries = _first(exif)
+        if not any(entry.tag in tiff.GEO for entry in entries):
             return exif
-        kept = [exif[e.place - 8 : e.place + 4] for e in entries if e.tag not in _GEO]
-        body = struct.pack(order + "H", len(kept)) + b"".join(kept) + exif[end : end + 4]
-        start = entries[0].place - 10
-        return exif[:start] + body.ljust(end + 4 - start, b"\0") + exif[end + 4 :]
+        kept = [exif[e.place : e.place + tiff.ENTRY] for e in entries if e.tag not in tiff.GEO]
+        body = struct.pack(found.order + "H", len(kept)) + b"".join(kept) + exif[found.end : found.end + 4]
+        behind = found.end + 4
+        return exif[: found.start] + body.ljust(behind - found.start, b"\0") + exif[behind:]
     return exif
 
 
 def has_places(exif: bytes | None) -> bool:
     """Whether there are GeoTIFF's tags."""
     with contextlib.suppress(struct.error):
-        return any(entry.tag in _GEO for entry in _directory(exif or b"")[2])
+        return any(entry.tag in tiff.GEO for entry in _first(exif or b"")[1])
     return False
 
 
 def _without_thumbnail(exif: bytes) -> bytes:
     """The same EXIF with nothing linked to its first directory; the thumbnail is cut off, or blank if more follows."""
     with contextlib.suppress(struct.error):
-        order, start, _, link = _directory(exif)
-        second = struct.unpack_from(order + "I", exif, link)[0]
-        if not second:
+        found, _ = _first(exif)
+        offset = struct.unpack_from(found.order + "I", exif, found.end)[0]
+        if not offset:
             return exif
         values = {}
         with contextlib.suppress(struct.error):
-            for entry in _directory(exif, second)[2]:
-                if entry.kind in _WHOLE:
-                    values[entry.tag] = struct.unpack_from(order + _WHOLE[entry.kind], exif, entry.place)[0]
-        exif = exif[:link] + bytes(4) + exif[link + 4 :]
-        at, size = start + values.get(513, 0), values.get(514, 0)
-        if start < at < at + size <= len(exif) and exif[at : at + 2] == b"\xff\xd8":
+            for entry in list(tiff.entries(exif, tiff.directory(exif, offset))):
+                if entry.kind in tiff.FORMS:
+                    values[entry.tag] = tiff.number_of(exif, found.order, entry)
+        exif = exif[: found.end] + bytes(4) + exif[found.end + 4 :]
+        at, size = found.base + values.get(Tag.JPEG_OFFSET, 0), values.get(Tag.JPEG_BYTE_COUNT, 0)
+        if found.base < at < at + size <= len(exif) and exif[at : at + 2] == b"\xff\xd8":
             exif = exif[:at] + (bytes(size) + exif[at + size :] if at + size < len(exif) else b"")
     return exif
 

@@ -16,8 +16,9 @@ from typing import Any
 
 from ..errors import ImageError
 from ..format.container import DEEPEST
-from . import metadata
+from . import metadata, tiff
 from .picture import Picture, check_size
+from .tiff import Tag
 
 SUFFIXES = """
     .3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .gpr .iiq .kdc .mef .mrw .nef .nrw .orf .pef .raf .rw2 .rwl .sr2 .srw .x3f
@@ -34,36 +35,32 @@ _SIGNATURES = (
     (6, b"HEAPCCDR"),  # CRW
 )
 _IN_TIFF = b"CR\2", b"IIII", b"MMMM"  # behind the header: CR2, and IIQ of Phase One
-_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+_TIFF = b"II*\0", b"MM\0*"
 _LIKE_TIFF = {b"IIRO": b"II*\0", b"IIRS": b"II*\0", b"MMOR": b"MM\0*", b"IIU\0": b"II*\0"}  # but for the signature
-_SUBFILE, _PHOTOMETRIC, _SUB_IFDS, _XMP, _DNG_VERSION = 254, 262, 330, 700, 50706
-_SHORT = 3  # type of a number of 16 bits
 _SENSOR = 32803, 34892  # photometric interpretations: a filter of colours, and linear raw
 _SRGB = 2.4, 12.92  # exponent, and slope at black
 
 
 def is_raw(data: bytes) -> bool:
     """Whether a file holds what a sensor saw, of which other readers find the preview at most."""
-    if data[:4] in _ORDERS:
+    if data[:4] in _TIFF:
         return data.startswith(_IN_TIFF, 8) or are_of_sensor(_tags(data))
     return any(data.startswith(signature, at) for at, signature in _SIGNATURES)
 
 
 def are_of_sensor(tags: Mapping[int, Any]) -> bool:
     """Whether a TIFF's first directory is of a raw file: samples of a sensor, or a preview of what lies deeper."""
-    preview = bool(tags.get(_SUBFILE, 0) & 1) and _SUB_IFDS in tags
-    return preview or _DNG_VERSION in tags or tags.get(_PHOTOMETRIC) in _SENSOR
+    preview = bool(tags.get(Tag.NEW_SUBFILE_TYPE, 0) & 1) and Tag.SUB_IFDS in tags
+    return preview or Tag.DNG_VERSION in tags or tags.get(Tag.PHOTOMETRIC) in _SENSOR
 
 
 def _tags(data: bytes) -> dict[int, int]:
     """The tags of a TIFF's first directory, and their values if they are one number of 16 or 32 bits."""
-    tags: dict[int, int] = {}
-    order = _ORDERS[data[:4]]
+    tags = dict[int, int]()
     with contextlib.suppress(struct.error):
-        start = struct.unpack_from(order + "I", data, 4)[0]
-        for at in range(start + 2, start + 2 + 12 * struct.unpack_from(order + "H", data, start)[0], 12):
-            tag, kind = struct.unpack_from(order + "HH", data, at)
-            tags[tag] = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), data, at + 8)[0]
+        first = tiff.directory(data)
+        for entry in tiff.entries(data, first):
+            tags[entry.tag] = tiff.number_of(data, first.order, entry)
     return tags
 
 
@@ -95,11 +92,11 @@ def _metadata_of(data: bytes) -> tuple[bytes | None, bytes | None]:
 
     head = _LIKE_TIFF.get(data[:4])
     data = head + data[4:] if head else data
-    if data[:4] in _ORDERS:
+    if data[:4] in _TIFF:
         with contextlib.suppress(Exception):  # Pillow raises nearly any class over damaged data
             found = Exif()
             found.load(data)
-            xmp = metadata.bytes_of(found.get(_XMP))
+            xmp = metadata.bytes_of(found.get(Tag.XMP))
             exif = metadata.described(found)
             return metadata.reset_orientation(exif, xmp)
     return None, None

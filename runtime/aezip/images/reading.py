@@ -26,6 +26,7 @@ from . import colour, extras, metadata, raw, signalling
 from .decoder import complaints, end_of_jpeg, printed
 from .headers import facts_of, file_of
 from .picture import Picture, check_size
+from .tiff import Tag, tags_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -186,10 +187,11 @@ def from_pillow(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
 def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
     """The picture of the frame that a Pillow image stands at.  Raises ImageError."""
     data = file_of(image) if image.format in _LOOKED_INTO else b""
-    if raw.are_of_sensor(getattr(image, "tag_v2", {})):
+    tags = tags_of(image)
+    if raw.are_of_sensor(tags):
         raise ImageError("is a raw camera file, of which Pillow reads the preview alone", "its path or bytes")
     with _pillow_errors(), complaints(image, data) as damage:
-        turned = getattr(image, "tag_v2", {}).get(274, 1) != 1  # by Pillow, when it loads a TIFF
+        turned = tags.get(Tag.ORIENTATION, 1) != 1  # by Pillow, when it loads a TIFF
         exif, resolution, facts = metadata.exif_of(image), metadata.resolution_of(image), facts_of(image)
         shallow = intake.to_8bit or intake.stretch
         narrow = facts.cicp is not None and not facts.cicp.full_range  # which is made 8-bit when its range is full

@@ -23,33 +23,12 @@ from .headers import png_chunk
 from .metadata import keep_text
 from .picture import Picture
 from .reading import PILLOW, upright
+from .tiff import STORAGE, Tag
 
 if TYPE_CHECKING:
     from PIL import Image
 
 _LARGE = 2**26  # samples from which libjpeg does not optimise: for that it holds all coefficients, two bytes each
-# a TIFF's tags of how it stores its pixels, which Exif may hold, too
-_OF_PIXELS = (
-    254,
-    255,
-    *range(256, 260),
-    262,
-    266,
-    273,
-    277,
-    278,
-    279,
-    284,
-    317,
-    *range(320, 326),
-    338,
-    339,
-    513,
-    514,
-    530,
-    531,
-    532,
-)
 _JPEG_SIDE = 65500  # pixels: libjpeg's limit
 # what Pillow raises where it cannot write a picture; the last three where a TIFF should hold damaged Exif
 _REFUSALS = (OSError, ValueError, RuntimeError, OverflowError, SyntaxError, TypeError, struct.error)
@@ -261,22 +240,22 @@ def _set_tiff_tags(picture: Picture, options: dict[str, Any]) -> None:
 
     exif = Exif()
     exif.load(picture.exif or b"")
-    for tag in _OF_PIXELS:  # of the file that the Exif is from, though Pillow would write them over those of this one
+    for tag in STORAGE:  # of the file that the Exif is from, though Pillow would write them over those of this one
         exif.pop(tag, None)
     keep_text(exif)
     if picture.xmp:
-        exif[700] = picture.xmp
+        exif[Tag.XMP] = picture.xmp
     for kind, data in picture.extras:
         if kind == IPTC:
-            exif[extras.IPTC_TAG] = data
+            exif[Tag.IPTC] = data
     if picture.resolution:
         from PIL.TiffImagePlugin import IFDRational
 
         options.pop("dpi", None)
         r = picture.resolution
         x, y = (r.x, r.y) if r.unit < 3 else (v.limit_denominator(10**4) for v in r.per(1))
-        exif[282], exif[283] = (IFDRational(v.numerator, v.denominator) for v in (x, y))
-        exif[296] = {0: 1, 2: 3}.get(r.unit, 2)
+        exif[Tag.X_RESOLUTION], exif[Tag.Y_RESOLUTION] = (IFDRational(v.numerator, v.denominator) for v in (x, y))
+        exif[Tag.RESOLUTION_UNIT] = {0: 1, 2: 3}.get(r.unit, 2)
     exif.update(deep.tiff_tags(picture))
     options["exif"] = exif
 
