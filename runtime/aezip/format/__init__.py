@@ -2,6 +2,7 @@
 
 container   bytes ↔ header and sections
 alpha       the section that holds transparency, without loss
+bands       rows of both, deflated band by band
 exact       the sections that hold pixels, without loss
 scales      sizes of smaller pictures; averages: their pixels
 patches     the section that holds the pixels of some cells

@@ -1,24 +1,20 @@
 """Alpha: a plane of opacities ↔ bytes of the section `ALPH`, without loss; and the colours nobody sees.
 
 In and out: uint8 [H, W], 0 transparent, 255 opaque; of a picture of more bits uint16 of its depth, stored as an exact
-picture (`exact`) where 8 bits do not say it. A constant plane takes two bytes. Any other is cut into bands of rows,
-each deflated on its own, so that a region needs only the bands it touches, after one of four predictions that are
-undone by running sums: none, the left neighbour, the upper one, left + upper − upper left (two of PNG's filters, their
-sum, and none; chosen for a whole band). Nothing is allocated but the rows that were asked for, and a band inflates to
-its size or is damaged.
+picture (`exact`) where 8 bits do not say it. A constant plane takes two bytes. Any other is cut into `bands`, each with
+one prediction for all of its rows. Nothing is allocated but the rows that were asked for, and a band.
 """
 
 from __future__ import annotations
 
-import struct
 import zlib
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SectionDamaged
+from . import bands, exact
 from . import depth as depths
-from . import exact
 from .container import PLAIN
 from .depth import Samples
 
@@ -26,7 +22,6 @@ Plane = NDArray[np.uint8]  # [H, W]
 
 BAND = 256  # rows
 CONSTANT, BANDS, DEEP = 0, 1, 2
-NONE, LEFT, UP, BOTH = range(4)  # bit 0: summed along a row; bit 1: down the columns
 _CELL = 4  # hidden colours are uniform in squares of this side
 
 
@@ -39,8 +34,8 @@ def encode(plane: Samples, depth: int = PLAIN) -> bytes:
     first = plane.flat[0]
     if (plane == first).all():
         return bytes((CONSTANT, first))
-    bands = [_pack_band(plane[top : top + BAND]) for top in range(0, plane.shape[0], BAND)]
-    return bytes((BANDS,)) + struct.pack(f"<{len(bands)}I", *map(len, bands)) + b"".join(bands)
+    packed = [_pack_band(plane[top : top + BAND]) for top in range(0, plane.shape[0], BAND)]
+    return bytes((BANDS,)) + bands.pack(packed)
 
 
 def decode(
@@ -57,21 +52,11 @@ def decode(
     x, y, w, h = region or (0, 0, width, height)
     if len(data) == 2 and data[0] == CONSTANT:
         return np.full((h, w), data[1], np.uint8)
-    count = -(-height // BAND)
-    start = 1 + 4 * count
-    if len(data) < start or data[0] != BANDS:
+    if data[:1] != bytes((BANDS,)):
         raise SectionDamaged("the alpha section is of an unknown kind", "one value, or bands of rows")
-    lengths = struct.unpack_from(f"<{count}I", data, 1)
-    if start + sum(lengths) != len(data):
-        raise SectionDamaged("the alpha section's bands do not fill it", f"{len(data) - start} bytes")
     out = np.empty((h, w), np.uint8)
-    for band, length in enumerate(lengths):
-        top, bottom = BAND * band, min(BAND * (band + 1), height)
-        if top < y + h and bottom > y:
-            rows = _unpack_band(data[start : start + length], bottom - top, width)
-            first, last = max(top, y), min(bottom, y + h)
-            out[first - y : last - y] = rows[first - top : last - top, x : x + w]
-        start += length
+    for band in bands.touched(memoryview(data)[1:], height, BAND, slice(y, y + h), "alpha"):
+        out[band.place] = _unpack_band(band.data, band.height, width)[band.inside, x : x + w]
     return out
 
 
@@ -99,25 +84,21 @@ def fill(pixels: Samples, plane: Samples, depth: int = PLAIN) -> Samples:
 
 def _pack_band(rows: Plane) -> bytes:
     """One band: the prediction, then the deflated differences; the shortest of four."""
-    left = np.diff(rows, axis=1, prepend=np.uint8(0))
-    choices = (rows, left, np.diff(rows, axis=0, prepend=np.uint8(0)), np.diff(left, axis=0, prepend=np.uint8(0)))
+    choices = bands.predicted(rows)
     sizes = [len(zlib.compress(choice.tobytes(), 1)) for choice in choices]
     best = sizes.index(min(sizes))
     return bytes((best,)) + zlib.compress(choices[best].tobytes(), 9)
 
 
-def _unpack_band(data: bytes, height: int, width: int) -> Plane:
-    size, inflate = height * width, zlib.decompressobj()
-    try:
-        body = inflate.decompress(data[1:], size + 1)
-    except zlib.error as e:
-        raise SectionDamaged(f"a band of the alpha section does not inflate ({e})", "zlib data") from e
-    if len(body) != size or not inflate.eof or inflate.unused_data or data[0] > BOTH:
-        raise SectionDamaged("a band of the alpha section is damaged", f"{size} bytes after one of four predictions")
+def _unpack_band(data: bands.Buffer, height: int, width: int) -> Plane:
+    prediction = data[0] if data else 0
+    if prediction > bands.LEFT | bands.UP:
+        raise SectionDamaged(f"a band of alpha has the prediction {prediction}", "0 to 3")
+    body = bands.inflated(data[1:], height * width, "a band of alpha")
     rows: Plane = np.frombuffer(body, np.uint8).reshape(height, width)
-    if data[0] & LEFT:
+    if prediction & bands.LEFT:
         rows = rows.cumsum(axis=1, dtype=np.uint8)
-    if data[0] & UP:
+    if prediction & bands.UP:
         rows = rows.cumsum(axis=0, dtype=np.uint8)
     return np.asarray(rows)
 

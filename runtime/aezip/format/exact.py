@@ -1,15 +1,13 @@
 """Exact pixels: uint8 or uint16 [H, W, C] ↔ bytes, without loss; the body of the sections `PIXL` and `PTCH`.
 
 What few colours make (scans, icons, charts, palettes) is stored as samples of 1, 2 or 4 bits, or as places in a
-palette; anything else as bytes, red and blue as their differences from green where that is shorter. Each row is one
-of four predictions' differences (none, left, up, left + up − upper left: what running sums undo), then bands of rows
-are deflated, each for itself, so that a region needs only the bands it touches. Samples of 9 to 16 bits take 16; of
-their differences the high bytes of a row stand before the low ones.
+palette; anything else as bytes, red and blue as their differences from green where that is shorter. They lie in
+`bands`; each row says its prediction. Samples of 9 to 16 bits take 16; of their differences the high bytes of a row
+stand before the low ones.
 """
 
 from __future__ import annotations
 
-import struct
 import zlib
 from typing import NamedTuple
 
@@ -17,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SectionDamaged
+from . import bands
 from . import depth as depths
 from .container import DEEPEST, PLAIN
 from .depth import Samples
@@ -25,8 +24,8 @@ Pixels = NDArray[np.uint8]  # [H, W, C]
 
 BAND_BYTES = 2**22  # of a band's rows, before they are deflated
 PALETTE, GREEN = 1, 2  # flags
-LEFT, UP = 1, 2  # bits of a row's prediction
 LEVEL = 9
+_WHAT = "exact pixels"
 _SAMPLES, _SAMPLE = 6, 4  # what is estimated from: groups of rows, rows of a group
 _ROWS = 64  # where colours are counted first
 _BAND_PIXELS = 2**14  # of a band that is tried
@@ -111,23 +110,14 @@ def decode(
     """
     x, y, w, h = region or (0, 0, width, height)
     layout, flags, colours, start = _head(data, width, channels, depth)
-    count = -(-height // layout.rows)
-    if len(data) < start + 4 * count:
-        raise SectionDamaged(f"exact pixels end in the lengths of their {count} bands", f"{start + 4 * count} bytes")
-    lengths = struct.unpack_from(f"<{count}I", data, start)
-    start += 4 * count
-    if start + sum(lengths) != len(data):
-        raise SectionDamaged("the bands of exact pixels do not fill their section", f"{len(data) - start} bytes")
     out: Samples = np.empty((h, w, channels), depths.kind(depth))
-    for band, length in enumerate(lengths):
-        top, bottom = layout.rows * band, min(layout.rows * (band + 1), height)
-        if top < y + h and bottom > y:
-            rows = _unpredicted(_inflated(data[start : start + length], bottom - top, layout.row), layout)
-            first, last = max(top, y), min(bottom, y + h)
-            part = _pixels(rows[first - top : last - top], layout, flags, colours)
-            depths.check(part, depth)
-            out[first - y : last - y] = part[:, x : x + w]
-        start += length
+    for band in bands.touched(memoryview(data)[start:], height, layout.rows, slice(y, y + h), _WHAT):
+        size = band.height, 1 + layout.row
+        body = bands.inflated(band.data, size[0] * size[1], f"a band of {_WHAT}")
+        rows = _unpredicted(np.frombuffer(body, np.uint8).reshape(size), layout)
+        part = _pixels(rows[band.inside], layout, flags, colours)
+        depths.check(part, depth)
+        out[band.place] = part[:, x : x + w]
     return out
 
 
@@ -188,12 +178,12 @@ def _written(rows: Samples, layout: _Layout, palette: bytes) -> bytes:
         some = rows[: max(1, _TRIED_BYTES // layout.row)]
         ways.sort(key=lambda way: len(zlib.compress(_predicted(some, layout, *way).tobytes(), 6)))
     way, green = ways[0]
-    bands = [
+    deflated = [
         zlib.compress(_predicted(rows[top : top + layout.rows], layout, way, green).tobytes(), LEVEL)
         for top in range(0, len(rows), layout.rows)
     ]
     flags = (PALETTE if palette else 0) | (GREEN if green else 0)
-    return bytes((layout.bits, flags)) + palette + struct.pack(f"<{len(bands)}I", *map(len, bands)) + b"".join(bands)
+    return bytes((layout.bits, flags)) + palette + bands.pack(deflated)
 
 
 def _predicted(rows: Samples, layout: _Layout, way: str, green: bool) -> NDArray[np.uint8]:
@@ -205,13 +195,7 @@ def _predicted(rows: Samples, layout: _Layout, way: str, green: bool) -> NDArray
     if way == "none":
         out[:, 0], out[:, 1:] = 0, _in_bytes(rows)
         return out
-    step = layout.samples
-    left = rows.copy()
-    left[:, step:] -= rows[:, :-step]
-    above = np.concatenate([np.zeros_like(rows[:1]), rows[:-1]])
-    above_left = above.copy()
-    above_left[:, step:] -= above[:, :-step]
-    choices = (rows, left, rows - above, left - above_left)
+    choices = bands.predicted(rows, layout.samples)
     size = np.stack([np.minimum(c, -c).sum(1, dtype=np.int64) for c in choices])  # of numbers that have a sign
     out[:, 0] = size.argmin(0)
     for prediction, choice in enumerate(choices):
@@ -257,29 +241,17 @@ def _head(data: bytes, width: int, channels: int, depth: int) -> tuple[_Layout, 
     return layout, flags, np.frombuffer(data[3:end], np.uint8).reshape(count, channels), end
 
 
-def _inflated(data: bytes, rows: int, row: int) -> NDArray[np.uint8]:
-    """A band's bytes [rows, 1 + row].  Raises SectionDamaged."""
-    size, inflate = rows * (1 + row), zlib.decompressobj()
-    try:
-        body = inflate.decompress(data, size + 1)
-    except zlib.error as e:
-        raise SectionDamaged(f"a band of exact pixels does not inflate ({e})", "zlib data") from e
-    if len(body) != size or not inflate.eof or inflate.unused_data:
-        raise SectionDamaged("a band of exact pixels has another size", f"{size} bytes")
-    return np.frombuffer(body, np.uint8).reshape(rows, 1 + row)
-
-
 def _unpredicted(band: NDArray[np.uint8], layout: _Layout) -> Samples:
     """Prediction and differences [n, 1 + row] → rows of bytes or samples of 16 bits [n, …].  Raises SectionDamaged."""
-    kinds = band[:, 0]
-    if kinds.max(initial=0) > LEFT | UP:
-        raise SectionDamaged(f"a row has the prediction {kinds.max()}", "0 to 3")
+    prediction = band[:, 0]
+    if prediction.max(initial=0) > bands.LEFT | bands.UP:
+        raise SectionDamaged(f"a row has the prediction {prediction.max()}", "0 to 3")
     rows: Samples = _of_bytes(band[:, 1:]) if layout.bits == DEEPEST else band[:, 1:].copy()
-    lefts = np.flatnonzero(kinds & LEFT)
+    lefts = np.flatnonzero(prediction & bands.LEFT)
     if len(lefts):
         cells = rows[lefts].reshape(len(lefts), -1, layout.samples)
         rows[lefts] = cells.cumsum(axis=1, dtype=rows.dtype).reshape(len(lefts), -1)
-    for n in np.flatnonzero(kinds & UP):
+    for n in np.flatnonzero(prediction & bands.UP):
         if n:
             rows[n] += rows[n - 1]
     return rows

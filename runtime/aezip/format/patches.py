@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SectionDamaged
-from . import averages, exact
+from . import averages, bands, exact
 from . import depth as depths
 from .container import PLAIN
 from .depth import Samples
 
 CELL = 16  # pixels
+_WHAT = "the patches' bitmap"
 _PART = 2**16  # bytes of a bitmap that are counted at once
 Cells = NDArray[np.bool_]  # [⌈H/16⌉, ⌈W/16⌉]
 
@@ -44,18 +45,11 @@ def count(data: bytes, height: int, width: int) -> int:
 
     Takes little memory, whatever the size.
     """
-    length = _bitmap(data)
-    size, found, inflate = -(-(-(-height // CELL) * -(-width // CELL)) // 8), 0, zlib.decompressobj()
-    rest = data[4 : 4 + length]
-    try:
-        while size >= 0 and (part := inflate.decompress(rest, _PART)):
-            rest = inflate.unconsumed_tail
-            size -= len(part)
-            found += int(np.bitwise_count(np.frombuffer(part, np.uint8)).sum())
-    except zlib.error as e:
-        raise SectionDamaged(f"the patches' bitmap does not inflate ({e})", "zlib data") from e
-    if size or not inflate.eof or inflate.unused_data or not found:
-        raise SectionDamaged("the patches' bitmap has another size, or marks no cell", "a bit for each cell")
+    rows, columns = _shape(height, width)
+    parts = bands.inflated_parts(_bitmap(data), -(-rows * columns // 8), _WHAT, _PART)
+    found = sum(int(np.bitwise_count(np.frombuffer(part, np.uint8)).sum()) for part in parts)
+    if not found:
+        raise SectionDamaged(f"{_WHAT} marks no cell", "one at least")
     return found
 
 
@@ -95,27 +89,24 @@ def lay(
             pixels[max(top, 0) : bottom, max(left, 0) : right] = part
 
 
-def _bitmap(data: bytes) -> int:
-    """Bytes of the bitmap's stream.  Raises SectionDamaged."""
+def _shape(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of cells."""
+    return -(-height // CELL), -(-width // CELL)
+
+
+def _bitmap(data: bytes) -> bytes:
+    """The bitmap's zlib stream.  Raises SectionDamaged."""
     length = int(struct.unpack_from("<I", data)[0]) if len(data) >= 4 else 0
     if not length or length > len(data) - 4:
         raise SectionDamaged("patches that do not say which cells they are", "a bitmap")
-    return length
+    return data[4 : 4 + length]
 
 
 def _parts(data: bytes, height: int, width: int) -> tuple[Cells, bytes]:
-    shape = -(-height // CELL), -(-width // CELL)
-    size = -(-shape[0] * shape[1] // 8)
-    length = _bitmap(data)
-    inflate = zlib.decompressobj()
-    try:
-        bitmap = inflate.decompress(data[4 : 4 + length], size + 1)
-    except zlib.error as e:
-        raise SectionDamaged(f"the patches' bitmap does not inflate ({e})", "zlib data") from e
-    if len(bitmap) != size or not inflate.eof or inflate.unused_data:
-        raise SectionDamaged("the patches' bitmap has another size", f"{size} bytes")
-    bits = np.unpackbits(np.frombuffer(bitmap, np.uint8))
+    """The cells, and their pixels' bytes.  Raises SectionDamaged."""
+    bitmap, shape = _bitmap(data), _shape(height, width)
     count = shape[0] * shape[1]
+    bits = np.unpackbits(np.frombuffer(bands.inflated(bitmap, -(-count // 8), _WHAT), np.uint8))
     if bits[count:].any() or not bits[:count].any():
-        raise SectionDamaged("the patches' bitmap marks no cell of the picture, or others", "at least one of them")
-    return bits[:count].reshape(shape).astype(bool), data[4 + length :]
+        raise SectionDamaged(f"{_WHAT} marks no cell of the picture, or others", "at least one of them")
+    return bits[:count].reshape(shape).astype(bool), data[4 + len(bitmap) :]
