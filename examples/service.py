@@ -33,12 +33,12 @@ def compress(codec: aezip.Codec, body: bytes, query: dict[str, str]) -> tuple[by
         quality = float(query.get("quality", "60"))
     except ValueError:
         raise aezip.AezipError(f"quality '{query['quality']}'", "0 to 100") from None
-    return codec.encode(picture.pixels, quality, images.sections_of(picture)), "image/x-aezip"
+    return codec.encode(picture.pixels, quality, sections=images.sections_of(picture)), "image/x-aezip"
 
 
 def decompress(codec: aezip.Codec, body: bytes, query: dict[str, str]) -> tuple[bytes, str]:
     """A `.lat` file → a PNG."""
-    image = images.to_pillow(images.picture_of(*codec.decode(body, MAX_PIXELS)))
+    image = images.to_pillow(images.picture_of(*codec.decode(body, max_pixels=MAX_PIXELS)))
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue(), "image/png"

@@ -75,14 +75,14 @@ class Targets:
         self._latents(data, rng)
         if rng.random() < 0.5:
             self.stage = "pixels"
-            pixels, lat = self.codec.decode(data, MAX_PIXELS)
+            pixels, lat = self.codec.decode(data, max_pixels=MAX_PIXELS)
             if pixels.shape != (lat.header.height, lat.header.width, lat.header.channels):
                 raise Finding(f"pixels of shape {pixels.shape}")
 
     def _early(self, data: bytes, rng: random.Random) -> None:
         """What a reader shows of a beginning, at any scale."""
         self.stage, scale = "pixels", rng.choice(scales.SCALES)
-        pixels, lat = self.codec.decode(data, MAX_PIXELS, partial=True, scale=scale)
+        pixels, lat = self.codec.decode(data, max_pixels=MAX_PIXELS, partial=True, scale=scale)
         h = lat.header
         if pixels.shape != (-(-h.height // scale), -(-h.width // scale), h.channels):
             raise Finding(f"pixels of shape {pixels.shape}")
@@ -95,7 +95,7 @@ class Targets:
         lat = container.unpack(data, MAX_PIXELS)
         self.stage = "symbols"
         if not self._compiled or rng.random() > 0.1 or lat.header.width * lat.header.height > 2**14:
-            self.codec.check(data, MAX_PIXELS)
+            self.codec.check(data, max_pixels=MAX_PIXELS)
             return
         said = []
         for name in ("numpy", "compiled"):
@@ -107,7 +107,7 @@ class Targets:
                 said.append(f"{type(error).__name__}: {error}")
         if said[0] != said[1]:
             raise Finding(f"numpy says {said[0][:200]!r}, the compiled coder {said[1][:200]!r}")
-        self.codec.check(data, MAX_PIXELS)
+        self.codec.check(data, max_pixels=MAX_PIXELS)
 
     _header = _latents
 
@@ -172,7 +172,7 @@ class Targets:
             self.stage = "run"
             store._read.cache_clear()  # another package under the same name
             mutated = Codec(str(self._path), threads=1)
-            mutated.decode(self.corpus.written_by(rng, about.fingerprint), MAX_PIXELS)
+            mutated.decode(self.corpus.written_by(rng, about.fingerprint), max_pixels=MAX_PIXELS)
             self.stage = "run encoder"
             picture = self.corpus.picture(rng)
             mutated.encode(picture if rng.random() < 0.7 else picture.astype(np.uint16) * 257)

@@ -15,16 +15,13 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
-from .coding import checked, exact_pixels, lossy
-from .coding.arguments import check_pixels, check_quality, check_region, check_size
+from .coding import arguments, checked, exact_pixels, lossy
 from .coding.pictures import Region
 from .coding.windows import Pixels as Pixels
 from .engine import timing
-from .engine.sessions import Sessions, check_settings
+from .engine.sessions import Sessions
 from .errors import FormatError, HalfPackage, UsageError, about
-from .format import alpha, container, scales
+from .format import alpha, container
 from .format.container import DEFAULT_MAX_PIXELS, PLAIN, Lat, Section
 from .format.depth import is_narrow
 from .model import archives, store
@@ -68,16 +65,18 @@ class Codec:
     def __init__(
         self,
         model: str | os.PathLike[str] | None = "photo",
+        *,
         provider: str = "cpu",
         threads: int | None = None,
         precision: str = "float",
         batch: int | None = None,
         offline: bool = False,
     ) -> None:
-        check_settings(provider, threads, precision, batch)
-        name = os.fspath(model) if model is not None else None
-        lasting = os.path.abspath(name) if name and store.is_path(name) else name
-        self._arguments = (lasting, provider, threads, precision, batch, offline)
+        arguments.check_settings(provider, threads, precision, batch)
+        name = arguments.check_model(model) if model is not None else None
+        self._lasting = os.path.abspath(name) if name and store.is_path(name) else name
+        self._settings: dict[str, Any] = {"provider": provider, "threads": threads, "precision": precision}
+        self._settings |= {"batch": batch, "offline": offline}
         self.provider, self.threads, self.precision = provider, threads, precision
         self.batch, self.offline = batch or (1 if provider == "cpu" else BATCH), offline
         self._opened: dict[bytes, Sessions] = {}
@@ -90,7 +89,7 @@ class Codec:
                 self._opened[self._own.fingerprint] = self._encoding
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), self._arguments
+        return partial(type(self), **self._settings), (self._lasting,)
 
     def __enter__(self) -> Codec:
         return self
@@ -140,8 +139,8 @@ class Codec:
         self,
         pixels: Pixels,
         quality: float = 60,
-        sections: tuple[Section, ...] = (),
         *,
+        sections: tuple[Section, ...] = (),
         effort: int = 1,
         lossless: bool | None = None,
         cell_psnr: float = 0.0,
@@ -173,13 +172,11 @@ class Codec:
             LimitExceeded: The picture is larger than `max_pixels`, or than 2²⁰ pixels a side.
             ModelUnfit: The picture has colours, and the model is for grey ones.
             HalfPackage: The model only decodes; or it only encodes, and `cell_psnr` is given.
-            UsageError: The quality, `cell_psnr` or `effort` is outside its range, or the codec only decodes.
+            UsageError: A parameter is outside its range or of another type, or the codec only decodes.
         """
-        (pixels, depth), level = check_pixels(pixels, max_pixels, depth), check_quality(quality)
-        if not cell_psnr >= 0:
-            raise UsageError(f"cell_psnr {cell_psnr}", "0 or more, in dB")
-        if effort not in (0, 1):
-            raise UsageError(f"effort {effort!r}", "0 or 1")
+        (pixels, depth), level = arguments.check_pixels(pixels, max_pixels, depth), arguments.check_quality(quality)
+        effort, error = arguments.check_effort(effort), arguments.check_cell_psnr(cell_psnr)
+        lossless = arguments.check_lossless(lossless)
         if lossless or (lossless is None and is_narrow(pixels, depth)):
             return exact_pixels.encode(pixels, sections, depth)
         self.prepare(fine=depth > PLAIN)
@@ -189,7 +186,6 @@ class Codec:
                 raise HalfPackage(finding, "the whole model, or no cell_psnr", file=str(self.package.about.path))
             data = container.pack(checked.encode(self._encoding, pixels, level, sections, effort, depth=depth))
         else:
-            error = 255**2 / 10 ** (cell_psnr / 10) if cell_psnr else np.inf
             data = checked.checked(self._encoding, pixels, level, sections, effort, error, depth)
         if pixels.shape[0] * pixels.shape[1] > LARGE:
             self._encoding.close()
@@ -198,8 +194,8 @@ class Codec:
     def decode(
         self,
         data: bytes,
-        max_pixels: int = DEFAULT_MAX_PIXELS,
         *,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
         region: Region | None = None,
         scale: int = 1,
         partial: bool = False,
@@ -225,12 +221,12 @@ class Codec:
             FormatError: The file is damaged, or larger than `max_pixels`.
             UnknownFingerprint: The model that wrote the file is not installed.
             PackageDamaged: The package is not as it was written.
-            UsageError: The region is not inside the picture, or there is no such scale.
+            UsageError: The region is not inside the picture, or there is no such scale or limit.
         """
-        scales.check_scale(scale)
+        scale = arguments.check_scale(scale)
         with timing.stage("container"):
             lat = container.unpack(data, max_pixels, partial=partial)
-        region = check_region(region, lat.header)
+        region = arguments.check_region(region, lat.header)
         if lat.lossless:
             return exact_pixels.decode(lat, region, scale, to_8bit), lat
         sessions = self._for(lat.header.fingerprint)
@@ -242,7 +238,7 @@ class Codec:
             sessions.close()
         return pixels, lat
 
-    def check(self, data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Lat:
+    def check(self, data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Lat:
         """Check a `.lat` file: checksums, structure, every symbol.  Raises what `decode` does.
 
         Args:
@@ -305,6 +301,7 @@ class Codec:
         """
         from . import images
 
+        lossless = arguments.check_lossless(lossless)
         picture = _taken(image, images.Intake(deep=True, to_8bit=to_8bit, upright=upright, strip=strip), max_pixels)
         given = {"icc_profile": icc_profile, "exif": exif, "xmp": xmp}
         picture = images.replaced(picture, {name: value for name, value in given.items() if value is not None})
@@ -314,7 +311,8 @@ class Codec:
         encode: Callable[..., bytes] = partial(self.encode, picture.pixels, sections=sections, **how)
         if target_size is None or lossless:
             return encode(quality, lossless=lossless)
-        target = targets.Target(targets.SIZE, check_size(target_size))
+        size = arguments.check_positive("target_size", target_size, "a whole number of bytes")
+        target = targets.Target(targets.SIZE, size)
         h, w = picture.pixels.shape[:2]
         data = targets.reach(target, h * w, partial(encode, lossless=False), len).data
         return data if lossless is False else exact_pixels.shorter(data, picture.pixels, sections, depth)
@@ -356,7 +354,7 @@ class Codec:
                 self.look_beside(name)
                 data = places.read(name, FormatError)
             how: dict[str, Any] = {"region": region, "scale": scale}
-            pixels, lat = self.decode(cast("bytes", data), max_pixels, partial=partial, **how)
+            pixels, lat = self.decode(cast("bytes", data), max_pixels=max_pixels, partial=partial, **how)
             picture = images.picture_of(pixels, lat, **how)
             picture = images.tone_mapped(picture) if tone_map else picture
             return images.to_pillow(images.in_8_bits(picture) if to_8bit else picture)
@@ -382,5 +380,5 @@ def _taken(
         return images.read(image, intake, max_pixels)
     if images.is_pillow(image):
         return images.from_pillow(cast("Image.Image", image), intake)
-    pixels, depth = check_pixels(image, max_pixels)
+    pixels, depth = arguments.check_pixels(image, max_pixels)
     return images.Picture(pixels, depth=depth)

@@ -18,11 +18,11 @@ from __future__ import annotations
 import os
 
 from .coding import checked, exact_pixels, lossy
-from .coding.arguments import check_pixels, check_quality
+from .coding.arguments import check_model, check_pixels, check_quality, check_scale, check_settings
 from .engine.planned import Planned
-from .engine.sessions import Sessions, check_settings
+from .engine.sessions import Sessions
 from .errors import ImageError, LimitExceeded, UnknownFingerprint, UsageError
-from .format import container, scales
+from .format import container
 from .format.container import DEFAULT_MAX_PIXELS, PLAIN
 from .format.depth import Samples, is_narrow, scaled
 from .model import store
@@ -119,7 +119,7 @@ class Decoder:
             UnknownFingerprint: Another model wrote it.
             UsageError: There is no such scale.
         """
-        scales.check_scale(scale)
+        scale = check_scale(scale)
         lat = container.unpack(data, self._max_pixels)
         header, fingerprint = lat.header, self._sessions.package.fingerprint
         if header.fingerprint != fingerprint and not lat.lossless:
@@ -146,7 +146,7 @@ def _open(model: str | os.PathLike[str], half: str, size: Size | None, threads: 
     check_settings("cpu", threads)
     if size is not None and (len(size) != 2 or min(size) < 1):
         raise UsageError(f"size {size}", "rows and columns, 1 or more")
-    package = store.find_codec(os.fspath(model))
+    package = store.find_codec(check_model(model))
     package.require(half)
     package.check()
     return Sessions(package, threads=threads) if size is None else Planned(package, threads=threads)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .codec import Codec, Pixels
-from .coding.arguments import check_quality
+from .coding.arguments import check_effort, check_lossless, check_quality
 from .errors import ImageError, ModelNotFound, UsageError, absence_of
 from .format.container import DEPTHS
 
@@ -126,13 +126,9 @@ def check_settings(model: object, quality: object, effort: object, lossless: obj
     """Raise UsageError for what no chunk could be encoded with."""
     if not isinstance(model, str):
         raise UsageError(f"model {model!r}", "a name or a path")
-    if isinstance(quality, bool) or not isinstance(quality, int | float):
-        raise UsageError(f"quality {quality!r}", "0 to 100")
     check_quality(quality)
-    if effort not in (0, 1):
-        raise UsageError(f"effort {effort!r}", "0 or 1")
-    if lossless is not None and not isinstance(lossless, bool):
-        raise UsageError(f"lossless {lossless!r}", "True, False or None")
+    check_effort(effort)
+    check_lossless(lossless)
     if depth is not None and depth not in DEPTHS:
         raise UsageError(f"depth {depth!r}", "9 to 16, or None")
 

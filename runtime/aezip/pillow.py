@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from dataclasses import replace
 from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any
 
@@ -25,10 +26,11 @@ from PIL import Image, ImageFile
 
 from .errors import AezipError, SectionDamaged, Truncated, UsageError
 from .format import container
-from .format.colour import Cicp
+from .format.container import Section
 from .format.scales import SCALES
-from .images import Intake, Picture, Resolution, picture_of, replaced, sections_of, to_pillow
+from .images import Intake, picture_of, replaced, sections_of, to_pillow
 from .images.metadata import fractions_of
+from .images.picture import alpha_of, metadata_of
 from .images.reading import of_frame
 from .images.writing import info_of
 
@@ -62,24 +64,14 @@ class LatImageFile(ImageFile.ImageFile):
         assert self.fp is not None
         try:
             header, sections, alpha = _head(self.fp)
-            kinds = dict(sections)
-            resolution = kinds.get(container.RESOLUTION)
-            picture = Picture(
-                None,  # type: ignore[arg-type]  # not known yet
-                kinds.get(container.ICC),
-                kinds.get(container.EXIF),
-                kinds.get(container.XMP),
-                None,
-                Resolution.unpack(resolution) if resolution is not None else None,
-                cicp=Cicp.unpack(kinds[container.CICP]) if container.CICP in kinds else None,
-            )
+            info = info_of(metadata_of(sections), header.channels)
         except AezipError as e:
             raise SyntaxError(str(e)) from e
         self._size = header.width, header.height
         self._mode = ("L" if header.channels == 1 else "RGB") + ("A" if alpha else "")
-        if self._mode == "L" and container.DEPTH in kinds:
+        if self._mode == "L" and any(section.type == container.DEPTH for section in sections):
             self._mode = "I;16"
-        self.info.update(info_of(picture, header.channels))
+        self.info.update(info)
         self.tile = [ImageFile._Tile("lat", (0, 0, *self.size), 0, ())]
 
     def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, float, float]] | None:
@@ -113,7 +105,8 @@ class LatImageFile(ImageFile.ImageFile):
         self.fp.seek(0)
         try:
             lat = container.unpack(self.fp.read(), container.MAX_SIDE**2)
-            picture_of(None, lat)  # type: ignore[arg-type]
+            metadata_of(lat.sections)
+            alpha_of(lat)
         except AezipError as e:
             raise OSError(str(e)) from e
         finally:
@@ -133,7 +126,7 @@ class _Decoder(ImageFile.PyDecoder):
                 codec.look_beside(name)
             scale = self.args[0] if self.args else 1
             data, partial = self.fd.read(), bool(ImageFile.LOAD_TRUNCATED_IMAGES)
-            pixels, lat = codec.decode(data, container.MAX_SIDE**2, scale=scale, partial=partial)
+            pixels, lat = codec.decode(data, max_pixels=container.MAX_SIDE**2, scale=scale, partial=partial)
             image = to_pillow(picture_of(pixels, lat, scale=scale))
         except AezipError as e:
             raise OSError(str(e)) from e
@@ -143,14 +136,14 @@ class _Decoder(ImageFile.PyDecoder):
         return -1, 0
 
 
-def _head(file: IO[bytes]) -> tuple[container.Header, list[tuple[bytes, bytes]], bool]:
+def _head(file: IO[bytes]) -> tuple[container.Header, list[Section], bool]:
     """Read what is in front of the latents or exact pixels.
 
     Args:
         file: A `.lat` file, from its beginning; alpha, patches, latents and exact pixels are not read.
 
     Returns:
-        The header, kind and contents of the metadata's sections, and whether the file has alpha.
+        The header, the sections of metadata, and whether the file has alpha.
 
     Raises:
         FormatError: What was read is damaged.
@@ -158,7 +151,7 @@ def _head(file: IO[bytes]) -> tuple[container.Header, list[tuple[bytes, bytes]],
     end = file.seek(0, io.SEEK_END)
     file.seek(0)
     header = container.read_header(file.read(container.HEADER.size))
-    sections: list[tuple[bytes, bytes]] = []
+    sections = list[Section]()
     alpha = False
     while True:
         head = file.read(container.SECTION.size)
@@ -176,7 +169,7 @@ def _head(file: IO[bytes]) -> tuple[container.Header, list[tuple[bytes, bytes]],
         body = file.read(length)
         if zlib.crc32(body, zlib.crc32(kind)) != crc:
             raise SectionDamaged("a section does not match its checksum", f"CRC-32 {crc:08x}")
-        sections.append((kind, body))
+        sections.append(Section(kind, body))
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
@@ -199,13 +192,13 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         intake = Intake(deep=True, to_8bit=options.get("to_8bit", False))
         picture = replaced(of_frame(image, intake), options)
         if "dpi" in options:
-            picture = picture._replace(resolution=fractions_of(options["dpi"], 1) if options["dpi"] else None)
+            picture = replace(picture, resolution=fractions_of(options["dpi"], 1) if options["dpi"] else None)
         lossless = options.get("lossless")
         codec = _codec(None if lossless else options.get("model", "photo"), options.get("threads"))
         data = codec.encode(
             picture.pixels,
             options.get("quality", 60),
-            sections_of(picture),
+            sections=sections_of(picture),
             effort=options.get("effort", 1),
             lossless=None if lossless is None else bool(lossless),
             cell_psnr=options.get("cell_psnr", 0.0),

@@ -113,7 +113,7 @@ def main(model: str) -> None:
     facts = json.loads((HERE / "facts.json").read_text())
     pixels = dict(np.load(HERE / "pixels.npz"))
     for name, picture in PICTURES.items():
-        files[name] = codec.encode(picture.pixels, 60, images.sections_of(picture), lossless=False)
+        files[name] = codec.encode(picture.pixels, 60, sections=images.sections_of(picture), lossless=False)
     for name, (picture, quality, tile) in CASES.items():
         checked.TILED_FROM, checked.TILE = (0, tile) if tile else (2**22, 16)
         files[name] = codec.encode(picture, quality, lossless=False)

@@ -173,16 +173,78 @@ def test_what_is_no_bytes(codec: Codec, given: object, found: str) -> None:
             take(given)
 
 
-@pytest.mark.parametrize("quality", ["60", None, -1, 101, float("nan")])
-def test_qualities_that_are_none(codec: Codec, drawn, quality: object) -> None:
-    with pytest.raises(UsageError, match="expected 0 to 100"):
-        codec.encode(drawn(8, 8), quality)
+TYPES = {  # of parameters that are none, and the sentence
+    "quality": (["60", None, -1, 101, float("nan"), True], "expected 0 to 100"),
+    "effort": ([2, -1, "1", None, True, 0.5], "expected 0 or 1"),
+    "lossless": (["no", 1, 0], "lossless .*; expected True, False or None"),
+    "cell_psnr": (["x", -1, float("nan"), True, None], "expected 0 or more, in dB"),
+    "max_pixels": (["9", 0, float("nan"), True, None], "max_pixels .*; expected a number of pixels, 1 or more"),
+}
 
 
-@pytest.mark.parametrize("effort", [2, -1, "1", None])
-def test_efforts_that_are_none(codec: Codec, drawn, effort: object) -> None:
-    with pytest.raises(UsageError, match="; expected 0 or 1"):
-        codec.encode(drawn(8, 8), 60, effort=effort)
+@pytest.mark.parametrize("name", TYPES)
+def test_parameters_that_are_none(codec: Codec, drawn, name: str) -> None:
+    values, sentence = TYPES[name]
+    for value in values:
+        for take in (codec.encode, codec.compress):
+            with pytest.raises(UsageError, match=sentence):
+                take(drawn(8, 8), **{name: value})
+
+
+def test_parameters_of_decoding_that_are_none(codec: Codec, tiny: str, drawn) -> None:
+    data = codec.encode(drawn(8, 9))
+    for region in ((0, 0, 4), (0.0, 0, 4, 4), (True, 0, 4, 4), "0,0,4,4", 4, [[0, 0, 4, 4]]):
+        with pytest.raises(UsageError, match=r"region .*; expected four whole numbers: x, y, width, height in pixels"):
+            codec.decode(data, region=region)
+    np.testing.assert_array_equal(
+        codec.decode(data, region=np.array((2, 1, 5, 6)))[0], codec.decode(data, region=(2, 1, 5, 6))[0]
+    )
+    for scale in (2.0, "2", True, None, (2,)):
+        for take in (codec.decode, codec.decompress, embed.Decoder(tiny).decode):
+            with pytest.raises(UsageError, match=r"a scale of .*; expected one of 1, 2, 4, 8, 16"):
+                take(data, scale=scale)
+    for take in (codec.decode, codec.check, codec.decompress):
+        with pytest.raises(UsageError, match="max_pixels '9'; expected a number of pixels"):
+            take(data, max_pixels="9")
+
+
+SETTINGS = {  # what no codec is opened with, and the sentence
+    "threads": (["2", 0, 1.5, True], "threads .*; expected a whole number, 1 or more"),
+    "batch": (["2", 0, 2.5, True], "batch .*; expected a whole number, 1 or more"),
+    "precision": (["half", None, []], "expected one of float, int8"),
+    "provider": (["abacus", 3, []], "expected one of cpu, cuda"),
+    "model": ([3, b"photo", ["photo"]], "model .*; expected a name or a path"),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_that_are_none(tiny: str, name: str) -> None:
+    values, sentence = SETTINGS[name]
+    for value in values:
+        with pytest.raises(UsageError, match=sentence):
+            Codec(**{"model": tiny, name: value})
+
+
+def test_only_what_is_worked_on_goes_by_its_place(codec: Codec, tiny: str, drawn) -> None:
+    data = codec.encode(drawn(8, 8), 60)
+    for wrong in (
+        lambda: Codec(tiny, "cpu"),
+        lambda: codec.encode(drawn(8, 8), 60, ()),
+        lambda: codec.compress(drawn(8, 8), 60, 1000),
+        lambda: codec.decode(data, 2**20),
+        lambda: codec.check(data, 2**20),
+        lambda: codec.decompress(data, 2**20),
+    ):
+        with pytest.raises(TypeError, match="positional"):
+            wrong()
+
+
+@pytest.mark.repairs
+def test_no_cell_is_perfect_enough(codec: Codec, drawn) -> None:
+    pixels = drawn(32, 32)
+    for endless in (1e6, float("inf")):
+        data = codec.encode(pixels, cell_psnr=endless, lossless=False)
+        np.testing.assert_array_equal(codec.decode(data)[0], pixels)
 
 
 def test_a_quality_of_numpy_is_one(codec: Codec, drawn) -> None:

@@ -86,7 +86,7 @@ def test_alpha_resolution_and_exact_pixels(small, drawn) -> None:
     about = images.Resolution(Fraction(300), Fraction(150), 1)
     picture = images.Picture(drawn(50, 40), alpha=plane, resolution=about)
     for lossless in (False, True):
-        data = Codec(small).encode(picture.pixels, 60, images.sections_of(picture), lossless=lossless)
+        data = Codec(small).encode(picture.pixels, 60, sections=images.sections_of(picture), lossless=lossless)
         pixels, lat = Codec(small).decode(data, scale=8)
         found = images.picture_of(pixels, lat, scale=8)
         assert np.array_equal(found.alpha, averaged(plane[..., None], 8)[..., 0])

@@ -43,7 +43,7 @@ def aezip(model: str, qualities: Sequence[float], provider: str = "cpu", threads
     """An aezip model at these qualities."""
     from ..codec import Codec
 
-    codec = Codec(model, provider, threads)
+    codec = Codec(model, provider=provider, threads=threads)
     name = codec.package.about.name
     return Peer(name, f"aezip, model {name}", tuple(qualities), codec.encode, lambda data: codec.decode(data)[0])
 

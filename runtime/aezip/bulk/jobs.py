@@ -72,7 +72,14 @@ class _Coding:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from ..codec import Codec
 
-        return Codec(model, provider, threads, self.precision, self.batch, self.offline)
+        return Codec(
+            model,
+            provider=provider,
+            threads=threads,
+            precision=self.precision,
+            batch=self.batch,
+            offline=self.offline,
+        )
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ class Compression(_Coding):
             return codec.encode(
                 picture.pixels,
                 quality,
-                sections,
+                sections=sections,
                 effort=self.effort,
                 lossless=False if self.target else self.lossless,
                 cell_psnr=self.cell_psnr,
@@ -187,7 +194,9 @@ class Decompression(_Coding):
         if self.max_size:
             header = read_header(data)
             scale = scale_for(max(self.region[2:] if self.region else header[:2]), self.max_size)
-        pixels, lat = codec.decode(data, self.max_pixels, region=self.region, scale=scale, partial=self.partial)
+        pixels, lat = codec.decode(
+            data, max_pixels=self.max_pixels, region=self.region, scale=scale, partial=self.partial
+        )
         notes: tuple[str, ...] = ()
         if lat.missing:
             there = 100 * len(lat.body) / (len(lat.body) + lat.missing)
@@ -222,10 +231,10 @@ class Recompression(_Coding):
         same = header.fingerprint == codec.package.fingerprint and header.quality == round(10 * quality)
         if lat.lossless or same:
             return Result(None if self.in_place else data, lat, len(data), status=KEPT)
-        pixels, _ = codec.decode(data, self.max_pixels)
+        pixels, _ = codec.decode(data, max_pixels=self.max_pixels)
         sections = tuple(s for s in lat.sections if s.type not in (LATENTS, PATCHES, DEPTH))
         depth, most = lat.depth, self.max_pixels
-        again = codec.encode(pixels, quality, sections, effort=self.effort, depth=depth, max_pixels=most)
+        again = codec.encode(pixels, quality, sections=sections, effort=self.effort, depth=depth, max_pixels=most)
         return Result(again, unpack(again, MAX_SIDE**2), len(again))
 
 
@@ -240,7 +249,7 @@ class Verification(_Coding):
 
     def run(self, codec: Codec, data: bytes, target: str) -> Result:
         if self.partner is None:
-            lat = codec.check(data, self.max_pixels)
+            lat = codec.check(data, max_pixels=self.max_pixels)
             images.check_sections(lat)
             return Result(None, lat, len(data))
         from ..quality.verify import verify

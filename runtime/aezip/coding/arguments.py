@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-from ..errors import ImageError, LimitExceeded, UsageError
+from ..engine import library
+from ..engine.sessions import PRECISIONS, PROVIDERS
+from ..errors import ImageError, LimitExceeded, ProviderError, UsageError
 from ..format import container
 from ..format import depth as depths
 from ..format.container import DEEPEST, DEFAULT_MAX_PIXELS, PLAIN, Header
+from ..format.scales import SCALES
 from .pictures import Region
 from .windows import Pixels
 
@@ -61,7 +65,7 @@ def check_depth(pixels: Pixels, depth: int | None) -> int:
         return PLAIN
     if depth is None:
         return DEEPEST
-    if depth not in container.DEPTHS:
+    if not _is_whole(depth) or depth not in container.DEPTHS:
         raise UsageError(f"depth {depth!r} of uint16", "9 to 16")
     most = int(pixels.max())
     if most > depths.top(depth):
@@ -73,22 +77,87 @@ def check_region(region: Region | None, header: Header) -> Region:
     """The region, or the whole picture's.  Raises UsageError."""
     if region is None:
         return 0, 0, header.width, header.height
-    x, y, width, height = region
+    sides: tuple[Any, ...] = tuple(region) if isinstance(region, (tuple, list, np.ndarray)) else ()
+    if len(sides) != 4 or not all(map(_is_whole, sides)):
+        raise UsageError(f"region {region!r}", "four whole numbers: x, y, width, height in pixels")
+    x, y, width, height = map(int, sides)
     if min(x, y) < 0 or min(width, height) < 1 or x + width > header.width or y + height > header.height:
         finding = f"region {x},{y},{width},{height}"
         raise UsageError(finding, f"X,Y,W,H within the picture's {header.width}×{header.height} pixels")
-    return region
+    return x, y, width, height
 
 
-def check_quality(quality: float) -> int:
+def check_scale(scale: Any) -> int:
+    """How many times smaller.  Raises UsageError."""
+    if not _is_whole(scale) or scale not in SCALES:
+        raise UsageError(f"a scale of {scale!r}", f"one of {', '.join(map(str, SCALES))}: so many times smaller")
+    return int(scale)
+
+
+def check_quality(quality: Any) -> int:
     """0 … 100 → 0 … 1000.  Raises UsageError."""
-    if not isinstance(quality, Real) or not 0 <= quality <= 100:
+    if not _is_number(quality) or not 0 <= quality <= 100:
         raise UsageError(f"quality {quality!r}", "0 to 100")
-    return round(quality * 10)
+    level: int = round(quality * 10)
+    return level
 
 
-def check_size(size: int) -> int:
-    """A number of bytes.  Raises UsageError."""
-    if not isinstance(size, Integral) or size < 1:
-        raise UsageError(f"target_size {size!r}", "a whole number of bytes, 1 or more")
-    return size
+def check_cell_psnr(psnr_db: Any) -> float:
+    """A PSNR in dB → the largest mean squared error of a cell, infinite for 0.  Raises UsageError."""
+    if not _is_number(psnr_db) or not psnr_db >= 0:
+        raise UsageError(f"cell_psnr {psnr_db!r}", "0 or more, in dB")
+    return float(255**2 / 10 ** (min(psnr_db, 300) / 10)) if psnr_db else np.inf  # at 300 any error is too large
+
+
+def check_effort(effort: Any) -> int:
+    """0 or 1.  Raises UsageError."""
+    if not _is_whole(effort) or effort not in (0, 1):
+        raise UsageError(f"effort {effort!r}", "0 or 1")
+    return int(effort)
+
+
+def check_lossless(lossless: Any) -> bool | None:
+    """True, False or None.  Raises UsageError."""
+    if not (lossless is None or isinstance(lossless, (bool, np.bool_))):
+        raise UsageError(f"lossless {lossless!r}", "True, False or None")
+    return lossless if lossless is None else bool(lossless)
+
+
+def check_positive(name: str, value: Any, what: str = "a whole number") -> int:
+    """A whole number from 1 on, of the parameter `name`.  Raises UsageError."""
+    if not _is_whole(value) or value < 1:
+        raise UsageError(f"{name} {value!r}", f"{what}, 1 or more")
+    return int(value)
+
+
+def check_model(model: Any) -> str:
+    """A name, or a path as text.  Raises UsageError."""
+    found = os.fspath(model) if isinstance(model, (str, os.PathLike)) else None
+    if not isinstance(found, str):
+        raise UsageError(f"model {model!r}", "a name or a path")
+    return found
+
+
+def check_settings(provider: str, threads: int | None, precision: str = "float", batch: int | None = None) -> None:
+    """Raise UsageError or ProviderError for settings that no session can be opened with."""
+    for what, value, known in (("precision", precision, PRECISIONS), ("provider", provider, tuple(PROVIDERS))):
+        if value not in known:
+            raise UsageError(f"{what} {value!r}", f"one of {', '.join(known)}")
+    for name, number in (("threads", threads), ("batch", batch)):
+        if number is not None:
+            check_positive(name, number)
+    if provider != "cpu":
+        there = library.onnxruntime().get_available_providers()
+        if PROVIDERS[provider] not in there:
+            have = ", ".join(k for k, v in PROVIDERS.items() if v in there)
+            expectation = f"one of: {have}; or after {library.advice(provider)}"
+            raise ProviderError(f"the provider '{provider}' is not in this onnxruntime", expectation)
+        library.prepare(provider)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

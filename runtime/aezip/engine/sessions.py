@@ -12,7 +12,7 @@ from contextlib import suppress
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ModelUnfit, PackageDamaged, ProviderError, UsageError
+from ..errors import ModelUnfit, PackageDamaged, ProviderError
 from ..model import onnx_check
 from ..model.fine_graphs import FINE
 from ..model.packages import Package
@@ -160,24 +160,6 @@ class Sessions:
 def _first_line(error: Exception) -> str:
     """What onnxruntime says, which may be nothing."""
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def check_settings(provider: str, threads: int | None, precision: str = "float", batch: int | None = None) -> None:
-    """Raise UsageError or ProviderError for settings that no session can be opened with."""
-    for what, value, known in (("precision", precision, PRECISIONS), ("provider", provider, PROVIDERS)):
-        if value not in known:
-            raise UsageError(f"{what} '{value}'", f"one of {', '.join(known)}")
-    if threads is not None and threads < 1:
-        raise UsageError(f"{threads} threads", "at least 1")
-    if batch is not None and batch < 1:
-        raise UsageError(f"a batch of {batch}", "at least 1")
-    if provider != "cpu":
-        there = library.onnxruntime().get_available_providers()
-        if PROVIDERS[provider] not in there:
-            have = ", ".join(k for k, v in PROVIDERS.items() if v in there)
-            expectation = f"one of: {have}; or after {library.advice(provider)}"
-            raise ProviderError(f"the provider '{provider}' is not in this onnxruntime", expectation)
-        library.prepare(provider)
 
 
 def open_session(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from numbers import Real
 from typing import NamedTuple
 
 from ..errors import (
@@ -208,7 +209,9 @@ def _bytes_of(data: bytes) -> bytes:
 
 
 def check_limit(width: int, height: int, max_pixels: int) -> None:
-    """Raise LimitExceeded for more pixels than allowed."""
+    """Raise LimitExceeded for more pixels than allowed, and UsageError if the limit is none."""
+    if isinstance(max_pixels, bool) or not isinstance(max_pixels, Real) or not max_pixels >= 1:
+        raise UsageError(f"max_pixels {max_pixels!r}", "a number of pixels, 1 or more")
     if width * height > max_pixels:
         raise LimitExceeded(f"{width}×{height} pixels", f"at most {max_pixels}, or a higher max_pixels")
 

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..errors import UsageError
-
 Area = tuple[int, int, int, int]  # x, y, width, height
 
 SCALES = (1, 2, 4, 8, 16)
-
-
-def check_scale(scale: Any) -> int:
-    """Raise UsageError for other scales."""
-    if scale not in SCALES:
-        raise UsageError(f"a scale of {scale!r}", f"one of {', '.join(map(str, SCALES))}: so many times smaller")
-    return int(scale)
 
 
 def scale_for(longer: int, side: int) -> int:

@@ -55,7 +55,7 @@ def verify(
 
     Raises FormatError and its kinds, UnknownFingerprint, and ImageError if the original has another shape or depth.
     """
-    pixels, lat = codec.decode(data, max_pixels)
+    pixels, lat = codec.decode(data, max_pixels=max_pixels)
     if original.shape != pixels.shape:
         raise ImageError(f"the original is {_size(original)}, the file {_size(pixels)}", "the picture it was made from")
     if depth != lat.depth:

@@ -63,8 +63,8 @@ class CodecStub:
         self,
         pixels: NDArray[np.uint8],
         quality: float = 60,
-        sections: tuple[Section, ...] = (),
         *,
+        sections: tuple[Section, ...] = (),
         effort: int = 1,
         lossless: bool | None = None,
         cell_psnr: float = 0.0,
@@ -79,14 +79,14 @@ class CodecStub:
         body = zlib.compress(pixels.tobytes()) + bytes(CodecStub.padding)
         return pack(Lat(header, (*sections, Section(LATENTS, body))))
 
-    def check(self, data: bytes, max_pixels: int = 2**28) -> Lat:
-        return self.decode(data, max_pixels)[1]
+    def check(self, data: bytes, *, max_pixels: int = 2**28) -> Lat:
+        return self.decode(data, max_pixels=max_pixels)[1]
 
     def decode(
         self,
         data: bytes,
-        max_pixels: int = 2**28,
         *,
+        max_pixels: int = 2**28,
         region: tuple[int, int, int, int] | None = None,
         scale: int = 1,
         partial: bool = False,

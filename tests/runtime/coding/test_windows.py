@@ -92,11 +92,11 @@ def test_a_damaged_tile_is_named_and_others_decode(tiny, drawn) -> None:
 def test_the_limit_on_pixels_can_be_moved(tiny, drawn) -> None:
     codec, pixels = Codec(tiny), drawn(10, 20)
     data = codec.encode(pixels, max_pixels=200)
-    assert codec.decode(data, 200)[0].shape == (10, 20, 3)
+    assert codec.decode(data, max_pixels=200)[0].shape == (10, 20, 3)
     with pytest.raises(errors.LimitExceeded, match="or a higher max_pixels"):
         codec.encode(pixels, max_pixels=199)
     with pytest.raises(errors.LimitExceeded, match="or a higher max_pixels"):
-        codec.decode(data, 199)
+        codec.decode(data, max_pixels=199)
     assert container.DEFAULT_MAX_PIXELS >= 12_000 * 9_000
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from aezip import errors
+from aezip.coding.arguments import check_scale
 from aezip.format import averages, scales
 
 
@@ -35,6 +36,6 @@ def test_areas() -> None:
     assert scales.reduced((17, 33, 100, 50), 8) == (2, 4, 13, 7)
     assert scales.covered((17, 33, 100, 50), 8, 200, 85) == (16, 32, 104, 53)
     assert [scales.scale_for(4000, side) for side in (4001, 4000, 2000, 512, 500, 250, 10)] == [1, 1, 2, 4, 8, 16, 16]
-    for scale in (0, 3, 32, "8"):
+    for scale in (0, 3, 32, "8", 2.0, True, [2]):
         with pytest.raises(errors.UsageError, match="expected one of 1, 2, 4, 8, 16"):
-            scales.check_scale(scale)
+            check_scale(scale)

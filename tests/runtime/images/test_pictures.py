@@ -160,7 +160,7 @@ def test_the_table(mode: str, how: str, metadata: str, codec: Codec) -> None:
     want = alpha_of(image, mode)
     picture = images.from_pillow(image, Intake(to_8bit=mode in DEEP))
     if metadata == "all":
-        out = codec.decompress(codec.encode(picture.pixels, 60, images.sections_of(picture)))
+        out = codec.decompress(codec.encode(picture.pixels, 60, sections=images.sections_of(picture)))
     else:  # no need of a model
         header = Header(SIZE[1], SIZE[0], picture.pixels.shape[2], 600, bytes(8))
         lat = Lat(header, (*images.sections_of(picture), Section(LATENTS, b"")))
@@ -400,7 +400,7 @@ def test_a_lat_file_is_no_input() -> None:
 
 def test_a_region_of_a_picture(codec: Codec) -> None:
     picture = images.from_pillow(made("RGBA", ""))
-    data = codec.encode(picture.pixels, 60, images.sections_of(picture))
+    data = codec.encode(picture.pixels, 60, sections=images.sections_of(picture))
     part = images.picture_of(picture.pixels[3:13, 5:25], unpack(data), (5, 3, 20, 10))
     assert picture.alpha is not None
     np.testing.assert_array_equal(part.alpha, picture.alpha[3:13, 5:25])

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...coding.arguments import check_settings
 from ...coding.pictures import transform
 from ...coding.windows import grid, windows
 from ...engine.graphs import Graphs
-from ...engine.sessions import Sessions, check_settings
+from ...engine.sessions import Sessions
 from ...errors import ImageError, ModelUnfit
 from ...model.store import find_codec
 

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...coding.arguments import check_settings
 from ...coding.windows import common, grid, grown, in_channels, in_pixels, window_of, windows, within
 from ...engine.progress import each
-from ...engine.sessions import Sessions, check_settings
+from ...engine.sessions import Sessions
 from ...errors import ImageError, ModelUnfit
 from ...model.packages import Package
 from ...model.store import find
