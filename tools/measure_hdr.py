@@ -15,6 +15,7 @@ needs on average at equal quality.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -53,7 +54,7 @@ def main(folder: str, model: str, side: int, limit: int) -> None:
         if not (picture.cicp and picture.cicp.hdr):
             print(f"{file.name}: no code points of PQ or HLG, left out")
             continue
-        picture = picture._replace(pixels=middle(scaled(picture.pixels, picture.depth, BITS), side), depth=BITS)
+        picture = replace(picture, pixels=middle(scaled(picture.pixels, picture.depth, BITS), side), depth=BITS)
         print(f"{file.name}: {picture.pixels.shape[1]} × {picture.pixels.shape[0]}, {picture.cicp}")
         for name, ways in (("aezip", _aezip(codec)), ("avif", _avif)):
             points = [_measured(picture, *ways(picture, level)) for level in LEVELS[name]]

@@ -87,11 +87,10 @@ PICTURES = {  # with what belongs to them
     "opaque": images.Picture(draw(9, 8, seed=7), alpha=np.full((9, 8), 255, np.uint8)),
     "metadata": images.Picture(
         draw(10, 12, seed=8),
-        b"a profile",
-        b"Exif\0\0MM\0*\0\0\0\x08\0\0",
-        b"<x:xmpmeta/>",
-        None,
-        images.Resolution(Fraction(901, 3), Fraction(118), 2),
+        icc=b"a profile",
+        exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0",
+        xmp=b"<x:xmpmeta/>",
+        resolution=images.Resolution(Fraction(901, 3), Fraction(118), 2),
     ),
     "aspect": images.Picture(draw(6, 5, seed=9), resolution=images.Resolution(Fraction(4), Fraction(3), 0)),
 }

@@ -131,11 +131,6 @@ def _not_looked_into(image: Image.Image, data: bytes, kept: tuple[Section, ...])
         yield "a depth map"
 
 
-def without(extras: tuple[Section, ...], *kinds: bytes) -> tuple[Section, ...]:
-    """The sections but those of some types."""
-    return tuple(section for section in extras if section.type not in kinds)
-
-
 def bytes_in(value: object) -> bytes:
     """Bytes, or none of another kind of value."""
     return value if isinstance(value, bytes) else b""

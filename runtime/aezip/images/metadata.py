@@ -9,6 +9,7 @@ import contextlib
 import re
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -157,7 +158,7 @@ def replaced(picture: Picture, given: Mapping[str, Any]) -> Picture:
             changes[field] = bytes_of(value)
             if field == "icc":
                 changes["cicp"] = None
-    return picture._replace(**changes)
+    return replace(picture, **changes)
 
 
 def orientation_of(exif: bytes | None, xmp: bytes | None) -> int:

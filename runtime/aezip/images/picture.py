@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from ..errors import ImageError
 from ..format.colour import Cicp, ContentLight, Mastering
@@ -17,6 +19,7 @@ from ..format.container import (
     ICC,
     IPTC,
     MASTERING,
+    PLAIN,
     RESOLUTION,
     TEXTS,
     XMP,
@@ -26,24 +29,32 @@ from ..format.container import (
 from ..format.resolution import Resolution
 
 if TYPE_CHECKING:
+    from ..coding.pictures import Region
     from ..format.depth import Samples
 
 EXTRAS = (IPTC, EXTENDED_XMP, COMMENT, TEXTS, CONTENT_LIGHT, MASTERING, GAIN_MAP)  # what only some kinds of files carry
 
 
-class Picture(NamedTuple):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Metadata:
+    """What a file says of its picture."""
+
+    icc: bytes | None = None
+    cicp: Cicp | None = None  # code points of the colours, above `icc`
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    resolution: Resolution | None = None
+    extras: tuple[Section, ...] = ()  # sections of EXTRAS
+
+
+@dataclass(frozen=True, eq=False)
+class Picture(Metadata):
     """Pixels and what belongs to them."""
 
     pixels: Samples  # [H, W, C], C 1 or 3
-    icc: bytes | None = None
-    exif: bytes | None = None
-    xmp: bytes | None = None
-    alpha: Samples | None = None  # [H, W] as pixels; None: there is no such channel
-    resolution: Resolution | None = None
-    notes: tuple[str, ...] = ()  # what was changed to read it
-    extras: tuple[Section, ...] = ()  # sections of EXTRAS
-    cicp: Cicp | None = None  # code points of the colours, above `icc`
-    depth: int = 8  # bits of a sample; of more than 8, pixels and alpha are uint16, from 0 to 2^depth − 1
+    alpha: Samples | None = field(default=None, kw_only=True)  # [H, W] as pixels; None: there is no such channel
+    depth: int = field(default=PLAIN, kw_only=True)  # bits of a sample; of more than 8, uint16 from 0 to 2^depth − 1
+    notes: tuple[str, ...] = field(default=(), kw_only=True)  # what was changed to read it
 
 
 def sections_of(picture: Picture) -> tuple[Section, ...]:
@@ -60,41 +71,64 @@ def sections_of(picture: Picture) -> tuple[Section, ...]:
     return (*(Section(kind, data) for kind, data in pairs if data), *picture.extras)
 
 
-def picture_of(pixels: Samples, lat: Lat, region: tuple[int, int, int, int] | None = None, scale: int = 1) -> Picture:
+def metadata_of(sections: Iterable[Section]) -> Metadata:
+    """The metadata in sections of a `.lat` file.  Raises SectionDamaged."""
+    found: dict[bytes, bytes] = {}
+    for kind, data in sections:
+        found.setdefault(kind, data)
+    return Metadata(
+        icc=found.get(ICC),
+        cicp=Cicp.unpack(found[CICP]) if CICP in found else None,
+        exif=found.get(EXIF),
+        xmp=found.get(XMP),
+        resolution=Resolution.unpack(found[RESOLUTION]) if RESOLUTION in found else None,
+        extras=tuple(Section(kind, found[kind]) for kind in EXTRAS if found.get(kind)),
+    )
+
+
+def alpha_of(lat: Lat, region: Region | None = None, scale: int = 1) -> Samples | None:
+    """The alpha of a `.lat` file, in its depth.  [H, W]; region, scale: as of `picture_of`.  Raises SectionDamaged."""
+    opacity = lat.section(ALPHA)
+    if opacity is None:
+        return None
+    from ..format import alpha, averages, scales
+
+    h, w = lat.header.height, lat.header.width
+    area = scales.covered(region or (0, 0, w, h), scale, w, h)
+    plane: Samples = averages.averaged(alpha.decode(opacity, h, w, area, lat.depth)[..., None], scale)[..., 0]
+    return plane
+
+
+def picture_of(pixels: Samples, lat: Lat, region: Region | None = None, scale: int = 1) -> Picture:
     """Decoded pixels [H, W, C], of 8 bits or the file's depth, and what else the `.lat` file they are from holds.
 
     region: x, y, width, height of what was decoded, None for the whole; scale: how many times smaller it is. Raises
     SectionDamaged.
     """
-    opacity = lat.section(ALPHA)
-    plane, depth = None, 8 if pixels is None or pixels.itemsize == 1 else lat.depth
-    if opacity is not None:
-        from ..format import alpha, averages, scales
-        from ..format import depth as depths
+    depth = PLAIN if pixels.itemsize == 1 else lat.depth
+    plane, said = alpha_of(lat, region, scale), metadata_of(lat.sections)
+    if plane is not None:
+        from ..format.depth import scaled
 
-        h, w = lat.header.height, lat.header.width
-        area = scales.covered(region or (0, 0, w, h), scale, w, h)
-        plane = averages.averaged(alpha.decode(opacity, h, w, area, lat.depth)[..., None], scale)[..., 0]
-        plane = depths.scaled(plane, lat.depth, depth)
-    packed = lat.section(RESOLUTION)
-    resolution = Resolution.unpack(packed) if packed is not None else None
-    if resolution and scale > 1:
+        plane = scaled(plane, lat.depth, depth)
+    if said.resolution and scale > 1:
         from fractions import Fraction
 
-        resolution = resolution.times(Fraction(1, scale), Fraction(1, scale))
-    exif = lat.section(EXIF)
-    if exif and (region or scale > 1):
+        said = replace(said, resolution=said.resolution.times(Fraction(1, scale), Fraction(1, scale)))
+    if said.exif and (region or scale > 1):
         from .metadata import without_places
 
-        exif = without_places(exif)
-    kept = {kind: lat.section(kind) for kind in EXTRAS}
+        said = replace(said, exif=without_places(said.exif))
     notes: tuple[str, ...] = ()
-    if region and kept.pop(GAIN_MAP):
+    if region and lat.section(GAIN_MAP):
+        said = replace(said, extras=without(said.extras, GAIN_MAP))
         notes = ("the gain map (HDR) is left out, as it is of the whole picture",)
-    extras = tuple(Section(kind, data) for kind, data in kept.items() if data)
-    named = lat.section(CICP)
-    cicp = Cicp.unpack(named) if named is not None else None
-    return Picture(pixels, lat.section(ICC), exif, lat.section(XMP), plane, resolution, notes, extras, cicp, depth)
+    return Picture(pixels, alpha=plane, depth=depth, notes=notes, **vars(said))
+
+
+def without(extras: tuple[Section, ...], *kinds: bytes) -> tuple[Section, ...]:
+    """The sections but those of some types."""
+    return tuple(section for section in extras if section.type not in kinds)
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
@@ -110,11 +144,15 @@ def check_sections(lat: Lat, original: Picture | None = None) -> None:
     """
     import numpy as np
 
-    deep = original.depth > 8 if original else lat.depth > 8
+    from ..format import depth as depths
+
+    metadata_of(lat.sections)
     for named, light in ((CONTENT_LIGHT, ContentLight), (MASTERING, Mastering)):
         if (data := lat.section(named)) is not None:
             light.unpack(data)
-    found = picture_of(np.empty((0, 0, lat.header.channels), np.uint16 if deep else np.uint8), lat).alpha
+    found = alpha_of(lat)
+    if found is not None and original and original.depth == PLAIN:
+        found = depths.scaled(found, lat.depth, PLAIN)
     wanted = original.alpha if original else found
     if found is wanted is None:
         return

@@ -15,6 +15,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,7 +26,7 @@ from ..storage import places
 from . import colour, extras, metadata, raw, signalling
 from .decoder import complaints, end_of_jpeg, printed
 from .headers import facts_of, file_of
-from .picture import Picture, check_size
+from .picture import Picture, check_size, without
 from .tiff import Tag, tags_of
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _developed(data: bytes, max_pixels: int, intake: Intake) -> Picture:
         picture = raw.developed(data, max_pixels, DEEPEST if deep else PLAIN)
     if damage and intake.strict:
         raise ImageError(damage[0], "a complete image, or no strict=True")
-    picture = picture._replace(notes=(*damage, *picture.notes))
+    picture = replace(picture, notes=(*damage, *picture.notes))
     return stripped(picture) if intake.strip else picture
 
 
@@ -209,27 +210,38 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
     if damage and intake.strict:
         raise ImageError(damage[0], "a complete image, or no strict=True")
     notes = (*damage, colours.note, named.note)
-    picture = Picture(pixels, named.icc, exif, xmp, alpha, resolution, notes, kept, named.cicp, colours.depth)
+    picture = Picture(
+        pixels,
+        alpha=alpha,
+        depth=colours.depth,
+        notes=notes,
+        icc=named.icc,
+        cicp=named.cicp,
+        exif=exif,
+        xmp=xmp,
+        resolution=resolution,
+        extras=kept,
+    )
     if shallow and colours.depth > PLAIN:
         note = f"{colours.depth}-bit samples of narrow range made 8-bit, of full range"
-        picture = signalling.in_8_bits(picture)._replace(notes=(*notes, note))
+        picture = replace(signalling.in_8_bits(picture), notes=(*notes, note))
     lies = metadata.orientation_of(exif, xmp) if intake.upright else 1
     picture = picture if lies == 1 else upright(picture)
     if picture.exif and (turned or lies != 1) and metadata.has_places(picture.exif):
-        picture = picture._replace(exif=metadata.without_places(picture.exif))
+        picture = replace(picture, exif=metadata.without_places(picture.exif))
         left = (*left, "GeoTIFF tags, as the picture was turned")
     if lies != 1 and any(section.type == GAIN_MAP for section in kept):
-        picture = picture._replace(extras=extras.without(kept, GAIN_MAP))
+        picture = replace(picture, extras=without(kept, GAIN_MAP))
         left = (*left, "a gain map (HDR), as the picture was turned")
     if picture.alpha is not None:
         from ..format.alpha import fill
 
-        picture = picture._replace(pixels=fill(picture.pixels, picture.alpha, picture.depth))
+        picture = replace(picture, pixels=fill(picture.pixels, picture.alpha, picture.depth))
     if intake.strip:
         picture = stripped(picture)
     elif left:
-        picture = picture._replace(notes=(*picture.notes, f"left behind: {', '.join(left)}"))
-    return picture._replace(notes=tuple(filter(None, picture.notes)))
+        picture = replace(picture, notes=(*picture.notes, f"left behind: {', '.join(left)}"))
+    return replace(picture, notes=tuple(filter(None, picture.notes)))
 
 
 def upright(picture: Picture) -> Picture:
@@ -241,7 +253,7 @@ def upright(picture: Picture) -> Picture:
     exif, xmp = metadata.reset_orientation(picture.exif, picture.xmp)
     resolution = picture.resolution.turned() if picture.resolution and lies >= 5 else picture.resolution
     pixels = metadata.turn(picture.pixels, lies)
-    return picture._replace(pixels=pixels, alpha=alpha, exif=exif, xmp=xmp, resolution=resolution)
+    return replace(picture, pixels=pixels, alpha=alpha, exif=exif, xmp=xmp, resolution=resolution)
 
 
 def stripped(picture: Picture) -> Picture:
@@ -249,10 +261,10 @@ def stripped(picture: Picture) -> Picture:
     picture = upright(picture)
     if signalling.hdr_of(picture):
         note = "the colours stay as they are named, as PQ and HLG (HDR) have no place in sRGB"
-        picture = picture._replace(icc=None if picture.cicp else picture.icc, notes=(*picture.notes, note))
+        picture = replace(picture, icc=None if picture.cicp else picture.icc, notes=(*picture.notes, note))
     else:
         picture = signalling.tone_mapped(picture)
-    return picture._replace(exif=None, xmp=None, resolution=None, extras=())
+    return replace(picture, exif=None, xmp=None, resolution=None, extras=())
 
 
 def _open(data: bytes) -> Image.Image:

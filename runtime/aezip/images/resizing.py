@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..format.container import PLAIN
@@ -33,7 +34,8 @@ def fit(picture: Picture, side: int) -> Picture:
     else:
         small = _fit_deep(planes.astype(np.float32), size, picture.depth)
     ratio = Fraction(size[0], width), Fraction(size[1], height)
-    return picture._replace(
+    return replace(
+        picture,
         pixels=np.ascontiguousarray(small[:, :, :channels]),
         alpha=None if picture.alpha is None else np.ascontiguousarray(small[:, :, channels]),
         resolution=picture.resolution and picture.resolution.times(*ratio),

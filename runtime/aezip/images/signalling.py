@@ -7,14 +7,15 @@ that older viewers show it well.
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..format.colour import BT709, SRGB, Cicp, ContentLight
 from ..format.container import CONTENT_LIGHT, GAIN_MAP, MASTERING, PLAIN
-from . import extras, jxl, profiles, tone
+from . import jxl, profiles, tone
 from .extras import LIGHT_SIZES
 from .headers import Facts, code_points_at, png_chunk
-from .picture import Picture
+from .picture import Metadata, Picture, without
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -56,14 +57,14 @@ def of_image(image: Image.Image, facts: Facts, channels: int) -> Signalling:
     return Signalling(made.icc, None, made.note)
 
 
-def profile_of(picture: Picture, channels: int) -> bytes | None:
-    """The ICC profile of a picture's colours: one made of its code points, or its own."""
-    return profiles.of_cicp(picture.cicp, channels).icc if picture.cicp else picture.icc
+def profile_of(said: Metadata, channels: int) -> bytes | None:
+    """The ICC profile of colours: one made of their code points, or their own."""
+    return profiles.of_cicp(said.cicp, channels).icc if said.cicp else said.icc
 
 
 def profiled(picture: Picture) -> Picture:
     """The picture with a profile in place of code points."""
-    return _of_full_range(picture)._replace(icc=profile_of(picture, picture.pixels.shape[2]), cicp=None)
+    return replace(_of_full_range(picture), icc=profile_of(picture, picture.pixels.shape[2]), cicp=None)
 
 
 def fitted(picture: Picture, format: str, has_profiles: bool = True) -> tuple[Picture, tuple[str, ...]]:
@@ -75,12 +76,12 @@ def fitted(picture: Picture, format: str, has_profiles: bool = True) -> tuple[Pi
     if cicp is None:
         return picture, ()
     if format == "PNG":
-        return (picture if icc else picture._replace(icc=profile_of(picture, picture.pixels.shape[2]))), ()
+        return (picture if icc else replace(picture, icc=profile_of(picture, picture.pixels.shape[2]))), ()
     lost = (_ICC,) if icc else ()
     if format in _NAMED:
-        return _of_full_range(picture)._replace(icc=None, cicp=cicp._replace(full_range=True)), lost
+        return replace(_of_full_range(picture), icc=None, cicp=cicp._replace(full_range=True)), lost
     if not has_profiles:
-        return _of_full_range(picture)._replace(icc=None, cicp=None), (*lost, f"code points of {cicp}")
+        return replace(_of_full_range(picture), icc=None, cicp=None), (*lost, f"code points of {cicp}")
     note = profiles.of_cicp(cicp, picture.pixels.shape[2]).note
     return profiled(picture), (*lost, *((f"code points of {note}",) if note else ()))
 
@@ -100,9 +101,9 @@ def signal(data: bytes, format: str, picture: Picture) -> bytes:
     return data[:at] + struct.pack(">HH", cicp.primaries, cicp.transfer) + data[at + 4 :] if at else data
 
 
-def hdr_of(picture: Picture) -> Cicp | None:
-    """The code points of a picture of high dynamic range, its own or those in its profile."""
-    cicp = picture.cicp or profiles.code_points(picture.icc)
+def hdr_of(said: Metadata) -> Cicp | None:
+    """The code points of high dynamic range, those that are named or those in a profile."""
+    cicp = said.cicp or profiles.code_points(said.icc)
     return cicp if cicp and cicp.hdr else None
 
 
@@ -125,15 +126,15 @@ def in_srgb(picture: Picture) -> tuple[Picture, str]:
             if picture.depth > PLAIN:
                 return picture, f"the ICC profile stays, as it cannot be used for {picture.depth} bits ({e})"
             note = f"the ICC profile cannot be used and is dropped ({e})"
-    return picture._replace(pixels=pixels, icc=None, cicp=None), note
+    return replace(picture, pixels=pixels, icc=None, cicp=None), note
 
 
 def tone_mapped(picture: Picture) -> Picture:
     """The picture in sRGB, without what makes it one of high dynamic range, and with notes of it."""
     left = "left behind: a gain map (HDR)" if any(kind == GAIN_MAP for kind, _ in picture.extras) else ""
     mapped, note = in_srgb(picture)
-    kept = extras.without(picture.extras, CONTENT_LIGHT, MASTERING, GAIN_MAP)
-    return mapped._replace(extras=kept, notes=(*picture.notes, *filter(None, (note, left))))
+    kept = without(picture.extras, CONTENT_LIGHT, MASTERING, GAIN_MAP)
+    return replace(mapped, extras=kept, notes=(*picture.notes, *filter(None, (note, left))))
 
 
 def in_8_bits(picture: Picture) -> Picture:
@@ -145,7 +146,7 @@ def in_8_bits(picture: Picture) -> Picture:
     picture = _of_full_range(picture)
     alpha = None if picture.alpha is None else depths.scaled(picture.alpha, picture.depth, PLAIN)
     pixels = depths.scaled(picture.pixels, picture.depth, PLAIN)
-    return picture._replace(pixels=pixels, alpha=alpha, depth=PLAIN)
+    return replace(picture, pixels=pixels, alpha=alpha, depth=PLAIN)
 
 
 def for_8_bits(picture: Picture) -> Picture:
@@ -157,13 +158,13 @@ def for_8_bits(picture: Picture) -> Picture:
     note = f"{picture.depth}-bit samples are used in 8 bits"
     if is_narrow(picture.pixels, picture.depth):
         note += ", which leaves little of their range; of grey, stretch=True takes the range that is found"
-    return in_8_bits(picture)._replace(notes=(*picture.notes, note))
+    return replace(in_8_bits(picture), notes=(*picture.notes, note))
 
 
 def _of_full_range(picture: Picture) -> Picture:
     """The picture with samples of full range."""
     if picture.cicp is None or picture.cicp.full_range:
         return picture
-    return picture._replace(
-        pixels=tone.full_range(picture.pixels, picture.depth), cicp=picture.cicp._replace(full_range=True)
+    return replace(
+        picture, pixels=tone.full_range(picture.pixels, picture.depth), cicp=picture.cicp._replace(full_range=True)
     )

@@ -11,6 +11,7 @@ import io
 import os
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from . import extras, gain_map, jxl, profiles, signalling
 from .formats import ALL, FORMATS, METADATA, Format, format_of, kind_of
 from .headers import png_chunk
 from .metadata import keep_text
-from .picture import Picture
+from .picture import Metadata, Picture
 from .reading import PILLOW, upright
 from .tiff import STORAGE, Tag
 
@@ -45,23 +46,23 @@ def to_pillow(picture: Picture) -> Image.Image:
     if picture.depth > PLAIN and picture.alpha is None and picture.pixels.shape[2] == 1:
         from ..format import depth as depths
 
-        picture = picture._replace(pixels=depths.scaled(picture.pixels, picture.depth, DEEPEST))
+        picture = replace(picture, pixels=depths.scaled(picture.pixels, picture.depth, DEEPEST))
     else:
         picture = signalling.in_8_bits(picture)
     picture = signalling.profiled(picture) if picture.cicp else picture
-    picture = picture._replace(xmp=gain_map.without_names(picture.xmp))
+    picture = replace(picture, xmp=gain_map.without_names(picture.xmp))
     planes = picture.pixels if picture.alpha is None else np.dstack((picture.pixels, picture.alpha))
     image = Image.fromarray(planes[:, :, 0] if planes.shape[2] == 1 else planes)
     image.info.update(info_of(picture, picture.pixels.shape[2]))
     return image
 
 
-def info_of(picture: Picture, channels: int) -> dict[str, Any]:
+def info_of(said: Metadata, channels: int) -> dict[str, Any]:
     """The metadata there is, under Pillow's names."""
-    icc = signalling.profile_of(picture, channels)
-    pairs: dict[str, Any] = {"icc_profile": icc, "exif": picture.exif, "xmp": picture.xmp}
-    if picture.resolution and picture.resolution.unit:
-        pairs["dpi"] = tuple(map(float, picture.resolution.per(1)))
+    icc = signalling.profile_of(said, channels)
+    pairs: dict[str, Any] = {"icc_profile": icc, "exif": said.exif, "xmp": said.xmp}
+    if said.resolution and said.resolution.unit:
+        pairs["dpi"] = tuple(map(float, said.resolution.per(1)))
     return {key: value for key, value in pairs.items() if value}
 
 
@@ -92,14 +93,14 @@ def build(
     kind = kind_of(format, quality, subsampling)
     picture, shallow = _with_fitting_depth(picture, kind)
     if kind.pillow != "JPEG" or not any(section.type == GAIN_MAP for section in picture.extras):
-        picture = picture._replace(xmp=gain_map.without_names(picture.xmp))
+        picture = replace(picture, xmp=gain_map.without_names(picture.xmp))
     if "exif" not in kind.carries or (kind.pillow == "AVIF" and picture.depth > PLAIN):
         picture = upright(picture)  # for the file does not say how it lies
     if picture.alpha is not None and not kind.alpha:
         if picture.alpha.min() < 2**picture.depth - 1:
             able = ", ".join(name for name, known in FORMATS.items() if known.alpha)
             raise OutputError(f"the picture is partly transparent, which {format} cannot hold", f"one of {able}")
-        picture = picture._replace(alpha=None)
+        picture = replace(picture, alpha=None)
     plain: tuple[str, ...] = ()
     named = kind.options.get("lossless") and picture.cicp and jxl.can_name(picture.cicp)
     if kind.pillow == "JXL" and not named:  # whose plugin writes no profile
@@ -144,7 +145,7 @@ def _with_fitting_profile(picture: Picture, kind: Format) -> tuple[Picture, tupl
     if grey and icc[16:20] in (b"RGB ", b"GRAY"):
         made = profiles.for_grey(icc) if wanted == b"GRAY" else profiles.for_rgb(icc)
     space = icc[16:20].decode("latin-1").strip("\0 ") or "unknown colours"
-    return picture._replace(icc=made), () if made else (f"an ICC profile of {space} in this picture",)
+    return replace(picture, icc=made), () if made else (f"an ICC profile of {space} in this picture",)
 
 
 def _encode_what_fits(picture: Picture, kind: Format) -> tuple[bytes, tuple[str, ...]]:
@@ -162,7 +163,7 @@ def _encode_what_fits(picture: Picture, kind: Format) -> tuple[bytes, tuple[str,
 
 def _without(picture: Picture, names: tuple[str, ...]) -> Picture:
     absent: dict[str, Any] = dict.fromkeys(names)
-    return picture._replace(**absent)
+    return replace(picture, **absent)
 
 
 def lost_note(format: str, lost: tuple[str, ...]) -> tuple[str, ...]:
@@ -179,7 +180,7 @@ def _image_of(picture: Picture, kind: Format) -> tuple[Image.Image, Callable[[by
     if kind.pillow == "TIFF":
         return deep.tiff_bytes(picture)
     alpha = None if picture.alpha is None else picture.alpha[:1, :1]
-    small = picture._replace(pixels=picture.pixels[:1, :1], alpha=alpha)
+    small = replace(picture, pixels=picture.pixels[:1, :1], alpha=alpha)
     return to_pillow(signalling.in_8_bits(small)), partial(deep.png, picture=picture)
 
 
@@ -197,7 +198,7 @@ def _encode(picture: Picture, kind: Format) -> bytes:
         from . import deep
 
         return deep.jpeg_xl(picture)
-    picture = picture._replace(cicp=None)  # which Pillow does not write
+    picture = replace(picture, cicp=None)  # which Pillow does not write
     (image, finish), options = _image_of(picture, kind), dict(kind.options)
     image.info.clear()
     for key, value in info_of(picture, picture.pixels.shape[2]).items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import images
@@ -49,9 +49,9 @@ class Restoration:
         picture = _parsed(data, self.max_pixels, self.intake)
         pixels, measured, summary, note = self._restored(restorer, picture.pixels)
         if self.task == "colorize" and picture.icc and picture.icc[16:20] == b"GRAY":
-            picture = picture._replace(icc=None)
+            picture = replace(picture, icc=None)
         format = images.format_of(target, self.format)
-        image, lost = images.build(picture._replace(pixels=pixels), format)
+        image, lost = images.build(replace(picture, pixels=pixels), format)
         height, width = pixels.shape[:2]
         model = restorer.package.about.name
         facts = {"task": self.task, "width": width, "height": height, "model": model, **measured}

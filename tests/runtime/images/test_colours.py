@@ -7,6 +7,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -252,7 +253,7 @@ def test_a_profile_beside_code_points() -> None:
     """Code points say the colours; a PNG gets both back."""
     other = profiles.of_cicp(Cicp(1, 8), 3).icc
     assert other is not None
-    picture = Picture(PIXELS, other[:80] + b"else" + other[84:], cicp=Cicp(12, 13))
+    picture = Picture(PIXELS, icc=other[:80] + b"else" + other[84:], cicp=Cicp(12, 13))
     for format in (*NAMED, *PROFILED):
         data, lost = images.build(through_lat(picture), format)
         again = images.parse(data)
@@ -296,7 +297,7 @@ def test_light_of_content_and_display() -> None:
     assert (again.extras, again.cicp) == (picture.extras, Cicp(9, 16))
     data, lost = images.build(picture, "avif")
     assert (lost, images.parse(data).extras) == ((), picture.extras)
-    odd = picture._replace(extras=(Section(CONTENT_LIGHT, struct.pack(">2I", 10_000_001, 0)),))  # no whole cd/m²
+    odd = replace(picture, extras=(Section(CONTENT_LIGHT, struct.pack(">2I", 10_000_001, 0)),))  # no whole cd/m²
     assert images.build(odd, "avif")[1] == images.build(picture, "webp")[1][-2:-1] == ("content light level",)
     for kind, data, words in (
         (ContentLight, LIGHT, "MaxCLL 1000, MaxFALL 400 cd/m²"),

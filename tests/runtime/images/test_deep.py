@@ -6,6 +6,7 @@ import importlib.util
 import io
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -261,7 +262,7 @@ def test_a_dark_picture_is_kept_whole(tiny: str, tmp_path: Path, monkeypatch: py
 def test_avif(bits: int, mode: str) -> None:
     pytest.importorskip("imagecodecs")
     exif, xmp = b"II*\0\x08\0\0\0\0\0\0\0\0\0", b"<x:xmpmeta/>"
-    given = picture(bits, mode)._replace(cicp=Cicp(9, 16), exif=exif, xmp=xmp)
+    given = replace(picture(bits, mode), cicp=Cicp(9, 16), exif=exif, xmp=xmp)
     data, lost = build(given, "avif", 100)
     to = 10 if bits <= 10 else 12
     assert (f"{bits}-bit samples other than scaled to {to}" in lost) == (bits != to)
@@ -273,7 +274,7 @@ def test_avif(bits: int, mode: str) -> None:
     icc = profiles.of_cicp(Cicp(12, 13), 3).icc
     assert icc is not None
     icc = icc[:80] + b"else" + icc[84:]
-    data, lost = build(given._replace(icc=icc, cicp=None, exif=None), "avif", 100)
+    data, lost = build(replace(given, icc=icc, cicp=None, exif=None), "avif", 100)
     again = images.parse(data, intake=DEEP)
     assert (again.depth, again.icc, again.cicp, again.exif, again.xmp) == (to, icc, None, None, xmp)
     np.testing.assert_allclose(planes(again).astype(int), planes(found), atol=4)  # by another matrix
@@ -299,7 +300,7 @@ def test_jpeg_xl(mode: str, bits: int) -> None:
     pytest.importorskip("imagecodecs")
     exif, xmp = b"II*\0\x08\0\0\0\0\0\0\0\0\0", b"<x/>"
     for cicp in (Cicp(9, 16), Cicp(12, 13), Cicp(1, 8), Cicp(9, 18), Cicp(12, 1)):
-        given = picture(bits, mode)._replace(cicp=cicp, exif=exif, xmp=xmp)
+        given = replace(picture(bits, mode), cicp=cicp, exif=exif, xmp=xmp)
         data, lost = build(given, "jxl")
         assert lost == ()
         found = images.parse(data, intake=DEEP)

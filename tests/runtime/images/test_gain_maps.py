@@ -109,7 +109,7 @@ def test_a_directory_is_made_where_there_is_none() -> None:
         (b"<x>not RDF</x>", None),
         (HDRGM.replace(b"hdrgm", b"dc") % b"", b"Exif\0\0II*\0\x08\0\0\0" + bytes(6)),
     ):
-        data, lost = images.build(Picture(pixels, None, exif, xmp, extras=(Section(GAIN_MAP, second),)), "jpg")
+        data, lost = images.build(Picture(pixels, exif=exif, xmp=xmp, extras=(Section(GAIN_MAP, second),)), "jpg")
         assert lost == ()
         assert indexed(data)[1] == second
         (found,) = [body for _, _, body in segments(data) if body.startswith(XMP)]
@@ -195,7 +195,7 @@ def test_damaged_maps_are_left_out(body: bytes) -> None:
 
 def test_xmp_without_room_for_a_directory() -> None:
     xmp = b"<rdf:RDF>" + b" " * 65_400 + b"</rdf:RDF>"
-    picture = Picture(np.zeros((4, 4, 3), np.uint8), None, None, xmp, extras=(Section(GAIN_MAP, gain_map("adobe")),))
+    picture = Picture(np.zeros((4, 4, 3), np.uint8), xmp=xmp, extras=(Section(GAIN_MAP, gain_map("adobe")),))
     data, lost = images.build(picture, "jpg")
     assert lost == ("gain map (HDR)",)
     assert images.parse(data).xmp == xmp

@@ -158,14 +158,14 @@ def test_stripping_keeps_the_colours() -> None:
 
 def test_profiles_in_a_webp_fit_its_colours() -> None:
     grey = profiles.of_cicp(Cicp(1, 8), 1).icc
-    picture = Picture(np.full((4, 4, 1), 128, np.uint8), grey)
+    picture = Picture(np.full((4, 4, 1), 128, np.uint8), icc=grey)
     written, lost = images.build(picture, "webp")
     again = images.parse(written)
     assert lost == ()
     assert again.icc is not None
     assert again.icc[16:20] == b"RGB "
     assert profiles.to_srgb(again.pixels, again.icc)[0, 0].tolist() == [188, 188, 188]
-    colours = Picture(np.full((4, 4, 3), 128, np.uint8), grey)
+    colours = Picture(np.full((4, 4, 3), 128, np.uint8), icc=grey)
     assert images.build(colours, "webp")[1] == ("an ICC profile of GRAY in this picture",)
 
 
@@ -181,7 +181,7 @@ def test_profiles_in_a_png_fit_its_colours() -> None:
         (3, wide, b"RGB ", ()),
         (3, grey, None, ("an ICC profile of GRAY in this picture",)),
     ):
-        written, missing = images.build(Picture(pixels[:, :, :channels], icc), "png")
+        written, missing = images.build(Picture(pixels[:, :, :channels], icc=icc), "png")
         assert missing == lost
         with Image.open(io.BytesIO(written)) as image:
             found = image.info.get("icc_profile")
@@ -230,7 +230,7 @@ def test_curves_of_profiles() -> None:
 
 
 def test_a_deep_picture_keeps_a_profile_that_is_of_no_use() -> None:
-    picture = Picture(np.zeros((2, 2, 3), np.uint16), b"no profile" * 20, depth=16)
+    picture = Picture(np.zeros((2, 2, 3), np.uint16), icc=b"no profile" * 20, depth=16)
     mapped = images.tone_mapped(picture)
     assert mapped.icc == picture.icc
     assert "stays" in mapped.notes[0]
