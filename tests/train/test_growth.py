@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
+import pytest
 import torch
 
+from aezip_train import runs
 from aezip_train.flagship import Config, Flagship
 from aezip_train.growth import grown
+from aezip_train.recipe import Recipe
+from aezip_train.train_flagship import FlagshipTraining
 
 
 def test_more_latents_lose_less() -> None:
@@ -24,3 +29,17 @@ def test_more_latents_lose_less() -> None:
     assert (after.image - images).square().mean() < 0.97 * (before.image - images).square().mean()
     torch.testing.assert_close(large.encoder.down.weight[:16], small.encoder.down.weight)
     assert large.gain.shape == (9, 32)
+
+
+@pytest.mark.parametrize(("integer", "finding"), [(0, "at once; expected a run with"), (1, "integers does not grow")])
+def test_decoders_in_integers_do_not_grow(integer: int, finding: str, tmp_path: Path) -> None:
+    """Neither one that is, nor one that is to become."""
+    sizes = {"coarse": 16, "latent": 16, "coarse_blocks": 1, "latent_blocks": 1, "hyper": 8, "feature": 8}
+    recipe = Recipe(network={**sizes, "integer": integer})
+    weights = FlagshipTraining.network(recipe).state_dict()
+    runs.save_state({"recipe": asdict(recipe), "averaged": weights, "step": 0}, tmp_path)
+    same, _ = FlagshipTraining.start_from(str(tmp_path), replace(recipe, network={"latent": 16, "integer": 1}))
+    assert same.network["integer"] == 1
+    for wanted in ({"latent": 32, "integer": 1}, *([{"latent": 32}] if integer else [])):
+        with pytest.raises(ValueError, match=finding):
+            FlagshipTraining.start_from(str(tmp_path), replace(recipe, network=wanted))

@@ -69,6 +69,12 @@ class FlagshipTraining(Training):
         model.stretch(recipe.lambda_max)
         found, wanted = model.config, recipe.sizes(Config)
         if wanted.latent > found.latent:  # it grows when the run starts
+            if found.integer:
+                want = f"a model in float, or {found.latent} latents"
+                raise ValueError(f"--init {init}: a decoder in integers does not grow; expected {want}")
+            if wanted.integer:
+                want = f'a run with "latent": {wanted.latent}, and from it one with "integer": 1'
+                raise ValueError(f"--init {init}: cannot grow and be converted at once; expected {want}")
             found = replace(found, latent=wanted.latent, latent_inner=found.latent_inner or found.latent // 2)
         found = replace(found, integer=max(found.integer, wanted.integer))  # it is converted when the run starts
         return replace(recipe, network=asdict(found)), model.state_dict()
