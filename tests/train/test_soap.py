@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from aezip_train import soap
 from aezip_train.soap import Soap
 
 
@@ -70,3 +71,23 @@ def test_gradients_of_any_size_give_numbers() -> None:
             weight.grad = size * drawn * (torch.arange(64) % 3 == 0)[None, :, None, None]
             optimiser.step()
         assert weight.isfinite().all()
+
+
+def test_eigenvectors_are_found_on_the_processor_where_the_device_has_no_float64(monkeypatch) -> None:
+    """On MPS; here by a stand-in, whose numbers come back to where they were."""
+    there = []
+
+    class Mps:
+        type = "mps"
+
+    class Moved:
+        device = Mps()
+
+        def cpu(self) -> torch.Tensor:
+            there.append("cpu")
+            return torch.eye(2)
+
+    assert soap.solvable(Moved()).device.type == "cpu"
+    assert there == ["cpu"]
+    x = torch.eye(2)
+    assert soap.solvable(x) is x

@@ -109,16 +109,23 @@ def _turn(state: dict[str, Any], first: bool) -> None:
         if first:
             size = state[side].diagonal(dim1=1, dim2=2).mean(1)[:, None, None].clamp_min(1e-30)
             # in float32, or of numbers as small as a gradient's squares, LAPACK may give no numbers at all
-            basis = torch.linalg.eigh((state[side] / size).double())[1].flip(-1).float()
+            scaled = solvable(state[side] / size).double()
+            basis = torch.linalg.eigh(scaled)[1].flip(-1).float().to(state[side].device)
         else:
             product = state[side] @ basis
             order = (basis * product).sum(1).argsort(-1, descending=True)  # [n, size]
-            basis = torch.linalg.qr(product.gather(2, order[:, None].expand_as(product)))[0]
+            product = solvable(product.gather(2, order[:, None].expand_as(product)))
+            basis = torch.linalg.qr(product)[0].to(state[side].device)
             index = order[:, :, None, None] if side == "out" else order[:, None, None, :]
             axis = 1 if side == "out" else 3
             state["square"] = state["square"].gather(axis, index.expand_as(state["square"]))
         state[f"{side} basis"] = basis.contiguous()
     state["mean"] = _rotate(mean, state)
+
+
+def solvable(x: Tensor) -> Tensor:
+    """x where LAPACK's functions are, also in float64: MPS lacks them."""
+    return x.cpu() if x.device.type == "mps" else x
 
 
 def _rotate(x: Tensor, state: dict[str, Any], back: bool = False) -> Tensor:
