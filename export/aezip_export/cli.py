@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -45,13 +46,15 @@ def main(
     """Export RUN, a folder of aezip-train, as a model package.
 
     Torch and onnxruntime are compared on fixed inputs, and the exactness of the prior is proved;
-    when that fails, nothing is written.
+    when that fails, nothing is written. Nor is it when pictures cannot be read.
 
     \b
     Example:
         aezip-export run -o mine.aezm && aezip compress -m mine.aezm picture.png
     """
-    from aezip.errors import AezipError, line_of
+    from aezip.errors import AezipError, ModelNotFound, line_of
+    from aezip.model import packages
+    from aezip.storage import files
 
     try:
         from .proofs import ProofFailed
@@ -62,27 +65,36 @@ def main(
     if output.suffix != ".aezm":
         raise click.BadParameter(f"'{output}': expected a name ending in .aezm", param_hint="-o")
     try:
-        figures = _export(run, output, name or output.stem, {"summary": summary, "licence": licence})
+        with tempfile.TemporaryDirectory() as folder:
+            trial = Path(folder) / output.name
+            figures = _export(run, trial, name or output.stem, {"summary": summary, "licence": licence})
+            if pictures:
+                _measure(trial, pictures)
+            measured = packages.describe(trial).description["measured"]
+            files.atomic_write(output, files.read_bytes(trial, ModelNotFound), force=force)
     except (AezipError, ProofFailed, OSError, ValueError) as error:
         raise click.ClickException(f"{output} not written: {error}") from None
-    if pictures:
-        _measure(output, pictures)
-    for what, found in figures["measured"].items():
+    for what in figures["measured"]:
+        found = measured[what]
         quality = f"quality {what}: {found['bpp']} bpp, " if "bpp" in found else ""
         click.echo(f"{quality}{found['psnr_db']} dB on the sample picture", err=True)
     click.echo(f"{output}: {output.stat().st_size:,} bytes", err=True)
 
 
-def _measure(output: Path, pictures: Path) -> None:
-    """Add to a package what is measured on photographs."""
+def _measure(trial: Path, pictures: Path) -> None:
+    """Add to a package what its kind has measured on photographs."""
     from aezip.model import kinds, packages
 
     from . import cells, heads, tables
 
-    if packages.describe(output).kind is kinds.HYPERPRIOR:
-        click.echo(f"{output}: tables counted in {tables.add_to(output, pictures)} pictures", err=True)
-    click.echo(f"{output}: measuring cells of {cells.add_errors(output, pictures)} pictures", err=True)
-    click.echo(f"{output}: decoders of small pictures, fitted to {heads.add_to(output, pictures)} pictures", err=True)
+    kind = packages.describe(trial).kind
+    if not kind.codes:
+        click.echo(f"--pictures is not used: nothing of a model for {kind.name} is measured on pictures", err=True)
+        return
+    if kind is kinds.HYPERPRIOR:
+        click.echo(f"frequency tables counted in {tables.add_to(trial, pictures)} pictures", err=True)
+    click.echo(f"bounds of cells measured on {cells.add_errors(trial, pictures)} pictures", err=True)
+    click.echo(f"decoders of small pictures fitted to {heads.add_to(trial, pictures)} pictures", err=True)
 
 
 def _export(run: Path, output: Path, name: str, facts: dict[str, Any]) -> dict[str, Any]:

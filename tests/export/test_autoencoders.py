@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -12,9 +13,11 @@ from PIL import Image
 
 from aezip import Codec, images
 from aezip.cli import main as aezip
+from aezip.model.packages import CELL_ERRORS, check, describe
 from aezip_export import autoencoders
 from aezip_export.cli import main as export
 from aezip_export.proofs import ProofFailed
+from aezip_export.sample import measured
 from aezip_train import runs
 from aezip_train.cli import main as train
 from aezip_train.recipe import build
@@ -79,6 +82,30 @@ def _prove(net, path, bias):
     with torch.no_grad():
         net.encoder.down.bias.copy_(bias)
     return _proved(net, path)
+
+
+def test_what_is_measured_on_pictures_is_in_the_package_or_nothing_is_written(tmp_path: Path, drawn) -> None:
+    plan = build({"family": "conv", "crop": 64, "network": NETWORKS["conv"], "channels": 1})
+    fitted = AutoencoderTraining(plan, [drawn(96, 96, n, 1) for n in range(3)])
+    fitted.settle()
+    runs.save_state(fitted.state(), tmp_path / "run")
+    package, pictures = tmp_path / "mine.aezm", tmp_path / "pictures"
+    pictures.mkdir()
+    arguments = [str(tmp_path / "run"), "-o", str(package), "--pictures", str(pictures)]
+    result = CliRunner().invoke(export, arguments)
+    assert result.exit_code == 1
+    assert f"Error: {package} not written: {pictures}: no picture of at least" in result.output
+    assert not package.exists()
+    for n in range(6):
+        Image.fromarray(drawn(96, 96, n, 1)[:, :, 0]).save(pictures / f"{n}.png")
+    result = CliRunner().invoke(export, arguments)
+    assert result.exit_code == 0, result.output
+    assert "frequency tables" not in result.output  # those were counted in training
+    found = describe(package)
+    check(found)
+    assert "decoder.8.onnx" in found.members
+    assert np.shape(found.description["cell_errors"]) == CELL_ERRORS
+    assert found.description["measured"] == measured(package, (q / 10 for q in autoencoders.QUALITIES))
 
 
 def test_a_run_without_tables_is_told(tmp_path: Path, drawn) -> None:

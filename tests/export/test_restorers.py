@@ -60,7 +60,7 @@ def test_a_package_does_what_the_module_does(task: str, tmp_path: Path, drawn) -
 
 
 def test_a_margin_too_small_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reach, "margin", lambda _: 0)
+    monkeypatch.setattr(reach, "margin", lambda *_: 0)
     with pytest.raises(proofs.ProofFailed, match="window"):
         restorers.export(any_model("denoise"), tmp_path / "small.aezm", name="small", facts=FACTS, card="")
     assert not list(tmp_path.iterdir())
@@ -74,8 +74,11 @@ def test_the_command_exports_a_run(tmp_path: Path, drawn) -> None:
     run.train_step()
     (tmp_path / "run").mkdir()
     runs.save_state(run.state(), tmp_path / "run")
-    result = CliRunner().invoke(main, [str(tmp_path / "run"), "-o", str(tmp_path / "mine.aezm")])
+    result = CliRunner().invoke(
+        main, [str(tmp_path / "run"), "-o", str(tmp_path / "mine.aezm"), "--pictures", str(tmp_path)]
+    )
     assert result.exit_code == 0, result.output
+    assert "--pictures is not used" in result.output
     pixels, sigma = Running("denoise", str(tmp_path / "mine.aezm")).denoise(np.asarray(drawn(33, 20)), 20)
     assert pixels.shape == (33, 20, 3)
     assert sigma == 20
