@@ -10,19 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
-from aezip import codec as codecs
-from aezip.coding import lossy, windows
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
 from aezip.format.container import QUALITY_TOP
-from aezip.model import kinds
-from aezip.quality import metrics
+from aezip.model import kinds, packages
+from aezip.model.packages import Package
 from aezip_train.autoencoder import Autoencoder
 from aezip_train.conv import Conv
-from aezip_train.data import centre, to_bytes
 from aezip_train.histograms import Static
 from aezip_train.lapped import SLOPE
 from aezip_train.train_autoencoder import BITS_PER_ERROR
@@ -32,7 +28,7 @@ from aezip_train.vanilla import PATCH, Dense, Vanilla
 from . import package
 from .builder import Graph
 from .graphs import LATENT_MAX, array, conv, down, first, levels, up
-from .proofs import TOLERANCE, ProofFailed, stored_weights, windows_agree
+from .proofs import decode_agrees, stored_weights, transforms_agree, windows_agree
 from .sample import picture
 
 QUALITIES = (0, 200, 605, 900, 1000)
@@ -125,32 +121,9 @@ def export(
 def prove(net: Autoencoder, path: Path) -> dict[str, Any]:
     """Torch and onnxruntime agree, as a window and the whole do; files decode alike.  Raises ProofFailed."""
     pixels = np.ascontiguousarray(picture()[:, :, : net.config.channels])
-    codec = codecs.Codec(str(path))
-    graphs = Graphs.at(Sessions(codec.package), 500)
-    step = graphs.rung
-    padded = windows.pad(pixels, net.config.channels)
-    with torch.no_grad():
-        u = net.encode(centre(padded[None]))[0].permute(1, 2, 0).numpy() * step.gain * 16
-    found = graphs.encoder(padded)
-    apart = float(np.abs(found - u).max() - 0.5) / float(np.abs(u).max())
-    if apart > TOLERANCE:
-        raise ProofFailed(f"encoder: torch and onnxruntime differ by {apart:.2g}; the limit is {TOLERANCE}")
-    margin = max(codec.package.margin(part) for part in kinds.STATIC.windowed)
+    graphs = Graphs.at(Sessions(Package(packages.describe(path))), 500)
+    transforms_agree(graphs, pixels, net.encode)
+    margin = max(graphs.package.margin(part) for part in kinds.STATIC.windowed)
     times = [1 + 2 * 16 * (margin + 2) // side for side in pixels.shape[:2]]
     windows_agree(graphs, np.tile(pixels, (*times, 1)))
-    measured = {}
-    for quality in QUALITIES:
-        data = codec.encode(pixels, quality / 10)
-        ours, lat = codec.decode(data)
-        latent, step = lossy.decode_latents(graphs.sessions, lat)
-        with torch.no_grad():
-            made = net.decode(torch.from_numpy(latent * step.inverse_gain).permute(2, 0, 1)[None])
-        theirs = to_bytes(made)[0]
-        worst = int(np.abs(ours.astype(int) - theirs[: ours.shape[0], : ours.shape[1]]).max())
-        if worst > 1:
-            raise ProofFailed(
-                f"quality {quality / 10:g}: torch and onnxruntime decode {worst} levels apart; the limit is 1"
-            )
-        bpp = metrics.bits_per_pixel(len(data), pixels)
-        measured[f"{quality / 10:g}"] = {"bpp": round(bpp, 4), "psnr_db": round(metrics.psnr_db(pixels, ours), 2)}
-    return {"measured": measured}
+    return {"measured": decode_agrees(path, pixels, net.decode, [quality / 10 for quality in QUALITIES])}

@@ -23,7 +23,7 @@ from aezip_train.restorer import CHROMA, HOLE, UNIT, Block, Restorer, Spoilt, ho
 from . import graphs, package
 from .builder import Graph
 from .graphs import array
-from .proofs import ProofFailed, stored_weights
+from .proofs import alike, stored_weights
 from .sample import picture
 
 Pixels = NDArray[np.uint8]
@@ -120,12 +120,12 @@ def prove(model: Restorer, path: Path) -> dict[str, Any]:
         mask = holes(height, width, rng)
     want = _torch(model, shown, mask)
     got = ran(running, shown, mask)
-    _close("torch and onnxruntime", want, got)
+    alike("torch and onnxruntime", want, got)
     cells = running.package.margin(task) + 1  # the first cell, with its margin, in a picture much larger
     times = 1 + 16 * cells // height, 1 + 16 * cells // width
     large, wide = np.tile(shown, (*times, 1)), np.tile(mask, times)
     side = 16 * cells
-    _close(
+    alike(
         "a window and the whole",
         ran(running, large, wide)[:16, :16],
         ran(running, large[:side, :side], wide[:side, :side])[:16, :16],
@@ -147,9 +147,3 @@ def _torch(model: Restorer, shown: Pixels, mask: NDArray[np.bool_]) -> Pixels:
     missing = torch.from_numpy(mask)[None, None].float()
     made = model(Spoilt(centre(shown[None]), torch.tensor([PROOF_SIGMA]), missing))
     return to_bytes(made)[0]
-
-
-def _close(what: str, one: Pixels, other: Pixels) -> None:
-    worst = int(np.abs(one.astype(int) - other.astype(int)).max())
-    if worst > 1:
-        raise ProofFailed(f"{what} are {worst} levels apart; the limit is 1")
