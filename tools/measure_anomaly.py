@@ -19,11 +19,11 @@ from common import Pixels, auroc, parser, pictures, read
 from numpy.typing import NDArray
 
 import aezip
+from aezip.format.geometry import LATENT_STRIDE
 from aezip.tasks.anomaly import measures
 from aezip.tasks.anomaly.measures import Fit, Profile
 from aezip.tasks.features.vectors import Latents
 
-CELL = 16  # pixels
 THINNED = 7  # every so many pixels count for the pixels' AUROC
 ENCODED = 5  # pictures that the codec is timed with
 Numbers = NDArray[np.float64]
@@ -46,7 +46,7 @@ def tests(folder: Path) -> Iterator[tuple[Path, bool, Path | None]]:
 
 def pixelwise(heat: NDArray[np.float32], mask: Pixels) -> tuple[Numbers, NDArray[np.bool_]]:
     """Heat and mask at the pixels that cells cover, thinned."""
-    spread = np.kron(heat, np.ones((CELL, CELL), np.float32))
+    spread = np.kron(heat, np.ones((LATENT_STRIDE, LATENT_STRIDE), np.float32))
     covered = mask[: spread.shape[0], : spread.shape[1], 0] > 0
     return spread.ravel()[::THINNED].astype(np.float64), covered.ravel()[::THINNED]
 
@@ -55,8 +55,9 @@ def reconstruction(codec: aezip.Codec, pixels: Pixels) -> float:
     """The largest mean square error of a cell."""
     made = np.asarray(codec.decompress(codec.compress(pixels, quality=60)), np.float32)
     wrong = np.square(made.reshape(pixels.shape) - pixels).mean(2)
-    h, w = (n // CELL for n in wrong.shape)
-    return float(wrong[: CELL * h, : CELL * w].reshape(h, CELL, w, CELL).mean((1, 3)).max())
+    side = LATENT_STRIDE
+    h, w = (n // side for n in wrong.shape)
+    return float(wrong[: side * h, : side * w].reshape(h, side, w, side).mean((1, 3)).max())
 
 
 def encoding(codec: aezip.Codec, files: list[Path]) -> float:

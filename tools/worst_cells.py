@@ -37,13 +37,14 @@ import aezip
 from aezip import embed
 from aezip.coding import cells
 from aezip.engine.cores import cores
+from aezip.format.geometry import CELL_SIZE
 from aezip.model import store, writing
 from aezip_train import drawn
 
 Rng = np.random.Generator
 Draw = Callable[[Rng, int], Pixels]
 Squares = NDArray[np.float64]  # of cells: [rows, columns]
-CELL, BAD_DB, FLAT_DB = 16, 30.0, 99.0
+BAD_DB, FLAT_DB = 30.0, 99.0
 LEAST, MOST = 32, 160  # pixels a side
 SAMPLE = Path(aezip.__file__).parent / "samples" / "sample.png"
 
@@ -179,8 +180,8 @@ def draw(seed: int, number: int, files: tuple[str, ...]) -> Drawn:
     """Picture `number`."""
     rng, all_kinds = np.random.default_rng((seed, number)), kinds(files)
     height, width = (int(n) for n in rng.integers(LEAST, MOST + 1, 2))
-    top, left = divmod(number % CELL**2, CELL)
-    side = max(height, width) + CELL
+    top, left = divmod(number % CELL_SIZE**2, CELL_SIZE)
+    side = max(height, width) + CELL_SIZE
     kind = str(rng.choice(list(all_kinds)))
     whole = all_kinds[kind](rng, side)
     if rng.random() < 0.25:
@@ -232,7 +233,7 @@ class Found(NamedTuple):
 
 def cell_sums(values: Squares) -> Squares:
     """[H, W] → sums of cells; those at the right and lower edge may be smaller."""
-    rows, columns = (np.arange(0, size, CELL) for size in values.shape)
+    rows, columns = (np.arange(0, size, CELL_SIZE) for size in values.shape)
     return np.asarray(np.add.reduceat(np.add.reduceat(values, rows, 0), columns, 1))
 
 

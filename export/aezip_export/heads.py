@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from aezip.coding import at, checked
 from aezip.coding.tiles import Tiles
-from aezip.engine.graphs import STRIDE
 from aezip.engine.sessions import Sessions
 from aezip.errors import AezipError
 from aezip.format.averages import averaged
+from aezip.format.geometry import LATENT_STRIDE
 from aezip.model import kinds, packages
 from aezip.model.packages import Package
 from aezip.model.store import find_codec
@@ -50,7 +50,7 @@ def add(found: Package, pictures: list[Picture]) -> dict[str, bytes]:
 def samples(sessions: Sessions, pictures: Iterable[Picture]) -> Iterator[tuple[Array, NDArray[np.uint8]]]:
     """Latents as the decoder scales them [h, w, C], and the picture [16h, 16w, 3 or 1] that it makes of them."""
     for number, whole in enumerate(pictures):
-        h, w = (min(size, SIDE) // STRIDE * STRIDE for size in whole.shape[:2])
+        h, w = (min(size, SIDE) // LATENT_STRIDE * LATENT_STRIDE for size in whole.shape[:2])
         if not h or not w:
             continue
         for level in (QUALITIES[0], QUALITIES[1 + number % (len(QUALITIES) - 1)]):
@@ -69,7 +69,7 @@ def fitted(
     """
     size = 9 * latents + 1
     left = np.zeros((size, size), np.float64)
-    right = {scale: np.zeros((size, (STRIDE // scale) ** 2 * channels)) for scale in kinds.REDUCED}
+    right = {scale: np.zeros((size, (LATENT_STRIDE // scale) ** 2 * channels)) for scale in kinds.REDUCED}
     count = 0
     for latent, image in pairs:
         seen = _around(latent)
@@ -96,7 +96,7 @@ def _around(latent: Array) -> Array:
 
 def _targets(image: NDArray[np.uint8], scale: int) -> Array:
     """The smaller picture's pixels of each position, in the decoder's units.  [h·w, (16 / scale)² · channels]"""
-    small, side = averaged(image, scale), STRIDE // scale
+    small, side = averaged(image, scale), LATENT_STRIDE // scale
     h, w, channels = (n // d for n, d in zip(small.shape, (side, side, 1), strict=True))
     cells = small.reshape(h, side, w, side, channels).transpose(0, 2, 1, 3, 4).reshape(h * w, -1)
     return (cells - np.float32(CENTRE)) / np.float32(UNIT)
@@ -110,7 +110,7 @@ def graph(scale: int, weight: Array, bias: Array, channels: int) -> bytes:
     inverse = g.input("inverse_gain", "float32", [latents])
     x = g.node("Mul", g.cast(g.to_channels_first(latent), "float32"), g.per_channel(inverse))
     x = g.conv(g.pad_edge(x, 1), g.stored(weight * UNIT, "float16"), g.constant(bias * UNIT + CENTRE))
-    x = g.node("DepthToSpace", g.cast(g.round(x, 0, 255), "uint8"), blocksize=STRIDE // scale, mode="DCR")
+    x = g.node("DepthToSpace", g.cast(g.round(x, 0, 255), "uint8"), blocksize=LATENT_STRIDE // scale, mode="DCR")
     g.output("image", g.to_channels_last(x), "uint8", ["N", "H", "W", channels])
     return g.build()
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from aezip.entropy.tables import Tables, mixture_tables
+from aezip.format.geometry import LATENT_STRIDE
 from aezip.model import kinds, packages
 from aezip.model.ladder import LOG_LIMIT, UNIT, Ladder
 from aezip.model.onnx_check import OPSET
@@ -111,7 +112,7 @@ def description(
     return {
         "version": packages.PACKAGE_VERSION,
         "fingerprint": packages.fingerprint_of(digests, decoding).hex(),
-        "stride": reach.STRIDE,
+        "stride": LATENT_STRIDE,
         "margins": margins_of(members),
         "opset": OPSET,
         "digests": digests,

@@ -15,7 +15,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, helper, numpy_helper
 
-STRIDE = 16  # pixels to a latent
+from aezip.format.geometry import LATENT_STRIDE
+
 POINTWISE = frozenset(
     (
         "Abs",
@@ -46,7 +47,8 @@ def margin(graph: bytes, scale: int = 1) -> int:
     ValueError for what cannot be told.
     """
     model = onnx.load_from_string(graph)
-    given, made = (1 if value[0].name == "latent" else STRIDE for value in (model.graph.input, model.graph.output))
+    ends = model.graph.input, model.graph.output
+    given, made = (1 if values[0].name == "latent" else LATENT_STRIDE for values in ends)
     first, last = needed(model, (0, max(made // scale, 1) - 1))
     return math.ceil(max(0, -first, last - (given - 1)) / given)
 

@@ -19,6 +19,7 @@ import numpy as np
 from aezip.codec import Codec
 from aezip.format import alpha, container, patches
 from aezip.format.container import Section
+from aezip.format.geometry import CELL_SIZE, grid
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import draw
@@ -65,7 +66,7 @@ def coded(codec: Codec, name: str) -> bytes:
     lat = container.unpack(codec.encode(pixels, 80, depth=bits, lossless=False))
     sections = [s for s in lat.sections if s.type != container.PATCHES]
     if name in PATCHED:
-        cells = np.zeros([-(-side // patches.CELL) for side in pixels.shape[:2]], bool)
+        cells = np.zeros(grid(pixels.shape, CELL_SIZE), bool)
         cells[tuple(zip(*PATCHED[name], strict=True))] = True
         sections.insert(-1, Section(container.PATCHES, patches.encode(pixels, cells)))
     return container.pack(lat._replace(sections=tuple(sections)))

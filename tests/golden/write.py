@@ -23,6 +23,7 @@ from aezip.coding import checked, lossy
 from aezip.engine.sessions import Sessions
 from aezip.entropy import coder
 from aezip.format import container, patches
+from aezip.format.geometry import CELL_SIZE, grid
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import draw
@@ -72,7 +73,7 @@ def repaired(
     lat = checked.encode(Sessions(codec.package), picture, round(10 * quality), flags=flags)
     assert lat.header.flags == flags
     if places:
-        cells = np.zeros([-(-side // patches.CELL) for side in picture.shape[:2]], bool)
+        cells = np.zeros(grid(picture.shape, CELL_SIZE), bool)
         cells[tuple(zip(*places, strict=True))] = True
         patch = container.Section(container.PATCHES, patches.encode(picture, cells))
         lat = lat._replace(sections=(patch, *lat.sections))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..format import depth as depths
 from ..format.container import PLAIN, QUALITY_TOP
-from ..format.patches import CELL
+from ..format.geometry import CELL_SIZE, grid
 from ..model.packages import CELL_ERRORS, Package
 from .windows import Pixels
 
@@ -76,12 +76,12 @@ def _means(shape: tuple[int, ...], values: Callable[[slice], NDArray[np.float32]
     The last cells are filled up with the picture's last row and column.
     """
     height, width, channels = shape
-    out = np.empty((-(-height // CELL), -(-width // CELL), channels), np.float32)
-    for top in range(0, height, BAND * CELL):
-        part = values(slice(top, min(top + BAND * CELL, height)))
-        part = np.pad(part, ((0, -len(part) % CELL), (0, -width % CELL), (0, 0)), mode="edge")
+    out = np.empty((*grid((height, width), CELL_SIZE), channels), np.float32)
+    for top in range(0, height, BAND * CELL_SIZE):
+        part = values(slice(top, min(top + BAND * CELL_SIZE, height)))
+        part = np.pad(part, ((0, -len(part) % CELL_SIZE), (0, -width % CELL_SIZE), (0, 0)), mode="edge")
         # first down each column, where numbers lie side by side
-        rows = np.add.reduce(part.reshape(len(part) // CELL, CELL, -1), axis=1)
-        rows = np.add.reduce(rows.reshape(len(rows), -1, CELL, channels), axis=2)
-        out[top // CELL : top // CELL + len(rows)] = rows / CELL**2
+        rows = np.add.reduce(part.reshape(len(part) // CELL_SIZE, CELL_SIZE, -1), axis=1)
+        rows = np.add.reduce(rows.reshape(len(rows), -1, CELL_SIZE, channels), axis=2)
+        out[top // CELL_SIZE : top // CELL_SIZE + len(rows)] = rows / CELL_SIZE**2
     return out

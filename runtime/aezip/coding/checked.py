@@ -12,6 +12,7 @@ from ..engine import timing
 from ..engine.sessions import Sessions
 from ..format import container, patches
 from ..format.container import ALL_CODED, EARLY, PLAIN, Header, Lat, Section
+from ..format.geometry import CELL_SIZE
 from . import Coding, at, cells, pictures, tiles
 from .windows import Pixels
 
@@ -81,7 +82,7 @@ def _wrong(coding: Coding, lat: Lat, pixels: Pixels, limit: cells.Cells) -> patc
     wrong = np.zeros(limit.shape, bool)
     whole, depth = (slice(0, len(pixels)), slice(0, pixels.shape[1])), lat.depth
     for part, shown in pictures.parts(coding, lat, whole, depth=depth):
-        rows, columns = (slice(side.start // patches.CELL, -(-side.stop // patches.CELL)) for side in part)
+        rows, columns = (slice(side.start // CELL_SIZE, -(-side.stop // CELL_SIZE)) for side in part)
         wrong[rows, columns] = cells.errors(pixels[part], shown, depth) > limit[rows, columns]
     return wrong
 

@@ -21,6 +21,7 @@ from ..engine.graphs import INT16, Graphs
 from ..entropy import coder, rans
 from ..entropy.order import Source
 from ..format.container import ALL_CODED, EARLY
+from ..format.geometry import LATENTS_PER_HYPER, grid
 from ..model.ladder import Rung
 from . import flat as flats
 from .flat import Flat
@@ -61,7 +62,7 @@ class Hyperprior:
         """
         rung = self.graphs.rung
         source = coder.decoder(stream, self.graphs.package.tables, early=bool(self.flags & EARLY), cut=cut)
-        shape = (-(-h // 4), -(-w // 4), len(rung.hyper_index))
+        shape = (*grid((h, w), LATENTS_PER_HYPER), len(rung.hyper_index))
         with timing.stage("entropy"):
             hyper = source.take(hyper_index(shape, rung)).reshape(shape)
         in_first, in_second = inside(h, w)
@@ -163,9 +164,10 @@ def whole(first: INT16, second: INT16) -> INT16:
 
 def inside(h: int, w: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """For each half the positions within h rows and w columns, in the stream's order: see `_rows`.  [p, 2, q] twice"""
-    grid = np.zeros((-(-h // 4) * 2, 2, -(-w // 4) * 2, 2), bool)
-    grid.reshape(2 * grid.shape[0], -1)[:h, :w] = True
-    first, second = (np.stack([grid[:, 0, :, a], grid[:, 1, :, 1 - a]], 1) for a in (0, 1))
+    rows, columns = grid((h, w), LATENTS_PER_HYPER)
+    there = np.zeros((2 * rows, 2, 2 * columns, 2), bool)
+    there.reshape(4 * rows, -1)[:h, :w] = True
+    first, second = (np.stack([there[:, 0, :, a], there[:, 1, :, 1 - a]], 1) for a in (0, 1))
     return first, second
 
 
@@ -173,9 +175,9 @@ def _flat_halves(flat: Flat | None, shape: tuple[int, ...]) -> tuple[NDArray[np.
     """The positions of each half in flat cells [2, p, q, 1], of latents of a shape [4a, 4b, C]; None for none."""
     if flat is None or not flat.any():
         return None
-    grid = np.zeros((*shape[:2], 1), bool)
-    grid[: len(flat), : flat.shape[1], 0] = flat
-    return halves(grid)
+    there = np.zeros((*shape[:2], 1), bool)
+    there[: len(flat), : flat.shape[1], 0] = flat
+    return halves(there)
 
 
 def _rows(half: NDArray[Any]) -> NDArray[Any]:

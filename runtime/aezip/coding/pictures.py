@@ -10,15 +10,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..engine.graphs import INT16, STRIDE, Graphs
+from ..engine.graphs import INT16, Graphs
 from ..engine.progress import Parts
 from ..format import depth as depths
-from ..format.container import CELL, PLAIN, Lat
+from ..format.container import PLAIN, Lat
+from ..format.geometry import HYPER_STRIDE, LATENT_STRIDE, LATENTS_PER_HYPER, grid
 from ..format.scales import reduced
 from . import Coding
 from .flat import Flat
 from .tiles import Tiles
-from .windows import Area, Pixels, ahead, common, grid, grown, in_channels, in_pixels, window_of, windows, within
+from .windows import Area, Pixels, ahead, common, grown, in_channels, in_pixels, window_of, windows, within
 
 Region = tuple[int, int, int, int]  # x, y, width, height in pixels
 
@@ -30,15 +31,16 @@ def encode(
 
     tile: as in the header; flat: cells of flat areas, None: none. Raises ModelUnfit.
     """
-    graphs, (h, w) = coding.graphs, grid(*pixels.shape[:2])
-    side = 4 * tile or 4 * max(-(-h // 4), -(-w // 4))
+    graphs, (h, w) = coding.graphs, grid(pixels.shape)
+    down, across = (LATENTS_PER_HYPER * n for n in grid((h, w), LATENTS_PER_HYPER))
+    side = LATENTS_PER_HYPER * tile or max(down, across)
 
     def seen_through(area: Area) -> INT16:
         return transform(graphs, pixels, area, depth)
 
     streams: dict[tuple[int, int], bytes] = {}
     most = 0
-    seen = windows(slice(0, -(-h // 4) * 4), slice(0, -(-w // 4) * 4), side)
+    seen = windows(slice(0, down), slice(0, across), side)
     progress = Parts("encode", -(-h // side) * -(-w // side))
     for (rows, columns), latent in ahead(seen_through, seen, graphs.sessions.threads):
         for top in range(rows.start, min(rows.stop, h), side):
@@ -71,7 +73,7 @@ def parts(coding: Coding, lat: Lat, wanted: Area, scale: int = 1, depth: int = P
 
     Windows begin at multiples of 16 / scale pixels, or where the area does. Raises StreamDamaged, ModelUnfit.
     """
-    graphs, header, side = coding.graphs, lat.header, STRIDE // scale
+    graphs, header, side = coding.graphs, lat.header, LATENT_STRIDE // scale
     graphs.package.fit(header.channels)
     rows, columns = (slice(part.start // side, -(-part.stop // side)) for part in wanted)
     tiles, margin = Tiles(coding, lat), graphs.package.margin(graphs.package.decoder(scale)[0])
@@ -92,7 +94,7 @@ def parts(coding: Coding, lat: Lat, wanted: Area, scale: int = 1, depth: int = P
 def transform(graphs: Graphs, pixels: Pixels, area: Area, depth: int = PLAIN) -> INT16:
     """Latents of an area [h, w, C], as those of the whole picture padded to multiples of 64.  Raises ModelUnfit."""
     graphs.package.fit(pixels.shape[2])
-    size = tuple(-(-size // CELL) * 4 for size in pixels.shape[:2])
+    size = tuple(LATENTS_PER_HYPER * n for n in grid(pixels.shape, HYPER_STRIDE))
     around = grown(area, graphs.package.margin("encoder"), size)
     seen = window_of(pixels, around, graphs.package.about.channels)
     latent = graphs.encoder(depths.levels(seen, depth) if depth > PLAIN else seen)

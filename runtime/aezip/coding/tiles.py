@@ -9,15 +9,16 @@ from ..engine.graphs import INT16
 from ..engine.progress import each
 from ..errors import StreamDamaged
 from ..format.container import EARLY, Lat
+from ..format.geometry import LATENTS_PER_HYPER, grid
 from . import Coding
-from .windows import Area, common, grid, within
+from .windows import Area, common, within
 
 SLICES = 64  # of each tile's stream, in files whose beginning says most
 
 
 def split(h: int, w: int, tile: int) -> list[Area]:
     """Tiles of a grid of h×w latents, row by row; `tile` is their side in hyper-latents, 0 for one tile."""
-    side = 4 * tile or max(h, w)
+    side = LATENTS_PER_HYPER * tile or max(h, w)
     return [
         (slice(top, min(top + side, h)), slice(left, min(left + side, w)))
         for top in range(0, h, side)
@@ -68,11 +69,11 @@ class Tiles:
 
     def __init__(self, coding: Coding, lat: Lat) -> None:
         self._coding = coding
-        self.grid = h, w = grid(lat.header.height, lat.header.width)
+        self.grid = h, w = grid((lat.header.height, lat.header.width))
         self._areas = split(h, w, lat.header.tile)
         self._streams = unpack_streams(lat.body, len(self._areas), slices_of(lat.header.flags), lat.missing)
         self._cut = lat.missing > 0
-        self._side = 4 * lat.header.tile or max(h, w)
+        self._side = LATENTS_PER_HYPER * lat.header.tile or max(h, w)
         self._kept: dict[int, INT16] = {}
 
     def take(self, area: Area) -> INT16:

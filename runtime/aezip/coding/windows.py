@@ -12,9 +12,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..engine.graphs import STRIDE
-from ..format.container import CELL
 from ..format.depth import Samples
+from ..format.geometry import HYPER_STRIDE, LATENT_STRIDE, LATENTS_PER_HYPER, grid
 
 # Side of a window in latents, 2048 pixels. A margin of 7 costs 20 % more work in a large picture, at 32 bytes
 # a pixel of the window in the encoder and 46 in the decoder; twice the side costs 10 % at four times the memory.
@@ -24,11 +23,6 @@ S = TypeVar("S")
 T = TypeVar("T")
 Pixels = Samples  # [H, W, C], C 1 or 3
 Area = tuple[slice, slice]  # rows and columns, of latents where nothing else is said
-
-
-def grid(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of latents of so many pixels."""
-    return -(-height // STRIDE), -(-width // STRIDE)
 
 
 def windows(rows: slice, columns: slice, unit: int, side: int = 0) -> list[Area]:
@@ -55,7 +49,7 @@ def grown(area: Area, margin: int, size: tuple[int, ...]) -> Area:
     return rows, columns
 
 
-def in_pixels(area: Area, side: int = STRIDE) -> Area:
+def in_pixels(area: Area, side: int = LATENT_STRIDE) -> Area:
     """The pixels of an area of latents, each of which stands for so many rows and columns."""
     rows, columns = (slice(side * part.start, side * part.stop) for part in area)
     return rows, columns
@@ -76,7 +70,7 @@ def within(area: Area, frame: Area) -> Area:
 def window_of(pixels: Pixels, area: Area, channels: int) -> Pixels:
     """The samples of an area of latents, in so many channels; beyond the picture its last row and column."""
     part = pixels[in_pixels(area)]
-    missing = [STRIDE * (s.stop - s.start) - n for s, n in zip(area, part.shape, strict=False)]
+    missing = [LATENT_STRIDE * (s.stop - s.start) - n for s, n in zip(area, part.shape, strict=False)]
     if any(missing):
         part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
     return np.ascontiguousarray(in_channels(part, channels))
@@ -110,5 +104,5 @@ def ahead(make: Callable[[S], T], items: Sequence[S], threads: int | None) -> It
 
 def pad(pixels: Pixels, channels: int = 3) -> Pixels:
     """To multiples of 64 by repeating the last row and column, and to so many channels.  [H, W, C] → [H', W', 3]"""
-    rows, columns = (slice(0, -(-size // CELL) * CELL // STRIDE) for size in pixels.shape[:2])
+    rows, columns = (slice(0, LATENTS_PER_HYPER * n) for n in grid(pixels.shape, HYPER_STRIDE))
     return window_of(pixels, (rows, columns), channels)

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from ..format.averages import averaged
 from ..format.depth import Samples, fine_of
+from ..format.geometry import LATENT_STRIDE, LATENTS_PER_HYPER, grid
 from ..model.fine_graphs import FINE
 from ..model.ladder import Rung, rung
 from ..model.packages import Package
 from .sessions import Sessions
 
 INT16 = NDArray[np.int16]
-STRIDE = 16  # pixels to a latent
 _CARRIED = ("features", "raw_mean", "raw_scale")  # from the prior to the context
 
 
@@ -38,13 +38,13 @@ class Graphs:
 
     def encoder(self, image: NDArray[np.uint8] | NDArray[np.float32]) -> INT16:
         """image [H, W, 3 or 1] in grey levels, sides multiples of 16 → latents in 1/16 of a step [H/16, W/16, C]."""
-        shape = (image.shape[0] // STRIDE, image.shape[1] // STRIDE, len(self.rung.gain))
+        shape = (*grid(image.shape), len(self.rung.gain))
         name = "encoder" if image.dtype == np.uint8 else f"encoder{FINE}"
         return self._transform(name, ("image", image), {"gain": self.rung.gain}, ("latent", shape))
 
     def hyper(self, latent: INT16) -> INT16:
         """Latents in 1/16 of a step [4a, 4b, C] → hyper-latents [a, b, Z], within ±RADIUS_MAX."""
-        shape = (latent.shape[0] // 4, latent.shape[1] // 4, len(self.rung.hyper_index))
+        shape = (*grid(latent.shape, LATENTS_PER_HYPER), len(self.rung.hyper_index))
         return self._transform("hyper", ("latent", latent), {"hyper_gain": self.rung.hyper_gain}, ("hyper", shape))
 
     def prior(self, hyper: INT16) -> tuple[INT16, NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
@@ -70,7 +70,7 @@ class Graphs:
         fine: in 1/256 of a grey level, uint16, rather than in levels, uint8.
         """
         name, own = self.package.decoder(scale)
-        side = STRIDE // own
+        side = LATENT_STRIDE // own
         shape = (side * latent.shape[0], side * latent.shape[1], self.package.about.channels)
         name = f"{name}{FINE}" if fine else name
         image = self._transform(name, ("latent", latent), self._gains("inverse_gain"), ("image", shape))

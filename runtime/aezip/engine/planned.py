@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..format.geometry import HYPER_STRIDE, LATENT_STRIDE
 from ..model.fine_graphs import FINE
 from ..model.kinds import REDUCED
 from .sessions import Sessions, open_session
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _FIRST = {"encoder": "image", "hyper": "latent", "prior": "hyper", "context": "known", "decoder": "latent"}
-_PIXELS = {"image": 1, "latent": 16, "known": 32, "hyper": 64}  # to one element
+_PIXELS = {"image": 1, "latent": LATENT_STRIDE, "known": 2 * LATENT_STRIDE, "hyper": HYPER_STRIDE}  # to one element
 _KINDS = {"tensor(uint8)": np.uint8, "tensor(int16)": np.int16, "tensor(float)": np.float32}
 
 
@@ -36,12 +37,12 @@ class Planned(Sessions):
                 "N": 1,
                 "H": rows // scale,
                 "W": columns // scale,
-                "h": rows // 16,
-                "w": columns // 16,
-                "p": rows // 32,
-                "q": columns // 32,
-                "a": rows // 64,
-                "b": columns // 64,
+                "h": rows // LATENT_STRIDE,
+                "w": columns // LATENT_STRIDE,
+                "p": rows // (2 * LATENT_STRIDE),
+                "q": columns // (2 * LATENT_STRIDE),
+                "a": rows // HYPER_STRIDE,
+                "b": columns // HYPER_STRIDE,
             }
             session = open_session(self.package, name, self.provider, self.threads, dimensions=dimensions)
             self._sessions[key] = _Plan(session, copied=first == "image")

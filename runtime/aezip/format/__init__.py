@@ -1,6 +1,7 @@
 """The `.lat` file, as runtime/FORMAT.md specifies it.
 
 container   bytes ↔ header and sections
+geometry    pixels of a latent, a hyper-latent, a cell
 alpha       the section that holds transparency, without loss
 bands       rows of both, deflated band by band
 exact       the sections that hold pixels, without loss

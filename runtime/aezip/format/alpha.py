@@ -22,7 +22,7 @@ Plane = NDArray[np.uint8]  # [H, W]
 
 BAND = 256  # rows
 CONSTANT, BANDS, DEEP = 0, 1, 2
-_CELL = 4  # hidden colours are uniform in squares of this side
+_HIDDEN_SIZE = 4  # hidden colours are uniform in squares of this side
 
 
 def encode(plane: Samples, depth: int = PLAIN) -> bytes:
@@ -76,8 +76,8 @@ def fill(pixels: Samples, plane: Samples, depth: int = PLAIN) -> Samples:
     out = pixels.copy()
     for top in range(0, len(out), BAND):
         rows, where = out[top : top + BAND], hidden[top : top + BAND]
-        wide = colours[top // _CELL : -(-(top + len(rows)) // _CELL)]
-        wide = wide.repeat(_CELL, axis=0)[: len(rows)].repeat(_CELL, axis=1)[:, : rows.shape[1]]
+        wide = colours[top // _HIDDEN_SIZE : -(-(top + len(rows)) // _HIDDEN_SIZE)]
+        wide = wide.repeat(_HIDDEN_SIZE, axis=0)[: len(rows)].repeat(_HIDDEN_SIZE, axis=1)[:, : rows.shape[1]]
         rows[where] = wide[where]
     return np.asarray(out)
 
@@ -109,7 +109,7 @@ def _cells(pixels: Samples, seen: NDArray[np.bool_]) -> tuple[NDArray[np.float32
     counts: list[NDArray[np.float32]] = []
     for top in range(0, len(pixels), BAND):
         weight = seen[top : top + BAND, :, None].astype(np.float32)
-        total, count = _summed(pixels[top : top + BAND] * weight, _CELL), _summed(weight, _CELL)
+        total, count = _summed(pixels[top : top + BAND] * weight, _HIDDEN_SIZE), _summed(weight, _HIDDEN_SIZE)
         means.append(np.asarray(total / np.maximum(count, 1), np.float32))
         counts.append(count)
     return np.concatenate(means), np.concatenate(counts)

@@ -24,6 +24,7 @@ from ..errors import (
     UnsupportedVersion,
     UsageError,
 )
+from .geometry import HYPER_STRIDE, grid
 
 MAGIC = b"\xaeLAT\r\n"  # no ASCII in front, a line end inside: text-mode transfers are caught
 VERSION = 1
@@ -40,7 +41,6 @@ ALL_CODED = 1  # the flag of a file that skips no latent
 EARLY = 2  # and of one whose beginning says most
 NO_MODEL = bytes(8)  # the fingerprint of a file of exact pixels
 QUALITY_TOP = 1000
-CELL = 64  # pixels that share a hyper-latent; the unit of tiles
 PLAIN, DEEPEST = 8, 16  # bits of a sample
 DEPTHS = range(PLAIN + 1, DEEPEST + 1)  # those that the section of the depth may say
 MAX_SIDE = 2**20
@@ -222,14 +222,15 @@ def depth_sections(depth: int) -> tuple[Section, ...]:
 
 
 def tile_pixels(h: Header) -> int:
-    """Pixels of the largest tile, whose sides count in whole cells."""
-    side = h.tile * CELL or MAX_SIDE
+    """Pixels of the largest tile, whose sides count in whole hyper-latents."""
+    side = h.tile * HYPER_STRIDE or MAX_SIDE
     return padded_pixels(min(side, h.width), min(side, h.height))
 
 
 def padded_pixels(width: int, height: int) -> int:
-    """Pixels of all cells that a picture touches, which is what the network works on."""
-    return -(-width // CELL) * -(-height // CELL) * CELL**2
+    """Pixels of all hyper-latents that a picture touches, which is what the network works on."""
+    rows, columns = grid((height, width), HYPER_STRIDE)
+    return rows * columns * HYPER_STRIDE**2
 
 
 def _check_header(h: Header) -> None:

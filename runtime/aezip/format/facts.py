@@ -8,7 +8,6 @@ from .colour import Cicp, ContentLight, Mastering
 from .container import (
     ALL_CODED,
     ALPHA,
-    CELL,
     CICP,
     COMMENT,
     CONTENT_LIGHT,
@@ -28,6 +27,7 @@ from .container import (
     XMP,
     Lat,
 )
+from .geometry import CELL_SIZE, HYPER_STRIDE, grid
 from .resolution import Resolution
 
 NAMES = {
@@ -71,7 +71,7 @@ def facts_of(file: str, lat: Lat, size: int, models: dict[bytes, str]) -> dict[s
         "lossless": lat.lossless,
         "patched_cells": _patched(lat),
         "all_latents": bool(h.flags & ALL_CODED),
-        "tile": h.tile * CELL,
+        "tile": h.tile * HYPER_STRIDE,
         "fingerprint": h.fingerprint.hex(),
         "model": models.get(h.fingerprint),
         "sections": [{"type": s.type.decode(), "bytes": len(s.data)} for s in lat.sections],
@@ -132,8 +132,9 @@ def lines_of(facts: dict[str, Any]) -> list[str]:
     if facts["all_latents"]:
         rows.insert(3, ("latents", "all coded, none skipped"))
     if facts["patched_cells"]:
-        cells = -(-facts["width"] // 16) * -(-facts["height"] // 16)
-        rows.insert(3, ("patched", f"{facts['patched_cells']:,} of {cells:,} cells of 16 × 16 pixels are exact"))
+        down, across = grid((facts["height"], facts["width"]), CELL_SIZE)
+        cells = f"{down * across:,} cells of {CELL_SIZE} × {CELL_SIZE} pixels"
+        rows.insert(3, ("patched", f"{facts['patched_cells']:,} of {cells} are exact"))
     if facts["light"]:
         rows.insert(1, ("light", facts["light"]))
     rows.insert(1, ("colours", facts["colours"]))

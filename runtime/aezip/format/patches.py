@@ -1,7 +1,7 @@
 """Patches: cells of exact pixels, laid over the decoded picture; the section `PTCH`.
 
-A cell is 16 × 16 pixels, at the picture's right and lower end what remains of it. The section says which cells, as a
-deflated bitmap, and holds their pixels below each other as one narrow picture (`exact`).
+A cell is CELL_SIZE pixels a side, at the picture's right and lower end what remains of it. The section says which
+cells, as a deflated bitmap, and holds their pixels below each other as one narrow picture (`exact`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from . import averages, bands, exact
 from . import depth as depths
 from .container import PLAIN
 from .depth import Samples
+from .geometry import CELL_SIZE, grid
 
-CELL = 16  # pixels
 _WHAT = "the patches' bitmap"
 _PART = 2**16  # bytes of a bitmap that are counted at once
 Cells = NDArray[np.bool_]  # [⌈H/16⌉, ⌈W/16⌉]
@@ -26,11 +26,11 @@ Cells = NDArray[np.bool_]  # [⌈H/16⌉, ⌈W/16⌉]
 
 def encode(pixels: Samples, cells: Cells) -> bytes:
     """The picture's cells that are marked → the section's bytes.  At least one is."""
-    strip = np.zeros((CELL * int(cells.sum()), CELL, pixels.shape[2]), pixels.dtype)
+    strip = np.zeros((CELL_SIZE * int(cells.sum()), CELL_SIZE, pixels.shape[2]), pixels.dtype)
     for n, (row, column) in enumerate(np.argwhere(cells)):
-        cell = pixels[CELL * row : CELL * (row + 1), CELL * column : CELL * (column + 1)]
-        beyond = [(0, CELL - side) for side in cell.shape[:2]]
-        strip[CELL * n : CELL * (n + 1)] = np.pad(cell, (*beyond, (0, 0)), mode="edge")
+        cell = pixels[CELL_SIZE * row : CELL_SIZE * (row + 1), CELL_SIZE * column : CELL_SIZE * (column + 1)]
+        beyond = [(0, CELL_SIZE - side) for side in cell.shape[:2]]
+        strip[CELL_SIZE * n : CELL_SIZE * (n + 1)] = np.pad(cell, (*beyond, (0, 0)), mode="edge")
     which = zlib.compress(np.packbits(cells).tobytes(), 9)
     return struct.pack("<I", len(which)) + which + exact.encode(strip)
 
@@ -45,7 +45,7 @@ def count(data: bytes, height: int, width: int) -> int:
 
     Takes little memory, whatever the size.
     """
-    rows, columns = _shape(height, width)
+    rows, columns = grid((height, width), CELL_SIZE)
     parts = bands.inflated_parts(_bitmap(data), -(-rows * columns // 8), _WHAT, _PART)
     found = sum(int(np.bitwise_count(np.frombuffer(part, np.uint8)).sum()) for part in parts)
     if not found:
@@ -56,7 +56,7 @@ def count(data: bytes, height: int, width: int) -> int:
 def check(data: bytes, height: int, width: int, channels: int, depth: int = PLAIN) -> None:
     """Decode the patches of a picture of this size and depth.  Raises SectionDamaged."""
     cells, body = _parts(data, height, width)
-    exact.decode(body, CELL * int(cells.sum()), CELL, channels, depth=depth)
+    exact.decode(body, CELL_SIZE * int(cells.sum()), CELL_SIZE, channels, depth=depth)
 
 
 def lay(
@@ -75,23 +75,19 @@ def lay(
     """
     cells, body = _parts(data, height, width)
     x, y, w, h = region
-    strip = exact.decode(body, CELL * int(cells.sum()), CELL, pixels.shape[2], depth=depth)
+    strip = exact.decode(body, CELL_SIZE * int(cells.sum()), CELL_SIZE, pixels.shape[2], depth=depth)
     if pixels.dtype == np.uint8:
         strip = depths.scaled(strip, depth, PLAIN)
-    side = CELL // scale
+    side = CELL_SIZE // scale
     for n, (row, column) in enumerate(np.argwhere(cells)):
         top, left = side * row - y, side * column - x
         bottom, right = min(top + side, h), min(left + side, w)
         if bottom > max(top, 0) and right > max(left, 0):
             from_top, from_left = max(-top, 0), max(-left, 0)
-            inside = strip[CELL * n :][: min(CELL, height - CELL * row), : min(CELL, width - CELL * column)]
+            rows, columns = min(CELL_SIZE, height - CELL_SIZE * row), min(CELL_SIZE, width - CELL_SIZE * column)
+            inside = strip[CELL_SIZE * n :][:rows, :columns]
             part = averages.averaged(inside, scale)[from_top : bottom - top, from_left : right - left]
             pixels[max(top, 0) : bottom, max(left, 0) : right] = part
-
-
-def _shape(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of cells."""
-    return -(-height // CELL), -(-width // CELL)
 
 
 def _bitmap(data: bytes) -> bytes:
@@ -104,7 +100,7 @@ def _bitmap(data: bytes) -> bytes:
 
 def _parts(data: bytes, height: int, width: int) -> tuple[Cells, bytes]:
     """The cells, and their pixels' bytes.  Raises SectionDamaged."""
-    bitmap, shape = _bitmap(data), _shape(height, width)
+    bitmap, shape = _bitmap(data), grid((height, width), CELL_SIZE)
     count = shape[0] * shape[1]
     bits = np.unpackbits(np.frombuffer(bands.inflated(bitmap, -(-count // 8), _WHAT), np.uint8))
     if bits[count:].any() or not bits[:count].any():

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..coding.windows import grid as latent_grid
 from ..coding.windows import in_channels, window_of
-from ..engine.graphs import STRIDE
 from ..errors import ImageError, ModelUnfit
+from ..format.geometry import LATENT_STRIDE
+from ..format.geometry import grid as latent_grid
 from .features.vectors import Latents
 
 Pixels = NDArray[np.uint8]  # [H, W, C]
@@ -35,8 +35,8 @@ def drawn(latents: Latents, height: int, width: int, seed: int, spread: float = 
         raise ModelUnfit(f"the model '{about.name}' has no prior to draw from", f"one of the family {WITH_PRIOR[0]}")
     rng = np.random.default_rng(seed)
     margin = latents.graphs.package.margin("decoder")
-    h, w = (size + 2 * margin for size in latent_grid(height, width))
-    top = STRIDE * margin
+    h, w = (size + 2 * margin for size in latent_grid((height, width)))
+    top = LATENT_STRIDE * margin
     while True:
         latent = spread * rng.standard_normal((h, w, len(latents.rung.gain)), np.float32)
         yield decoded(latents, latent)[top : top + height, top : top + width]
@@ -51,7 +51,7 @@ def between(latents: Latents, first: Pixels, last: Pixels, count: int) -> Iterat
         found, wanted = ("×".join(map(str, (p.shape[1], p.shape[0], p.shape[2]))) for p in (last, first))
         raise ImageError(f"{found} (width, height, channels)", f"those of the other picture, {wanted}")
     height, width, channels = first.shape
-    h, w = latent_grid(height, width)
+    h, w = latent_grid((height, width))
     ends = [latents.of(window_of(p, (slice(0, h), slice(0, w)), channels)) for p in (first, last)]
     for part in np.linspace(0, 1, count):
         made = decoded(latents, (1 - part) * ends[0] + part * ends[1])[:height, :width]

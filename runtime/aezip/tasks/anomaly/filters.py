@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Pixels = NDArray[np.uint8]  # [H, W, C]
 LEVELS = 4
-CELL = 4  # pixels of a level
+POOL = 4  # pixels of a level a side, of which a mean is taken
 LONGEST = 768  # pixels a side that filters see; a larger picture is halved until it fits
-SMALLEST = CELL << (LEVELS - 1)  # pixels a side, so that each level has a cell
+SMALLEST = POOL << (LEVELS - 1)  # pixels a side, so that each level has a cell
 SIGNED, LOGARITHMIC = 6, 5
 SIZE = SIGNED + LOGARITHMIC
 # Variance that is added: what rounding to whole grey levels makes, and a tenth of a logarithm.
@@ -35,7 +35,7 @@ def levels(pixels: Pixels) -> list[Array]:
 
 
 def _answers(image: Array) -> Array:
-    """[H, W, 3] → [H // CELL, W // CELL, SIZE], means of cells; of edges, the logarithm of their mean strength."""
+    """[H, W, 3] → [H // POOL, W // POOL, SIZE], means of cells; of edges, the logarithm of their mean strength."""
     grey = image.mean(2)
     red, yellow = image[..., 0] - image[..., 1], (image[..., 0] + image[..., 1]) / 2 - image[..., 2]
     around = np.pad(grey, 1, mode="edge")
@@ -48,9 +48,9 @@ def _answers(image: Array) -> Array:
 
 
 def _cells(plane: Array) -> Array:
-    """Means of CELL×CELL pixels; what does not fill a cell is left out."""
-    h, w = (n // CELL for n in plane.shape)
-    whole = plane[: CELL * h, : CELL * w].reshape(h, CELL, w, CELL)
+    """Means of POOL × POOL pixels; what does not fill a cell is left out."""
+    h, w = (n // POOL for n in plane.shape)
+    whole = plane[: POOL * h, : POOL * w].reshape(h, POOL, w, POOL)
     return np.asarray(whole.mean((1, 3)), np.float32)
 
 

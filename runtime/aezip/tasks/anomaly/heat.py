@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...format.geometry import LATENT_STRIDE
+
 Pixels = NDArray[np.uint8]  # [H, W, C]
-CELL = 16  # pixels
 # From nothing over blue and red to yellow, growing lighter throughout, so that it reads in grey, too.
 COLOURS = np.array([[20, 20, 60], [70, 20, 120], [190, 40, 80], [245, 130, 30], [255, 235, 90]], np.float32)
 OPAQUE = 0.85
@@ -32,7 +33,7 @@ def _spread(heat: NDArray[np.float32], height: int, width: int) -> NDArray[np.fl
     """Linear between the cells' middles; the outermost value beyond.  [h, w] → [height, width]"""
     out = heat
     for axis, size in enumerate((height, width)):
-        at = np.clip((np.arange(size) + 0.5) / CELL - 0.5, 0, out.shape[axis] - 1)
+        at = np.clip((np.arange(size) + 0.5) / LATENT_STRIDE - 0.5, 0, out.shape[axis] - 1)
         low = np.minimum(at.astype(np.int64), max(out.shape[axis] - 2, 0))
         part = (at - low).astype(np.float32)
         part = part[:, None] if axis == 0 else part

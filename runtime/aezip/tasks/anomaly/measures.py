@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ImageError, UsageError
+from ...format.geometry import LATENT_STRIDE
 from ..features.vectors import FLOOR, Latents, energies, halved
 from . import filters, places, planted
 from .gaussian import Gaussian, Moments, fitted, leading, moments
@@ -41,7 +42,6 @@ from .places import Places
 Array = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 Number = TypeVar("Number", float, Array)
-CELL = 16  # pixels
 TINY = 1e-9  # a distance of nothing
 FOLDS = 5
 FEWEST = 5  # pictures
@@ -157,7 +157,7 @@ def seen(latents: Latents, pixels: Pixels, profile: Profile | None = None) -> Se
         vectors |= _of_latents(latents, pixels)
     if profile is None or profile.alike:
         vectors |= dict(zip(LEVELS, filters.levels(pixels), strict=True))
-    return Seen((height // CELL, width // CELL), vectors)
+    return Seen((height // LATENT_STRIDE, width // LATENT_STRIDE), vectors)
 
 
 def _of_latents(latents: Latents, pixels: Pixels) -> dict[str, Array]:
@@ -171,8 +171,9 @@ def _of_latents(latents: Latents, pixels: Pixels) -> dict[str, Array]:
 
 def colours(pixels: Pixels, h: int, w: int) -> Array:
     """Mean of the pixels of each cell.  [H, W, C] → [h, w, 3]"""
-    rows = pixels[: CELL * h, : CELL * w].reshape(h, CELL, CELL * w, -1).sum(1, dtype=np.uint32)
-    means = rows.reshape(h, w, CELL, -1).sum(2).astype(np.float32) / CELL**2
+    side = LATENT_STRIDE
+    rows = pixels[: side * h, : side * w].reshape(h, side, side * w, -1).sum(1, dtype=np.uint32)
+    means = rows.reshape(h, w, side, -1).sum(2).astype(np.float32) / side**2
     return np.ascontiguousarray(np.broadcast_to(means, (h, w, 3)))
 
 
@@ -291,7 +292,8 @@ def score(profile: Profile, picture: Seen) -> Score:
     heat = np.asarray(profile.scales["score"](np.maximum.reduce(maps)), np.float32)
     single = heat if profile.alike else profile.statistics.gaussians["cell"].distance(picture.vectors["cell"])
     y, x = np.unravel_index(int(np.where(heat == heat.max(), single, -np.inf).argmax()), heat.shape)
-    return Score(value, profile.p_value(value), parts, heat, (CELL * int(x) + CELL // 2, CELL * int(y) + CELL // 2))
+    middle = LATENT_STRIDE * int(x) + LATENT_STRIDE // 2, LATENT_STRIDE * int(y) + LATENT_STRIDE // 2
+    return Score(value, profile.p_value(value), parts, heat, middle)
 
 
 def squares(cells: Array) -> Array:

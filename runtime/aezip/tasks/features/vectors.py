@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from ...coding.arguments import check_settings
 from ...coding.pictures import transform
-from ...coding.windows import grid, windows
+from ...coding.windows import windows
 from ...engine.graphs import Graphs
 from ...engine.sessions import Sessions
 from ...errors import ImageError, ModelUnfit
+from ...format.geometry import grid
 from ...model.store import find_codec
 
 Array = NDArray[np.float32]
@@ -58,7 +59,7 @@ class Latents:
         height, width = pixels.shape[:2]
         if min(height, width) < SMALLEST:
             raise ImageError(f"{width}×{height} pixels", f"at least {SMALLEST} a side")
-        h, w = grid(height, width)
+        h, w = grid((height, width))
         out = np.empty((h, w, len(self.rung.gain)), np.float32)
         for area in windows(slice(0, h), slice(0, w), 4):
             out[area] = transform(self.graphs, pixels, area)

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...coding.arguments import check_settings
-from ...coding.windows import common, grid, grown, in_channels, in_pixels, window_of, windows, within
+from ...coding.windows import common, grown, in_channels, in_pixels, window_of, windows, within
 from ...engine.progress import each
 from ...engine.sessions import Sessions
 from ...errors import ImageError, ModelUnfit
+from ...format.geometry import grid
 from ...model.packages import Package
 from ...model.store import find
 from ..features.vectors import halved
@@ -130,7 +131,7 @@ class Restorer:
         planes: uint8 [H, W, c] by the graph's names. Returns [H, W, 3].
         """
         height, width = planes["image"].shape[:2]
-        cells, margin = grid(height, width), self.package.margin(self.task)
+        cells, margin = grid((height, width)), self.package.margin(self.task)
         out = np.empty((height, width, 3), np.uint8)
         for area in each(self.task, windows(slice(0, cells[0]), slice(0, cells[1]), 1, WINDOW)):
             inner = common(in_pixels(area), (slice(0, height), slice(0, width)))

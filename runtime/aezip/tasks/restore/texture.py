@@ -24,7 +24,7 @@ Mask = NDArray[np.bool_]  # [H, W], true where a pixel is missing
 Places = NDArray[np.intp]  # [..., 2], rows and columns
 Index = NDArray[np.intp]  # [N]
 PEEL, VOTE = 4, 2  # radii of patches that complete the border, and of those that vote
-CELL, AROUND = 16, 48  # pixels: the grid on which holes touch, and how far around a hole pieces are taken from
+GRID, AROUND = 16, 48  # pixels: the grid on which holes touch, and how far around a hole pieces are taken from
 LITTLE, RICH = 0.4, 5.0  # the share of pieces where there is no detail, and levels of detail from which on it is 1
 DEPTH, MOST = 16, 4096  # pixels: deeper holes, or more missing pixels, are completed in a smaller copy …
 LEAST = 32  # … if its short side is not less than this
@@ -56,7 +56,7 @@ def textured(image: Pixels, mask: Mask) -> Pixels:
 
 def parts(wide: Mask) -> list[tuple[slice, slice]]:
     """Boxes around the holes of a mask, with what is around them; holes that touch are one."""
-    cells = set(map(tuple, np.unique(np.argwhere(wide) // CELL, axis=0).tolist()))
+    cells = set(map(tuple, np.unique(np.argwhere(wide) // GRID, axis=0).tolist()))
     boxes = []
     while cells:
         group, found = [min(cells)], []
@@ -66,7 +66,7 @@ def parts(wide: Mask) -> list[tuple[slice, slice]]:
             near = cells & set(product(*((n - 1, n, n + 1) for n in found[-1])))
             cells -= near
             group += sorted(near)
-        first, last = np.min(found, 0) * CELL - AROUND, np.max(found, 0) * CELL + CELL + AROUND
+        first, last = np.min(found, 0) * GRID - AROUND, np.max(found, 0) * GRID + GRID + AROUND
         boxes.append((slice(max(0, int(first[0])), int(last[0])), slice(max(0, int(first[1])), int(last[1]))))
     return boxes
 
