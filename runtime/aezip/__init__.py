@@ -5,8 +5,8 @@
     data = codec.compress(image, quality=60)      # bytes of a .lat file
     image = codec.decompress(data)                # a Pillow image
 
-This module is the public surface, with `aezip.embed`, `aezip.pillow`, `aezip.numcodecs` and `aezip.zarr`; importing it
-loads neither numpy nor onnxruntime nor Pillow.
+This module is the public surface, with `aezip.embed`, `aezip.pillow`, `aezip.numcodecs` and `aezip.zarr`, which are
+imported when they are first named; importing it loads neither numpy nor onnxruntime nor Pillow.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from . import errors
 from .errors import *  # noqa: F403
 
 if TYPE_CHECKING:
+    from . import embed as embed
+    from . import numcodecs as numcodecs
+    from . import pillow as pillow
+    from . import zarr as zarr
     from .codec import Codec
     from .format.container import Header, Lat, Section, read_header, unpack
     from .model.store import installed
@@ -31,13 +35,16 @@ _LAZY = {
     "installed": "model.store",
     **dict.fromkeys(("Header", "Lat", "Section", "read_header", "unpack"), "format.container"),
 }
+_MODULES = ("embed", "pillow", "numcodecs", "zarr")
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name not in _LAZY:
         raise AttributeError(f"module 'aezip' has no attribute '{name}'")
     return getattr(import_module(f".{_LAZY[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted((*__all__, "embed"))  # the other modules need packages that may be missing

@@ -1,7 +1,7 @@
 """Half a codec, for devices: arrays in, bytes out; or bytes in, arrays out.
 
     encoder = aezip.embed.Encoder("camera.aezm", size=(1080, 1920))
-    data = encoder.encode(image, quality=60)            # as `aezip compress` writes it, byte for byte
+    data = encoder.encode(image, quality=60)            # the bytes of a .lat file
     decoder = aezip.embed.Decoder("screen.aezm")
     image = decoder.decode(data)                        # uint8 or uint16 [H, W, 3], or [H, W] if it is grey
 
@@ -18,10 +18,10 @@ from __future__ import annotations
 import os
 
 from .coding import checked, exact_pixels, lossy
-from .coding.arguments import check_model, check_pixels, check_quality, check_scale, check_settings
+from .coding.arguments import check_model, check_pixels, check_quality, check_scale, check_settings, check_shape
 from .engine.planned import Planned
 from .engine.sessions import Sessions
-from .errors import ImageError, LimitExceeded, UnknownFingerprint, UsageError
+from .errors import UnknownFingerprint, UsageError
 from .format import container
 from .format.container import DEFAULT_MAX_PIXELS, PLAIN
 from .format.depth import Samples, is_narrow, scaled
@@ -48,7 +48,7 @@ class Encoder:
     def __init__(
         self, model: str | os.PathLike[str] = "photo", *, size: Size | None = None, threads: int | None = None
     ) -> None:
-        self._sessions, self._size = _open(model, "encoder", size, threads), size
+        self._sessions, self._size = _open(model, "encoder", size, threads)
 
     def encode(self, image: Samples, quality: float = 60, *, depth: int | None = None) -> bytes:
         """A picture → a whole file.
@@ -62,13 +62,12 @@ class Encoder:
             The file's bytes. They are those of `Codec.encode`, but without patches, since half a codec cannot decode.
 
         Raises:
-            ImageError: The array has another shape or type, or not the size of this encoder.
+            ImageError: The array has another shape or type.
             LimitExceeded: It has more than 2²⁸ pixels.
-            UsageError: The quality is outside its range.
+            UsageError: The picture has not the size of this encoder, or the quality is outside its range.
         """
         (pixels, depth), level = check_pixels(image, depth=depth), check_quality(quality)
-        if self._size and tuple(self._size) != pixels.shape[:2]:
-            raise ImageError(_shown(pixels.shape), f"{_shown(self._size)}, the size of this encoder")
+        _check_size(pixels.shape[:2], self._size, "encoder")
         if is_narrow(pixels, depth):
             return exact_pixels.encode(pixels, depth=depth)
         data = container.pack(checked.encode(self._sessions, pixels, level, depth=depth))
@@ -99,7 +98,7 @@ class Decoder:
         threads: int | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
-        self._sessions, self._size, self._max_pixels = _open(model, "decoder", size, threads), size, max_pixels
+        (self._sessions, self._size), self._max_pixels = _open(model, "decoder", size, threads), max_pixels
 
     def decode(self, data: bytes, *, scale: int = 1, to_8bit: bool = False, tone_map: bool = False) -> Samples:
         """A whole file → its picture.
@@ -115,9 +114,9 @@ class Decoder:
             uint8, or uint16 of the file's depth, [H, W, 3], or [H, W] for a grey picture.
 
         Raises:
-            FormatError: The file is damaged, or not of this decoder's size.
+            FormatError: The file is damaged, or larger than `max_pixels`.
             UnknownFingerprint: Another model wrote it.
-            UsageError: There is no such scale.
+            UsageError: The picture has not the size of this decoder, or there is no such scale.
         """
         scale = check_scale(scale)
         lat = container.unpack(data, self._max_pixels)
@@ -125,9 +124,7 @@ class Decoder:
         if header.fingerprint != fingerprint and not lat.lossless:
             found, expected = header.fingerprint.hex(), fingerprint.hex()
             raise UnknownFingerprint(f"written by the model {found}", f"{expected}, which this decoder holds")
-        if self._size and tuple(self._size) != (header.height, header.width):
-            found = _shown((header.height, header.width))
-            raise LimitExceeded(found, f"{_shown(self._size)}, the size of this decoder")
+        _check_size((header.height, header.width), self._size, "decoder")
         depth = PLAIN if to_8bit and not tone_map else lat.depth
         if lat.lossless:
             pixels = exact_pixels.decode(lat, scale=scale, to_8bit=depth == PLAIN)
@@ -141,16 +138,19 @@ class Decoder:
         return pixels if header.channels == 3 else pixels[:, :, 0]
 
 
-def _open(model: str | os.PathLike[str], half: str, size: Size | None, threads: int | None) -> Sessions:
-    """The graphs of a package that has this half, with all but the graphs read and checked."""
+def _open(
+    model: str | os.PathLike[str], half: str, size: Size | None, threads: int | None
+) -> tuple[Sessions, Size | None]:
+    """The graphs of a package that has this half, with all but the graphs read and checked; and the size."""
     check_settings("cpu", threads)
-    if size is not None and (len(size) != 2 or min(size) < 1):
-        raise UsageError(f"size {size}", "rows and columns, 1 or more")
+    size = size if size is None else check_shape(size)
     package = store.find_codec(check_model(model))
     package.require(half)
     package.check()
-    return Sessions(package, threads=threads) if size is None else Planned(package, threads=threads)
+    return Sessions(package, threads=threads) if size is None else Planned(package, threads=threads), size
 
 
-def _shown(size: tuple[int, ...]) -> str:
-    return f"{size[1]}×{size[0]} pixels"
+def _check_size(found: tuple[int, ...], size: Size | None, half: str) -> None:
+    if size and size != found:
+        had, wanted = (f"{columns}×{rows} pixels" for rows, columns in (found, size))
+        raise UsageError(had, f"{wanted}, the size of this {half}")

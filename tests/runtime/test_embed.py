@@ -82,9 +82,9 @@ def test_a_planned_size_opens_sessions_once(halves, drawn, monkeypatch) -> None:
 
 def test_wrong_input_is_named(tiny, halves, drawn, golden) -> None:
     encoder, decoder = embed.Encoder(tiny, size=(40, 50)), embed.Decoder(tiny, size=(40, 50))
-    with pytest.raises(errors.ImageError, match="51×40 pixels; expected 50×40 pixels, the size of this encoder"):
+    with pytest.raises(errors.UsageError, match="51×40 pixels; expected 50×40 pixels, the size of this encoder"):
         encoder.encode(drawn(40, 51))
-    with pytest.raises(errors.LimitExceeded, match="expected 50×40 pixels, the size of this decoder"):
+    with pytest.raises(errors.UsageError, match="expected 50×40 pixels, the size of this decoder"):
         decoder.decode((golden / "odd.lat").read_bytes())
     with pytest.raises(errors.ImageError):
         encoder.encode(np.zeros((40, 50, 3)))
@@ -102,7 +102,7 @@ def test_wrong_input_is_named(tiny, halves, drawn, golden) -> None:
         embed.Decoder(halves["encoder"])
     with pytest.raises(errors.UsageError):
         embed.Encoder(tiny, threads=0)
-    for size in ((40,), (0, 50)):
+    for size in ((40,), (0, 50), 40, (40.0, 50), "40x50", (True, 50)):
         with pytest.raises(errors.UsageError, match="expected rows and columns"):
             embed.Decoder(tiny, size=size)
 

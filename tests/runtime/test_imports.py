@@ -38,6 +38,14 @@ def test_the_public_names_are_there() -> None:
     assert classes == set(errors.__all__) < set(aezip.__all__)
 
 
+def test_public_modules_are_imported_when_they_are_named() -> None:
+    code = "import aezip; assert aezip.embed.Encoder and aezip.pillow.LatImageFile; print('embed' in dir(aezip))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
+    code = "import sys; sys.modules['zarr'] = None; import aezip; help(aezip); aezip.zarr"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "ImportError: zarr 3 is required: pip install zarr" in found.stderr
+
+
 def test_the_codec_needs_neither_pillow_nor_click_nor_torch(tiny: str) -> None:
     code = f"""
 import sys

@@ -87,6 +87,14 @@ def check_region(region: Region | None, header: Header) -> Region:
     return x, y, width, height
 
 
+def check_shape(size: Any) -> tuple[int, int]:
+    """Rows and columns.  Raises UsageError."""
+    sides: tuple[Any, ...] = tuple(size) if isinstance(size, (tuple, list, np.ndarray)) else ()
+    if len(sides) != 2 or not all(_is_whole(side) and side >= 1 for side in sides):
+        raise UsageError(f"size {size!r}", "rows and columns, 1 or more")
+    return int(sides[0]), int(sides[1])
+
+
 def check_scale(scale: Any) -> int:
     """How many times smaller.  Raises UsageError."""
     if not _is_whole(scale) or scale not in SCALES:
