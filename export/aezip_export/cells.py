@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aezip.coding import at, cells, checked, pictures
+from aezip.coding import at, cells, encoder, pictures
 from aezip.engine.sessions import Sessions
 from aezip.model import packages
 from aezip.model.packages import Package
@@ -48,7 +48,7 @@ def _row(sessions: Sessions, found: list[Picture], level: int) -> list[float]:
     """The error that is rarely exceeded, of each class."""
     errors, classes = [], []
     for pixels in found:
-        lat = checked.encode(sessions, pixels, level)
+        lat = encoder.Encoder(sessions, level).encode(pixels)
         shown = pictures.decode(at(sessions, level, lat.header.flags), lat)
         errors.append(cells.errors(pixels, shown).ravel())
         classes.append(cells.activity(pixels).ravel())

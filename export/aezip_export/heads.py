@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aezip.coding import at, checked
+from aezip.coding import at, encoder
 from aezip.coding.tiles import Tiles
 from aezip.engine.sessions import Sessions
 from aezip.errors import AezipError
@@ -54,7 +54,7 @@ def samples(sessions: Sessions, pictures: Iterable[Picture]) -> Iterator[tuple[A
         if not h or not w:
             continue
         for level in (QUALITIES[0], QUALITIES[1 + number % (len(QUALITIES) - 1)]):
-            lat = checked.encode(sessions, np.ascontiguousarray(whole[:h, :w]), level)
+            lat = encoder.Encoder(sessions, level).encode(np.ascontiguousarray(whole[:h, :w]))
             coding = at(sessions, level, lat.header.flags)
             latent = Tiles(coding, lat).all()
             yield latent * coding.graphs.rung.inverse_gain, coding.graphs.decoder(latent)

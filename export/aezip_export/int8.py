@@ -29,7 +29,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from aezip import codec as codecs
 from aezip import images
-from aezip.coding import checked, lossy, windows
+from aezip.coding import encoder, lossy, windows
 from aezip.engine.library import onnxruntime
 from aezip.engine.sessions import Sessions
 from aezip.errors import AezipError
@@ -186,7 +186,7 @@ def calibration(package: Package, pictures: list[codecs.Pixels]) -> dict[str, Ro
     rows: dict[str, Rows] = {"encoder": [], "decoder": []}
     for n, pixels in enumerate(pictures):
         quality = QUALITIES[n % len(QUALITIES)]
-        latent, step = lossy.decode_latents(sessions, checked.encode(sessions, pixels, 10 * quality))
+        latent, step = lossy.decode_latents(sessions, encoder.Encoder(sessions, 10 * quality).encode(pixels))
         rows["encoder"].append({"image": windows.pad(pixels)[None], "gain": step.gain})
         rows["decoder"].append({"latent": latent[None], "inverse_gain": step.inverse_gain})
     return rows

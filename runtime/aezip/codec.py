@@ -1,6 +1,6 @@
 """The codec: pictures ↔ bytes of a `.lat` file.
 
-    encode     coding.checked (transforms, each tile's `Coding`, and a look at what was decoded) → container.pack
+    encode     coding.encoder (transforms, each tile's `Coding`, and a look at what was decoded) → container.pack
     decode     container.unpack → coding.lossy, or coding.exact_pixels
 
 `encode` and `decode` work on arrays, without Pillow and click; `compress` and `decompress` on Pillow images.
@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
-from .coding import arguments, checked, exact_pixels, lossy
+from .coding import arguments, encoder, exact_pixels, lossy
 from .coding.pictures import Region
 from .coding.windows import Pixels as Pixels
 from .engine import timing
@@ -180,13 +180,14 @@ class Codec:
         if lossless or (lossless is None and is_narrow(pixels, depth)):
             return exact_pixels.encode(pixels, sections, depth)
         self.prepare(fine=depth > PLAIN)
+        coder = encoder.Encoder(self._encoding, level, effort)
         if self.package.about.half:
             if cell_psnr:
                 finding = "the encoder half of a model cannot see how its cells come out"
                 raise HalfPackage(finding, "the whole model, or no cell_psnr", file=str(self.package.about.path))
-            data = container.pack(checked.encode(self._encoding, pixels, level, sections, effort, depth=depth))
+            data = container.pack(coder.encode(pixels, sections, depth))
         else:
-            data = checked.checked(self._encoding, pixels, level, sections, effort, error, depth)
+            data = coder.encode_verified(pixels, sections, depth, error)
         if pixels.shape[0] * pixels.shape[1] > LARGE:
             self._encoding.close()
         return data if lossless is False else exact_pixels.shorter(data, pixels, sections, depth)

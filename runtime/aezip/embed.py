@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 
-from .coding import checked, exact_pixels, lossy
+from .coding import encoder, exact_pixels, lossy
 from .coding.arguments import check_model, check_pixels, check_quality, check_scale, check_settings, check_shape
 from .engine.planned import Planned
 from .engine.sessions import Sessions
@@ -70,7 +70,7 @@ class Encoder:
         _check_size(pixels.shape[:2], self._size, "encoder")
         if is_narrow(pixels, depth):
             return exact_pixels.encode(pixels, depth=depth)
-        data = container.pack(checked.encode(self._sessions, pixels, level, depth=depth))
+        data = container.pack(encoder.Encoder(self._sessions, level).encode(pixels, depth=depth))
         return exact_pixels.shorter(data, pixels, depth=depth)
 
 

@@ -22,7 +22,7 @@ from torch import nn
 
 from aezip import codec as codecs
 from aezip.bench import doctor
-from aezip.coding import checked, lossy
+from aezip.coding import encoder, lossy
 from aezip.coding.windows import in_channels
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
@@ -118,8 +118,8 @@ def main() -> None:
     codec = codecs.Codec(str(MODEL))
     facts, pixels = {}, {}
     for name, (image, quality, tile) in CASES.items():
-        checked.TILED_FROM, checked.TILE = (0, tile) if tile else (2**22, 16)
-        data = container.pack(checked.encode(Sessions(codec.package), image, 10 * quality))
+        encoder.TILED_FROM, encoder.TILE = (0, tile) if tile else (2**22, 16)
+        data = container.pack(encoder.Encoder(Sessions(codec.package), 10 * quality).encode(image))
         (HERE / f"{name}.lat").write_bytes(data)
         pixels[name], lat = codec.decode(data)
         latents, step = lossy.decode_latents(Sessions(codec.package), lat)

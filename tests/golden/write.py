@@ -19,7 +19,7 @@ import numpy as np
 
 from aezip import codec as codecs
 from aezip import coding, images
-from aezip.coding import checked, lossy
+from aezip.coding import encoder, lossy
 from aezip.engine.sessions import Sessions
 from aezip.entropy import coder
 from aezip.format import container, patches
@@ -69,8 +69,8 @@ def repaired(
     codec: codecs.Codec, picture: codecs.Pixels, quality: float, tile: int, flags: int, places: list[tuple[int, int]]
 ) -> bytes:
     """A file with patches at some cells, or none, whatever they do for its pixels."""
-    checked.TILED_FROM, checked.TILE = (0, tile) if tile else (2**22, 16)
-    lat = checked.encode(Sessions(codec.package), picture, round(10 * quality), flags=flags)
+    encoder.TILED_FROM, encoder.TILE = (0, tile) if tile else (2**22, 16)
+    lat = encoder.Encoder(Sessions(codec.package), round(10 * quality), flags=flags).encode(picture)
     assert lat.header.flags == flags
     if places:
         cells = np.zeros(grid(picture.shape, CELL_SIZE), bool)
@@ -115,7 +115,7 @@ def main(model: str) -> None:
     for name, picture in PICTURES.items():
         files[name] = codec.encode(picture.pixels, 60, sections=images.sections_of(picture), lossless=False)
     for name, (picture, quality, tile) in CASES.items():
-        checked.TILED_FROM, checked.TILE = (0, tile) if tile else (2**22, 16)
+        encoder.TILED_FROM, encoder.TILE = (0, tile) if tile else (2**22, 16)
         files[name] = codec.encode(picture, quality, lossless=False)
     for name, case in REPAIRED.items():
         files[name] = repaired(codec, *case)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from aezip import coding, errors
 from aezip.codec import Codec
-from aezip.coding import checked, tiles, windows
+from aezip.coding import encoder, tiles, windows
 from aezip.engine.sessions import Sessions
 from aezip.errors import PackageDamaged
 from aezip.format import container
@@ -79,8 +79,8 @@ def test_latents_are_the_same_everywhere(codec, drawn, threads, optimisation) ->
 def test_tiles_hold_the_same_picture(codec, drawn, monkeypatch) -> None:
     pixels = drawn(200, 330)
     whole, _ = codec.decode(codec.encode(pixels, 80))
-    monkeypatch.setattr(checked, "TILED_FROM", 0)
-    monkeypatch.setattr(checked, "TILE", 1)
+    monkeypatch.setattr(encoder, "TILED_FROM", 0)
+    monkeypatch.setattr(encoder, "TILE", 1)
     data = codec.encode(pixels, 80)
     tiled, lat = codec.decode(data)
     assert lat.header.tile == 1

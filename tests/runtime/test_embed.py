@@ -14,7 +14,7 @@ import pytest
 from aezip import embed, errors, unpack
 from aezip.cli import messages
 from aezip.codec import Codec
-from aezip.coding import checked, windows
+from aezip.coding import windows
 from aezip.engine import planned
 from aezip.model import packages, store, writing
 
@@ -45,8 +45,8 @@ def test_a_half_does_what_the_codec_does(tiny, halves, drawn, shape, planned) ->
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_windows_and_tiles_of_a_planned_size(tiny, halves, drawn, monkeypatch, threads) -> None:
-    monkeypatch.setattr(checked, "TILED_FROM", 0)
-    monkeypatch.setattr(checked, "TILE", 1)
+    monkeypatch.setattr("aezip.coding.encoder.TILED_FROM", 0)
+    monkeypatch.setattr("aezip.coding.encoder.TILE", 1)
     monkeypatch.setattr(windows, "WINDOW", 8)
     encoder = embed.Encoder(halves["encoder"], size=(333, 410), threads=threads)
     decoder = embed.Decoder(halves["decoder"], size=(333, 410), threads=threads)

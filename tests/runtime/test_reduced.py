@@ -15,7 +15,7 @@ import aezip.pillow
 from aezip import embed, errors, images
 from aezip.cli import main
 from aezip.codec import Codec
-from aezip.coding import checked, windows
+from aezip.coding import encoder, windows
 from aezip.format.averages import averaged
 from aezip.format.scales import SCALES
 from aezip.model import packages, store, writing
@@ -54,8 +54,8 @@ def test_near_the_averages_of_the_whole(small, tiny, drawn, scale) -> None:
 
 
 def test_tiles_windows_and_regions(small, drawn, monkeypatch) -> None:
-    monkeypatch.setattr(checked, "TILED_FROM", 0)
-    monkeypatch.setattr(checked, "TILE", 1)
+    monkeypatch.setattr(encoder, "TILED_FROM", 0)
+    monkeypatch.setattr(encoder, "TILE", 1)
     codec, pixels = Codec(small, threads=1), drawn(333, 210, seed=41)
     data = codec.encode(pixels, 50)
     for scale in SCALES:

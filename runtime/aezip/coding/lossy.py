@@ -1,4 +1,4 @@
-"""A file with latents → its pixels, a region of them, or the latents.  What writes such a file: `checked`."""
+"""A file with latents → its pixels, a region of them, or the latents.  What writes such a file: `encoder`."""
 
 from __future__ import annotations
 

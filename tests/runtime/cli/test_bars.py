@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from aezip.cli import main
-from aezip.coding import checked, windows
+from aezip.coding import encoder, windows
 from aezip.engine import progress
 from aezip.engine.graphs import INT16, Graphs
 from aezip.errors import FormatError
@@ -31,8 +31,8 @@ def place(tmp_path: Path, golden: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AEZIP_MODELS", str(golden))
     monkeypatch.setattr(windows, "WINDOW", 4)
-    monkeypatch.setattr(checked, "TILED_FROM", 0)
-    monkeypatch.setattr(checked, "TILE", 1)
+    monkeypatch.setattr(encoder, "TILED_FROM", 0)
+    monkeypatch.setattr(encoder, "TILE", 1)
     Image.radial_gradient("L").resize((256, 192)).convert("RGB").save("large.png")
     Image.radial_gradient("L").resize((60, 50)).save("small.png")
 

@@ -369,7 +369,7 @@ def test_nothing_is_replaced_unasked(rich, tiny) -> None:
 def test_a_failure_leaves_the_old_file(rich, tiny, golden, monkeypatch) -> None:
     before = rich.read_bytes()
     assert run("models", "install", tiny).exit_code == 0
-    monkeypatch.setattr("aezip.coding.checked.checked", lambda *_: 1 / 0)
+    monkeypatch.setattr("aezip.coding.encoder.Encoder.encode_verified", lambda *_: 1 / 0)
     result = run("recompress", "in", "-m", golden / "tiny-static.aezm", "--force")
     assert result.exit_code == 1
     assert "ZeroDivisionError" in result.stderr

@@ -11,7 +11,7 @@ import aezip.pillow
 from aezip import errors
 from aezip.cli import main
 from aezip.codec import Codec
-from aezip.coding import checked, tiles
+from aezip.coding import encoder, tiles
 from aezip.format import container
 from aezip.quality.metrics import psnr_db
 
@@ -69,8 +69,8 @@ def test_beginnings_of_golden_files_show_the_golden_pixels(golden, name) -> None
 
 
 def test_tiles_come_slice_by_slice(tiny, drawn, monkeypatch) -> None:
-    monkeypatch.setattr(checked, "TILED_FROM", 0)
-    monkeypatch.setattr(checked, "TILE", 1)
+    monkeypatch.setattr(encoder, "TILED_FROM", 0)
+    monkeypatch.setattr(encoder, "TILE", 1)
     codec = Codec(tiny)
     data = codec.encode(drawn(200, 150, seed=51), 60)
     whole, lat = codec.decode(data)

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from aezip.codec import Codec
-from aezip.coding import checked
+from aezip.coding import encoder
 from aezip.coding.flat import SHARE, pull
 from aezip.format.container import ALL_CODED
 
@@ -35,8 +35,8 @@ def test_no_seam_between_tiles_of_a_sky(
     quality: int, most: float, drift: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At quality 10 the ratio was 1.93 and the drift 1.49 levels before errors were shared; now 1.22 and 0.82."""
-    monkeypatch.setattr(checked, "TILED_FROM", 0)
-    monkeypatch.setattr(checked, "TILE", TILE // 64)
+    monkeypatch.setattr(encoder, "TILED_FROM", 0)
+    monkeypatch.setattr(encoder, "TILE", TILE // 64)
     picture, codec = sky(3168, 4752)[1024 : 1024 + 1088, 900 : 900 + 1088], Codec()
     out, lat = codec.decode(codec.encode(picture, quality, lossless=False))
     error = np.subtract(out, picture, dtype=np.float32)
@@ -60,5 +60,5 @@ def test_what_is_taken_over() -> None:
 def test_a_flat_picture_leaves_out_no_latent(tiny: str) -> None:
     codec, flat = Codec(tiny), sky(2000, 2000)[:128, :128]
     for picture, flag in ((flat, ALL_CODED), (np.random.default_rng(0).integers(0, 256, (128, 128, 3)), 0)):
-        lat = checked.encode(codec._encoding, picture.astype(np.uint8), 300)
+        lat = encoder.Encoder(codec._encoding, 300).encode(picture.astype(np.uint8))
         assert lat.header.flags & ALL_CODED == flag

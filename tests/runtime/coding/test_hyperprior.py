@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aezip.codec import Codec
-from aezip.coding import checked, hyperprior, tiles
+from aezip.coding import encoder, hyperprior, tiles
 from aezip.coding.quantisation import towards_zero
 from aezip.entropy.tables import mixture_tables
 
@@ -59,4 +59,4 @@ def test_split_covers_the_grid_once() -> None:
             assert rows.start % 4 == columns.start % 4 == 0
             seen[rows, columns] += 1
         assert (seen == 1).all()
-    assert checked.TILE * 64 == 1024
+    assert encoder.TILE * 64 == 1024

@@ -16,7 +16,7 @@ from PIL import Image
 from aezip import codec as codecs
 from aezip import coding, embed, errors, images
 from aezip.cli import main
-from aezip.coding import checked, lossy, static_tables, windows
+from aezip.coding import encoder, lossy, static_tables, windows
 from aezip.engine.sessions import Sessions
 from aezip.model import packages, store, writing
 from aezip.tasks.features.vectors import Latents
@@ -67,8 +67,8 @@ def test_golden_files_decode(golden, kind) -> None:
 def test_parts_are_those_of_the_whole(golden, kind, drawn, monkeypatch) -> None:
     codec = codecs.Codec(package_of(golden, kind))
     pixels = drawn(200, 300, 3, NAMES[kind])
-    monkeypatch.setattr(checked, "TILED_FROM", 0)
-    monkeypatch.setattr(checked, "TILE", 1)
+    monkeypatch.setattr(encoder, "TILED_FROM", 0)
+    monkeypatch.setattr(encoder, "TILE", 1)
     data = codec.encode(pixels, 80)
     whole, _ = codec.decode(data)
     part, _ = codec.decode(data, region=(130, 70, 60, 50))

@@ -10,7 +10,7 @@ import pytest
 
 from aezip import errors
 from aezip.codec import Codec
-from aezip.coding import checked, lossy, pictures, windows
+from aezip.coding import encoder, lossy, pictures, windows
 from aezip.coding.hyperprior import Hyperprior
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
@@ -21,8 +21,8 @@ from aezip.model import packages, store
 @pytest.fixture
 def small(monkeypatch) -> None:
     """Tiles of 64 pixels, windows of 128."""
-    monkeypatch.setattr(checked, "TILED_FROM", 0)
-    monkeypatch.setattr(checked, "TILE", 1)
+    monkeypatch.setattr(encoder, "TILED_FROM", 0)
+    monkeypatch.setattr(encoder, "TILE", 1)
     monkeypatch.setattr(windows, "WINDOW", 8)
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from aezip.codec import Codec
-from aezip.coding import cells, checked
+from aezip.coding import cells, encoder
 from aezip.coding.windows import Pixels
 from aezip.engine.sessions import Sessions
 from aezip.errors import UsageError
@@ -102,13 +102,13 @@ def test_the_least_psnr_of_cells(tiny_codec: Codec, channels: int) -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_files_that_skip_no_latent(tiny_codec: Codec, drawn, monkeypatch, tile: int, channels: int) -> None:
     if tile:
-        monkeypatch.setattr(checked, "TILED_FROM", 0)
-        monkeypatch.setattr(checked, "TILE", tile)
+        monkeypatch.setattr(encoder, "TILED_FROM", 0)
+        monkeypatch.setattr(encoder, "TILE", tile)
     pixels = drawn(100, 150, channels=channels)
     sessions = Sessions(tiny_codec.package)
     files = []
     for flags in (container.EARLY, container.EARLY | container.ALL_CODED):
-        lat = checked.encode(sessions, pixels, 300, flags=flags)
+        lat = encoder.Encoder(sessions, 300, flags=flags).encode(pixels)
         assert (lat.header.flags, lat.header.tile) == (flags, tile)
         files.append(container.pack(lat))
     shown, lat = tiny_codec.decode(files[1])
@@ -120,9 +120,9 @@ def test_files_that_skip_no_latent(tiny_codec: Codec, drawn, monkeypatch, tile: 
 
 def test_latents_far_from_their_mean_are_not_skipped(tiny_codec: Codec, drawn, monkeypatch) -> None:
     sessions, pixels = Sessions(tiny_codec.package), drawn(64, 64)
-    assert checked.encode(sessions, pixels, 300).header.flags == container.EARLY
-    monkeypatch.setattr(checked, "LOST", 0)
-    assert checked.encode(sessions, pixels, 300).header.flags == container.EARLY | container.ALL_CODED
+    assert encoder.Encoder(sessions, 300).encode(pixels).header.flags == container.EARLY
+    monkeypatch.setattr(encoder, "LOST", 0)
+    assert encoder.Encoder(sessions, 300).encode(pixels).header.flags == container.EARLY | container.ALL_CODED
 
 
 def test_exact_pixels_need_no_model(drawn) -> None:

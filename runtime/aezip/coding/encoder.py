@@ -1,0 +1,104 @@
+"""Pixels → a file with latents; if wanted, one that was decoded and found good.  What reads it: `lossy`.
+
+A file is one of several attempts. The first leaves out latents that are next to their means. That is no use where much
+of the picture is flat, or where a latent is lost that lies far from its mean; the second attempt leaves out none.
+
+An encoder that verifies looks at what a reader will show. If cells are further from the original than photographs'
+cells ever are (`cells`), it makes the second attempt, too, patches what is wrong with exact pixels, and takes the
+shorter file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..engine import timing
+from ..engine.sessions import Sessions
+from ..format import container, patches
+from ..format.container import ALL_CODED, EARLY, PLAIN, Header, Lat, Section
+from ..format.geometry import CELL_SIZE
+from . import Coding, at, cells, pictures, tiles
+from .windows import Pixels
+
+TILED_FROM = container.MAX_TILE_PIXELS
+TILE = 16  # in units of 64 pixels
+STILL = 0.5  # part of flat cells from which no latent is left out: those that are cannot share errors (`flat`)
+LOST = 16 * 8  # how far a latent that is left out may be off, in 1/16 of a step: photographs hardly ever are
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Codes pictures with a model at one quality.
+
+    level: the quality, 0 … 1000; effort: as of `quantised`; flags: that all files have.
+    """
+
+    sessions: Sessions
+    level: int
+    effort: int = 1
+    flags: int = EARLY
+
+    def encode(self, pixels: Pixels, sections: tuple[Section, ...] = (), depth: int = PLAIN) -> Lat:
+        """Pixels [H, W, C] of a depth → the first good attempt, whose pixels nobody has looked at.
+
+        Raises ModelUnfit.
+        """
+        return next(self._attempts(pixels, sections, depth))
+
+    def encode_verified(
+        self, pixels: Pixels, sections: tuple[Section, ...] = (), depth: int = PLAIN, cell_error: float = np.inf
+    ) -> bytes:
+        """The same, decoded and repaired: no cell has a larger error than photographs have, or than `cell_error`."""
+        classes = cells.activity(pixels, depth)
+        limit = np.minimum(cells.bounds(classes, self.sessions.package, self.level), cell_error)
+        files: list[bytes] = []
+        for lat in self._attempts(pixels, sections, depth, classes):
+            wrong = self._wrong(lat, pixels, limit)
+            with timing.stage("container"):
+                files.append(container.pack(_patched(lat, pixels, wrong) if wrong.any() else lat))
+            if not wrong.any():
+                break
+        return min(files, key=len)
+
+    def _attempts(
+        self, pixels: Pixels, sections: tuple[Section, ...], depth: int, classes: cells.Classes | None = None
+    ) -> Iterator[Lat]:
+        """Files that lose no latent far from its mean, each made when it is asked for.  At least one.
+
+        classes: of the pixels' activity; None: they are found here.
+        """
+        h, w, channels = pixels.shape
+        tile = TILE if container.padded_pixels(w, h) > TILED_FROM else 0
+        attempts, flat = [self.flags], None
+        if self._at(self.flags).skips:
+            attempts.append(self.flags | ALL_CODED)
+            if self.effort:
+                flat = np.asarray((cells.activity(pixels, depth) if classes is None else classes) == cells.FLAT)
+                if flat.mean() > STILL:
+                    del attempts[0]
+        for flags in dict.fromkeys(attempts):
+            streams, lost = pictures.encode(self._at(flags), pixels, tile, self.effort, flat, depth)
+            if lost <= LOST:
+                header = Header(w, h, channels, self.level, self.sessions.package.fingerprint, tile, flags=flags)
+                body = Section(container.LATENTS, tiles.pack_streams(streams, tiles.slices_of(flags)))
+                yield Lat(header, (*container.depth_sections(depth), *sections, body))
+
+    def _wrong(self, lat: Lat, pixels: Pixels, limit: cells.Cells) -> patches.Cells:
+        """The cells that a reader will see with a larger error than their limit, window by window."""
+        wrong = np.zeros(limit.shape, bool)
+        whole, depth = (slice(0, len(pixels)), slice(0, pixels.shape[1])), lat.depth
+        for part, shown in pictures.parts(self._at(lat.header.flags), lat, whole, depth=depth):
+            rows, columns = (slice(side.start // CELL_SIZE, -(-side.stop // CELL_SIZE)) for side in part)
+            wrong[rows, columns] = cells.errors(pixels[part], shown, depth) > limit[rows, columns]
+        return wrong
+
+    def _at(self, flags: int) -> Coding:
+        return at(self.sessions, self.level, flags)
+
+
+def _patched(lat: Lat, pixels: Pixels, wrong: patches.Cells) -> Lat:
+    patch = Section(container.PATCHES, patches.encode(pixels, wrong))
+    return lat._replace(sections=(*lat.sections[:-1], patch, lat.sections[-1]))
