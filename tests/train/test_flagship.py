@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from aezip.coding import hyperprior, quantisation
-from aezip.entropy.tables import mixture_tables
+from aezip.entropy.tables import INDEX_TOP, mixture_masses, mixture_tables
 from aezip_train import flagship
 
 
@@ -59,3 +60,14 @@ def test_halves_are_the_runtimes() -> None:
     around = torch.nn.functional.pad(x, (1, 1, 1, 1))
     four = torch.cat([around[..., :-2, 1:-1], around[..., 2:, 1:-1], around[..., 1:-1, :-2], around[..., 1:-1, 2:]], 1)
     assert torch.equal(flagship.neighbours(first), flagship.halves(four)[1])
+
+
+@pytest.mark.parametrize("index", range(INDEX_TOP + 1))
+def test_bits_in_training_are_those_of_the_mixtures(index: int) -> None:
+    mass = mixture_masses()[index][:-1]
+    radius = len(mass) // 2
+    symbol = torch.arange(-radius, radius + 1).float()
+    found = flagship.bits_of(symbol, torch.full_like(symbol, index)).numpy()
+    usual = mass > 2.0**-28
+    assert usual.sum() >= 3
+    np.testing.assert_allclose(found[usual], -np.log2(mass[usual]), atol=0.01)
