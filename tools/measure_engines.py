@@ -85,7 +85,7 @@ def latents_of(file: Path, found: dict[str, Any]) -> bytes:
 
     header = container.unpack(file.read_bytes()).header
     h, w = -(-header.height // 16), -(-header.width // 16)
-    areas = tiles.split(h, w, header.tile)
+    areas = tiles.split(h, w, header.tile_units)
     whole = np.empty((h, w, found[f"{file.stem}.0.latent"].shape[2]), "<i2")
     for number, (rows, columns) in enumerate(areas):
         whole[rows, columns] = found[f"{file.stem}.{number}.latent"]

@@ -62,10 +62,10 @@ class Recorder(Sessions):
 def vectors(package: packages.Package, name: str, data: bytes, **settings: Any) -> Vectors:
     """What README.md lists for one file, but for pixels and layers."""
     lat = container.unpack(data)
-    step = rung(package.ladder, lat.header.quality)
+    step = rung(package.ladder, lat.header.quality_tenths)
     found: Vectors = {f"{name}.{field}": getattr(step, field) for field in EXACT}
     h, w = -(-lat.header.height // 16), -(-lat.header.width // 16)
-    areas = tiles.split(h, w, lat.header.tile)
+    areas = tiles.split(h, w, lat.header.tile_units)
     streams = tiles.unpack_streams(lat.body, len(areas), tiles.slices_of(lat.header.flags))
     for number, ((rows, columns), stream) in enumerate(zip(areas, streams, strict=True)):
         size = rows.stop - rows.start, columns.stop - columns.start
@@ -114,7 +114,7 @@ def layers(package: packages.Package, name: str, data: bytes) -> Vectors:
     lat = container.unpack(data)
     sessions = Recorder(package)
     size = -(-lat.header.height // 16), -(-lat.header.width // 16)
-    coding.at(sessions, lat.header.quality, lat.header.flags).decode(lat.body, *size)
+    coding.at(sessions, lat.header.quality_tenths, lat.header.flags).decode(lat.body, *size)
     found: Vectors = {}
     for graph, inputs in zip(("prior", "context"), sessions.inputs, strict=True):
         network = onnx.load_from_string(package.member(f"{graph}.onnx"))

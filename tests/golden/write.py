@@ -128,7 +128,7 @@ def main(model: str) -> None:
         facts[name] = {
             "file": hashlib.sha256(data).hexdigest(),
             "latents": hashlib.sha256(decoded.astype("<i2").tobytes()).hexdigest(),
-            "quality": lat.header.quality,
+            "quality": lat.header.quality_tenths,
         }
         if name in PICTURES:
             facts[name].update(extras(images.picture_of(pixels[name], lat)))

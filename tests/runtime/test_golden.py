@@ -32,7 +32,7 @@ def test_golden_files_decode(name, golden, tiny) -> None:
     assert hashlib.sha256(data).hexdigest() == facts["file"]
     codec = codecs.Codec(tiny)
     pixels, lat = codec.decode(data)
-    assert lat.header.quality == facts["quality"]
+    assert lat.header.quality_tenths == facts["quality"]
     assert container.pack(lat) == data
     latents, _ = lossy.decode_latents(Sessions(codec.package), lat)
     assert hashlib.sha256(latents.astype("<i2").tobytes()).hexdigest() == facts["latents"]

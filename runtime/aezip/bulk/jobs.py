@@ -227,8 +227,8 @@ class Recompression(_Coding):
     def run(self, codec: Codec, data: bytes, target: str) -> Result:
         lat = unpack(data, self.max_pixels)
         header = lat.header
-        quality = header.quality / 10 if self.quality is None else self.quality
-        same = header.fingerprint == codec.package.fingerprint and header.quality == round(10 * quality)
+        quality = header.quality if self.quality is None else self.quality
+        same = header.fingerprint == codec.package.fingerprint and header.quality_tenths == round(10 * quality)
         if lat.lossless or same:
             return Result(None if self.in_place else data, lat, len(data), status=KEPT)
         pixels, _ = codec.decode(data, max_pixels=self.max_pixels)

@@ -41,4 +41,4 @@ def check(sessions: Sessions, lat: Lat) -> None:
 
 
 def _coding(sessions: Sessions, lat: Lat) -> Coding:
-    return at(sessions, lat.header.quality, lat.header.flags)
+    return at(sessions, lat.header.quality_tenths, lat.header.flags)

@@ -70,10 +70,10 @@ class Tiles:
     def __init__(self, coding: Coding, lat: Lat) -> None:
         self._coding = coding
         self.grid = h, w = grid((lat.header.height, lat.header.width))
-        self._areas = split(h, w, lat.header.tile)
+        self._areas = split(h, w, lat.header.tile_units)
         self._streams = unpack_streams(lat.body, len(self._areas), slices_of(lat.header.flags), lat.missing)
         self._cut = lat.missing > 0
-        self._side = LATENTS_PER_HYPER * lat.header.tile or max(h, w)
+        self._side = LATENTS_PER_HYPER * lat.header.tile_units or max(h, w)
         self._kept: dict[int, INT16] = {}
 
     def take(self, area: Area) -> INT16:

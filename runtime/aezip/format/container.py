@@ -57,16 +57,37 @@ class Section(NamedTuple):
 
 
 class Header(NamedTuple):
-    """What is known without a model."""
+    """What is known without a model.  Quality and tile are stored in other units than they are asked for in.
 
-    width: int  # pixels
+    Attributes:
+        width: Pixels of a row.
+        height: Rows.
+        channels: 1 or 3.
+        quality_tenths: 0 … 1000.
+        fingerprint: 8 bytes of the model; zeros in a file of exact pixels.
+        tile_units: The side of a tile in units of 64 pixels; 0: the whole picture is one.
+        version: Of the format.
+        flags: 1: no latent is left out; 2: the most important symbols come first.
+    """
+
+    width: int
     height: int
-    channels: int  # 1 or 3
-    quality: int  # 0 … 1000
-    fingerprint: bytes  # 8 bytes of the model
-    tile: int = 0  # side of a tile in units of 64 pixels; 0: the whole picture is one
+    channels: int
+    quality_tenths: int
+    fingerprint: bytes
+    tile_units: int = 0
     version: int = VERSION
     flags: int = 0  # ALL_CODED and EARLY
+
+    @property
+    def quality(self) -> float:
+        """0 … 100."""
+        return self.quality_tenths / 10
+
+    @property
+    def tile(self) -> int:
+        """The side of a tile in pixels; 0: the whole picture is one."""
+        return self.tile_units * HYPER_STRIDE
 
 
 class Lat(NamedTuple):
@@ -100,7 +121,7 @@ class Lat(NamedTuple):
 def pack(lat: Lat) -> bytes:
     """Write header and sections.  Latents or exact pixels have to be the last section."""
     h = lat.header
-    fields = (MAGIC, h.version, h.channels, h.width, h.height, h.quality, h.tile, h.flags, h.fingerprint)
+    fields = (MAGIC, h.version, h.channels, h.width, h.height, h.quality_tenths, h.tile_units, h.flags, h.fingerprint)
     _check_header(h)
     _check_sections(h, lat.sections)
     head = HEADER.pack(*fields, 0)[:-4]
@@ -172,7 +193,7 @@ def read_header(data: bytes) -> Header:
         data: The file's bytes, or its first 32; what follows them is not looked at.
 
     Returns:
-        The header: width and height in pixels, channels, quality 0 … 1000, the model's fingerprint, tile, version.
+        The header: width and height in pixels, channels, quality 0 … 100, the model's fingerprint, tile, version.
 
     Raises:
         NotALat: It is another kind of file.
@@ -223,7 +244,7 @@ def depth_sections(depth: int) -> tuple[Section, ...]:
 
 def tile_pixels(h: Header) -> int:
     """Pixels of the largest tile, whose sides count in whole hyper-latents."""
-    side = h.tile * HYPER_STRIDE or MAX_SIDE
+    side = h.tile or MAX_SIDE
     return padded_pixels(min(side, h.width), min(side, h.height))
 
 
@@ -240,8 +261,8 @@ def _check_header(h: Header) -> None:
         (f"width {h.width}", 1 <= h.width <= MAX_SIDE, f"1 to {MAX_SIDE} pixels"),
         (f"height {h.height}", 1 <= h.height <= MAX_SIDE, f"1 to {MAX_SIDE} pixels"),
         (f"{h.channels} channels", h.channels in (1, 3), "1 or 3"),
-        (f"quality {h.quality}", 0 <= h.quality <= QUALITY_TOP, f"0 to {QUALITY_TOP}"),
-        (f"tile {h.tile}", 0 <= h.tile <= 255, "0 to 255"),
+        (f"quality {h.quality_tenths}", 0 <= h.quality_tenths <= QUALITY_TOP, f"0 to {QUALITY_TOP}"),
+        (f"tile {h.tile_units}", 0 <= h.tile_units <= 255, "0 to 255"),
         (f"tiles of {tiles} pixels", tiles <= MAX_TILE_PIXELS, f"at most {MAX_TILE_PIXELS}"),
         (f"flags {h.flags:#x}", 0 <= h.flags <= ALL_CODED | EARLY, f"0 to {ALL_CODED | EARLY}"),
         (f"a fingerprint of {len(h.fingerprint)} bytes", len(h.fingerprint) == 8, "8"),
@@ -269,7 +290,7 @@ def _check_sections(h: Header, sections: Sequence[Section]) -> None:
     if last == [PIXELS]:
         if PATCHES in kinds:
             raise SectionOrder("exact pixels have patches", "none")
-        if (h.fingerprint, h.tile, h.flags, h.quality) != (NO_MODEL, 0, 0, QUALITY_TOP):
+        if (h.fingerprint, h.tile_units, h.flags, h.quality_tenths) != (NO_MODEL, 0, 0, QUALITY_TOP):
             raise HeaderDamaged("the header of exact pixels names a model", f"none, and quality {QUALITY_TOP}")
     elif tile_pixels(h) > MAX_TILE_PIXELS:
         raise HeaderDamaged(f"the header says tiles of {tile_pixels(h)} pixels", f"at most {MAX_TILE_PIXELS}")

@@ -21,13 +21,12 @@ from .container import (
     MASTERING,
     PATCHES,
     PIXELS,
-    QUALITY_TOP,
     RESOLUTION,
     TEXTS,
     XMP,
     Lat,
 )
-from .geometry import CELL_SIZE, HYPER_STRIDE, grid
+from .geometry import CELL_SIZE, grid
 from .resolution import Resolution
 
 NAMES = {
@@ -67,11 +66,11 @@ def facts_of(file: str, lat: Lat, size: int, models: dict[bytes, str]) -> dict[s
         "resolution": _resolution(lat),
         "colours": _colours(lat),
         "light": _light(lat),
-        "quality": h.quality * 100 / QUALITY_TOP,
+        "quality": h.quality,
         "lossless": lat.lossless,
         "patched_cells": _patched(lat),
         "all_latents": bool(h.flags & ALL_CODED),
-        "tile": h.tile * HYPER_STRIDE,
+        "tile": h.tile,
         "fingerprint": h.fingerprint.hex(),
         "model": models.get(h.fingerprint),
         "sections": [{"type": s.type.decode(), "bytes": len(s.data)} for s in lat.sections],

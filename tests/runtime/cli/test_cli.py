@@ -382,7 +382,7 @@ def test_no_permission_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _lat(sections: tuple[Section, ...] = ()) -> bytes:
     body = Section(LATENTS, zlib.compress(bytes(12)))
-    return pack(Lat(Header(2, 2, 3, 605, FINGERPRINT, tile=16), (*sections, body)))
+    return pack(Lat(Header(2, 2, 3, 605, FINGERPRINT, tile_units=16), (*sections, body)))
 
 
 BROKEN_LATS = {
@@ -602,7 +602,7 @@ def test_info_without_models(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_info_of_a_picture_too_large_to_decode() -> None:
-    header = Header(2**20, 2**20, 3, 0, FINGERPRINT, tile=16)
+    header = Header(2**20, 2**20, 3, 0, FINGERPRINT, tile_units=16)
     Path("a.lat").write_bytes(pack(Lat(header, (Section(LATENTS, b""),))))
     assert "1048576 × 1048576 pixels" in run("info", "a.lat").stdout
 

@@ -109,7 +109,7 @@ def test_files_that_skip_no_latent(tiny_codec: Codec, drawn, monkeypatch, tile: 
     files = []
     for flags in (container.EARLY, container.EARLY | container.ALL_CODED):
         lat = encoder.Encoder(sessions, 300, flags=flags).encode(pixels)
-        assert (lat.header.flags, lat.header.tile) == (flags, tile)
+        assert (lat.header.flags, lat.header.tile_units) == (flags, tile)
         files.append(container.pack(lat))
     shown, lat = tiny_codec.decode(files[1])
     assert len(files[1]) > len(files[0])

@@ -48,6 +48,11 @@ def test_a_header_is_read_from_the_first_bytes() -> None:
         c.read_header(b"GIF89a" + data[6:])
 
 
+def test_a_header_speaks_in_the_units_that_are_asked_for() -> None:
+    header = c.read_header(c.pack(c.Lat(HEADER._replace(quality_tenths=605, tile_units=16), LAT.sections)))
+    assert (header.quality, header.tile, HEADER.tile) == (60.5, 1024, 0)
+
+
 def test_sections_are_found() -> None:
     lat = c.unpack(c.pack(LAT))
     assert lat.section(c.ICC) == b"profile"
