@@ -8,4 +8,5 @@ carried    archives that carry their models, and which models files need
 run        a plan → outcomes, by one of:
 pool       several processes; `Work.outcomes` is this one
 cluster    a Dask cluster
+process    what the command changes in its own processes
 """

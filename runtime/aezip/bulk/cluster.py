@@ -21,6 +21,7 @@ from ..errors import AezipError, ModelDiffers, UsageError
 from ..model import store
 from ..storage import places
 from ..storage.files import sweep
+from .process import prepare
 from .work import Item, Outcome, Work, failed
 
 _opening = threading.Lock()
@@ -117,4 +118,5 @@ def _do(work: Work, digest: str, item: Item) -> Outcome:
 def _opened(work: Work, digest: str) -> Any:
     if work.model is not None and _digest(work.model) != digest:
         raise _differs(socket.gethostname(), work.model, "")
+    prepare()
     return work.open()

@@ -7,7 +7,6 @@ Jobs of other tasks than coding: tasks/jobs.py.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -59,7 +58,7 @@ class Job(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Coding:
+class Coding:
     """A job of a Codec."""
 
     max_pixels: int = DEFAULT_MAX_PIXELS
@@ -68,8 +67,6 @@ class _Coding:
     offline: bool = False
 
     def open(self, model: str | None, provider: str, threads: int | None) -> Codec:
-        # numpy's threads for products of matrices, of which the codec has none, would keep all cores busy for a while
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from ..codec import Codec
 
         return Codec(
@@ -83,7 +80,7 @@ class _Coding:
 
 
 @dataclass(frozen=True)
-class Compression(_Coding):
+class Compression(Coding):
     """An image file → a `.lat` file."""
 
     reads: ClassVar[type[AezipError]] = ImageError
@@ -173,7 +170,7 @@ def _kept_whole(picture: images.Picture) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Decompression(_Coding):
+class Decompression(Coding):
     """A `.lat` file → an image file."""
 
     reads: ClassVar[type[AezipError]] = FormatError
@@ -215,7 +212,7 @@ class Decompression(_Coding):
 
 
 @dataclass(frozen=True)
-class Recompression(_Coding):
+class Recompression(Coding):
     """A `.lat` file → one of another model or quality, with all else that it holds."""
 
     reads: ClassVar[type[AezipError]] = FormatError
@@ -239,7 +236,7 @@ class Recompression(_Coding):
 
 
 @dataclass(frozen=True)
-class Verification(_Coding):
+class Verification(Coding):
     """A `.lat` file → nothing, if it is whole."""
 
     reads: ClassVar[type[AezipError]] = FormatError

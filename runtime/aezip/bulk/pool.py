@@ -20,6 +20,7 @@ from typing import Any
 from ..engine.cores import cores
 from ..errors import AezipError
 from ..storage.files import sweep
+from .process import prepare
 from .work import Item, Outcome, Running, Work, failed, finished
 
 
@@ -87,6 +88,7 @@ _own: tuple[Work, Any]
 def _begin(work: Work) -> None:
     """In a process of the pool: open the codec once, leave Ctrl-C to the parent, and do not outlive it."""
     global _own
+    prepare()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(1))  # what it leaves is swept
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -99,3 +99,6 @@ def main() -> None:
       aezip decompress holiday.lat               writes holiday.png
       aezip info holiday.lat                     shows what is in a file
     """
+    from ..bulk.process import prepare
+
+    prepare()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..bulk.process import spare_cores
 from . import options
 from .bars import above, bar
 from .messages import Failures, say, show, table
@@ -155,8 +155,7 @@ def bench(
         return
     if len(inputs) != 1 or not inputs[0].is_dir():
         raise click.UsageError("expected one folder of pictures, or --speed")
-    # numpy's threads for products of matrices would keep all cores busy while the codecs are timed
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    spare_cores()  # for the codecs that are timed
     from ..bench import curves, measure
 
     stored = curves.anchors(anchors) if anchors else []

@@ -17,8 +17,9 @@ import click
 from .. import images
 from ..bulk import plan as plans
 from ..bulk.carried import carry
-from ..bulk.jobs import Job
+from ..bulk.jobs import Coding, Job
 from ..bulk.plan import Inputs, Plan
+from ..bulk.process import spare_cores
 from ..bulk.run import outcomes
 from ..bulk.work import FAILED, Item, Outcome, Work
 from ..errors import UsageError, printable
@@ -109,6 +110,8 @@ class Run(NamedTuple):
         spare_older: as of Work.
         """
         keep_times = self._check_output(plan)
+        if isinstance(job, Coding):
+            spare_cores()
         work = Work(
             job,
             self.model,

@@ -1,7 +1,8 @@
 """Damage that a decoder passes over: what libtiff and LibRaw print to stderr, and a JPEG without its end.
 
 They and Pillow read such a picture as if it were whole. They print their complaints to file descriptor 2, without the
-file's name, where they are caught, one decoder at a time. libjpeg's are lost in Pillow, so a JPEG's end is looked for.
+file's name. There they are caught, one decoder at a time, if the caller asks for it (strict=True), or if the process is
+one of the command (`hear`). libjpeg's are lost in Pillow, so a JPEG's end is looked for.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _STDERR = 2
 _lock = Lock()
+_heard = False
 # libtiff's lines and those of Pillow's functions for it: the name of a function, or of the file that Pillow makes up,
 # and what it says; not Python's errors; and LibRaw's lines
 _COMPLAINT = re.compile(r"^(?:_?[A-Z]\w*(?<!Error)(?<!Warning)(?<!Exception)|_tiff\w+|tempfile\.tif|unknown file): ")
@@ -28,11 +30,17 @@ _HARMLESS = re.compile(r"Warning, (?!Line length|Premature|.*(?:bad|invalid|shor
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")  # of a JPEG, but for those inside coded data
 
 
+def hear() -> None:
+    """Catch from now on what they print of any picture: what the whole process prints comes through here meanwhile."""
+    global _heard
+    _heard = True
+
+
 @contextlib.contextmanager
-def complaints(image: Image.Image, data: bytes) -> Iterator[list[str]]:
+def complaints(image: Image.Image, data: bytes, strict: bool = False) -> Iterator[list[str]]:
     """A list that holds, when the block ends in which an image is decoded, a sentence if its data are damaged.
 
-    data: its file, b"" if that is closed.
+    data: its file, b"" if that is closed; strict: catch what is printed in any process.
     """
     found: list[str] = []
     if image.format in ("JPEG", "MPO"):
@@ -40,16 +48,22 @@ def complaints(image: Image.Image, data: bytes) -> Iterator[list[str]]:
             found.append("the image data is damaged: the JPEG has no end (EOI), and part of the picture may be missing")
         yield found
     elif image.format == "TIFF" and any(tile[0] == "libtiff" for tile in getattr(image, "tile", ())):
-        with printed() as found:
+        with printed(strict) as found:
             yield found
     else:
         yield found
 
 
 @contextlib.contextmanager
-def printed() -> Iterator[list[str]]:
-    """A list that holds, when the block ends, a sentence if libtiff or LibRaw printed that data are damaged."""
+def printed(strict: bool = False) -> Iterator[list[str]]:
+    """A list that holds, when the block ends, a sentence if libtiff or LibRaw printed that data are damaged.
+
+    strict: as of `complaints`.
+    """
     found, lines = list[str](), list[str]()
+    if not (strict or _heard):
+        yield found
+        return
     try:
         with _lock, _caught(lines):
             yield found

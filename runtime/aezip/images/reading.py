@@ -13,12 +13,11 @@ import io
 import os
 import re
 import sys
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import AezipError, ImageError
 from ..format.container import DEEPEST, DEFAULT_MAX_PIXELS, GAIN_MAP, MAGIC, PLAIN
@@ -127,23 +126,40 @@ def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: Intake = AS
         raise ImageError("the file is empty", _KNOWN)
     if data.startswith(MAGIC):
         raise ImageError("is a .lat file already", _KNOWN)
-    if data.startswith(b"\x89PNG"):
-        importlib.import_module("PIL.PngImagePlugin")  # which has a limit of its own
     is_pam = data.startswith(_PAM)
     if is_pam or raw.is_raw(data):
         if intake.frame not in (None, 1):
             raise ImageError(f"has one picture, and no frame {intake.frame}", "no frame, or frame=1")
         return _pam(data, max_pixels, intake) if is_pam else _developed(data, max_pixels, intake)
-    with _pillow_errors(max_pixels):
+    try:
+        return _opened(data, max_pixels, intake)
+    except ImageError as e:
+        if not _is_of_limits(e):
+            raise
+    with LIMITS.raised(max_pixels):
+        return _opened(data, max_pixels, intake)
+
+
+def _opened(data: bytes, max_pixels: int, intake: Intake) -> Picture:
+    """The picture of a file that Pillow opens.  Raises ImageError."""
+    with _pillow_errors():
         image = _open(data)
         check_size(image.width, image.height, max_pixels)
         return from_pillow(image, intake)
 
 
+def _is_of_limits(error: ImageError) -> bool:
+    """Whether one of Pillow's limits is the reason."""
+    from PIL import Image
+
+    why = error.__cause__
+    return isinstance(why, (Image.DecompressionBombError, Image.DecompressionBombWarning)) or "MAX_TEXT" in str(why)
+
+
 def _developed(data: bytes, max_pixels: int, intake: Intake) -> Picture:
     """The picture of a raw camera file, which stands upright.  Raises ImageError."""
     deep = intake.deep and not (intake.to_8bit or intake.stretch)
-    with _pillow_errors(), printed() as damage:  # Pillow reads the metadata
+    with _pillow_errors(), printed(intake.strict) as damage:  # Pillow reads the metadata
         picture = raw.developed(data, max_pixels, DEEPEST if deep else PLAIN)
     if damage and intake.strict:
         raise ImageError(damage[0], "a complete image, or no strict=True")
@@ -191,7 +207,7 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
     tags = tags_of(image)
     if raw.are_of_sensor(tags):
         raise ImageError("is a raw camera file, of which Pillow reads the preview alone", "its path or bytes")
-    with _pillow_errors(), complaints(image, data) as damage:
+    with _pillow_errors(), complaints(image, data, intake.strict) as damage:
         turned = tags.get(Tag.ORIENTATION, 1) != 1  # by Pillow, when it loads a TIFF
         exif, resolution, facts = metadata.exif_of(image), metadata.resolution_of(image), facts_of(image)
         shallow = intake.to_8bit or intake.stretch
@@ -297,68 +313,66 @@ def _register_plugins() -> tuple[str, ...]:
     return tuple(found)
 
 
-class _Pillow:
-    """What Pillow is told while any thread reads or writes: to warn of nothing, and the largest of their pixel limits.
+class _Limits:
+    """Pillow's limits, higher while any thread reads a picture that is above them and below ours.
 
-    It also reads a text of a PNG of up to 16 MiB, in place of 1. Pillow knows one limit of each kind and Python one
-    list of warnings for all threads, so the last one out restores them.
+    Pillow knows one limit of each kind for all threads, so the last one out restores them.
     """
 
     def __init__(self) -> None:
-        self._lock, self._limits, self._text = Lock(), list[int](), list[int]()
+        self._lock, self._wanted = Lock(), list[int]()
+        self._pixels: int | None = None  # as they were before
+        self._text = 0
 
     @contextlib.contextmanager
-    def told(self, max_pixels: int = 0) -> Iterator[None]:
-        """Inside, Pillow's own rule against decompression bombs stands at this limit or above; 0: as it stands."""
-        from PIL import Image
+    def raised(self, max_pixels: int) -> Iterator[None]:
+        """Inside, Pillow's rule against decompression bombs stands at this limit or above, that of PNG's texts, too."""
+        from PIL import Image, PngImagePlugin
 
         with self._lock:
-            if not self._limits:
-                self._before = Image.MAX_IMAGE_PIXELS
-                self._warnings = warnings.catch_warnings()
-                self._warnings.__enter__()
-                warnings.simplefilter("ignore")
-            plugin: Any = sys.modules.get("PIL.PngImagePlugin")
-            if plugin and not self._text:
-                self._text.append(plugin.MAX_TEXT_CHUNK)
-                plugin.MAX_TEXT_CHUNK = max(plugin.MAX_TEXT_CHUNK, _TEXT)
-            self._limits.append(max_pixels)
-            Image.MAX_IMAGE_PIXELS = max(self._limits) or self._before
+            if not self._wanted:
+                self._pixels, self._text = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
+                PngImagePlugin.MAX_TEXT_CHUNK = max(self._text, _TEXT)
+            self._wanted.append(max_pixels)
+            self._set()
         try:
             yield
         finally:
             with self._lock:
-                self._limits.remove(max_pixels)
-                Image.MAX_IMAGE_PIXELS = max(self._limits, default=0) or self._before
-                if not self._limits:
-                    self._warnings.__exit__(None, None, None)
-                    for before in self._text:
-                        sys.modules["PIL.PngImagePlugin"].MAX_TEXT_CHUNK = before  # type: ignore[attr-defined]
-                    self._text.clear()
+                self._wanted.remove(max_pixels)
+                self._set()
+                if not self._wanted:
+                    PngImagePlugin.MAX_TEXT_CHUNK = self._text
+
+    def _set(self) -> None:
+        from PIL import Image
+
+        Image.MAX_IMAGE_PIXELS = None if self._pixels is None else max(self._pixels, *self._wanted, 0)
 
 
-PILLOW = _Pillow()
+LIMITS = _Limits()
 
 
 @contextlib.contextmanager
-def _pillow_errors(limit: int = 0) -> Iterator[None]:
-    """Inside, whatever Pillow raises becomes an ImageError, and it warns of nothing."""
+def _pillow_errors() -> Iterator[None]:
+    """Inside, whatever Pillow raises becomes an ImageError."""
     from PIL import Image, UnidentifiedImageError
 
-    with PILLOW.told(limit):
-        try:
-            yield
-        except (AezipError, MemoryError):
-            raise
-        except UnidentifiedImageError as e:
-            raise ImageError("not an image that can be read", _KNOWN) from e
-        except Image.DecompressionBombError as e:
-            most = Image.MAX_IMAGE_PIXELS
-            raise ImageError("has too many pixels", f"at most {most}, or a higher max_pixels") from e
-        except Exception as e:  # its plugins raise nearly any class over damaged data
-            if "MAX_TEXT" in str(e):
-                finding = f"holds texts or a profile that unpack to more than {_TEXT >> 20} MiB"
-                raise ImageError(finding, "a PNG without them") from e
-            if isinstance(e, NotImplementedError) or _UNSUPPORTED.search(str(e)):
-                raise ImageError(f"is of a kind that Pillow does not read ({e})", "another kind of image") from e
-            raise ImageError(f"the image data is damaged or cut short ({e})", "a complete image") from e
+    try:
+        yield
+    except UnidentifiedImageError as e:
+        raise ImageError("not an image that can be read", _KNOWN) from e
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
+        most = Image.MAX_IMAGE_PIXELS
+        raise ImageError("has too many pixels", f"at most {most}, or a higher max_pixels") from e
+    except (AezipError, MemoryError, Warning):  # the last: where the caller has made errors of warnings
+        raise
+    except Exception as e:  # its plugins raise nearly any class over damaged data
+        if "MAX_TEXT" in str(e):
+            from PIL.PngImagePlugin import MAX_TEXT_CHUNK
+
+            finding = f"holds texts or a profile that unpack to more than {MAX_TEXT_CHUNK >> 20} MiB"
+            raise ImageError(finding, "a PNG without them") from e
+        if isinstance(e, NotImplementedError) or _UNSUPPORTED.search(str(e)):
+            raise ImageError(f"is of a kind that Pillow does not read ({e})", "another kind of image") from e
+        raise ImageError(f"the image data is damaged or cut short ({e})", "a complete image") from e

@@ -23,7 +23,7 @@ from .formats import ALL, FORMATS, METADATA, Format, format_of, kind_of
 from .headers import png_chunk
 from .metadata import keep_text
 from .picture import Metadata, Picture
-from .reading import PILLOW, upright
+from .reading import upright
 from .tiff import STORAGE, Tag
 
 if TYPE_CHECKING:
@@ -223,12 +223,11 @@ def _encode(picture: Picture, kind: Format) -> bytes:
     stream = io.BytesIO()
     if kind.plugin:
         importlib.import_module(kind.plugin)
-    with PILLOW.told():  # it would warn of damaged Exif
-        if kind.pillow == "TIFF":
-            _set_tiff_tags(picture, options)
-        # by its suffix, of which Pillow loads the one plugin; by its format it would load five
-        stream.name = f"image{kind.suffixes[0]}"
-        image.save(stream, **options)
+    if kind.pillow == "TIFF":
+        _set_tiff_tags(picture, options)
+    # by its suffix, of which Pillow loads the one plugin; by its format it would load five
+    stream.name = f"image{kind.suffixes[0]}"
+    image.save(stream, **options)
     data = finish(stream.getvalue())
     patch = {"PNG": _png_resolution, "JPEG": _jfif_resolution}.get(kind.pillow)
     return patch(data, picture) if patch and picture.resolution else data

@@ -15,7 +15,13 @@ from PIL import EpsImagePlugin, Image
 
 from aezip import images
 from aezip.errors import ImageError
-from aezip.images import Intake
+from aezip.images import Intake, decoder
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process of the command."""
+    monkeypatch.setattr(decoder, "_heard", True)
 
 
 def page() -> Image.Image:
@@ -52,6 +58,7 @@ def test_postscript_is_never_run(start: bytes, monkeypatch: pytest.MonkeyPatch) 
         images.parse(start + b"{} loop\n%%EOF\n")
 
 
+@pytest.mark.usefixtures("heard")
 def test_a_tiff_that_ends_early_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     """Pillow's own functions for libtiff print, too."""
     stream = io.BytesIO()
@@ -73,6 +80,7 @@ def test_stubs_are_no_images(start: bytes) -> None:
         images.parse(start + bytes(200))
 
 
+@pytest.mark.usefixtures("heard")
 def test_a_damaged_fax_is_noted(capfd: pytest.CaptureFixture[str]) -> None:
     picture = images.parse(fax(True))
     assert len(picture.notes) == 1
@@ -83,6 +91,22 @@ def test_a_damaged_fax_is_noted(capfd: pytest.CaptureFixture[str]) -> None:
     assert images.parse(fax(False), intake=Intake(strict=True)).notes == ()
 
 
+def test_the_library_leaves_stderr_as_it_is(capfd: pytest.CaptureFixture[str], monkeypatch) -> None:
+    """Unless it is asked for what libtiff prints."""
+    monkeypatch.setattr(decoder, "_heard", False)
+    with pytest.raises(ImageError, match="is damaged: Fax4Decode"):
+        images.parse(fax(True), intake=Intake(strict=True))
+    assert capfd.readouterr().err == ""
+
+    def taken(_: list[str]) -> None:
+        raise AssertionError("file descriptor 2 was taken")
+
+    monkeypatch.setattr(decoder, "_caught", taken)
+    assert images.parse(fax(True)).notes == ()
+    assert "Fax4Decode: Bad code word" in capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("heard")
 def test_an_error_of_libtiff_is_in_the_message(capfd: pytest.CaptureFixture[str]) -> None:
     stream = io.BytesIO()
     page().convert("L").save(stream, "TIFF", compression="tiff_lzw")
@@ -95,6 +119,7 @@ def test_an_error_of_libtiff_is_in_the_message(capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.usefixtures("heard")
 def test_what_others_print_meanwhile_is_printed(capfd: pytest.CaptureFixture[str], monkeypatch) -> None:
     load = Image.Image.load
 
@@ -107,6 +132,7 @@ def test_what_others_print_meanwhile_is_printed(capfd: pytest.CaptureFixture[str
     assert "of another thread\nValueError: of another thread\n" in capfd.readouterr().err
 
 
+@pytest.mark.usefixtures("heard")
 def test_threads_have_their_own_notes(capfd: pytest.CaptureFixture[str]) -> None:
     files = [fax(i % 2 > 0) for i in range(24)]
     with ThreadPoolExecutor(6) as pool:
@@ -115,6 +141,8 @@ def test_threads_have_their_own_notes(capfd: pytest.CaptureFixture[str]) -> None
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.filterwarnings("ignore")  # as in the command
+@pytest.mark.usefixtures("heard")
 def test_nothing_is_printed_of_a_damaged_head(capfd: pytest.CaptureFixture[str]) -> None:
     """Pillow logs some of it, libtiff prints the rest."""
     data = fax(False)
@@ -125,6 +153,7 @@ def test_nothing_is_printed_of_a_damaged_head(capfd: pytest.CaptureFixture[str])
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.usefixtures("heard")
 def test_without_a_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(_: int) -> int:
         raise OSError(9, "Bad file descriptor")

@@ -115,6 +115,7 @@ def test_texts_of_a_png() -> None:
     assert images.build(through_lat(picture), "jpg")[1] == ("texts of a PNG",)
 
 
+@pytest.mark.filterwarnings("ignore:Metadata Warning")
 @pytest.mark.parametrize("numbers", [False, True])
 def test_iptc_of_a_tiff(numbers: bool) -> None:
     info = TiffImagePlugin.ImageFileDirectory_v2()

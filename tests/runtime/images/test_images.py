@@ -200,6 +200,7 @@ def test_a_file_that_is_cut_short(tmp_path: Path, kind: str, part: float) -> Non
     assert str(caught.value).startswith(f"{path}: ")
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_damaged_bytes_are_read_or_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     for kind in ("PNG", "JPEG", "WEBP", "TIFF", "GIF"):
@@ -251,6 +252,29 @@ def test_too_many_pixels(monkeypatch: pytest.MonkeyPatch, limit: int, pillow: in
         else:
             assert parse(data, limit).pixels.shape == (20, 33, 3)
     assert pillow == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_library_call_leaves_pillow_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits are raised for what is above them, and never made lower; a warning that is an error stays one."""
+    data, _ = build(Picture(drawn()), "png")
+    seen = list[tuple[int | None, object]]()
+    check = Image._decompression_bomb_check
+
+    def noted(size: tuple[int, int]) -> None:
+        seen.append((Image.MAX_IMAGE_PIXELS, warnings.filters[0]))
+        check(size)
+
+    before = warnings.filters[0]
+    monkeypatch.setattr(Image, "_decompression_bomb_check", noted)
+    for pillow, limit, highest in ((10**6, 1000, 10**6), (10**6, 10**7, 10**6), (100, 1000, 1000)):
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", pillow)
+        parse(data, limit)
+        assert max(found or 0 for found, _ in seen) == highest
+        assert {filters for _, filters in seen} == {before}
+        seen.clear()
+    monkeypatch.setattr(Image, "_decompression_bomb_check", lambda _: warnings.warn("of the caller", stacklevel=1))
+    with pytest.raises(UserWarning, match="of the caller"):
+        parse(data)
 
 
 def test_threads_that_read_leave_pillow_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
