@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from aezip_train import loop, resident, train_flagship
 from aezip_train.data import Crops, Picture, to_bytes
 from aezip_train.flagship import Config, Flagship
 from aezip_train.integer import set_integer
+from aezip_train.package_weights import read_model
 from aezip_train.processes import Process, join
 from aezip_train.recipe import Recipe
 from aezip_train.resident import ResidentCrops, by_code
@@ -76,7 +79,8 @@ def queueing(monkeypatch: pytest.MonkeyPatch) -> None:
 def training(pictures: list[Picture], device: str) -> FlagshipTraining:
     torch.manual_seed(0)
     weights = Flagship(Config(**RECIPE.network)).state_dict()
-    return FlagshipTraining(RECIPE, pictures, process=Process(torch.device(device)), weights=weights)
+    recipe = replace(RECIPE, bfloat16=device == "cuda")
+    return FlagshipTraining(recipe, pictures, process=Process(torch.device(device)), weights=weights)
 
 
 @pytest.mark.usefixtures("queueing")
@@ -156,12 +160,12 @@ def test_no_step_waits_for_a_gpu(pictures: list[Picture]) -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_whole_numbers_are_whole_on_a_gpu(pictures: list[Picture]) -> None:
-    """The decoder makes the same grey levels as on the CPU, but for a tie now and then."""
-    torch.manual_seed(0)
-    model = Flagship(Config(**RECIPE.network)).eval()
+def test_whole_numbers_are_whole_on_a_gpu() -> None:
+    """The decoder makes the CPU's grey levels; with TF32 they would differ by 0.1 on average."""
+    model = read_model("photo").eval()
     set_integer(model, True)
-    latents = 40 * torch.randn(2, 24, 16, 16)
+    torch.manual_seed(0)
+    latents = 2 * torch.randn(1, model.config.latent, 8, 8)
     with torch.no_grad(), join("cuda") as process:
         want, found = model.decoder(latents), model.to(process.device).decoder(process.put(latents)).cpu()
-    assert (want != found).float().mean() < 1e-3
+    assert 64 * (want - found).abs().mean() < 0.01
