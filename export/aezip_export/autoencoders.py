@@ -19,15 +19,15 @@ from aezip.model import kinds, packages
 from aezip.model.packages import Package
 from aezip_train.autoencoder import Autoencoder
 from aezip_train.conv import Conv
-from aezip_train.histograms import Static
-from aezip_train.lapped import SLOPE
+from aezip_train.histograms import LATENT_MAX, Static
+from aezip_train.lapped import SLOPE, up_rows
 from aezip_train.train_autoencoder import BITS_PER_ERROR
 from aezip_train.vae import Vae
 from aezip_train.vanilla import PATCH, Dense, Vanilla
 
 from . import package
 from .builder import Graph
-from .graphs import LATENT_MAX, array, conv, down, first, levels, up
+from .graphs import array, conv, down, first, levels, up
 from .proofs import decode_agrees, stored_weights, transforms_agree, windows_agree
 from .sample import picture
 
@@ -69,8 +69,7 @@ def decoder(net: Autoencoder, storage: str = "float16") -> bytes:
         x = conv(g, x, net.colour, storage)
     if isinstance(net, Vanilla):
         x = dense(g, conv(g, x, net.widen, storage), net.after, storage)
-        # a transposed 16×16 convolution of stride 16 is a 1×1 convolution and a shuffle
-        weight = array(net.unpatch.weight).transpose(2, 3, 1, 0).reshape(-1, net.unpatch.in_channels, 1, 1) * 64
+        weight = array(up_rows(net.unpatch.weight)) * 64
         x = g.conv(x, g.stored(weight, storage), g.constant(levels(net.unpatch, PATCH**2)))
         x = g.node("DepthToSpace", g.cast(g.round(x, 0, 255), "uint8"), blocksize=PATCH, mode="DCR")
         image = g.to_channels_last(x)

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX
-from aezip_train import conv as plain
 from aezip_train.flagship import Config, Context, Flagship, Parameters, Prior, in_halves
+from aezip_train.histograms import LATENT_MAX
 from aezip_train.integer import IntegerConv2d
-from aezip_train.lapped import SLOPE, Decoder, Encoder, Residual
+from aezip_train.lapped import SLOPE, Decoder, Encoder, Residual, stem_rows, up_rows
 
 from .builder import Graph
 
-LATENT_MAX = 16 * 2047  # of an encoder's output, in 1/16 of a step
 MEAN_MAX = 16 * 1024 - 1
 TO_END = 2**31 - 1  # of a slice
 
@@ -104,24 +103,26 @@ def levels(layer: nn.ConvTranspose2d, times: int) -> NDArray[np.float32]:
     return np.asarray(np.tile(array(layer.bias), times) * 64 + 128, np.float32)
 
 
-def down(g: Graph, x: str, net: Encoder | plain.Encoder, storage: str) -> str:
+def down(g: Graph, x: str, net: Encoder, storage: str) -> str:
     """An encoder on pixels in float32.  [N, C, 16h, 16w] → [N, L, h, w]"""
     x = residuals(g, first(g, g.pad_edge(x, 4), net.stem, storage), net.coarse, storage)
     return residuals(g, conv(g, x, net.down, storage), net.latent, storage)
 
 
-def up(g: Graph, x: str, net: Decoder | plain.Decoder, storage: str) -> str:
+def up(g: Graph, x: str, net: Decoder, storage: str) -> str:
     """A decoder, to pixels in uint8.  [N, L, h, w] → [N, 16h, 16w, C]"""
     x = residuals(g, x, net.latent, storage)
-    coarse, channels = net.stem.in_channels, net.stem.out_channels
-    # a transposed 2×2 convolution of stride 2 is a 1×1 convolution and a shuffle
-    weight = array(net.up.weight).transpose(2, 3, 1, 0).reshape(4 * coarse, net.up.in_channels, 1, 1)
-    x = g.conv(x, g.stored(weight, storage), g.constant(np.tile(array(net.up.bias), 4)))
+    x = g.conv(x, g.stored(array(up_rows(net.up.weight)), storage), g.constant(np.tile(array(net.up.bias), 4)))
     x = residuals(g, g.node("DepthToSpace", x, blocksize=2, mode="DCR"), net.coarse, storage)
-    # and the transposed 16×16 of stride 8 a 2×2 one to the 64 · C values of a cell, shifted by half a cell
-    stem = array(net.stem.weight).reshape(coarse, channels, 2, 8, 2, 8)[:, :, ::-1, :, ::-1]
-    stem = stem.transpose(3, 5, 1, 0, 2, 4).reshape(64 * channels, coarse, 2, 2) * 64
-    x = g.conv(g.pad_edge(x, 1), g.stored(stem, storage), g.constant(levels(net.stem, 64)))
+    stem = array(stem_rows(net.stem.weight)) * 64
+    return image_of(g, g.conv(g.pad_edge(x, 1), g.stored(stem, storage), g.constant(levels(net.stem, 64))))
+
+
+def image_of(g: Graph, x: str) -> str:
+    """Grey levels of 8×8 pixels each, half of these beyond the picture, as uint8.
+
+    [N, 64·C, 2h + 1, 2w + 1] → [N, 16h, 16w, C]
+    """
     x = g.to_channels_last(g.node("DepthToSpace", g.cast(g.round(x, 0, 255), "uint8"), blocksize=8, mode="DCR"))
     inside = [np.array(v, np.int64) for v in ([4, 4], [-4, -4], [1, 2])]
     return g.node("Slice", x, *(g.constant(v) for v in inside))

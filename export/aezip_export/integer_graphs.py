@@ -18,7 +18,7 @@ from aezip_train.integer_lapped import FAR, FINEST, NARROW_TOP, IntegerDecoder, 
 from aezip_train.lapped import SLOPE
 
 from .builder import Graph
-from .graphs import array
+from .graphs import array, image_of
 
 Array = NDArray[np.float32]
 
@@ -37,10 +37,7 @@ def decoder(model: Flagship) -> bytes:
     x = g.node("Add", x, g.constant(np.round(array(net.latent_offset) * 2**FINEST) / 2**FINEST))
     x = wide(g, g.to_channels_first(x), net.up)
     x = wide_blocks(g, g.node("DepthToSpace", x, blocksize=2, mode="DCR"), net.coarse)
-    x = wide(g, x, net.stem, edge=1)
-    x = g.to_channels_last(g.node("DepthToSpace", g.cast(g.round(x, 0, 255), "uint8"), blocksize=8, mode="DCR"))
-    inside = [np.array(v, np.int64) for v in ([4, 4], [-4, -4], [1, 2])]
-    g.output("image", g.node("Slice", x, *(g.constant(v) for v in inside)), "uint8", ["N", "H", "W", 3])
+    g.output("image", image_of(g, wide(g, x, net.stem, edge=1)), "uint8", ["N", "H", "W", 3])
     return g.build()
 
 
@@ -52,10 +49,15 @@ def narrow_blocks(g: Graph, x: str, blocks: nn.Sequential) -> str:
         inner = g.to_channels_first(as_float(g, inner, NARROW_TOP))
         for layer in (block.reduce, block.spatial):
             inner = as_float(g, eight_bits(g, conv(g, inner, layer), 0), 0)
-        q = block.expand.quantise()
-        weight = narrow(g, array(q.weight)[:, :, 0, 0].T, scale_of(q), axis=1)
-        x = g.node("Add", x, g.node("MatMul", g.to_channels_last(inner), weight))
+        x = g.node("Add", x, product(g, inner, block.expand))
     return x
+
+
+def product(g: Graph, x: str, layer: IntegerConv2d) -> str:
+    """The last layer of such a block, whose sums are not rounded.  [N, C, h, w] → [N, h, w, C]"""
+    q = layer.quantise()
+    weight = narrow(g, array(q.weight)[:, :, 0, 0].T, scale_of(q), axis=1)
+    return g.node("MatMul", g.to_channels_last(x), weight)
 
 
 def wide_blocks(g: Graph, x: str, blocks: nn.Sequential) -> str:

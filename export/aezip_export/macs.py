@@ -1,7 +1,7 @@
 """Multiply–accumulates of a model's graphs, per pixel: `python -m aezip_export.macs photo`.
 
-Counted are convolutions, transposed convolutions and matrix products, from the shapes that
-ONNX infers for one picture. Prior and context run once each way.
+Counted are convolutions and matrix products, from the shapes that ONNX infers for one picture. Prior and context run
+once each way.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from typing import Any
 
 import onnx
-from onnx import helper, shape_inference
+from onnx import shape_inference
 
 from aezip.errors import AezipError
 from aezip.model.kinds import TASKS
@@ -51,13 +50,8 @@ def _of(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> int:
     """Of one node."""
     if node.op_type == "Conv":  # weight [out, in / groups, kh, kw]
         return math.prod(shapes[node.output[0]]) * math.prod(shapes[node.input[1]][1:])
-    if node.op_type == "ConvTranspose":  # weight [in, out / groups, kh, kw]
-        return math.prod(shapes[node.input[0]]) * math.prod(shapes[node.input[1]][1:])
     if node.op_type == "MatMul":
         return math.prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
-    if node.op_type == "Gemm":
-        transposed: Any = {a.name: helper.get_attribute_value(a) for a in node.attribute}.get("transA", 0)
-        return math.prod(shapes[node.output[0]]) * shapes[node.input[0]][0 if transposed else 1]
     return 0
 
 

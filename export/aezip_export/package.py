@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from aezip.entropy.tables import Tables, mixture_tables
 from aezip.format.geometry import LATENT_STRIDE
 from aezip.model import kinds, packages
-from aezip.model.ladder import LOG_LIMIT, UNIT, Ladder
+from aezip.model.ladder import Ladder
 from aezip.model.onnx_check import OPSET
 from aezip.model.packages import Package
 from aezip.model.writing import EPOCH, description_text, pack
 from aezip.storage import files
 from aezip_train import lambda_ladder
 from aezip_train.flagship import Flagship
+from aezip_train.histograms import whole
 
 from . import graphs, integer_graphs, macs, reach, sample
 
@@ -34,17 +34,12 @@ SCALES = dict.fromkeys((*kinds.HYPERPRIOR.windowed, *kinds.TASKS), 1) | {name: n
 
 def ladder_of(model: Flagship) -> Ladder:
     """The model's ladders in integers."""
-
-    def whole(nodes: torch.Tensor, unit: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-        limit = LOG_LIMIT - 1
-        return np.clip(np.floor(nodes.detach().double().numpy() * unit + 0.5), -limit, limit).astype(np.int64)
-
     return Ladder(
-        gain=whole(model.gain, UNIT),
-        inverse_gain=whole(model.inverse_gain, UNIT),
-        hyper_gain=whole(model.hyper_gain, UNIT),
-        hyper_inverse=whole(model.hyper_inverse, UNIT),
-        hyper_scale=whole(model.hyper_scale, UNIT),
+        gain=whole(model.gain),
+        inverse_gain=whole(model.inverse_gain),
+        hyper_gain=whole(model.hyper_gain),
+        hyper_inverse=whole(model.hyper_inverse),
+        hyper_scale=whole(model.hyper_scale),
         hyper_offset=whole(model.hyper_offset, 32),
     )
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from aezip_train.integer import SUM_LIMIT, WEIGHT_MAX, IntegerConv2d, set_integer
+from aezip_train.integer_lapped import wide_conv
 
 
 @pytest.mark.parametrize("scale", [1e-3, 0.1, 1.0, 30.0])
@@ -46,3 +47,16 @@ def test_the_twin_is_near_and_both_learn() -> None:
     exact.sum().backward()
     assert layer.weight.grad is not None
     assert layer.weight.grad.abs().min() > 0
+
+
+@pytest.mark.parametrize(
+    ("finding", "top", "weight"),
+    [("of up to 32767, leave no room", 32767, 1.0), ("weights are too large; the limit is 32767", 1, 2.0**31)],
+)
+def test_what_no_scale_keeps_is_refused(finding: str, top: int, weight: float) -> None:
+    layer = wide_conv(256, 4, 3)
+    assert layer.tops is not None
+    layer.tops.fill_(top)
+    torch.nn.init.constant_(layer.weight, weight)
+    with pytest.raises(ValueError, match=finding):
+        layer.quantise()

@@ -22,7 +22,6 @@ from .integer import round_through
 
 SPREADS = (0.1, 0.35, 1.2)  # of the density's parts at the start, in standard deviations
 FLOOR = 2.0**-20  # of a symbol's probability
-STEP = 64 / 5.1  # gain of a component of standard deviation 1 (64 grey levels) at λ = 1: the uniform quantiser's own
 
 
 class Coded(NamedTuple):
@@ -97,9 +96,7 @@ class Autoencoder(nn.Module):
     @torch.no_grad()
     def start_ladder(self, spread: Tensor) -> None:
         """Steps that are one size in pixels at each quality, for channels that move pixels by so much.  [latent]"""
-        node = torch.linspace(0, lambda_ladder.TOP, lambda_ladder.NODES)
-        step = STEP * lambda_ladder.lambda_of(node).sqrt()
-        gain = torch.log2(step[:, None] * spread[None].clamp_min(1e-3))
+        gain = torch.log2(lambda_ladder.steps()[:, None] * spread[None].clamp_min(1e-3))
         self.gain.copy_(gain)
         self.inverse_gain.copy_(-gain)
 

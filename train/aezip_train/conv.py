@@ -11,9 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .autoencoder import Autoencoder
-from .lapped import Decoder as Decoder
-from .lapped import Encoder as Encoder
-from .lapped import LappedSizes, start_lapped, strided
+from .lapped import Decoder, Encoder, LappedSizes, start_lapped, strided
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from PIL import Image
 from aezip.quality.metrics import bd_rate, bits_per_pixel, psnr_db
 from aezip.quality.ssimulacra2 import ssimulacra2
 
-from .data import Picture, centre
-from .data import to_bytes as to_bytes
+from .data import Picture, centre, to_bytes
 from .flagship import Flagship
 
 QUALITIES = (50, 200, 350, 500, 650, 800, 950)

@@ -157,10 +157,7 @@ class Flagship(nn.Module):
         """Become a lapped-transform codec.  images: [N, 3, H, W], centred, /64."""
         assert isinstance(self.decoder, Decoder)
         std = start_lapped(self.encoder, self.decoder, images)
-        node = torch.linspace(0, lambda_ladder.TOP, lambda_ladder.NODES)
-        # the uniform quantiser's high-rate optimum, in units of 64 grey levels
-        step = 64 / 5.1 * lambda_ladder.lambda_of(node, self.lambda_max).sqrt()
-        gain = torch.log2(step[:, None] * std[None])
+        gain = torch.log2(lambda_ladder.steps(self.lambda_max)[:, None] * std[None])
         self.gain.copy_(gain)
         self.inverse_gain.copy_(-gain)
 

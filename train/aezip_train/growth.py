@@ -34,9 +34,7 @@ def grown(small: Flagship, large: Flagship, draw: Callable[[], Tensor]) -> Flags
     with torch.no_grad():
         large.encoder.down.weight[old:] = rows[: new - old].unflatten(1, large.encoder.down.weight.shape[1:])
         large.encoder.down.bias[old:] = bias[: new - old]  # type: ignore[index]
-        node = torch.linspace(0, lambda_ladder.TOP, lambda_ladder.NODES)
-        step = 64 / 5.1 * lambda_ladder.lambda_of(node, large.lambda_max).sqrt()
-        gain = torch.log2(step[:, None] * size[None, : new - old].clamp_min(1e-3))
+        gain = torch.log2(lambda_ladder.steps(large.lambda_max)[:, None] * size[None, : new - old].clamp_min(1e-3))
         large.gain[:, old:], large.inverse_gain[:, old:] = gain, -gain
     _fit_columns(large, old, draw())
     return large

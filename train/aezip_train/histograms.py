@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from aezip.coding.quantisation import rounded, towards_zero
 from aezip.coding.static_tables import node
 from aezip.entropy.tables import INDEX_TOP, SYMBOL_MAX, TOTAL, Tables, tables_of
+from aezip.format.container import QUALITY_TOP
 from aezip.model.ladder import LOG_LIMIT, UNIT, between
 
 from .autoencoder import Autoencoder
 from .data import Picture, centre, to_bytes
 
-NODES = 41  # qualities 0, 25, … 1000
+NODES = 41  # qualities 0, 25, … QUALITY_TOP
 COUNT = INDEX_TOP + 1
 LATENT_MAX = 16 * SYMBOL_MAX  # in 1/16 of a step
 ROUNDS = 15  # of k-means, at most
@@ -61,9 +62,9 @@ class Static:
         return cls(Tables(arrays.pop("radius"), arrays.pop("frequency")), **arrays)
 
 
-def whole(nodes: torch.Tensor) -> Integers:
+def whole(nodes: torch.Tensor, unit: int = UNIT) -> Integers:
     """A ladder in integers, as a package has it."""
-    logs = np.floor(nodes.detach().double().numpy() * UNIT + 0.5)
+    logs = np.floor(nodes.detach().double().numpy() * unit + 0.5)
     return np.clip(logs, 1 - LOG_LIMIT, LOG_LIMIT - 1).astype(np.int64)
 
 
@@ -78,7 +79,7 @@ def measure(model: Autoencoder, pictures: list[Picture], bits_per_error: float) 
     """Count, merge, and count again with what the merged tables cost.  pictures: sides multiples of 16."""
     u = latents_of(model, pictures)
     gain = whole(model.gain)
-    fine = [_fine(u, gain, round(1000 * n / (NODES - 1))) for n in range(NODES)]
+    fine = [_fine(u, gain, round(QUALITY_TOP * n / (NODES - 1))) for n in range(NODES)]
     histograms = np.concatenate([_symbols(f, None, bits_per_error) for f in fine])
     top = int(np.abs(np.nonzero(histograms.sum(0))[0] - SYMBOL_MAX).max(initial=1))
     cost = -np.log2((histograms + 0.01) / (histograms + 0.01).sum(1, keepdims=True))
@@ -169,7 +170,7 @@ def excess(model: Autoencoder, static: Static, pictures: list[Picture], bits_per
     u = latents_of(model, pictures)
     ratios = []
     for place in range(0, NODES - 1, 4):
-        quality = round(1000 * (place + 0.5) / (NODES - 1))
+        quality = round(QUALITY_TOP * (place + 0.5) / (NODES - 1))
         cost = _costs(static.tables)[static.at(quality)]
         n = _symbols(_fine(u, static.gain, quality), cost, bits_per_error).astype(np.float64)
         own = -(n * np.log2(np.maximum(n / n.sum(1, keepdims=True), 1e-300))).sum()

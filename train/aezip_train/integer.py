@@ -38,7 +38,15 @@ class Quantised(NamedTuple):
     weight: Tensor  # [out, in, kh, kw], |W| ≤ the layer's `weight_max`
     bias: Tensor  # [out]
     shift: Tensor  # [out], k: the sum is multiplied by 2^-k
-    bound: Tensor  # [out], largest possible |sum|, < 2²⁴
+    bound: Tensor  # [out] int64, largest possible |sum|, < 2²⁴
+
+
+def room(tops: Tensor, taps: int) -> Tensor:
+    """What is left of the sums' limit for weights that are not rounded yet: rounding adds at most ½ to each.
+
+    tops: largest magnitudes of the inputs, [in]; taps: weights of an input.
+    """
+    return SUM_LIMIT - tops.sum() * taps / 2
 
 
 class IntegerConv2d(nn.Conv2d):
@@ -82,24 +90,42 @@ class IntegerConv2d(nn.Conv2d):
 
     tops: Tensor | None
 
+    def reach(self) -> Tensor:
+        """The largest magnitude of each input.  [in]"""
+        return self.weight.new_full((self.weight.shape[1],), float(self.top)) if self.tops is None else self.tops
+
     @torch.no_grad()
     def quantise(self) -> Quantised:
-        """The integer layer: the finest power-of-two scale that keeps both bounds."""
+        """The integer layer: the finest power-of-two scale that keeps both bounds.
+
+        Raises ValueError where none does. `forward` does not ask: a device that queues would have to wait.
+        """
+        weight, bias, shift = self._whole()
+        if not (self.weight.isfinite().all() and self.bias.isfinite().all()):
+            raise ValueError("its weights are no numbers")
+        if not weight.isfinite().all():
+            raise ValueError(f"its inputs, of up to {self.reach().max():.0f}, leave no room for weights")
+        if weight.abs().max() > self.weight_max:
+            raise ValueError(f"its weights are too large; the limit is {self.weight_max}")
+        bound = (weight.abs().long() * self.reach().long()[:, None, None]).sum((1, 2, 3)) + bias.abs().long()
+        if bound.max() >= SUM_LIMIT:
+            raise ValueError(f"a sum can reach {bound.max()}; the limit is {SUM_LIMIT}")
+        return Quantised(weight, bias, shift, bound)
+
+    @torch.no_grad()
+    def _whole(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Weight, bias and shift."""
         most = (self.weight_max + 0.49) / self.weight.abs().amax((1, 2, 3)).clamp_min(1e-12)
-        # In units of the largest input. Rounding adds at most ½ to each weight: reserve it.
-        reach = torch.ones_like(self.weight[0, :, 0, 0]) if self.tops is None else self.tops / self.top
-        total = (self.weight.abs() * reach[:, None, None]).sum((1, 2, 3))
-        total = total + self.bias.abs() * (2**self.in_bits / self.top)
-        rounding = reach.sum() * self.weight[0, 0].numel() / 2
-        room = (SUM_LIMIT / self.top - rounding - 1 - 2**13 / self.top) / total.clamp_min(1e-12)
-        k = torch.minimum(most, room).log2().floor()
+        tops = self.reach()
+        total = (self.weight.abs() * tops[:, None, None]).sum((1, 2, 3)) + self.bias.abs() * 2**self.in_bits
+        left = room(tops, self.weight[0, 0].numel()) - self.top - 2**13
+        k = torch.minimum(most, left / total.clamp_min(1e-12)).log2().floor()
         k = k.clamp(-14, self.finest)
         scale = torch.exp2(k)
         weight = (self.weight * scale[:, None, None, None]).round()
         bias = (self.bias * scale * 2**self.in_bits).round()
         # the sum carries 2^(in_bits + k) and the output wants 2^out_bits: the shift is the rest
-        bound = self.top * (weight.abs() * reach[:, None, None]).sum((1, 2, 3)) + bias.abs()
-        return Quantised(weight, bias, k + self.in_bits - self.out_bits, bound)
+        return weight, bias, k + self.in_bits - self.out_bits
 
     @torch.no_grad()
     def become(self, weight: Tensor, bias: Tensor, shift: Tensor) -> None:
@@ -115,8 +141,8 @@ class IntegerConv2d(nn.Conv2d):
         for off in (0.0, *(s * n / 32 for n in range(1, 16) for s in (-1, 1))):
             real = weight + off * (sign if off > 0 else weight.sign())
             self.weight[todo] = (real / scale[:, None, None, None])[todo]
-            q = self.quantise()
-            same = (q.weight == weight).all(3).all(2).all(1) & (q.bias == bias) & (q.shift == shift)
+            found = self._whole()
+            same = (found[0] == weight).all(3).all(2).all(1) & (found[1] == bias) & (found[2] == shift)
             todo &= ~same
             if not todo.any():
                 return
@@ -127,10 +153,10 @@ class IntegerConv2d(nn.Conv2d):
         if not self.integer:
             out = F.conv2d(x, self.weight, self.bias, padding=self.padding)
             return out.clamp(self.low / unit, self.high / unit) if self.rounds else out
-        q = self.quantise()
-        scale = torch.exp2(q.shift + (self.out_bits - self.in_bits))
-        weight = through(self.weight, q.weight / scale[:, None, None, None])
-        bias = through(self.bias, q.bias / (scale * 2**self.in_bits))
+        weight, bias, shift = self._whole()
+        scale = torch.exp2(shift + (self.out_bits - self.in_bits))
+        weight = through(self.weight, weight / scale[:, None, None, None])
+        bias = through(self.bias, bias / (scale * 2**self.in_bits))
         out = F.conv2d(x, weight, bias, padding=self.padding)
         if not self.rounds:
             return out

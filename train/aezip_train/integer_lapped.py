@@ -110,17 +110,3 @@ def shuffled(x: Tensor, block: int) -> Tensor:
     n, _, h, w = x.shape
     cells = x.reshape(n, block, block, -1, h, w).permute(0, 3, 4, 1, 5, 2)
     return cells.reshape(n, -1, block * h, block * w)
-
-
-def up_rows(weight: Tensor) -> Tensor:
-    """A transposed 2×2 convolution of stride 2 as a matrix.  [in, out, 2, 2] → [2·2·out, in, 1, 1]"""
-    return weight.permute(2, 3, 1, 0).flatten(0, 2)[..., None, None]
-
-
-def stem_rows(weight: Tensor) -> Tensor:
-    """A transposed 16×16 convolution of stride 8 as a 2×2 one to the 8×8 values of a cell.
-
-    [in, out, 16, 16] → [8·8·out, in, 2, 2]
-    """
-    cells = weight.unflatten(3, (2, 8)).unflatten(2, (2, 8))  # [in, out, 2, 8, 2, 8]
-    return cells.flip(2, 4).permute(3, 5, 1, 0, 2, 4).flatten(0, 2)

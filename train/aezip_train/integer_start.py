@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from . import lambda_ladder
 from .flagship import Flagship
-from .integer import NARROW_MAX, SUM_LIMIT, IntegerConv2d
-from .integer_lapped import WIDE_TOP, stem_rows, up_rows
-from .lapped import SLOPE
+from .integer import NARROW_MAX, SUM_LIMIT, IntegerConv2d, room
+from .integer_lapped import WIDE_TOP
+from .lapped import SLOPE, stem_rows, up_rows
 
 BATCHES = 16  # of crops, to measure
 ROOM = 5.0  # how much further than the largest value that was seen wide activations reach
@@ -26,6 +26,7 @@ TRUNK, INNER = 100, 200  # what the usual range becomes in blocks of 8 bits: of 
 FULL = NARROW_MAX + 0.4  # what the largest weight becomes
 USUAL = 0.9995  # quantile of magnitudes
 STARTS = (0.0005, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98, 0.9995)  # quantiles at which a rectifier may start
+SPARE = 0.02 * SUM_LIMIT  # of sums, for biases
 KEPT = 400  # values of a channel and batch
 
 
@@ -53,6 +54,7 @@ def convert(small: Flagship, whole: Flagship, draw: Callable[[], Tensor]) -> Fla
     """`whole`, which is in integers and else alike, with what `small` computes.
 
     draw: crops [N, 3, H, W], centred, /64, of photographs: drawn pictures reach much further than what is usual.
+    Raises ValueError where sums cannot be kept below their limit.
     """
     kept = {k: v for k, v in small.state_dict().items() if not k.startswith("decoder.")}
     whole.load_state_dict({**whole.state_dict(), **kept})
@@ -67,6 +69,9 @@ def convert(small: Flagship, whole: Flagship, draw: Callable[[], Tensor]) -> Fla
     for hook in seen.hooks:
         hook.remove()
     _decoder(small.decoder, whole.decoder, seen)
+    for layer in whole.decoder.modules():
+        if isinstance(layer, IntegerConv2d):
+            layer.quantise()
     return whole
 
 
@@ -116,8 +121,8 @@ def _wide(rows: Tensor, worth: Tensor, values: dict[nn.Module, list[Tensor]], *m
     for size in torch.exp2(torch.arange(-16, 20.0, 0.25)):
         unit = torch.exp2((size * (norm / usual).sqrt()).log2().round())
         top = (largest * ROOM * unit).ceil().clamp(1, WIDE_TOP)
-        room = SUM_LIMIT * 0.98 - top.sum() * taps / 2
-        k = (room.clamp_min(1) / (rows.abs() * (top / unit)[:, None, None]).sum((1, 2, 3))).log2().floor()
+        left = room(top, taps) - SPARE
+        k = (left.clamp_min(1) / (rows.abs() * (top / unit)[:, None, None]).sum((1, 2, 3))).log2().floor()
         of_weights = (worth * torch.exp2(-k)).square().sum() * taps * (unit * usual).square().sum()
         harm = float(of_weights + (norm / unit).square().sum())
         if harm < least and (largest * unit).amax() <= WIDE_TOP:

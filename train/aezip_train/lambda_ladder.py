@@ -13,13 +13,22 @@ import math
 import torch
 from torch import Tensor
 
+from aezip.format.container import QUALITY_TOP
+from aezip.model import ladder
+
 LAMBDA_MIN, LAMBDA_MAX = 0.0005, 0.25  # the largest is a recipe's default
-NODES, TOP = 9, 1000
+NODES, TOP = ladder.NODES, QUALITY_TOP
+STEP = 64 / 5.1  # gain of a component of standard deviation 1 (64 grey levels) at λ = 1: the uniform quantiser's own
 
 
 def lambda_of(quality: Tensor, largest: float = LAMBDA_MAX) -> Tensor:
     """λ of each quality.  quality: [N] in 0 … 1000  →  [N]."""
     return LAMBDA_MIN * (largest / LAMBDA_MIN) ** (quality / TOP)
+
+
+def steps(largest: float = LAMBDA_MAX) -> Tensor:
+    """The gains of such a component at the nodes: the uniform quantiser's optimum at high rate.  [NODES]"""
+    return STEP * lambda_of(torch.linspace(0, TOP, NODES), largest).sqrt()
 
 
 def stretched(nodes: Tensor, largest: float, wanted: float) -> Tensor:

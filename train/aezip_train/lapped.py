@@ -118,3 +118,28 @@ def set_branches(module: nn.Module, fast: bool, dropout: float = 0.0) -> None:
     for layer in module.modules():
         if hasattr(layer, "dropout"):
             layer.fast, layer.dropout = fast, dropout  # type: ignore[assignment]
+
+
+def up_rows(weight: Tensor) -> Tensor:
+    """A transposed n×n convolution of stride n as a matrix.  [in, out, n, n] → [n·n·out, in, 1, 1]"""
+    return weight.permute(2, 3, 1, 0).flatten(0, 2)[..., None, None]
+
+
+def up_weight(rows: Tensor) -> Tensor:
+    """The inverse, for n = 2."""
+    return rows[..., 0, 0].unflatten(0, (2, 2, -1)).permute(3, 2, 0, 1)
+
+
+def stem_rows(weight: Tensor) -> Tensor:
+    """A transposed 16×16 convolution of stride 8 as a 2×2 one to the 8×8 values of a cell, shifted by half a cell.
+
+    [in, out, 16, 16] → [8·8·out, in, 2, 2]
+    """
+    cells = weight.unflatten(3, (2, 8)).unflatten(2, (2, 8))  # [in, out, 2, 8, 2, 8]
+    return cells.flip(2, 4).permute(3, 5, 1, 0, 2, 4).flatten(0, 2)
+
+
+def stem_weight(rows: Tensor) -> Tensor:
+    """The inverse."""
+    cells = rows.unflatten(0, (8, 8, -1)).permute(3, 2, 4, 0, 5, 1)
+    return cells.flip(2, 4).flatten(4, 5).flatten(2, 3)

@@ -22,8 +22,10 @@ from aezip.model.store import find
 
 from . import integer_weights
 from .flagship import Config, Flagship, Parameters, in_halves
+from .graph_steps import steps
 from .integer import IntegerConv2d
 from .integer_lapped import IntegerDecoder
+from .lapped import stem_weight, up_weight
 
 Array = NDArray[np.float32]
 
@@ -44,7 +46,7 @@ def read_model(name: str) -> Flagship:
         raise ModelUnfit(f"the model '{package.about.name}' is no flagship", "one with a hyperprior")
     try:
         return _read(package)
-    except (ValueError, IndexError, RuntimeError, StopIteration):
+    except (ValueError, LookupError, RuntimeError, StopIteration):
         raise PackageDamaged("not a flagship's graphs", "a package of aezip-export", file=name) from None
 
 
@@ -112,10 +114,9 @@ def _unfolded(model: Flagship, layer: nn.Module, conv: Convolution) -> tuple[NDA
     if layer is model.encoder.stem:
         return weight * 64, bias + 128 * weight.sum((1, 2, 3), dtype=np.float64).astype(np.float32)
     if layer is model.decoder.up:
-        return weight.reshape(2, 2, c.coarse, c.latent).transpose(3, 2, 0, 1), bias[: c.coarse]
+        return up_weight(torch.from_numpy(weight)).numpy(), bias[: c.coarse]
     if layer is model.decoder.stem:
-        cells = weight.reshape(8, 8, 3, c.coarse, 2, 2).transpose(3, 2, 4, 0, 5, 1)[:, :, ::-1, :, ::-1]
-        return cells.reshape(c.coarse, 3, 16, 16) / 64, (bias[:3] - 128) / 64
+        return stem_weight(torch.from_numpy(weight / 64)).numpy(), (bias[:3] - 128) / 64
     return weight, bias
 
 
@@ -133,21 +134,12 @@ def _crossed(upright: Convolution, level: Convolution) -> Convolution:
 
 def convolutions(graph: bytes) -> list[Convolution]:
     """Every convolution of a graph with its constants, in order."""
-    import onnx
-    from onnx import helper, numpy_helper
-
-    nodes = onnx.load_from_string(graph).graph
-    constants: dict[str, NDArray[Any]] = {c.name: numpy_helper.to_array(c) for c in nodes.initializer}
-    for node in nodes.node:
-        if node.op_type in ("Cast", "DequantizeLinear") and node.input[0] in constants:
-            constants[node.output[0]] = constants[node.input[0]]
-    out: list[Convolution] = []
+    found: list[Convolution] = []
     factor = np.ones(1, np.float32)
-    for node in reversed(nodes.node):
-        if node.op_type == "Mul" and node.input[1] in constants:
-            factor = np.asarray(constants[node.input[1]], np.float32).reshape(-1)
-        if node.op_type == "Conv":
-            weight, bias = (constants[name].astype(np.float32) for name in node.input[1:])
-            stride = next(helper.get_attribute_value(a)[0] for a in node.attribute if a.name == "strides")
-            out.insert(0, Convolution(weight, bias, stride, factor))
-    return out
+    for step in reversed(steps(graph)):
+        value = step.value.astype(np.float32)
+        if step.operator == "Mul":
+            factor = value.reshape(-1)
+        if step.operator == "Conv":
+            found.insert(0, Convolution(value, step.bias.astype(np.float32), step.stride, factor))
+    return found
