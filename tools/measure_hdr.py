@@ -31,7 +31,7 @@ from aezip.quality.metrics import bd_rate, bits_per_pixel, psnr_db
 from aezip.quality.ssimulacra2 import ssimulacra2
 
 BITS, MATRIX, SPEED, PEAK = 10, 9, 6, 1000.0  # of AVIF; BT.2020's matrix; cd/m²
-DEEP = images.Intake(deep=True)
+DEEP = images.ReadOptions(deep=True)
 LEVELS = {"aezip": (15, 35, 55, 75, 90), "avif": (25, 40, 55, 70, 82)}
 MEASURES = ("psnr_db", "psnr_db mapped", "ssimulacra2 mapped", "psnr_db pu21")
 PU21 = (0.353487901, 0.3734658629, 8.277049286e-5, 0.9062562627, 0.09150303166, 0.9099517204, 596.3148142)  # with glare

@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from . import zarr as zarr
     from .codec import Codec
     from .format.container import Header, Lat, Section, read_header, unpack
+    from .images.reading import ReadOptions
     from .model.store import installed
 
 __version__ = "0.1.0"
-__all__ = ["Codec", "Header", "Lat", "Section", "__version__", "installed", "read_header", "unpack"]
+__all__ = ["Codec", "Header", "Lat", "ReadOptions", "Section", "__version__", "installed", "read_header", "unpack"]
 __all__ += errors.__all__
 
 _LAZY = {
     "Codec": "codec",
+    "ReadOptions": "images.reading",
     "installed": "model.store",
     **dict.fromkeys(("Header", "Lat", "Section", "read_header", "unpack"), "format.container"),
 }

@@ -269,9 +269,7 @@ class Codec:
         lossless: bool | None = None,
         cell_psnr: float = 0.0,
         max_pixels: int = DEFAULT_MAX_PIXELS,
-        to_8bit: bool = False,
-        upright: bool = False,
-        strip: bool = False,
+        read: images.ReadOptions | None = None,
         icc_profile: bytes | None = None,
         exif: bytes | Image.Exif | None = None,
         xmp: bytes | None = None,
@@ -286,9 +284,7 @@ class Codec:
             lossless: As in `encode`.
             cell_psnr: As in `encode`.
             max_pixels: As in `encode`.
-            to_8bit: Convert samples of more bits to 8, and floating-point ones instead of refusing them.
-            upright: Turn the picture as its EXIF orientation says.
-            strip: Drop the picture's metadata. It is turned upright and converted to sRGB first.
+            read: How the image is read: `ReadOptions(upright=True)`, …; of an array only `to_8bit` counts.
             icc_profile: Replaces the picture's own. b"" drops it, None keeps it.
             exif: The same for EXIF.
             xmp: The same for XMP.
@@ -303,7 +299,9 @@ class Codec:
         from . import images
 
         lossless = arguments.check_lossless(lossless)
-        picture = _taken(image, images.Intake(deep=True, to_8bit=to_8bit, upright=upright, strip=strip), max_pixels)
+        if not isinstance(read, images.ReadOptions | None):
+            raise UsageError(f"read is a {type(read).__name__}", "ReadOptions")
+        picture = _taken(image, (read or images.AS_IT_IS)._replace(deep=True), max_pixels)
         given = {"icc_profile": icc_profile, "exif": exif, "xmp": xmp}
         picture = images.replaced(picture, {name: value for name, value in given.items() if value is not None})
         sections = images.sections_of(picture)
@@ -373,7 +371,7 @@ class Codec:
 
 
 def _taken(
-    image: Image.Image | Pixels | str | os.PathLike[str], intake: images.Intake, max_pixels: int
+    image: Image.Image | Pixels | str | os.PathLike[str], intake: images.ReadOptions, max_pixels: int
 ) -> images.Picture:
     from . import images
 
@@ -382,4 +380,5 @@ def _taken(
     if images.is_pillow(image):
         return images.from_pillow(cast("Image.Image", image), intake)
     pixels, depth = arguments.check_pixels(image, max_pixels)
-    return images.Picture(pixels, depth=depth)
+    picture = images.Picture(pixels, depth=depth)
+    return images.in_8_bits(picture) if intake.to_8bit else picture

@@ -6,7 +6,8 @@
     image.save("smaller.lat", quality=40)
 
 `save` also takes lossless (True: every pixel is kept, False: never; else where that makes a smaller file), cell_psnr,
-effort, model, threads and to_8bit, and icc_profile, exif, xmp and dpi in place of the image's own.
+effort, model and threads; to_8bit, stretch, plain_cmyk, upright, strip and strict of `aezip.ReadOptions`; and
+icc_profile, exif, xmp and dpi in place of the image's own.
 Grey of more than 8 bits is of mode I;16, scaled to 16; colours, and what has alpha, are made 8-bit, for Pillow has no
 such modes: `aezip.Codec.decode` gives all bits.
 Pillow looks for no plugins by itself, and has no entry point for them: the import is what registers this one. A
@@ -17,6 +18,7 @@ from then on, with aezip's one line. Pillow's limit on pixels is obeyed, and so 
 from __future__ import annotations
 
 import io
+import re
 import zlib
 from dataclasses import replace
 from functools import lru_cache
@@ -28,7 +30,7 @@ from .errors import AezipError, SectionDamaged, Truncated, UsageError
 from .format import container
 from .format.container import Section
 from .format.scales import SCALES
-from .images import Intake, picture_of, replaced, sections_of, to_pillow
+from .images import ReadOptions, picture_of, replaced, sections_of, to_pillow
 from .images.metadata import fractions_of
 from .images.picture import alpha_of, metadata_of
 from .images.reading import of_frame
@@ -38,19 +40,10 @@ if TYPE_CHECKING:
     from .codec import Codec
 
 FORMAT, MIME, SUFFIX = "LAT", "image/x-aezip", ".lat"
-_OPTIONS = {
-    "quality",
-    "lossless",
-    "cell_psnr",
-    "effort",
-    "model",
-    "threads",
-    "to_8bit",
-    "icc_profile",
-    "exif",
-    "xmp",
-    "dpi",
-}
+_READING = ("to_8bit", "stretch", "plain_cmyk", "upright", "strip", "strict")
+_METADATA_GIVEN = ("icc_profile", "exif", "xmp", "dpi")
+_OPTIONS = {"quality", "lossless", "cell_psnr", "effort", "model", "threads", *_READING, *_METADATA_GIVEN}
+_READ_OPTION = re.compile(r"ReadOptions\((.*?)\)")  # as errors name it
 _METADATA = (container.ICC, container.CICP, container.EXIF, container.XMP, container.RESOLUTION, container.DEPTH)
 
 
@@ -176,8 +169,8 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     """Write the frame that the image is at, for `Image.save`.
 
     Args:
-        image: Its `encoderinfo` holds the options: quality, lossless, cell_psnr, effort, model, threads, to_8bit, and
-            icc_profile, exif, xmp and dpi in place of the image's own metadata; empty bytes drop it.
+        image: Its `encoderinfo` holds the options: quality, lossless, cell_psnr, effort, model, threads; those of
+            ReadOptions; icc_profile, exif, xmp and dpi in place of the image's own metadata, where empty bytes drop it.
         file: Where the bytes go.
         filename: Not used; Pillow passes it.
 
@@ -189,8 +182,8 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         unknown = ", ".join(sorted(options.keys() - _OPTIONS))
         if unknown:
             raise UsageError(f"no options of a .lat file: {unknown}", f"some of {', '.join(sorted(_OPTIONS))}")
-        intake = Intake(deep=True, to_8bit=options.get("to_8bit", False))
-        picture = replaced(of_frame(image, intake), options)
+        reading = ReadOptions(deep=True, **{name: options[name] for name in _READING if name in options})
+        picture = replaced(of_frame(image, reading), options)
         if "dpi" in options:
             picture = replace(picture, resolution=fractions_of(options["dpi"], 1) if options["dpi"] else None)
         lossless = options.get("lossless")
@@ -206,7 +199,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
             max_pixels=container.MAX_SIDE**2,
         )
     except AezipError as e:
-        raise OSError(str(e)) from e
+        raise OSError(_READ_OPTION.sub(r"\1", str(e))) from e  # they are parameters here
     file.write(data)
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import aezip
-from aezip import embed
+from aezip import ReadOptions, embed
 from aezip.codec import Codec
 from aezip.errors import FormatError, ImageError, LimitExceeded, TargetMissed, Truncated, UsageError
 from aezip.format.container import EXIF, ICC, XMP, read_header, unpack
@@ -106,12 +106,26 @@ def test_metadata_in_place_of_the_pictures_own(codec: Codec, file: Path, drawn) 
 
 
 def test_how_a_picture_is_read(codec: Codec, file: Path) -> None:
-    lat = unpack(codec.compress(file, upright=True))
+    lat = unpack(codec.compress(file, read=ReadOptions(upright=True)))
     assert (lat.header.width, lat.header.height) == (30, 40)
-    lat = unpack(codec.compress(file, strip=True))
+    lat = unpack(codec.compress(file, read=ReadOptions(strip=True)))
     assert (lat.header.width, lat.header.height, lat.section(XMP), lat.section(EXIF)) == (30, 40, None, None)
     deep = Image.fromarray(np.full((8, 8), 65535, np.uint16))
-    assert [unpack(codec.compress(deep, to_8bit=plain)).depth for plain in (False, True)] == [16, 8]
+    for given in (deep, np.asarray(deep)):
+        found = [unpack(codec.compress(given, read=ReadOptions(to_8bit=plain))).depth for plain in (False, True)]
+        assert found == [16, 8]
+    frames = io.BytesIO()
+    deep.save(frames, "TIFF", save_all=True, append_images=[Image.new("L", (8, 9), 7)])
+    two = Image.open(frames)
+    with pytest.raises(ImageError, match=r"or ReadOptions\(frame=N\), 1 to 2"):
+        codec.compress(two)
+    second = codec.decompress(codec.compress(two, read=ReadOptions(frame=2), lossless=True))
+    assert (second.size, second.getextrema()) == ((8, 9), (7, 7))
+    with pytest.raises(ImageError, match=r"no ICC profile that says which; expected ReadOptions\(plain_cmyk=True\)"):
+        codec.compress(Image.new("CMYK", (8, 8)))
+    codec.compress(Image.new("CMYK", (8, 8)), read=ReadOptions(plain_cmyk=True))
+    with pytest.raises(UsageError, match="read is a dict; expected ReadOptions"):
+        codec.compress(deep, read={"frame": 2})
 
 
 @pytest.mark.repairs

@@ -82,6 +82,16 @@ def test_options_of_saving(image, tiny) -> None:
     assert not Image.open(io.BytesIO(saved(image, tiny, exif=b"", icc_profile=b"", xmp=b"", dpi=None))).info
     deep = Image.fromarray(np.full((4, 4), 65535, np.uint16))
     assert [unpack(saved(deep, tiny, to_8bit=plain)).depth for plain in (False, True)] == [16, 8]
+    cmyk, turned = Image.new("CMYK", (9, 8)), Image.new("RGB", (9, 8))
+    with pytest.raises(OSError, match="which; expected plain_cmyk=True, or RGB"):
+        saved(cmyk, tiny)
+    assert unpack(saved(cmyk, tiny, plain_cmyk=True)).header.channels == 3
+    turned.info["exif"] = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    assert Image.open(io.BytesIO(saved(turned, tiny, upright=True))).size == (8, 9)
+    assert Image.open(io.BytesIO(saved(turned, tiny, strip=True))).info == {}
+    low = Image.fromarray(np.arange(1000, 1016, dtype=np.uint16).reshape(4, 4))
+    stretched = Image.open(io.BytesIO(saved(low, tiny, stretch=True, lossless=True)))
+    assert (stretched.mode, stretched.getextrema()) == ("L", (0, 255))
     wrong = ({"quality": 101}, "quality 101"), ({"model": "nothing"}, "nothing"), ({"qualty": 9}, "options .*: qualty;")
     for options, finding in wrong:
         with pytest.raises(OSError, match=finding):

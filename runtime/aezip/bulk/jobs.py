@@ -93,7 +93,7 @@ class Compression(Coding):
     keep_smaller: bool = False  # an input that is smaller than its .lat file stays as it is
     verify: bool = False
     min_psnr: float = 0.0  # dB; above 0 it implies `verify`
-    intake: images.Intake = images.AS_IT_IS  # how the image is read
+    intake: images.ReadOptions = images.AS_IT_IS  # how the image is read
 
     def run(self, codec: Codec, data: bytes, target: str) -> Result:
         if not self.lossless:
@@ -242,7 +242,7 @@ class Verification(Coding):
     reads: ClassVar[type[AezipError]] = FormatError
 
     partner: str | None = None  # the original: an image file, or its URL
-    intake: images.Intake = images.AS_IT_IS  # how the original is read
+    intake: images.ReadOptions = images.AS_IT_IS  # how the original is read
 
     def run(self, codec: Codec, data: bytes, target: str) -> Result:
         if self.partner is None:

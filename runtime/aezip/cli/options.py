@@ -1,6 +1,6 @@
 """Options that several commands share, each a decorator: `@options.force`.
 
-Some gather theirs in one parameter of the command: `intake` (images.Intake), `reading` and `run` (of run.py).
+Some gather theirs in one parameter of the command: `intake` (images.ReadOptions), `reading` and `run` (of run.py).
 """
 
 from __future__ import annotations
@@ -186,8 +186,8 @@ _WRITING = (
     click.option("--skip-existing", is_flag=True, help="Skip inputs whose output exists (resume a run)."),
     click.option("--keep-times", is_flag=True, help="Give output files the modification times of their inputs."),
 )
-intake = _together(*_INTAKE, gather=("intake", "..images", "Intake"))  # how an image is read
-intake_and_strip = _together(*_INTAKE, strip, gather=("intake", "..images", "Intake"))
+intake = _together(*_INTAKE, gather=("intake", "..images", "ReadOptions"))  # how an image is read
+intake_and_strip = _together(*_INTAKE, strip, gather=("intake", "..images", "ReadOptions"))
 reading = _together(  # of a command that works on the latents of pictures, in this process
     max_pixels, intake, model, recursive, provider, threads, quiet, debug, gather=("reading", ".run", "Reading")
 )

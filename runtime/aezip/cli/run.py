@@ -157,7 +157,7 @@ class Reading(NamedTuple):
     inputs: tuple[str, ...]
     recursive: bool
     max_pixels: int
-    intake: images.Intake
+    intake: images.ReadOptions
     model: str
     provider: str
     threads: int | None

@@ -109,7 +109,7 @@ def sample(
         check_output(name, force=force)
     latents = Latents(model, provider, threads)
     if between:
-        first, last = (images.for_8_bits(images.read(name, images.Intake(deep=True))).pixels for name in between)
+        first, last = (images.for_8_bits(images.read(name, images.ReadOptions(deep=True))).pixels for name in between)
         size = first.shape[1], first.shape[0]
         source = sampling.between(latents, first, last, count)
     else:

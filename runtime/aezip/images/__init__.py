@@ -33,7 +33,7 @@ from ..format.resolution import Resolution
 from .formats import FORMATS, SUBSAMPLINGS, format_of, kind_of
 from .metadata import replaced
 from .picture import Picture, check_sections, picture_of, sections_of
-from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, Intake, from_pillow, is_pillow, parse, read, stripped
+from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, ReadOptions, from_pillow, is_pillow, parse, read, stripped
 from .resizing import fit
 from .sheet import sheet
 from .signalling import for_8_bits, in_8_bits, tone_mapped
@@ -45,7 +45,7 @@ __all__ = [
     "NEEDS",
     "READ_SUFFIXES",
     "SUBSAMPLINGS",
-    "Intake",
+    "ReadOptions",
     "Picture",
     "Resolution",
     "build",

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _GREY, _PALETTE = ("1", "L", "LA", "La"), ("P", "PA")
 _RGB = ("RGB", "RGBA", "RGBa", "RGBX", "YCbCr", "HSV")
 _PROFILED = {"CMYK": "CMYK", "LAB": "Lab"}
-_EIGHT_BITS = "8-bit samples, or to_8bit=True"
-_WHOLE = "whole numbers of 8 to 16 bits, or to_8bit=True"
+_EIGHT_BITS = "8-bit samples, or ReadOptions(to_8bit=True)"
+_WHOLE = "whole numbers of 8 to 16 bits, or ReadOptions(to_8bit=True)"
 _HIGH_COLOUR = ("RGB;16", "BGR;16")  # raw modes of 5, 6 and 5 bits
 _PACKED = {"L;2": 85, "L;4": 17}  # grey PNGs of 2 and 4 bits: by what Pillow multiplies samples, but not the key
 
@@ -162,7 +162,7 @@ def _from_deep(image: Image.Image, deep: str, stretch: bool) -> Colours:
     if stretch and np.isfinite((low, high)).all():
         bottom, top, how = low, high, "found and stretched"
     elif not (low >= 0 and high <= 65535):  # NaN, too
-        expected = "0 to 1 (floating-point), to 255 or to 65535, or stretch=True"
+        expected = "0 to 1 (floating-point), to 255 or to 65535, or ReadOptions(stretch=True)"
         raise ImageError(f"has {deep} samples from {low:g} to {high:g}", expected)
     else:
         bottom, top, how = 0.0, (1 if high <= 1 else 255) if image.mode == "F" and high <= 255 else 65535, ""
@@ -177,7 +177,7 @@ def _from_deep(image: Image.Image, deep: str, stretch: bool) -> Colours:
         pixels = 255 - pixels  # of fewer bits Pillow does it
     note = f"{deep} samples of {bottom:g} to {top:g}{how and f', as {how},'} made 8-bit"
     if not stretch and high < top / 16:
-        note += f"; none is above {high:g}, and stretch=True takes the range that is found"
+        note += f"; none is above {high:g}, and ReadOptions(stretch=True) takes the range that is found"
     return Colours(pixels[:, :, None], alpha, note)
 
 
@@ -195,7 +195,9 @@ def _from_profiled(image: Image.Image) -> Colours:
         elif icc:
             source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         else:
-            raise ImageError("has CMYK colours and no ICC profile that says which", "plain_cmyk=True, or RGB")
+            raise ImageError(
+                "has CMYK colours and no ICC profile that says which", "ReadOptions(plain_cmyk=True), or RGB"
+            )
         rgb = ImageCms.profileToProfile(
             image,
             source,

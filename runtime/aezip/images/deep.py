@@ -63,7 +63,9 @@ def planes_of(image: Image.Image, bits: int) -> tuple[Planes, int]:
     if tiff.in_planes(image):  # of which libtiff gives Pillow the high bytes alone
         return _from_planes(image, data)
     if not data or not _COLOURS.fullmatch(raw):
-        raise ImageError(f"has samples of more than 8 bits of a kind ({raw}) that is not read so deep", "to_8bit=True")
+        raise ImageError(
+            f"has samples of more than 8 bits of a kind ({raw}) that is not read so deep", "ReadOptions(to_8bit=True)"
+        )
     if raw.startswith("LA"):  # Pillow makes it RGBA, which has as many bytes
         pairs = _decoded(image, data, lambda _: "RGBA", "RGBA")
         planes = pairs[..., ::2] << np.uint16(8) | pairs[..., 1::2]
@@ -138,7 +140,7 @@ def _by_imagecodecs(data: bytes, function: str, bits: int, size: tuple[int, int]
     except ImportError:
         raise ImageError(
             f"has {bits}-bit samples, for which imagecodecs is not installed",
-            "it (pip install imagecodecs), or to_8bit=True",
+            "it (pip install imagecodecs), or ReadOptions(to_8bit=True)",
         ) from None
     try:
         planes = np.asarray(decode(data))  # all frames: to ask for one crashes in avif_decode
@@ -148,7 +150,9 @@ def _by_imagecodecs(data: bytes, function: str, bits: int, size: tuple[int, int]
         planes = planes[frame]
     planes = planes.reshape(*planes.shape[:2], -1)
     if planes.dtype != np.uint16 or planes.shape[2] > 4:
-        raise ImageError(f"has {bits}-bit samples that are decoded to {planes.dtype}", "grey or RGB, or to_8bit=True")
+        raise ImageError(
+            f"has {bits}-bit samples that are decoded to {planes.dtype}", "grey or RGB, or ReadOptions(to_8bit=True)"
+        )
     full = int(planes.max()) > depths.top(bits)
     return depths.scaled(planes, DEEPEST, bits) if full else planes
 

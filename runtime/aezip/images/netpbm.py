@@ -31,7 +31,7 @@ def read(data: bytes) -> tuple[Planes, int]:
     found = _HEAD.match(data)
     if not found:
         raise ImageError(
-            "is a Netpbm file of text or of another kind", "PGM or PPM in binary (P5, P6), or to_8bit=True"
+            "is a Netpbm file of text or of another kind", "PGM or PPM in binary (P5, P6), or ReadOptions(to_8bit=True)"
         )
     kind, width, height, most = map(int, found.groups())
     return _samples(data, found.end(), (height, width, 1 if kind == 5 else 3), most), _bits_of(most)
@@ -68,7 +68,9 @@ def _bits_of(most: int) -> int:
     """How many bits samples up to the largest have.  Raises ImageError if that is not the largest of so many."""
     bits = most.bit_length()
     if most != depths.top(bits):
-        raise ImageError(f"has samples of up to {most}", f"{depths.top(bits)}, all {bits} bits, or to_8bit=True")
+        raise ImageError(
+            f"has samples of up to {most}", f"{depths.top(bits)}, all {bits} bits, or ReadOptions(to_8bit=True)"
+        )
     return bits
 
 

@@ -2,7 +2,7 @@
 
 The formats of pictures that Pillow opens are read, with the plugins that happen to be installed (pillow-heif,
 pillow-jxl), and raw camera files with rawpy. Metadata is kept byte for byte and the EXIF orientation is not applied,
-unless `Intake` says so. Of several frames or pages one has to be chosen.
+unless `ReadOptions` says so. Of several frames or pages one has to be chosen.
 """
 
 from __future__ import annotations
@@ -32,20 +32,31 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-class Intake(NamedTuple):
-    """How pictures are read."""
+class ReadOptions(NamedTuple):
+    """How an image file or a Pillow image is read.
 
-    frame: int | None = None  # which of several, from 1; None: there must be one alone
-    deep: bool = False  # take samples of 9 to 16 bits as they are, rather than refuse them
-    to_8bit: bool = False  # make samples of more bits 8-bit, rather than refuse them
-    plain_cmyk: bool = False  # make CMYK without an ICC profile RGB by plain arithmetic, rather than refuse it
-    stretch: bool = False  # to_8bit, from the range that is found in a grey picture
-    upright: bool = False  # turn the picture as its EXIF orientation says, and reset that
-    strip: bool = False  # drop ICC profile, EXIF, XMP and resolution; the picture is turned upright and made sRGB first
-    strict: bool = False  # refuse pictures whose data are damaged, even if they can be decoded
+    Attributes:
+        frame: Which of several frames or pages, from 1. None: there must be one alone.
+        deep: Take samples of 9 to 16 bits as they are, rather than refuse them. `Codec.compress` always does.
+        to_8bit: Make samples of more bits, and floating-point ones, 8-bit, rather than refuse them.
+        plain_cmyk: Make CMYK without an ICC profile RGB by plain arithmetic, rather than refuse it.
+        stretch: As `to_8bit`, from the range that is found in a grey picture.
+        upright: Turn the picture as its EXIF orientation says, and reset that.
+        strip: Drop the picture's metadata. It is turned upright and converted to sRGB first.
+        strict: Refuse pictures whose data are damaged, even if they can be decoded.
+    """
+
+    frame: int | None = None
+    deep: bool = False
+    to_8bit: bool = False
+    plain_cmyk: bool = False
+    stretch: bool = False
+    upright: bool = False
+    strip: bool = False
+    strict: bool = False
 
 
-AS_IT_IS = Intake()
+AS_IT_IS = ReadOptions()
 # Of the files that are taken out of folders; a file that is named may have any.
 _SUFFIXES = """
     .apng .avif .blp .bmp .bw .cur .dcx .dds .dib .fit .fits .gif .icb .icns .ico .im .j2c .j2k .jfif .jp2 .jpc .jpe
@@ -110,7 +121,7 @@ _LOOKED_INTO = ("JPEG", "MPO", "PNG", "AVIF", "HEIF", "JPEG2000")  # whose files
 _PLUGINS = (("pillow_heif", "register_heif_opener", "HEIF"), ("pillow_jxl", "", "JXL"))
 
 
-def read(path: str | os.PathLike[str], intake: Intake = AS_IT_IS, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+def read(path: str | os.PathLike[str], intake: ReadOptions = AS_IT_IS, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     """Read an image file, or the image at a URL.  Raises ImageError, which names the file."""
     name = os.fspath(path)
     try:
@@ -120,7 +131,7 @@ def read(path: str | os.PathLike[str], intake: Intake = AS_IT_IS, max_pixels: in
         raise
 
 
-def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: Intake = AS_IT_IS) -> Picture:
+def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: ReadOptions = AS_IT_IS) -> Picture:
     """The picture of an image file's bytes.  Raises ImageError."""
     if not data:
         raise ImageError("the file is empty", _KNOWN)
@@ -129,7 +140,7 @@ def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: Intake = AS
     is_pam = data.startswith(_PAM)
     if is_pam or raw.is_raw(data):
         if intake.frame not in (None, 1):
-            raise ImageError(f"has one picture, and no frame {intake.frame}", "no frame, or frame=1")
+            raise ImageError(f"has one picture, and no frame {intake.frame}", "no frame, or ReadOptions(frame=1)")
         return _pam(data, max_pixels, intake) if is_pam else _developed(data, max_pixels, intake)
     try:
         return _opened(data, max_pixels, intake)
@@ -140,7 +151,7 @@ def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: Intake = AS
         return _opened(data, max_pixels, intake)
 
 
-def _opened(data: bytes, max_pixels: int, intake: Intake) -> Picture:
+def _opened(data: bytes, max_pixels: int, intake: ReadOptions) -> Picture:
     """The picture of a file that Pillow opens.  Raises ImageError."""
     with _pillow_errors():
         image = _open(data)
@@ -156,24 +167,24 @@ def _is_of_limits(error: ImageError) -> bool:
     return isinstance(why, (Image.DecompressionBombError, Image.DecompressionBombWarning)) or "MAX_TEXT" in str(why)
 
 
-def _developed(data: bytes, max_pixels: int, intake: Intake) -> Picture:
+def _developed(data: bytes, max_pixels: int, intake: ReadOptions) -> Picture:
     """The picture of a raw camera file, which stands upright.  Raises ImageError."""
     deep = intake.deep and not (intake.to_8bit or intake.stretch)
     with _pillow_errors(), printed(intake.strict) as damage:  # Pillow reads the metadata
         picture = raw.developed(data, max_pixels, DEEPEST if deep else PLAIN)
     if damage and intake.strict:
-        raise ImageError(damage[0], "a complete image, or no strict=True")
+        raise ImageError(damage[0], "a complete image, or ReadOptions(strict=False)")
     picture = replace(picture, notes=(*damage, *picture.notes))
     return stripped(picture) if intake.strip else picture
 
 
-def _pam(data: bytes, max_pixels: int, intake: Intake) -> Picture:
+def _pam(data: bytes, max_pixels: int, intake: ReadOptions) -> Picture:
     """The picture of a PAM.  Raises ImageError."""
     from . import netpbm
 
     picture = netpbm.read_pam(data, max_pixels, intake.to_8bit or intake.stretch)
     if picture.depth > PLAIN and not intake.deep:
-        raise ImageError(f"has {picture.depth}-bit samples", "8-bit samples, or to_8bit=True")
+        raise ImageError(f"has {picture.depth}-bit samples", "8-bit samples, or ReadOptions(to_8bit=True)")
     return picture
 
 
@@ -183,16 +194,20 @@ def is_pillow(source: object) -> bool:
     return module is not None and isinstance(source, module.Image)
 
 
-def from_pillow(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
+def from_pillow(image: Image.Image, intake: ReadOptions = AS_IT_IS) -> Picture:
     """The picture of a Pillow image, of the frame that `intake` names.  Raises ImageError."""
     with _pillow_errors():
         frames = getattr(image, "n_frames", 1)
         if intake.frame is None:
             if frames > 1 and image.format not in _ONE_PICTURE:
-                raise ImageError(f"has {frames} frames or pages", f"a single picture, or frame=1 to {frames}")
+                raise ImageError(
+                    f"has {frames} frames or pages", f"a single picture, or ReadOptions(frame=N), 1 to {frames}"
+                )
             return of_frame(image, intake)
         if not 1 <= intake.frame <= frames:
-            raise ImageError(f"has {frames} frames or pages, not a frame {intake.frame}", f"frame=1 to {frames}")
+            raise ImageError(
+                f"has {frames} frames or pages, not a frame {intake.frame}", f"ReadOptions(frame=N), 1 to {frames}"
+            )
         before = image.tell()
         try:
             image.seek(intake.frame - 1 + getattr(image, "_min_frame", 0))
@@ -201,7 +216,7 @@ def from_pillow(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
             image.seek(before)
 
 
-def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
+def of_frame(image: Image.Image, intake: ReadOptions = AS_IT_IS) -> Picture:
     """The picture of the frame that a Pillow image stands at.  Raises ImageError."""
     data = file_of(image) if image.format in _LOOKED_INTO else b""
     tags = tags_of(image)
@@ -224,7 +239,7 @@ def of_frame(image: Image.Image, intake: Intake = AS_IT_IS) -> Picture:
         left = extras.left_behind(image, data, end, kept)
         left = (*left, "all frames but one (animation)") if facts.animated else left
     if damage and intake.strict:
-        raise ImageError(damage[0], "a complete image, or no strict=True")
+        raise ImageError(damage[0], "a complete image, or ReadOptions(strict=False)")
     notes = (*damage, colours.note, named.note)
     picture = Picture(
         pixels,

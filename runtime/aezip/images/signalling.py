@@ -157,7 +157,7 @@ def for_8_bits(picture: Picture) -> Picture:
 
     note = f"{picture.depth}-bit samples are used in 8 bits"
     if is_narrow(picture.pixels, picture.depth):
-        note += ", which leaves little of their range; of grey, stretch=True takes the range that is found"
+        note += ", which leaves little of their range; of grey, ReadOptions(stretch=True) takes the range that is found"
     return replace(in_8_bits(picture), notes=(*picture.notes, note))
 
 

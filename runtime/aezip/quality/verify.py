@@ -60,7 +60,7 @@ def verify(
         raise ImageError(f"the original is {_size(original)}, the file {_size(pixels)}", "the picture it was made from")
     if depth != lat.depth:
         finding = f"the original has {depth} bits a sample, the file {lat.depth}"
-        raise ImageError(finding, "the picture it was made from, or to_8bit=True if that was used")
+        raise ImageError(finding, "the picture it was made from, or ReadOptions(to_8bit=True) if that was used")
     return Report(lat, original, pixels)
 
 

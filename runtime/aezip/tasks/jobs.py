@@ -20,7 +20,7 @@ OPAQUE = 128  # alpha from which on a hint counts
 CLEAN = 1.0  # grey levels of noise under which there is little to remove
 
 
-def _parsed(data: bytes, max_pixels: int, intake: images.Intake) -> images.Picture:
+def _parsed(data: bytes, max_pixels: int, intake: images.ReadOptions) -> images.Picture:
     """The picture in an image file, in 8 bits.  Raises ImageError, UsageError."""
     return images.for_8_bits(images.parse(data, max_pixels, intake._replace(deep=True)))
 
@@ -38,7 +38,7 @@ class Restoration:
     partner: str | None = None  # the mask, or hints of colour: an image file, or its URL
     format: str | None = None  # a key of images.FORMATS; None: by the target's suffix
     max_pixels: int = DEFAULT_MAX_PIXELS
-    intake: images.Intake = images.AS_IT_IS
+    intake: images.ReadOptions = images.AS_IT_IS
 
     def open(self, model: str | None, provider: str, threads: int | None) -> Restorer:
         from .restore.restorer import Restorer
@@ -119,7 +119,7 @@ class Scoring:
     profile: str
     rate: float  # of false positives
     max_pixels: int = DEFAULT_MAX_PIXELS
-    intake: images.Intake = images.AS_IT_IS
+    intake: images.ReadOptions = images.AS_IT_IS
 
     def open(self, model: str | None, provider: str, threads: int | None) -> Latents:
         """model: None for the profile's.  Raises ModelUnfit, ProfileDamaged, and as `Latents`."""

@@ -81,7 +81,7 @@ class Shown:
         """The original in a format that browsers show.  Raises ImageError."""
         if str(self.original).lower().endswith(_SHOWN):
             return read_bytes(str(self.original), ImageError)
-        return images.build(images.read(str(self.original), images.Intake(to_8bit=True)), "png")[0]
+        return images.build(images.read(str(self.original), images.ReadOptions(to_8bit=True)), "png")[0]
 
     def start(self) -> bytes:
         """What the page asks first, as JSON."""

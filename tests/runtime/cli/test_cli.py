@@ -326,7 +326,7 @@ BROKEN_IMAGES: dict[str, tuple[Callable[[str], object], str]] = {
     "cut": (_cut, "the image data is damaged or cut short"),
     "cmyk": (_saved("CMYK", "jpeg"), "has CMYK colours and no ICC profile that says which; expected --plain-cmyk"),
     "deep": (_saved("F", "TIFF"), "has floating-point samples; expected whole numbers of 8 to 16 bits, or --to-8bit"),
-    "frames": (_frames, "has 2 frames or pages; expected a single picture, or --frame 1 to 2"),
+    "frames": (_frames, "has 2 frames or pages; expected a single picture, or --frame N, 1 to 2"),
 }
 
 

@@ -27,7 +27,7 @@ from aezip.images import Picture, profiles, signalling
 
 COLOURS = np.array(((200, 60, 90), (30, 160, 70), (90, 90, 90), (250, 240, 20)), np.uint8)
 PIXELS = np.repeat(np.repeat(COLOURS.reshape(2, 2, 3), 16, 0), 16, 1)
-DEEP = images.Intake(deep=True)
+DEEP = images.ReadOptions(deep=True)
 LIGHT = struct.pack(">2I", 10_000_000, 4_000_000)
 DISPLAY = struct.pack(">8H2I", 35400, 14600, 8500, 39850, 6550, 2300, 15635, 16450, 40_000_000, 50)
 CODECS = bool(importlib.util.find_spec("imagecodecs"))
@@ -232,7 +232,7 @@ def test_narrow_range_in_8_bits(depth: int, tiny: str) -> None:
     full = np.repeat(np.array((0, 128, 255)), 8)
     sections = images.sections_of(picture)
     data = Decompression(to_8bit=True).run(Codec(tiny), exact_pixels.encode(pixels, sections, depth), "a.png").data
-    shallow = images.parse(images.build(picture, "png")[0], intake=images.Intake(to_8bit=True))
+    shallow = images.parse(images.build(picture, "png")[0], intake=images.ReadOptions(to_8bit=True))
     assert shallow.notes == (f"{depth}-bit samples of narrow range made 8-bit, of full range",)
     for found in (images.parse(data or b""), shallow):
         assert (found.cicp, found.depth) == (Cicp(9, 16), 8)

@@ -15,7 +15,7 @@ from PIL import EpsImagePlugin, Image
 
 from aezip import images
 from aezip.errors import ImageError
-from aezip.images import Intake, decoder
+from aezip.images import ReadOptions, decoder
 
 
 @pytest.fixture
@@ -87,15 +87,15 @@ def test_a_damaged_fax_is_noted(capfd: pytest.CaptureFixture[str]) -> None:
     assert picture.notes[0].startswith("the image data is damaged: Fax4Decode: ")
     assert capfd.readouterr().err == ""
     with pytest.raises(ImageError, match="is damaged: Fax4Decode"):
-        images.parse(fax(True), intake=Intake(strict=True))
-    assert images.parse(fax(False), intake=Intake(strict=True)).notes == ()
+        images.parse(fax(True), intake=ReadOptions(strict=True))
+    assert images.parse(fax(False), intake=ReadOptions(strict=True)).notes == ()
 
 
 def test_the_library_leaves_stderr_as_it_is(capfd: pytest.CaptureFixture[str], monkeypatch) -> None:
     """Unless it is asked for what libtiff prints."""
     monkeypatch.setattr(decoder, "_heard", False)
     with pytest.raises(ImageError, match="is damaged: Fax4Decode"):
-        images.parse(fax(True), intake=Intake(strict=True))
+        images.parse(fax(True), intake=ReadOptions(strict=True))
     assert capfd.readouterr().err == ""
 
     def taken(_: list[str]) -> None:
@@ -165,15 +165,15 @@ def test_without_a_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_jpeg_without_its_end() -> None:
     whole = jpeg()
-    assert images.parse(whole, intake=Intake(strict=True)).notes == ()
-    assert images.parse(whole + b"trailing \xff\xd8 bytes", intake=Intake(strict=True)).notes == ()
+    assert images.parse(whole, intake=ReadOptions(strict=True)).notes == ()
+    assert images.parse(whole + b"trailing \xff\xd8 bytes", intake=ReadOptions(strict=True)).notes == ()
     cut = whole[: len(whole) // 2].rstrip(b"\xff") + bytes(len(whole) // 2)
     picture = images.parse(cut)
     assert picture.notes == (
         "the image data is damaged: the JPEG has no end (EOI), and part of the picture may be missing",
     )
     with pytest.raises(ImageError, match="no end"):
-        images.parse(cut, intake=Intake(strict=True))
+        images.parse(cut, intake=ReadOptions(strict=True))
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"restart_marker_rows": 1}, {"optimize": True}])
@@ -186,4 +186,4 @@ def test_whole_jpegs_of_every_kind(options: dict[str, object]) -> None:
     data = stream.getvalue()
     padded = data[:2] + b"\xff\xff\xff" + struct.pack(">BH", 0xFE, 4) + b"hi" + data[2:]  # fill bytes before a marker
     for file in (data, padded):
-        assert images.parse(file, intake=Intake(strict=True)).notes == ()
+        assert images.parse(file, intake=ReadOptions(strict=True)).notes == ()

@@ -20,10 +20,10 @@ from aezip.errors import ImageError, OutputError
 from aezip.format import depth as depths
 from aezip.format.colour import Cicp
 from aezip.format.container import unpack
-from aezip.images import Intake, Picture, avif, build, deep, jxl, profiles
+from aezip.images import Picture, ReadOptions, avif, build, deep, jxl, profiles
 
 SIZE = (11, 17)  # height, width
-DEEP = Intake(deep=True)
+DEEP = ReadOptions(deep=True)
 MODES = {"grey": (1, False), "grey-alpha": (1, True), "rgb": (3, False), "rgba": (3, True)}
 
 
@@ -102,7 +102,7 @@ def test_tiffs_in_planes(compressed: bool, monkeypatch: pytest.MonkeyPatch) -> N
         found = images.parse(data, intake=DEEP)
         assert (found.depth, found.notes) == (16, ())
         np.testing.assert_array_equal(found.pixels, given)
-        found = images.parse(data, intake=Intake(to_8bit=True))
+        found = images.parse(data, intake=ReadOptions(to_8bit=True))
         np.testing.assert_array_equal(found.pixels, depths.scaled(given, 16, 8))
         lying = data.replace(struct.pack("<HHII", 278, 4, 1, SIZE[0]), struct.pack("<HHII", 274, 4, 1, 6))
         found = images.parse(lying, intake=DEEP)
@@ -111,11 +111,11 @@ def test_tiffs_in_planes(compressed: bool, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(ImageError, match=r"in planes; expected pixels whose .*, or imagecodecs \(pip install"):
         images.parse(data, intake=DEEP)
     if compressed:
-        found = images.parse(data, intake=Intake(to_8bit=True))
+        found = images.parse(data, intake=ReadOptions(to_8bit=True))
         np.testing.assert_array_equal(found.pixels, given >> 8)
     else:
         with pytest.raises(ImageError, match=r"in planes; expected pixels whose"):
-            images.parse(data, intake=Intake(to_8bit=True))
+            images.parse(data, intake=ReadOptions(to_8bit=True))
 
 
 def chunk(body: bytes) -> bytes:
@@ -140,7 +140,7 @@ def test_a_transparent_colour(channels: int) -> None:
     assert found.alpha is not None
     np.testing.assert_array_equal(found.alpha == 0, values[..., 0] == 40001)
     assert np.unique(found.alpha).tolist() == [0, 65535]
-    plain = images.parse(png(values, key), intake=Intake(to_8bit=True))
+    plain = images.parse(png(values, key), intake=ReadOptions(to_8bit=True))
     assert plain.alpha is not None
     np.testing.assert_array_equal(plain.alpha, found.alpha // 257)
     assert np.unique(plain.pixels).tolist() == [156]
@@ -203,7 +203,7 @@ def test_one_of_several_frames_by_imagecodecs(frame: int) -> None:
     codecs = pytest.importorskip("imagecodecs")
     given = np.stack([picture(10, "rgb").pixels // n for n in (1, 2, 3)])
     data = codecs.avif_encode(given, level=100, bitspersample=10)
-    found = images.parse(data, intake=Intake(deep=True, frame=frame))
+    found = images.parse(data, intake=ReadOptions(deep=True, frame=frame))
     assert found.depth == 10
     np.testing.assert_array_equal(found.pixels, given[frame - 1])
 

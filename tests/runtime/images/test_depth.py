@@ -14,7 +14,7 @@ from PIL import Image, TiffImagePlugin
 from aezip import images
 from aezip.errors import ImageError
 from aezip.format.colour import Cicp
-from aezip.images import Intake, headers
+from aezip.images import ReadOptions, headers
 from aezip.images.headers import Facts, facts_of
 
 SIZE = (24, 40)  # height, width
@@ -64,9 +64,11 @@ def test_colours_of_jpeg2000(bits: int, reversible: bool, mode: str) -> None:
     planes += [np.full(SIZE, 255, np.uint8)] if mode[-1] == "A" else []
     plain = saved(Image.merge(mode, [Image.fromarray(p) for p in planes]), "JPEG2000", irreversible=not reversible)
     data = deeper(plain, bits, reversible)
-    with pytest.raises(ImageError, match=f"has {bits}-bit samples; expected 8-bit samples, or to_8bit=True"):
+    with pytest.raises(
+        ImageError, match=rf"has {bits}-bit samples; expected 8-bit samples, or ReadOptions\(to_8bit=True\)"
+    ):
         images.parse(data)
-    picture = images.parse(data, intake=Intake(to_8bit=True))
+    picture = images.parse(data, intake=ReadOptions(to_8bit=True))
     want = images.parse(plain)
     # the bits below those that there are count as a half in each band
     assert np.abs(picture.pixels.astype(int) - want.pixels).max() <= (8 if reversible else 1)
@@ -161,7 +163,7 @@ def test_avif_of_ten_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(headers._READERS, "AVIF", lambda _: Facts(10))
     with pytest.raises(ImageError, match="has 10-bit samples"):
         images.parse(data)
-    assert images.parse(data, intake=Intake(to_8bit=True)).notes == ("10-bit samples made 8-bit",)
+    assert images.parse(data, intake=ReadOptions(to_8bit=True)).notes == ("10-bit samples made 8-bit",)
 
 
 def test_heif_of_ten_bits() -> None:
@@ -171,7 +173,7 @@ def test_heif_of_ten_bits() -> None:
     pillow_heif.from_bytes("RGB;16", SIZE[::-1], values).save(stream, quality=100, chroma=444, bit_depth=10)
     with pytest.raises(ImageError, match="has 10-bit samples"):
         images.parse(stream.getvalue())
-    picture = images.parse(stream.getvalue(), intake=Intake(to_8bit=True))
+    picture = images.parse(stream.getvalue(), intake=ReadOptions(to_8bit=True))
     assert np.abs(picture.pixels.astype(int) - drawn()).mean() < 3
 
 
@@ -214,16 +216,16 @@ def tiff(values: np.ndarray, photometric: int) -> bytes:
 def test_white_is_zero() -> None:
     values = np.full((5, 6), 55769, np.uint16)
     for photometric, want in ((0, 38), (1, 217)):
-        picture = images.parse(tiff(values, photometric), intake=Intake(to_8bit=True))
+        picture = images.parse(tiff(values, photometric), intake=ReadOptions(to_8bit=True))
         assert np.unique(picture.pixels) == [want]
 
 
 @pytest.mark.parametrize("photometric", [0, 1])
 def test_stretching(photometric: int) -> None:
     values = np.linspace(291, 694, 30).astype(np.uint16).reshape(5, 6)
-    dark = images.parse(tiff(values, photometric), intake=Intake(to_8bit=True))
-    assert dark.notes[0].endswith("none is above 694, and stretch=True takes the range that is found")
-    picture = images.parse(tiff(values, photometric), intake=Intake(stretch=True))
+    dark = images.parse(tiff(values, photometric), intake=ReadOptions(to_8bit=True))
+    assert dark.notes[0].endswith("none is above 694, and ReadOptions(stretch=True) takes the range that is found")
+    picture = images.parse(tiff(values, photometric), intake=ReadOptions(stretch=True))
     want = np.floor((values - 291.0) * 255 / (694 - 291) + 0.5)
     np.testing.assert_array_equal(picture.pixels[:, :, 0], want if photometric else 255 - want)
     assert picture.notes == ("16-bit samples of 291 to 694, as found and stretched, made 8-bit",)
@@ -239,10 +241,10 @@ def test_stretching(photometric: int) -> None:
 )
 def test_stretching_any_range(make: Callable[[np.ndarray], np.ndarray]) -> None:
     values = make(np.arange(256).reshape(8, 32))
-    picture = images.from_pillow(Image.fromarray(values), Intake(stretch=True))
+    picture = images.from_pillow(Image.fromarray(values), ReadOptions(stretch=True))
     np.testing.assert_array_equal(picture.pixels[:, :, 0].ravel(), np.arange(256))
 
 
 def test_a_flat_picture_has_no_range() -> None:
     flat = Image.fromarray(np.full((3, 3), 700, np.uint16))
-    assert images.from_pillow(flat, Intake(stretch=True)).pixels.max() == 0
+    assert images.from_pillow(flat, ReadOptions(stretch=True)).pixels.max() == 0

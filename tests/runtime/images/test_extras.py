@@ -14,7 +14,7 @@ from aezip.bulk.jobs import Compression, Decompression
 from aezip.codec import Codec
 from aezip.errors import ImageError
 from aezip.format.container import Header, Lat, Section, pack, unpack
-from aezip.images import Intake, Picture
+from aezip.images import Picture, ReadOptions
 from aezip.images.extras import extras_of
 
 IPTC = b"\x1c\x02x\0\rCaption here!"
@@ -81,7 +81,7 @@ def test_other_files_have_places_for_some() -> None:
     assert found_in(data) == {b"iPTC": IPTC}
     data, lost = images.build(picture, "webp")
     assert lost == ("IPTC", "extended XMP", "comment")
-    assert images.parse(jpeg(*FULL), intake=Intake(strip=True)).extras == ()
+    assert images.parse(jpeg(*FULL), intake=ReadOptions(strip=True)).extras == ()
 
 
 def test_the_command_says_what_is_lost(tiny: str) -> None:
@@ -148,7 +148,7 @@ def test_what_stays_behind_is_named() -> None:
     }
     for data, name in cases.items():
         assert images.parse(data).notes == (f"left behind: {name}",)
-        assert images.parse(data, intake=Intake(strip=True)).notes == ()
+        assert images.parse(data, intake=ReadOptions(strip=True)).notes == ()
     assert images.parse(jpeg(behind=b"some bytes")).notes == ()
     info = PngImagePlugin.PngInfo()
     info.add_itxt("XML:com.adobe.xmp", '<x hdrgm:Version="1.0"/>')  # of the file that this was made from
@@ -195,7 +195,7 @@ def test_what_has_no_section_is_named() -> None:
     tags[37724], tags[65000] = b"layers of Photoshop", "private"
     tiff = saved("TIFF", tiffinfo=tags)
     assert images.parse(tiff).notes == ("left behind: TIFF tags 37724, 65000",)
-    assert images.parse(tiff, intake=Intake(strip=True)).notes == ()
+    assert images.parse(tiff, intake=ReadOptions(strip=True)).notes == ()
     jp2 = saved("JPEG2000")
     assert images.parse(jp2).notes == ()
     uuid = struct.pack(">I4s16s", 28, b"uuid", bytes(16)) + b"data"

@@ -11,7 +11,7 @@ from PIL import Image
 
 from aezip import images
 from aezip.errors import ImageError
-from aezip.images import Intake, Picture
+from aezip.images import Picture, ReadOptions
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -90,9 +90,9 @@ def test_exif_that_tells_of_a_jpegs_pixels_makes_no_damaged_tiff(drawn) -> None:
 
 def test_cmyk_without_a_profile_if_asked_for() -> None:
     image = Image.merge("CMYK", [Image.new("L", (4, 4), value) for value in (255, 0, 51, 51)])
-    with pytest.raises(ImageError, match="expected plain_cmyk=True"):
+    with pytest.raises(ImageError, match=r"expected ReadOptions\(plain_cmyk=True\)"):
         images.from_pillow(image)
-    picture = images.from_pillow(image, Intake(plain_cmyk=True))
+    picture = images.from_pillow(image, ReadOptions(plain_cmyk=True))
     np.testing.assert_array_equal(picture.pixels[0, 0], [0, 204, 163])
     assert picture.notes == ("CMYK colours without an ICC profile made RGB by plain arithmetic",)
 

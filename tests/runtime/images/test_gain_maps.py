@@ -15,7 +15,7 @@ from aezip import images
 from aezip.bulk.jobs import Compression, Decompression
 from aezip.codec import Codec
 from aezip.format.container import GAIN_MAP, Section
-from aezip.images import Intake, Picture
+from aezip.images import Picture, ReadOptions
 
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 ISO = b"urn:iso:std:iso:ts:21496:-1\0"
@@ -130,10 +130,10 @@ def test_a_map_is_of_the_whole_picture_as_it_lies(tiny: str) -> None:
     turned = b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0" + bytes(4)
     data = ultra_hdr(gain_map("adobe"), exif=turned)
     assert len(images.parse(data).extras) == 1
-    upright = images.parse(data, intake=Intake(upright=True))
+    upright = images.parse(data, intake=ReadOptions(upright=True))
     assert upright.extras == ()
     assert upright.notes == ("left behind: a gain map (HDR), as the picture was turned",)
-    stripped = images.parse(data, intake=Intake(strip=True))
+    stripped = images.parse(data, intake=ReadOptions(strip=True))
     assert (stripped.extras, stripped.notes) == ((), ("left behind: a gain map (HDR)",))
     codec = Codec(tiny)
     coded = Compression().run(codec, data, "a.lat").data

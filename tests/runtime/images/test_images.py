@@ -23,8 +23,8 @@ from aezip import images
 from aezip.errors import ImageError, OutputError, OutputExists, UsageError
 from aezip.format.container import Header, Lat, Section
 from aezip.images import (
-    Intake,
     Picture,
+    ReadOptions,
     Resolution,
     build,
     from_pillow,
@@ -152,14 +152,17 @@ def test_several_frames_are_refused(tmp_path: Path, suffix: str) -> None:
     frames[0].save(path, save_all=True, append_images=frames[1:])
     with pytest.raises(ImageError) as caught:
         read(path)
-    assert str(caught.value) == f"{path}: has 3 frames or pages; expected a single picture, or frame=1 to 3"
+    assert (
+        str(caught.value)
+        == f"{path}: has 3 frames or pages; expected a single picture, or ReadOptions(frame=N), 1 to 3"
+    )
 
 
 def test_the_first_picture_of_an_mpo(tmp_path: Path) -> None:
     frames = [Image.fromarray(pixels) for pixels in (drawn(), 255 - drawn())]
     frames[0].save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=frames[1:], quality=95, subsampling="4:4:4")
     for frame, difference in ((None, 0), (1, 0), (2, 255)):
-        found = read(tmp_path / "a.jpg", Intake(frame=frame)).pixels.astype(int)
+        found = read(tmp_path / "a.jpg", ReadOptions(frame=frame)).pixels.astype(int)
         assert np.abs(np.abs(difference - found) - drawn()).mean() < 10
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
 from aezip import images
 from aezip.errors import ImageError
 from aezip.format.container import LATENTS, Header, Lat, Section
-from aezip.images import Intake
+from aezip.images import ReadOptions
 
 THUMBNAIL = b"\xff\xd8thumbnail\xff\xd9"
 
@@ -37,8 +37,8 @@ def jpeg(**options: object) -> bytes:
 @pytest.mark.parametrize("kind", [3, 4])
 def test_an_orientation_of_either_type(order: str, kind: int) -> None:
     data = jpeg(exif=exif(order, kind))
-    assert images.parse(data, intake=Intake(strip=True)).pixels.shape == (30, 20, 3)
-    turned = images.parse(data, intake=Intake(upright=True))
+    assert images.parse(data, intake=ReadOptions(strip=True)).pixels.shape == (30, 20, 3)
+    turned = images.parse(data, intake=ReadOptions(upright=True))
     assert turned.pixels.shape == (30, 20, 3)
     found = Image.Exif()
     assert turned.exif is not None
@@ -50,7 +50,7 @@ def test_an_orientation_of_either_type(order: str, kind: int) -> None:
 @pytest.mark.parametrize("behind", [b"", b"something else"])
 def test_a_thumbnail_does_not_lie(order: str, behind: bytes) -> None:
     data = jpeg(exif=exif(order, 3, True, behind))
-    kept, turned = images.parse(data), images.parse(data, intake=Intake(upright=True))
+    kept, turned = images.parse(data), images.parse(data, intake=ReadOptions(upright=True))
     assert kept.exif == exif(order, 3, True, behind)
     assert turned.exif is not None
     assert b"thumbnail" not in turned.exif
@@ -66,7 +66,7 @@ def test_a_thumbnail_does_not_lie(order: str, behind: bytes) -> None:
 def test_a_cut_exif_is_left_as_it_is_or_turned(size: int) -> None:
     image = Image.new("L", (3, 2))
     image.info["exif"] = exif("<", 3, True)[:size]
-    images.from_pillow(image, Intake(upright=True))
+    images.from_pillow(image, ReadOptions(upright=True))
 
 
 def test_exif_that_the_caller_has_changed() -> None:

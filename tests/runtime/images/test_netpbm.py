@@ -10,9 +10,9 @@ from PIL import Image
 
 from aezip import images
 from aezip.errors import ImageError
-from aezip.images import Intake, Picture, build, netpbm
+from aezip.images import Picture, ReadOptions, build, netpbm
 
-DEEP = Intake(deep=True)
+DEEP = ReadOptions(deep=True)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -64,11 +64,11 @@ def test_pam_of_other_ranges() -> None:
     assert found.pixels[..., 0].tolist() == [[0, 255]]
     assert np.unique(found.alpha).tolist() == [255]
     odd = pam(np.full((2, 2, 1), 500), 1000)
-    with pytest.raises(ImageError, match="samples of up to 1000; expected 1023, all 10 bits, or to_8bit=True"):
+    with pytest.raises(ImageError, match="samples of up to 1000; expected 1023, all 10 bits, or ReadOptions"):
         images.parse(odd, intake=DEEP)
-    found = images.parse(odd, intake=Intake(to_8bit=True))
+    found = images.parse(odd, intake=ReadOptions(to_8bit=True))
     assert (found.pixels.max(), found.notes) == (128, ("samples of up to 1000 made 8-bit",))
-    with pytest.raises(ImageError, match="has 16-bit samples; expected 8-bit samples, or to_8bit=True"):
+    with pytest.raises(ImageError, match=r"has 16-bit samples; expected 8-bit samples, or ReadOptions\(to_8bit=True\)"):
         images.parse(pam(np.zeros((2, 2, 3)), 65535))
 
 

@@ -16,7 +16,7 @@ from aezip.bulk.jobs import Compression, Decompression
 from aezip.codec import Codec
 from aezip.errors import ImageError, SectionDamaged
 from aezip.format.container import LATENTS, Header, Lat, Section, pack, unpack
-from aezip.images import Intake, Picture, Resolution, profiles
+from aezip.images import Picture, ReadOptions, Resolution, profiles
 
 SIZE = (21, 34)  # height, width
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"/>'
@@ -158,7 +158,7 @@ def test_the_table(mode: str, how: str, metadata: str, codec: Codec) -> None:
         chosen["icc_profile"] = cmyk_profile()
     image.info.update(chosen)
     want = alpha_of(image, mode)
-    picture = images.from_pillow(image, Intake(to_8bit=mode in DEEP))
+    picture = images.from_pillow(image, ReadOptions(to_8bit=mode in DEEP))
     if metadata == "all":
         out = codec.decompress(codec.encode(picture.pixels, 60, sections=images.sections_of(picture)))
     else:  # no need of a model
@@ -184,7 +184,7 @@ def test_every_picture_without_loss(mode: str, how: str, size: tuple[int, int]) 
     image = made(mode, how).resize(size, Image.Resampling.NEAREST)
     if mode == "CMYK":
         image.info["icc_profile"] = cmyk_profile()
-    picture = images.from_pillow(image, Intake(to_8bit=mode in DEEP))
+    picture = images.from_pillow(image, ReadOptions(to_8bit=mode in DEEP))
     codec = Codec(None)
     data = codec.encode(picture.pixels, sections=images.sections_of(picture), lossless=True)
     again = images.picture_of(*codec.decode(data))
@@ -224,7 +224,7 @@ def test_the_table_of_files(kind: str, mode: str, codec: Codec) -> None:
         options["tiffinfo"] = {700: options.pop("xmp")}
     source = io.BytesIO()
     made(mode, "").save(source, kind, **options)
-    coded = Compression(intake=Intake(to_8bit=mode in DEEP)).run(codec, source.getvalue(), "a.lat").data
+    coded = Compression(intake=ReadOptions(to_8bit=mode in DEEP)).run(codec, source.getvalue(), "a.lat").data
     assert coded is not None
     decoded = Decompression().run(codec, coded, "a.png").data
     assert decoded is not None
@@ -263,9 +263,9 @@ def test_files_without_loss(kind: str, codec: Codec) -> None:
 @pytest.mark.parametrize("mode", DEEP)
 def test_deep_samples_are_refused_or_rounded(mode: str) -> None:
     image = made(mode, "")
-    with pytest.raises(ImageError, match=r"samples; expected 8-bit samples, or to_8bit=True"):
+    with pytest.raises(ImageError, match=r"samples; expected 8-bit samples, or ReadOptions\(to_8bit=True\)"):
         images.from_pillow(image)
-    picture = images.from_pillow(image, Intake(to_8bit=True))
+    picture = images.from_pillow(image, ReadOptions(to_8bit=True))
     top = {"I;16": 65535, "I": 65535, "F": 255}[mode]
     exact = np.floor(np.asarray(image).astype(np.float64) * 255 / top + 0.5)
     np.testing.assert_array_equal(picture.pixels[:, :, 0], exact)
@@ -275,7 +275,7 @@ def test_deep_samples_are_refused_or_rounded(mode: str) -> None:
 @pytest.mark.parametrize("value", [-1.0, 70000.0, float("nan"), float("inf")])
 def test_ranges_that_nothing_is_known_of(value: float) -> None:
     with pytest.raises(ImageError, match="expected 0 to 1"):
-        images.from_pillow(Image.fromarray(np.array([[0, value]], np.float32)), Intake(to_8bit=True))
+        images.from_pillow(Image.fromarray(np.array([[0, value]], np.float32)), ReadOptions(to_8bit=True))
 
 
 def test_inks_through_their_profile() -> None:
@@ -298,7 +298,7 @@ def test_upright_is_what_pillow_makes_of_it(orientation: int, prefix: bool) -> N
     image = made("RGBA", "")
     raw = exif(orientation)
     image.info.update(exif=raw if prefix else raw.removeprefix(b"Exif\0\0"), dpi=(300, 100))
-    kept, turned = images.from_pillow(image), images.from_pillow(image, Intake(upright=True))
+    kept, turned = images.from_pillow(image), images.from_pillow(image, ReadOptions(upright=True))
     assert kept.exif == image.info["exif"]
     transposed = {5, 6, 7, 8}
     steps = {2: [0], 3: [3], 4: [1], 5: [5], 6: [4], 7: [6], 8: [2]}  # Image.Transpose
@@ -320,10 +320,10 @@ def test_upright_is_what_pillow_makes_of_it(orientation: int, prefix: bool) -> N
 def test_orientation_in_xmp_and_stripping() -> None:
     image = made("RGB", "")
     image.info["xmp"] = XMP
-    picture = images.from_pillow(image, Intake(upright=True))
+    picture = images.from_pillow(image, ReadOptions(upright=True))
     assert picture.pixels.shape == (34, 21, 3)
     assert picture.xmp == XMP.replace(b'"6"', b'"1"')
-    picture = images.from_pillow(image, Intake(strip=True))
+    picture = images.from_pillow(image, ReadOptions(strip=True))
     assert picture.pixels.shape == (34, 21, 3)
     assert images.sections_of(picture) == ()
 
@@ -358,9 +358,9 @@ def test_one_frame_of_several(tmp_path) -> None:
     frames = [Image.new("L", (9, 9), v) for v in (10, 100, 200)]
     frames[0].save(tmp_path / "a.tiff", save_all=True, append_images=frames[1:])
     for number, value in enumerate((10, 100, 200), 1):
-        assert images.read(tmp_path / "a.tiff", Intake(frame=number)).pixels[0, 0, 0] == value
-    with pytest.raises(ImageError, match="not a frame 4; expected frame=1 to 3"):
-        images.read(tmp_path / "a.tiff", Intake(frame=4))
+        assert images.read(tmp_path / "a.tiff", ReadOptions(frame=number)).pixels[0, 0, 0] == value
+    with pytest.raises(ImageError, match=r"not a frame 4; expected ReadOptions\(frame=N\), 1 to 3"):
+        images.read(tmp_path / "a.tiff", ReadOptions(frame=4))
 
 
 def test_the_tags_of_a_tiff_become_exif(tmp_path) -> None:

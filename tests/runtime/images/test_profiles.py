@@ -11,7 +11,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from aezip import images
 from aezip.format.colour import Cicp
-from aezip.images import Intake, Picture, profiles, signalling
+from aezip.images import Picture, ReadOptions, profiles, signalling
 
 COLOUR = (200, 60, 90)
 
@@ -75,7 +75,7 @@ def test_colours_of_a_png(chunks: list[tuple[bytes, bytes]], matrix: object, pow
     picture = images.parse(png(*chunks))
     np.testing.assert_allclose(shown(picture), converted(matrix, power), atol=2)
     assert picture.pixels[0, 0].tolist() == list(COLOUR)
-    stripped = images.parse(png(*chunks), intake=Intake(strip=True))
+    stripped = images.parse(png(*chunks), intake=ReadOptions(strip=True))
     assert stripped.icc is stripped.cicp is None
     np.testing.assert_allclose(stripped.pixels[0, 0], converted(matrix, power), atol=2)
 
@@ -146,11 +146,11 @@ def test_stripping_keeps_the_colours() -> None:
     wide = profiles.of_cicp(Cicp(12, 13), 3).icc
     assert wide is not None
     wide = wide[:80] + b"else" + wide[84:]  # somebody else's
-    picture = images.parse(png(icc_profile=wide), intake=Intake(strip=True))
+    picture = images.parse(png(icc_profile=wide), intake=ReadOptions(strip=True))
     np.testing.assert_allclose(picture.pixels[0, 0], converted(P3, "srgb"), atol=2)
     assert picture.notes == ("colours made sRGB through the ICC profile that is dropped",)
     for icc, notes in ((srgb(), 0), (b"no profile" * 9, 1)):
-        picture = images.parse(png(icc_profile=icc), intake=Intake(strip=True))
+        picture = images.parse(png(icc_profile=icc), intake=ReadOptions(strip=True))
         assert picture.pixels[0, 0].tolist() == list(COLOUR)
         assert picture.icc is None
         assert len(picture.notes) == notes

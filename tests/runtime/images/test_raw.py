@@ -15,10 +15,10 @@ from aezip import images
 from aezip.cli import main
 from aezip.errors import ImageError
 from aezip.format.container import unpack
-from aezip.images import Intake, raw, reading
+from aezip.images import ReadOptions, raw, reading
 
 SIDE, WHITE = 64, 4000  # pixels, and the sample that is white
-DEEP = Intake(deep=True)
+DEEP = ReadOptions(deep=True)
 LIGHT = {"red": 0.5, "green": 0.18, "blue": 0.05}  # of all that a sensor can take, in colours of linear sRGB
 # from XYZ to the camera's colours: those of linear sRGB
 XYZ = (3.2405, -1.5371, -0.4985, -0.9693, 1.876, 0.0416, 0.0556, -0.204, 1.0572)
@@ -97,7 +97,7 @@ def srgb(light: float) -> float:
 @pytest.mark.parametrize("deep", [True, False])
 def test_a_raw_picture_is_developed(deep: bool) -> None:
     pytest.importorskip("rawpy")
-    picture = images.parse(dng(), intake=DEEP if deep else Intake())
+    picture = images.parse(dng(), intake=DEEP if deep else ReadOptions())
     bits = 16 if deep else 8
     assert (picture.pixels.shape, picture.depth, picture.pixels.itemsize) == ((SIDE, SIDE, 3), bits, bits // 8)
     said = f"raw samples developed to sRGB of {bits} bits, with the white balance of the camera"
