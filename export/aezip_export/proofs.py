@@ -1,7 +1,7 @@
 """What has to hold before a package is written.
 
 Each proof takes the trained module and the finished package and raises `ProofFailed`
-with the number that was found. Together they show: no sum of the prior can leave the integers
+with the number that was found. Together they show: no sum of whole numbers can leave the integers
 that float32 holds; onnxruntime and torch give the same integers; the transforms agree
 within float tolerance, also when computed in windows; one file decoded by both differs by at most one level, of exact
 pixels by none; and the package passes the runtime's checks.
@@ -9,6 +9,7 @@ pixels by none; and the package passes the runtime's checks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,13 +27,13 @@ from aezip.engine.sessions import Sessions
 from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX
 from aezip.model import packages
 from aezip.model.ladder import Rung
-from aezip.quality import metrics
 from aezip_train.data import centre, to_bytes
 from aezip_train.flagship import Flagship, halves
 from aezip_train.integer import SUM_LIMIT, IntegerConv2d, set_integer
 from aezip_train.integer_lapped import IntegerDecoder
 
 from .graphs import MEAN_MAX
+from .sample import figures
 
 QUALITIES = (0, 137, 500, 863, 1000)
 TOLERANCE = 2e-3  # of a transform's output, relative to its largest value
@@ -46,37 +47,52 @@ class ProofFailed(Exception):
 @torch.no_grad()
 def stored_weights(model: Model) -> Model:
     """The model as its package stores it: weights rounded to float16, except integer ones."""
-    whole = [m for part in model.modules() if isinstance(part, IntegerDecoder) for m in part.modules()]
     for layer in model.modules():
-        if layer in whole or isinstance(layer, IntegerConv2d):
-            continue
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and not isinstance(layer, IntegerConv2d):
             layer.weight.copy_(layer.weight.half().float())
     return model
 
 
 def bounds(model: Flagship) -> dict[str, float]:
-    """Prove max|input| · Σ|W| + |B| < 2²⁴ for every output channel.  Returns log₂ of each layer's bound."""
+    """Prove Σ max|input| · |W| + |B| < 2²⁴ for every output channel.  Returns log₂ of each layer's bound."""
     found = {}
     for name, layer in model.named_modules():
         if isinstance(layer, IntegerConv2d):
-            q = layer.quantise()
-            up = layer.rounds and not layer.even
-            if q.weight.abs().max() > layer.weight_max or (up and q.shift.min() < 1):
-                raise ProofFailed(f"{name}: weights are too large")
-            # where halves are rounded up, with the ½ counted in, should a runtime fold it into the bias
-            bound = (q.bound + torch.exp2(q.shift - 1) if up else q.bound).max()
-            if bound >= SUM_LIMIT:
-                raise ProofFailed(f"{name}: a sum can reach {bound:.0f}; the limit is {SUM_LIMIT}")
-            found[name] = round(float(bound.clamp_min(1).log2()), 2)
+            try:
+                bound = largest_sum(layer)
+            except ValueError as error:
+                raise ProofFailed(f"{name}: {error}") from None
+            if not bound < SUM_LIMIT:
+                raise ProofFailed(f"{name}: a sum can reach {bound}; the limit is {SUM_LIMIT}")
+            found[name] = round(math.log2(max(bound, 1)), 2)
     return found
+
+
+def largest_sum(layer: IntegerConv2d) -> int:
+    """Of a layer's outputs, in whole numbers of 64 bits.  Raises ValueError where it does not compute with such."""
+    q, reach = layer.quantise(), layer.reach()
+    for what, value in {"weights": q.weight, "biases": q.bias, "shifts": q.shift, "largest inputs": reach}.items():
+        if not (value.isfinite() & (value == value.round())).all():
+            raise ValueError(f"its {what} are not whole")
+    if not 0 <= reach.min() <= reach.max() <= layer.top:
+        raise ValueError(f"its inputs reach from {reach.min():.0f} to {reach.max():.0f}; expected 0 to {layer.top}")
+    if not q.weight.abs().max() <= layer.weight_max:
+        raise ValueError(f"its weights are too large; the limit is {layer.weight_max}")
+    sums = (q.weight.abs().long() * reach.long()[:, None, None]).sum((1, 2, 3)) + q.bias.abs().long()
+    if layer.rounds and not layer.even:  # with the ½ that rounds up, should a runtime fold it into the bias
+        if not q.shift.min() >= 1:
+            raise ValueError("its weights are too small; a half of its outputs' unit is not whole")
+        sums += 1 << (q.shift.long() - 1)
+    return int(sums.max())
 
 
 @torch.no_grad()
 def prior_is_exact(model: Flagship, sessions: Sessions) -> None:
-    """The prior's integers from torch and from onnxruntime are the same, on random hyper-latents."""
+    """The prior's integers from torch and from onnxruntime are the same, on random hyper-latents.
+
+    model: with its integer layers on, as for all proofs.
+    """
     rng = np.random.default_rng(1)
-    set_integer(model, True)
     for quality in QUALITIES:
         graphs = Graphs.at(sessions, quality)
         step = graphs.rung
@@ -124,7 +140,8 @@ def transforms_agree(graphs: Graphs, pixels: codecs.Pixels, encode: Callable[[Te
 def windows_agree(graphs: Graphs, pixels: codecs.Pixels) -> None:
     """A part seen through a window with its margin is that part of the whole: latents within one, pixels one level.
 
-    The picture has to be larger than the margins; the part is its middle.
+    Where all decoders make the same pixels, so do all windows. The picture has to be larger than the margins; the part
+    is its middle.
     """
     whole = graphs.encoder(windows.pad(pixels, graphs.package.about.channels))
     (a, b), (c, d) = ((n // 2 - 1, n // 2 + 1) for n in whole.shape[:2])
@@ -134,7 +151,8 @@ def windows_agree(graphs: Graphs, pixels: codecs.Pixels) -> None:
     rows, columns = windows.grown((slice(a, b), slice(c, d)), margin, whole.shape)
     image = graphs.decoder(whole)[16 * a : 16 * b, 16 * c : 16 * d]
     part = graphs.decoder(whole[rows, columns])[16 * (a - rows.start) :, 16 * (c - columns.start) :]
-    alike("decoder: pixels through a window", part[: image.shape[0], : image.shape[1]], image)
+    most = 0 if graphs.package.about.description.get("exact_pixels") else 1
+    alike("decoder: pixels through a window", part[: image.shape[0], : image.shape[1]], image, most=most)
 
 
 @torch.no_grad()
@@ -160,16 +178,24 @@ def decode_agrees(
         theirs = to_bytes(made)[0]
         theirs = theirs[: ours.shape[0], : ours.shape[1]]
         alike(f"quality {quality:g}: pixels of torch and onnxruntime", ours, theirs, most=0 if exact else 1)
-        bpp = metrics.bits_per_pixel(len(data), pixels)
-        measured[f"{quality:g}"] = {"bpp": round(bpp, 4), "psnr_db": round(metrics.psnr_db(pixels, ours), 2)}
+        measured[f"{quality:g}"] = figures(pixels, data, ours)
     return measured
 
 
 def pixels_agree(package: packages.Package) -> str:
-    """A decoder in integers in float32, and as onnxruntime has it: the same pixels.  Returns their digest."""
-    slow, fast = (doctor.pixels_digest(Sessions(package, optimisation=level)) for level in ("disabled", "all"))
+    """A decoder in integers in float32, and as onnxruntime has it: the same pixels.  Returns their digest.
+
+    The digest is of usual latents; the largest and smallest, well mixed, are tried, too.
+    """
+    both = [Sessions(package, optimisation=level) for level in ("disabled", "all")]
+    slow, fast = map(doctor.pixels_digest, both)
     if slow != fast:
         raise ProofFailed(f"decoder: other pixels in integers ({fast}) than in float32 ({slow})")
+    ends, rng = np.iinfo(np.int16), np.random.default_rng(1)
+    for quality in QUALITIES:
+        one, other = (Graphs.at(sessions, quality) for sessions in both)
+        latent = rng.choice(np.array([ends.min, ends.max], np.int16), (doctor.SIDE, doctor.SIDE, len(one.rung.gain)))
+        alike("decoder: pixels of extreme latents", one.decoder(latent), other.decoder(latent), most=0)
     return slow
 
 
@@ -182,6 +208,7 @@ def alike(what: str, one: NDArray[Any], other: NDArray[Any], unit: str = "levels
 
 def all_of(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]:
     """Every proof on a package at `path`.  model: with `stored_weights`.  Returns figures for the description."""
+    set_integer(model, True)
     log_bounds = bounds(model)
     graphs = Graphs.at(Sessions(packages.Package(packages.describe(path))), 500)
     prior_is_exact(model, graphs.sessions)
