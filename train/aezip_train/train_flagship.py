@@ -68,7 +68,7 @@ class FlagshipTraining(Training):
             model = read_model(init)
         model.stretch(recipe.lambda_max)
         found, wanted = model.config, recipe.sizes(Config)
-        if wanted.latent > found.latent:  # it grows when the run starts
+        if recipe.network.get("latent", 0) > found.latent:  # it grows when the run starts
             if found.integer:
                 want = f"a model in float, or {found.latent} latents"
                 raise ValueError(f"--init {init}: a decoder in integers does not grow; expected {want}")
