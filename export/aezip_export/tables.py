@@ -27,7 +27,7 @@ from aezip.engine.sessions import Sessions
 from aezip.entropy import tables
 from aezip.entropy.tables import Tables
 from aezip.errors import AezipError
-from aezip.format.container import ALL_CODED
+from aezip.format.container import NO_SKIP
 from aezip.model import kinds, packages
 from aezip.model.packages import Package
 from aezip.model.store import find_codec
@@ -77,7 +77,7 @@ def counted(sessions: Sessions, found: Iterable[Picture]) -> Counts:
     counts = np.zeros(len(MIXTURES.frequency), np.int64)
     for picture in found:
         for level in LEVELS:
-            coding = Counting(at(sessions, level).graphs, ALL_CODED, counts)
+            coding = Counting(at(sessions, level).graphs, NO_SKIP, counts)
             pictures.encode(coding, np.ascontiguousarray(picture[:SIDE, :SIDE]), 0)
     return counts
 

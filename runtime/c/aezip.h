@@ -163,8 +163,8 @@ typedef struct {
 /* -- Container */
 
 #define AEZIP_HEADER_SIZE 32
-#define AEZIP_WHOLE 1  /* flags: no latent is skipped; */
-#define AEZIP_EARLY 2  /* symbols stand in the order of their tables, and several tiles' streams in slices */
+#define AEZIP_NO_SKIP 1      /* flags: no latent is skipped; */
+#define AEZIP_PROGRESSIVE 2  /* symbols stand in the order of their tables, and several tiles' streams in slices */
 
 typedef struct {
 	uint32_t width, height;  /* pixels, 1 ... 2^20 */
@@ -172,7 +172,7 @@ typedef struct {
 	uint8_t channels;        /* 3: RGB, 1: grey */
 	uint8_t tile;            /* side of a tile in units of 64 pixels; 0: the picture is one */
 	uint8_t version;
-	uint8_t flags;           /* AEZIP_WHOLE and AEZIP_EARLY */
+	uint8_t flags;           /* AEZIP_NO_SKIP and AEZIP_PROGRESSIVE */
 	uint8_t fingerprint[8];  /* of the model; zeros: the file needs none */
 } aezip_header;
 
@@ -209,7 +209,7 @@ typedef struct {
 /* What the code points of an open file say of its colours; sRGB, if it has none. Files without may have an ICC profile, iCCP. */
 int aezip_read_colours(const aezip_file *file, aezip_colours *colours);
 
-#define AEZIP_SLICES 64  /* of each stream, in files with AEZIP_EARLY that have several tiles */
+#define AEZIP_SLICES 64  /* of each stream, in files with AEZIP_PROGRESSIVE that have several tiles */
 
 typedef struct {
 	uint32_t top, left, height, width;  /* in positions of 16 x 16 pixels */

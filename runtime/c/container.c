@@ -119,7 +119,7 @@ int aezip_read_header(aezip_header *header, aezip_bytes bytes)
 	if (h.version > VERSION)
 		return AEZIP_UNSUPPORTED_VERSION;
 	if (h.version < 1 || (h.channels != 1 && h.channels != 3) || h.width < 1 || h.width > MAX_SIDE || h.height < 1 ||
-		h.height > MAX_SIDE || h.quality > 1000 || h.flags > (AEZIP_WHOLE | AEZIP_EARLY))
+		h.height > MAX_SIDE || h.quality > 1000 || h.flags > (AEZIP_NO_SKIP | AEZIP_PROGRESSIVE))
 		return AEZIP_HEADER_DAMAGED;
 	if (!is_zero(h.fingerprint) && !tiles_fit(&h))
 		return AEZIP_HEADER_DAMAGED;
@@ -279,7 +279,7 @@ int aezip_open_tiles(aezip_tiles *tiles, const aezip_file *file)
 		return AEZIP_TILES_DAMAGED;
 	tiles->length = latents.data;
 	tiles->stream = latents.data + 4 * (size_t)count;
-	if (tiles->flags & AEZIP_EARLY)
+	if (tiles->flags & AEZIP_PROGRESSIVE)
 		find_slices(tiles, count);
 	return AEZIP_OK;
 }
@@ -300,7 +300,7 @@ int aezip_next_tile(aezip_tiles *tiles, aezip_tile *tile)
 		tiles->length += 4;
 		tiles->stream += tile->stream.size;
 	}
-	if (tiles->length && tiles->flags & AEZIP_EARLY) {
+	if (tiles->length && tiles->flags & AEZIP_PROGRESSIVE) {
 		tile->stream.data = NULL;
 		memcpy(tile->slice, tiles->slice, sizeof tile->slice);
 		for (unsigned n = 0; n < AEZIP_SLICES; n++)

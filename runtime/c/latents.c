@@ -166,23 +166,23 @@ static int gather(
 }
 
 /* The last table of those that are taken together from `low` on; the last of all takes what is no table, too. */
-static int highest(int low, int early)
+static int highest(int low, int progressive)
 {
-	return early && low < AEZIP_TABLES - 1 ? low : UINT8_MAX;
+	return progressive && low < AEZIP_TABLES - 1 ? low : UINT8_MAX;
 }
 
-/* All positions' hyper-latents [rows * columns][channels]. early: table by table, from the highest. */
+/* All positions' hyper-latents [rows * columns][channels]. progressive: table by table, from the highest. */
 static int take_hyper(
-	aezip_decoder *decoder, const uint8_t *index, size_t positions, uint32_t channels, int early, int16_t *hyper)
+	aezip_decoder *decoder, const uint8_t *index, size_t positions, uint32_t channels, int progressive, int16_t *hyper)
 {
 	gathered g;
 	int error = AEZIP_OK;
 	g.count = 0;
 	g.times = 1;
 	memset(hyper, 0, positions * channels * sizeof *hyper);
-	for (int low = early ? AEZIP_TABLES - 1 : 0; low >= 0; low--)
+	for (int low = progressive ? AEZIP_TABLES - 1 : 0; low >= 0; low--)
 		for (size_t i = 0; i < positions && !error; i++)
-			error = gather(decoder, &g, index, channels, low, highest(low, early), hyper + i * channels);
+			error = gather(decoder, &g, index, channels, low, highest(low, progressive), hyper + i * channels);
 	return error ? error : take_gathered(decoder, &g);
 }
 
@@ -198,8 +198,8 @@ static int take_tables(aezip_decoder *decoder, gathered *g, const half *h, int l
 	return error;
 }
 
-/* Latents [height][width][channels] of the half's positions; the others stay as they are. early: as of take_hyper. */
-static int take_half(aezip_decoder *decoder, const half *h, int early, int16_t *latent)
+/* Latents [height][width][channels] of the half's positions; the others stay as they are. progressive: as of take_hyper. */
+static int take_half(aezip_decoder *decoder, const half *h, int progressive, int16_t *latent)
 {
 	gathered g;
 	int error = AEZIP_OK;
@@ -210,8 +210,8 @@ static int take_half(aezip_decoder *decoder, const half *h, int early, int16_t *
 			int16_t *to = latent + ((size_t)row * h->width + column) * h->channels;
 			memcpy(to, h->mean + place_in(h, row, column), h->channels * sizeof *to);
 		}
-	for (int low = early ? AEZIP_TABLES - 1 : h->skip + 1; low > h->skip && !error; low--)
-		error = take_tables(decoder, &g, h, low, highest(low, early), latent);
+	for (int low = progressive ? AEZIP_TABLES - 1 : h->skip + 1; low > h->skip && !error; low--)
+		error = take_tables(decoder, &g, h, low, highest(low, progressive), latent);
 	return error ? error : take_gathered(decoder, &g);
 }
 
@@ -236,7 +236,7 @@ int aezip_decode_tile(
 		return AEZIP_NO_ROOM;
 	int16_t *hyper = work, *mean = hyper + p.hyper, *known = mean + p.half;
 	uint8_t *index = (uint8_t *)(known + p.half);
-	int skip = tile->flags & AEZIP_WHOLE ? -1 : model->skip, early = tile->flags & AEZIP_EARLY;
+	int skip = tile->flags & AEZIP_NO_SKIP ? -1 : model->skip, progressive = tile->flags & AEZIP_PROGRESSIVE;
 	half first = {h, w, model->channels, 2 * p.rows, 2 * p.columns, 0, mean, index, skip};
 	half second = first;
 	second.odd = 1;
@@ -246,17 +246,17 @@ int aezip_decode_tile(
 	if (error)
 		return error;
 	size_t positions = (size_t)p.rows * p.columns;
-	error = take_hyper(&decoder, rung->hyper_index, positions, model->hyper_channels, early, hyper);
+	error = take_hyper(&decoder, rung->hyper_index, positions, model->hyper_channels, progressive, hyper);
 	if (error)
 		return error;
 	if (engine->prior(engine->self, hyper, p.rows, p.columns, rung, mean, index) != 0)
 		return AEZIP_ENGINE_FAILED;
-	if ((error = take_half(&decoder, &first, early, latent)) != AEZIP_OK)
+	if ((error = take_half(&decoder, &first, progressive, latent)) != AEZIP_OK)
 		return error;
 	give_half(&first, latent, known);
 	if (engine->context(engine->self, known, p.rows, p.columns, rung, mean, index) != 0)
 		return AEZIP_ENGINE_FAILED;
-	if ((error = take_half(&decoder, &second, early, latent)) != AEZIP_OK)
+	if ((error = take_half(&decoder, &second, progressive, latent)) != AEZIP_OK)
 		return error;
 	return aezip_finish(&decoder);
 }

@@ -113,8 +113,8 @@ static void test_half(const replay *r, const aezip_tile *tile, const int16_t *la
 				size_t at = ((row % 2 * rows + row / 2) * columns + column / 2) * channels + c;
 				int latent = latents[((tile->top + row) * width + tile->left + column) * channels + c];
 				int off = latent - replay_value(&mean, at);
-				if (tile->flags & AEZIP_WHOLE || replay_value(&index, at) > r->model.skip) {
-					n = tile->flags & AEZIP_EARLY ? next[replay_value(&index, at)]++ : coded;
+				if (tile->flags & AEZIP_NO_SKIP || replay_value(&index, at) > r->model.skip) {
+					n = tile->flags & AEZIP_PROGRESSIVE ? next[replay_value(&index, at)]++ : coded;
 					CHECK(n < table.count && replay_value(&table, n) == replay_value(&index, at));
 					CHECK(n < table.count && off == 16 * replay_value(&symbol, n));
 					coded++;
@@ -141,7 +141,7 @@ static void test_file(replay *r, const char *folder, const char *name)
 		return;
 	CHECK(replay_decode(r, name, &file, &latents, &count) == AEZIP_OK);
 	test_rung(r);
-	int flags = (strstr(name, "whole") ? AEZIP_WHOLE : 0) | (strstr(name, "early") ? AEZIP_EARLY : 0);
+	int flags = (strstr(name, "whole") ? AEZIP_NO_SKIP : 0) | (strstr(name, "early") ? AEZIP_PROGRESSIVE : 0);
 	CHECK(file.header.flags == flags && !file.patches.data == !(strstr(name, "patched") || strstr(name, "early-whole")));
 	CHECK(aezip_open_tiles(&tiles, &file) == AEZIP_OK);
 	size_t width = tiles.width;
@@ -475,14 +475,14 @@ static void test_rules(void)
 	h.tile = 1;
 	CHECK(judged(&h, pixels, data) == AEZIP_HEADER_DAMAGED && judged(&h, latents, data) == AEZIP_OK);
 	h.fingerprint[7] = 1;
-	h.flags = AEZIP_WHOLE;
+	h.flags = AEZIP_NO_SKIP;
 	CHECK(judged(&h, latents, data) == AEZIP_OK);
-	h.flags = AEZIP_WHOLE | AEZIP_EARLY;
+	h.flags = AEZIP_NO_SKIP | AEZIP_PROGRESSIVE;
 	CHECK(judged(&h, latents, data) == AEZIP_OK);
 	h.flags = 4;
 	CHECK(judged(&h, latents, data) == AEZIP_HEADER_DAMAGED);
 	h = exact;
-	h.flags = AEZIP_WHOLE;
+	h.flags = AEZIP_NO_SKIP;
 	CHECK(judged(&h, pixels, data) == AEZIP_HEADER_DAMAGED);
 	h = exact;
 	h.fingerprint[0] = 1;

@@ -7,8 +7,8 @@
  * @property {number} channels 3: RGB, 1: grey
  * @property {number} quality 0 … 1000
  * @property {number} tile side of a tile in units of 64 pixels; 0: the picture is one tile
- * @property {boolean} whole no latent is skipped
- * @property {boolean} early the beginning says most: symbols in the order of their tables, tiles in slices
+ * @property {boolean} noSkip no latent is skipped
+ * @property {boolean} progressive the beginning says most: symbols in the order of their tables, tiles in slices
  * @property {string} fingerprint of the model, 16 hexadecimal digits; zeros of a file that needs none
  *
  * @typedef {object} Section
@@ -31,8 +31,8 @@ const MAX_SIDE = 2 ** 20;
 const MAX_TILE_PIXELS = 2 ** 22;
 const KNOWN = ['iCCP', 'cICP', 'eXIF', 'xMPx', 'rESO', 'dPTH', 'ALPH', 'PTCH', 'LATN', 'PIXL'];
 const BODIES = ['LATN', 'PIXL'];
-const WHOLE = 1; // flags
-const EARLY = 2;
+const NO_SKIP = 1; // flags
+const PROGRESSIVE = 2;
 const NO_MODEL = '0'.repeat(16);
 
 /** How many times 64 pixels a side begins. @param {number} side */
@@ -110,7 +110,7 @@ function checkBody(header, types) {
   checkHeader([
     [`the model ${header.fingerprint}`, header.fingerprint === NO_MODEL, "none beside 'PIXL'"],
     [`tile ${header.tile}`, header.tile === 0, "0 beside 'PIXL'"],
-    ['something of latents', !header.whole && !header.early, "no flags beside 'PIXL'"],
+    ['something of latents', !header.noSkip && !header.progressive, "no flags beside 'PIXL'"],
     [`quality ${header.quality}`, header.quality === 1000, "1000 beside 'PIXL'"],
   ]);
   if (types.includes('PTCH')) throw new AezipError('SectionOrder', "the section 'PTCH' is there", "none beside 'PIXL'");
@@ -142,8 +142,8 @@ export function unpackHeader(bytes) {
     channels: data[7],
     quality: view.getUint16(16, true),
     tile: data[18],
-    whole: Boolean(data[19] & WHOLE),
-    early: Boolean(data[19] & EARLY),
+    noSkip: Boolean(data[19] & NO_SKIP),
+    progressive: Boolean(data[19] & PROGRESSIVE),
     fingerprint: hex(data.subarray(20, 28)),
   };
   checkHeader([
@@ -152,7 +152,7 @@ export function unpackHeader(bytes) {
     [`height ${header.height}`, header.height >= 1 && header.height <= MAX_SIDE, `1 to ${MAX_SIDE} pixels`],
     [`${header.channels} channels`, header.channels === 1 || header.channels === 3, '1 or 3'],
     [`quality ${header.quality}`, header.quality <= 1000, '0 to 1000'],
-    [`flags ${data[19]}`, data[19] <= (WHOLE | EARLY), `0 to ${WHOLE | EARLY}`],
+    [`flags ${data[19]}`, data[19] <= (NO_SKIP | PROGRESSIVE), `0 to ${NO_SKIP | PROGRESSIVE}`],
     ...(header.fingerprint === NO_MODEL ? [] : [tileRule(header)]), // exact pixels are not tiled
   ]);
   return header;

@@ -9,15 +9,15 @@
  * @property {number} height
  * @property {number} width
  * @property {Uint8Array} stream
- * @property {boolean} whole no latent is skipped
- * @property {boolean} early symbols stand in the order of their tables
+ * @property {boolean} noSkip no latent is skipped
+ * @property {boolean} progressive symbols stand in the order of their tables
  * @property {boolean} cut the stream's end is missing
  */
 import { viewOf } from './container.js';
 import { AezipError } from './errors.js';
 import { Stream } from './rans.js';
 
-const SLICES = 64; // of each stream, in early files of several tiles
+const SLICES = 64; // of each stream, in progressive files of several tiles
 
 /**
  * The tiles of a picture and the stream of each (§2).
@@ -40,7 +40,7 @@ export function tilesOf({ header, sections, missing }) {
   if (count > 1 && end !== data.length + missing) {
     throw new AezipError('StreamDamaged', `the tiles take ${end} bytes`, `the section's ${data.length + missing}`);
   }
-  const streams = streamsOf(data.subarray(start), lengths, header.early && count > 1 ? SLICES : 1);
+  const streams = streamsOf(data.subarray(start), lengths, header.progressive && count > 1 ? SLICES : 1);
   /** @type {Tile[]} */
   const tiles = [];
   for (let top = 0; top < height; top += side) {
@@ -51,8 +51,8 @@ export function tilesOf({ header, sections, missing }) {
         height: Math.min(side, height - top),
         width: Math.min(side, width - left),
         stream: streams[tiles.length],
-        whole: header.whole,
-        early: header.early,
+        noSkip: header.noSkip,
+        progressive: header.progressive,
         cut: missing > 0,
       });
     }
@@ -113,7 +113,7 @@ function orderOf(index) {
  * @param {import('./ladder.js').Rung} rung
  * @returns {Promise<{ latent: Int16Array, phases: Phase[] }>}
  */
-export async function decodeTile(model, { height, width, stream, whole, early, cut }, rung) {
+export async function decodeTile(model, { height, width, stream, noSkip, progressive, cut }, rung) {
   const [a, b] = [Math.ceil(height / 4), Math.ceil(width / 4)];
   const channels = rung.shift.length;
   const source = new Stream(stream, model.tables, cut);
@@ -121,7 +121,7 @@ export async function decodeTile(model, { height, width, stream, whole, early, c
   const phases = [];
   /** @param {Uint8Array} index */
   const take = (index) => {
-    const order = early ? orderOf(index) : undefined;
+    const order = progressive ? orderOf(index) : undefined;
     const sorted = order ? Uint8Array.from(order, (i) => index[i]) : index;
     const symbol = source.take(sorted);
     phases.push({ index: sorted, symbol });
@@ -164,7 +164,7 @@ export async function decodeTile(model, { height, width, stream, whole, early, c
         const to = (y * width + x) * channels;
         for (let c = 0; c < channels; c++) {
           latent[to + c] = mean[from + c];
-          if (whole || index[from + c] > model.skip) {
+          if (noSkip || index[from + c] > model.skip) {
             coded[n] = index[from + c];
             where[n++] = to + c;
           }

@@ -97,7 +97,7 @@ def _tile(
         tables.append(coded[coded.astype(int) > at.skip])
     source = rans.Decoder(stream, package.tables)
     for phase, table in enumerate(tables):
-        if flags & container.EARLY:
+        if flags & container.PROGRESSIVE:
             table = table[order(table)]
         found[f"table.{phase}"] = table.astype(np.uint8)
         found[f"symbol.{phase}"] = source.take(table)

@@ -58,10 +58,10 @@ CASES = {
 REPAIRED = {  # picture, quality, tile, flags, patched cells (row, column)
     "patched": (draw(40, 53, seed=31), 60.0, 0, 0, [(0, 1), (1, 3), (2, 0), (2, 3)]),
     "patched-grey": (draw(35, 20, seed=32, channels=1), 40.0, 0, 0, [(0, 0), (2, 1)]),
-    "whole": (draw(66, 70, seed=33), 30.0, 1, container.ALL_CODED, []),
-    "early": (draw(70, 53, seed=34), 60.0, 0, container.EARLY, []),
-    "early-tiles": (draw(150, 140, seed=35, channels=1), 45.5, 1, container.EARLY, []),
-    "early-whole": (draw(66, 70, seed=36), 30.0, 1, container.EARLY | container.ALL_CODED, [(0, 1), (4, 4)]),
+    "whole": (draw(66, 70, seed=33), 30.0, 1, container.NO_SKIP, []),
+    "early": (draw(70, 53, seed=34), 60.0, 0, container.PROGRESSIVE, []),
+    "early-tiles": (draw(150, 140, seed=35, channels=1), 45.5, 1, container.PROGRESSIVE, []),
+    "early-whole": (draw(66, 70, seed=36), 30.0, 1, container.PROGRESSIVE | container.NO_SKIP, [(0, 1), (4, 4)]),
 }
 
 

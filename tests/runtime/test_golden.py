@@ -48,8 +48,8 @@ def test_golden_files_decode(name, golden, tiny) -> None:
 
 def test_what_is_special_of_golden_files(golden) -> None:
     lats = {name: container.unpack((golden / f"{name}.lat").read_bytes()) for name in NAMES}
-    assert {name for name, lat in lats.items() if lat.header.flags & container.ALL_CODED} == {"whole", "early-whole"}
-    assert {name for name, lat in lats.items() if lat.header.flags & container.EARLY} == set(NAMES[-3:])
+    assert {name for name, lat in lats.items() if lat.header.flags & container.NO_SKIP} == {"whole", "early-whole"}
+    assert {name for name, lat in lats.items() if lat.header.flags & container.PROGRESSIVE} == set(NAMES[-3:])
     assert {name for name, lat in lats.items() if lat.section(container.PATCHES)} == {
         "patched",
         "patched-grey",

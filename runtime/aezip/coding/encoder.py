@@ -18,7 +18,7 @@ import numpy as np
 from ..engine import timing
 from ..engine.sessions import Sessions
 from ..format import container, patches
-from ..format.container import ALL_CODED, EARLY, PLAIN, Header, Lat, Section
+from ..format.container import NO_SKIP, PLAIN, PROGRESSIVE, Header, Lat, Section
 from ..format.geometry import CELL_SIZE
 from . import Coding, at, cells, pictures, tiles
 from .windows import Pixels
@@ -39,7 +39,7 @@ class Encoder:
     sessions: Sessions
     level: int
     effort: int = 1
-    flags: int = EARLY
+    flags: int = PROGRESSIVE
 
     def encode(self, pixels: Pixels, sections: tuple[Section, ...] = (), depth: int = PLAIN) -> Lat:
         """Pixels [H, W, C] of a depth → the first good attempt, whose pixels nobody has looked at.
@@ -74,7 +74,7 @@ class Encoder:
         tile = TILE if container.padded_pixels(w, h) > TILED_FROM else 0
         attempts, flat = [self.flags], None
         if self._at(self.flags).skips:
-            attempts.append(self.flags | ALL_CODED)
+            attempts.append(self.flags | NO_SKIP)
             if self.effort:
                 flat = np.asarray((cells.activity(pixels, depth) if classes is None else classes) == cells.FLAT)
                 if flat.mean() > STILL:

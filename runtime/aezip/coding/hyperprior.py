@@ -20,7 +20,7 @@ from ..engine import timing
 from ..engine.graphs import INT16, Graphs
 from ..entropy import coder, rans
 from ..entropy.order import Source
-from ..format.container import ALL_CODED, EARLY
+from ..format.container import NO_SKIP, PROGRESSIVE
 from ..format.geometry import LATENTS_PER_HYPER, grid
 from ..model.ladder import Rung
 from . import flat as flats
@@ -42,7 +42,7 @@ class Hyperprior:
     @property
     def skip(self) -> int:
         """Latents under tables up to this one are not coded."""
-        return -1 if self.flags & ALL_CODED else self.graphs.package.skip
+        return -1 if self.flags & NO_SKIP else self.graphs.package.skip
 
     def encode(self, latent: INT16, h: int, w: int, effort: int = 1, flat: Flat | None = None) -> tuple[bytes, int]:
         """The stream of one tile, the first h rows and w columns of its latents; and how far skipped latents are off.
@@ -53,7 +53,7 @@ class Hyperprior:
         """
         phases, lost = self.symbols(latent, h, w, self.graphs.hyper(latent), effort, flat)
         with timing.stage("entropy"):
-            return coder.encode(phases, self.graphs.package.tables, early=bool(self.flags & EARLY)), lost
+            return coder.encode(phases, self.graphs.package.tables, progressive=bool(self.flags & PROGRESSIVE)), lost
 
     def decode(self, stream: bytes, h: int, w: int, cut: bool = False) -> INT16:
         """Decoded latents of one tile, in 1/16 of a step.  [h, w, C].  Raises StreamDamaged.
@@ -61,7 +61,7 @@ class Hyperprior:
         cut: the stream's end is missing; latents whose symbols are not there are their means.
         """
         rung = self.graphs.rung
-        source = coder.decoder(stream, self.graphs.package.tables, early=bool(self.flags & EARLY), cut=cut)
+        source = coder.decoder(stream, self.graphs.package.tables, progressive=bool(self.flags & PROGRESSIVE), cut=cut)
         shape = (*grid((h, w), LATENTS_PER_HYPER), len(rung.hyper_index))
         with timing.stage("entropy"):
             hyper = source.take(hyper_index(shape, rung)).reshape(shape)

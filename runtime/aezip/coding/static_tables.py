@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..engine import timing
 from ..engine.graphs import INT16, Graphs
 from ..entropy import coder
-from ..format.container import EARLY, QUALITY_TOP
+from ..format.container import PROGRESSIVE, QUALITY_TOP
 from .flat import Flat
 from .quantisation import quantised
 
@@ -39,7 +39,7 @@ class StaticTables:
         with timing.stage("entropy"):
             off = latent[:h, :w].reshape(-1).astype(np.int32)
             phase = tables, quantised(off, tables, package, effort)
-            return coder.encode([phase], package.tables, early=bool(self.flags & EARLY)), 0
+            return coder.encode([phase], package.tables, progressive=bool(self.flags & PROGRESSIVE)), 0
 
     def decode(self, stream: bytes, h: int, w: int, cut: bool = False) -> INT16:
         """Decoded latents of one tile, in 1/16 of a step.  [h, w, C].  Raises StreamDamaged.
@@ -47,7 +47,9 @@ class StaticTables:
         cut: the stream's end is missing; latents whose symbols are not there are 0.
         """
         with timing.stage("entropy"):
-            source = coder.decoder(stream, self.graphs.package.tables, early=bool(self.flags & EARLY), cut=cut)
+            source = coder.decoder(
+                stream, self.graphs.package.tables, progressive=bool(self.flags & PROGRESSIVE), cut=cut
+            )
             symbol = source.take(self._index(h, w))
             source.finish()
         latent: INT16 = (16 * symbol).reshape(h, w, -1)

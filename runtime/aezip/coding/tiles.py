@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..engine.graphs import INT16
 from ..engine.progress import each
 from ..errors import StreamDamaged
-from ..format.container import EARLY, Lat
+from ..format.container import PROGRESSIVE, Lat
 from ..format.geometry import LATENTS_PER_HYPER, grid
 from . import Coding
 from .windows import Area, common, within
@@ -28,7 +28,7 @@ def split(h: int, w: int, tile: int) -> list[Area]:
 
 def slices_of(flags: int) -> int:
     """Slices of each stream in files with these flags."""
-    return SLICES if flags & EARLY else 1
+    return SLICES if flags & PROGRESSIVE else 1
 
 
 def pack_streams(streams: list[bytes], slices: int = 1) -> bytes:

@@ -40,9 +40,11 @@ def chosen() -> tuple[str, str]:
     return ("numpy", _absence) if _absence else ("compiled", "built when aezip was installed")
 
 
-def encode(phases: Sequence[rans.Phase], tables: Tables, lanes: int | None = None, *, early: bool = False) -> bytes:
-    """As rans.encode.  early: sort each phase, see `order`."""
-    if early:
+def encode(
+    phases: Sequence[rans.Phase], tables: Tables, lanes: int | None = None, *, progressive: bool = False
+) -> bytes:
+    """As rans.encode.  progressive: sort each phase, see `order`."""
+    if progressive:
         phases = [order.sorted_phase(phase) for phase in phases]
     if chosen()[0] == "numpy":
         return rans.encode(phases, tables, lanes)
@@ -58,10 +60,10 @@ def encode(phases: Sequence[rans.Phase], tables: Tables, lanes: int | None = Non
     return stream
 
 
-def decoder(data: bytes, tables: Tables, *, early: bool = False, cut: bool = False) -> order.Source:
+def decoder(data: bytes, tables: Tables, *, progressive: bool = False, cut: bool = False) -> order.Source:
     """A decoder of a stream: `take` phases, then `finish`.  Raises StreamDamaged.
 
-    early: phases were sorted, see `order`; cut: the stream's end is missing.
+    progressive: phases were sorted, see `order`; cut: the stream's end is missing.
     """
     kind = rans.Decoder if chosen()[0] == "numpy" else Compiled
     source: order.Source
@@ -70,7 +72,7 @@ def decoder(data: bytes, tables: Tables, *, early: bool = False, cut: bool = Fal
         source = order.Cut(kind(whole, tables) if whole else None, rans.lanes_of(whole))
     else:
         source = kind(data, tables)
-    return order.Sorted(source) if early else source
+    return order.Sorted(source) if progressive else source
 
 
 class Compiled:

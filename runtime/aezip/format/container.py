@@ -37,8 +37,8 @@ ALPHA, RESOLUTION, DEPTH = b"ALPH", b"rESO", b"dPTH"
 IPTC, EXTENDED_XMP, COMMENT, TEXTS = b"iPTC", b"xMPe", b"cOMM", b"tEXt"  # of the kinds of files that have them
 CONTENT_LIGHT, MASTERING, GAIN_MAP = b"cLLI", b"mDCV", b"gMAP"  # the same
 KNOWN = {LATENTS, PIXELS, PATCHES, ICC, CICP, EXIF, XMP, ALPHA, RESOLUTION, DEPTH}
-ALL_CODED = 1  # the flag of a file that skips no latent
-EARLY = 2  # and of one whose beginning says most
+NO_SKIP = 1  # flags: no latent is skipped;
+PROGRESSIVE = 2  # the symbols that matter most come first
 NO_MODEL = bytes(8)  # the fingerprint of a file of exact pixels
 QUALITY_TOP = 1000
 PLAIN, DEEPEST = 8, 16  # bits of a sample
@@ -67,7 +67,7 @@ class Header(NamedTuple):
         fingerprint: 8 bytes of the model; zeros in a file of exact pixels.
         tile_units: The side of a tile in units of 64 pixels; 0: the whole picture is one.
         version: Of the format.
-        flags: 1: no latent is left out; 2: the most important symbols come first.
+        flags: 1, NO_SKIP: no latent is skipped; 2, PROGRESSIVE: the symbols that matter most come first.
     """
 
     width: int
@@ -77,7 +77,7 @@ class Header(NamedTuple):
     fingerprint: bytes
     tile_units: int = 0
     version: int = VERSION
-    flags: int = 0  # ALL_CODED and EARLY
+    flags: int = 0  # NO_SKIP and PROGRESSIVE
 
     @property
     def quality(self) -> float:
@@ -264,7 +264,7 @@ def _check_header(h: Header) -> None:
         (f"quality {h.quality_tenths}", 0 <= h.quality_tenths <= QUALITY_TOP, f"0 to {QUALITY_TOP}"),
         (f"tile {h.tile_units}", 0 <= h.tile_units <= 255, "0 to 255"),
         (f"tiles of {tiles} pixels", tiles <= MAX_TILE_PIXELS, f"at most {MAX_TILE_PIXELS}"),
-        (f"flags {h.flags:#x}", 0 <= h.flags <= ALL_CODED | EARLY, f"0 to {ALL_CODED | EARLY}"),
+        (f"flags {h.flags:#x}", 0 <= h.flags <= NO_SKIP | PROGRESSIVE, f"0 to {NO_SKIP | PROGRESSIVE}"),
         (f"a fingerprint of {len(h.fingerprint)} bytes", len(h.fingerprint) == 8, "8"),
     ):
         if not good:

@@ -6,7 +6,6 @@ from typing import Any
 
 from .colour import Cicp, ContentLight, Mastering
 from .container import (
-    ALL_CODED,
     ALPHA,
     CICP,
     COMMENT,
@@ -19,6 +18,7 @@ from .container import (
     IPTC,
     LATENTS,
     MASTERING,
+    NO_SKIP,
     PATCHES,
     PIXELS,
     RESOLUTION,
@@ -69,7 +69,7 @@ def facts_of(file: str, lat: Lat, size: int, models: dict[bytes, str]) -> dict[s
         "quality": h.quality,
         "lossless": lat.lossless,
         "patched_cells": _patched(lat),
-        "all_latents": bool(h.flags & ALL_CODED),
+        "no_skip": bool(h.flags & NO_SKIP),
         "tile": h.tile,
         "fingerprint": h.fingerprint.hex(),
         "model": models.get(h.fingerprint),
@@ -128,7 +128,7 @@ def lines_of(facts: dict[str, Any]) -> list[str]:
         ("version", str(facts["version"])),
         ("sections", ", ".join(f"{kind} {size:,} B ({name})" for name, kind, size in sections)),
     ]
-    if facts["all_latents"]:
+    if facts["no_skip"]:
         rows.insert(3, ("latents", "all coded, none skipped"))
     if facts["patched_cells"]:
         down, across = grid((facts["height"], facts["width"]), CELL_SIZE)

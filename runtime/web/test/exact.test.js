@@ -114,8 +114,8 @@ test('the container judges what stands together', () => {
     ['Truncated', [one, []]],
   ];
   for (const [name, file] of bad) assert.throws(() => unpack(packed(...file)), { name }, JSON.stringify(file));
-  assert.equal(unpack(packed({ ...one, model: 1, flags: 1 }, [['PTCH', GREY], ['LATN', GREY]])).header.whole, true);
-  assert.equal(unpack(packed({ width: 2100, height: 2100 }, [['PIXL', GREY]])).header.whole, false);
+  assert.equal(unpack(packed({ ...one, model: 1, flags: 1 }, [['PTCH', GREY], ['LATN', GREY]])).header.noSkip, true);
+  assert.equal(unpack(packed({ width: 2100, height: 2100 }, [['PIXL', GREY]])).header.noSkip, false);
   assert.ok(isExact(unpack(packed(one, [['aaaa', GREY], ['PIXL', GREY]]))));
 });
 
@@ -302,7 +302,7 @@ test('no latent is skipped where the header says so', async () => {
     tables: tablesOf(arrays), skip: 9, prior: async () => ({ mean, index, carried: {} }), context: async () => ({ mean, index }),
   });
   const rung = /** @type {any} */ ({ shift: new Float32Array(channels), hyperIndex: Uint8Array.of(63) });
-  for (const whole of [false, true]) {
+  for (const noSkip of [false, true]) {
     const want = new Int16Array(height * width * channels);
     const phases = [{ index: [63, 63], symbol: [0, 0] }];
     for (const parity of [0, 1]) {
@@ -312,7 +312,7 @@ test('no latent is skipped where the header says so', async () => {
         for (let x = (y + parity) % 2; x < width; x += 2) {
           for (let c = 0; c < channels; c++) {
             const from = (((y % 2) * rows + (y >> 1)) * columns + (x >> 1)) * channels + c;
-            const coded = whole || index[from] > stub.skip;
+            const coded = noSkip || index[from] > stub.skip;
             const symbol = coded ? [-1, 0, 1][(x + y + c) % 3] * Math.min(1, radius[index[from]]) : 0;
             want[(y * width + x) * channels + c] = mean[from] + 16 * symbol;
             if (coded) {
@@ -325,10 +325,10 @@ test('no latent is skipped where the header says so', async () => {
       phases.push(phase);
     }
     const stream = new Uint8Array(encode({ radius, frequency }, phases));
-    const tile = { top: 0, left: 0, height, width, stream, whole, early: false, cut: false };
+    const tile = { top: 0, left: 0, height, width, stream, noSkip, progressive: false, cut: false };
     const { latent } = await decodeTile(stub, tile, rung);
     assert.deepEqual(latent, want);
-    await assert.rejects(decodeTile(stub, { ...tile, whole: !whole }, rung), { name: 'StreamDamaged' });
+    await assert.rejects(decodeTile(stub, { ...tile, noSkip: !noSkip }, rung), { name: 'StreamDamaged' });
   }
 });
 

@@ -19,11 +19,11 @@ export type Header = {
     /**
      * no latent is skipped
      */
-    whole: boolean;
+    noSkip: boolean;
     /**
      * the beginning says most: symbols in the order of their tables, tiles in slices
      */
-    early: boolean;
+    progressive: boolean;
     /**
      * of the model, 16 hexadecimal digits; zeros of a file that needs none
      */

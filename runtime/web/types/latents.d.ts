@@ -14,11 +14,11 @@ export type Tile = {
     /**
      * no latent is skipped
      */
-    whole: boolean;
+    noSkip: boolean;
     /**
      * symbols stand in the order of their tables
      */
-    early: boolean;
+    progressive: boolean;
     /**
      * the stream's end is missing
      */
@@ -41,7 +41,7 @@ export declare function joined(parts: Uint8Array[]): Uint8Array<ArrayBuffer>;
  * @param {import('./ladder.js').Rung} rung
  * @returns {Promise<{ latent: Int16Array, phases: Phase[] }>}
  */
-export declare function decodeTile(model: import('./aezip.js').Model, { height, width, stream, whole, early, cut }: Tile, rung: import('./ladder.js').Rung): Promise<{
+export declare function decodeTile(model: import('./aezip.js').Model, { height, width, stream, noSkip, progressive, cut }: Tile, rung: import('./ladder.js').Rung): Promise<{
     latent: Int16Array;
     phases: Phase[];
 }>;

@@ -581,7 +581,7 @@ def test_info_as_json_leaves_out_what_is_broken() -> None:
         "quality": 60.5,
         "lossless": False,
         "patched_cells": 0,
-        "all_latents": False,
+        "no_skip": False,
         "tile": 1024,
         "fingerprint": "0001020304050607",
         "model": "photo",

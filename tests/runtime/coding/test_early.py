@@ -103,7 +103,7 @@ def test_slices_put_together_are_the_streams(length) -> None:
 def test_models_without_a_hyperprior(golden, drawn, name) -> None:
     codec = Codec(str(golden / f"tiny-{name}.aezm"))
     data = codec.encode(drawn(60, 70, channels=1 if "grey" in name else 3), 60)
-    assert container.unpack(data).header.flags == container.EARLY
+    assert container.unpack(data).header.flags == container.PROGRESSIVE
     whole = codec.decode(data)[0]
     near, far = (psnr_db(whole, codec.decode(data[:-cut], partial=True)[0]) for cut in (len(data) // 5, len(data) // 2))
     assert near > far

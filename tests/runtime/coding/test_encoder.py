@@ -107,7 +107,7 @@ def test_files_that_skip_no_latent(tiny_codec: Codec, drawn, monkeypatch, tile: 
     pixels = drawn(100, 150, channels=channels)
     sessions = Sessions(tiny_codec.package)
     files = []
-    for flags in (container.EARLY, container.EARLY | container.ALL_CODED):
+    for flags in (container.PROGRESSIVE, container.PROGRESSIVE | container.NO_SKIP):
         lat = encoder.Encoder(sessions, 300, flags=flags).encode(pixels)
         assert (lat.header.flags, lat.header.tile_units) == (flags, tile)
         files.append(container.pack(lat))
@@ -120,9 +120,9 @@ def test_files_that_skip_no_latent(tiny_codec: Codec, drawn, monkeypatch, tile: 
 
 def test_latents_far_from_their_mean_are_not_skipped(tiny_codec: Codec, drawn, monkeypatch) -> None:
     sessions, pixels = Sessions(tiny_codec.package), drawn(64, 64)
-    assert encoder.Encoder(sessions, 300).encode(pixels).header.flags == container.EARLY
+    assert encoder.Encoder(sessions, 300).encode(pixels).header.flags == container.PROGRESSIVE
     monkeypatch.setattr(encoder, "LOST", 0)
-    assert encoder.Encoder(sessions, 300).encode(pixels).header.flags == container.EARLY | container.ALL_CODED
+    assert encoder.Encoder(sessions, 300).encode(pixels).header.flags == container.PROGRESSIVE | container.NO_SKIP
 
 
 def test_exact_pixels_need_no_model(drawn) -> None:
@@ -151,5 +151,5 @@ def test_the_flag_says_nothing_to_models_without_a_hyperprior(golden: Path, name
     codec = Codec(str(golden / f"tiny-{name}.aezm"))
     data = (golden / f"{name}.lat").read_bytes()
     shown, lat = codec.decode(data)
-    flagged = container.pack(lat._replace(header=lat.header._replace(flags=container.ALL_CODED)))
+    flagged = container.pack(lat._replace(header=lat.header._replace(flags=container.NO_SKIP)))
     np.testing.assert_array_equal(codec.decode(flagged)[0], shown)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from aezip.codec import Codec
 from aezip.coding import encoder
 from aezip.coding.flat import SHARE, pull
-from aezip.format.container import ALL_CODED
+from aezip.format.container import NO_SKIP
 
 TILE = 512  # pixels
 
@@ -59,6 +59,6 @@ def test_what_is_taken_over() -> None:
 
 def test_a_flat_picture_leaves_out_no_latent(tiny: str) -> None:
     codec, flat = Codec(tiny), sky(2000, 2000)[:128, :128]
-    for picture, flag in ((flat, ALL_CODED), (np.random.default_rng(0).integers(0, 256, (128, 128, 3)), 0)):
+    for picture, flag in ((flat, NO_SKIP), (np.random.default_rng(0).integers(0, 256, (128, 128, 3)), 0)):
         lat = encoder.Encoder(codec._encoding, 300).encode(picture.astype(np.uint8))
-        assert lat.header.flags & ALL_CODED == flag
+        assert lat.header.flags & NO_SKIP == flag

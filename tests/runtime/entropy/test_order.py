@@ -35,8 +35,8 @@ def test_order_is_stable_and_descends() -> None:
 
 def test_there_and_back(chosen) -> None:
     made = phases(1, 1000, 0, 3777, 1)
-    stream = coder.encode(made, TABLES, early=True)
-    source = coder.decoder(stream, TABLES, early=True)
+    stream = coder.encode(made, TABLES, progressive=True)
+    source = coder.decoder(stream, TABLES, progressive=True)
     for index, symbol in made:
         assert np.array_equal(source.take(index), symbol)
     source.finish()
@@ -44,16 +44,16 @@ def test_there_and_back(chosen) -> None:
     index = np.sort(made[0][0])[::-1]
     assert np.array_equal(plain.take(index), made[0][1][order.order(made[0][0])])
     with pytest.raises(errors.PackageDamaged):
-        coder.decoder(stream, TABLES, early=True).take(np.array([64]))
+        coder.decoder(stream, TABLES, progressive=True).take(np.array([64]))
 
 
 @pytest.mark.parametrize("lanes", [1, 16])
 def test_a_cut_stream_gives_what_it_has(chosen, lanes) -> None:
     made = phases(2, 500, 2000)
-    stream = coder.encode(made, TABLES, lanes, early=True)
+    stream = coder.encode(made, TABLES, lanes, progressive=True)
     before = -1
     for length in (0, 1, 3, 4 * lanes, 5 * lanes, 333, len(stream) // 2, len(stream) - 1, len(stream)):
-        source = coder.decoder(stream[:length], TABLES, early=True, cut=True)
+        source = coder.decoder(stream[:length], TABLES, progressive=True, cut=True)
         right = 0
         for index, symbol in made:
             where = order.order(index)

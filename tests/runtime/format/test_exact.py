@@ -200,7 +200,7 @@ def packed(header: c.Header, *sections: c.Section) -> bytes:
         (NONE._replace(width=2100, height=2100), (PIXELS,)),
         (MODEL, (LATENTS,)),
         (MODEL, (PATCHES, LATENTS)),
-        (MODEL._replace(flags=c.ALL_CODED), (PATCHES, LATENTS)),
+        (MODEL._replace(flags=c.NO_SKIP), (PATCHES, LATENTS)),
     ],
 )
 def test_files_that_may_be(header: c.Header, sections: tuple[c.Section, ...]) -> None:
@@ -209,7 +209,7 @@ def test_files_that_may_be(header: c.Header, sections: tuple[c.Section, ...]) ->
     assert c.pack(lat) == data
     assert lat.lossless == (sections[-1] is PIXELS)
     said = facts.facts_of("", lat, len(data), {})
-    assert (said["lossless"], said["all_latents"]) == (lat.lossless, bool(header.flags))
+    assert (said["lossless"], said["no_skip"]) == (lat.lossless, bool(header.flags))
     assert said["patched_cells"] == (PATCHES in sections)
 
 
@@ -218,7 +218,7 @@ def test_files_that_may_be(header: c.Header, sections: tuple[c.Section, ...]) ->
     [
         (errors.HeaderDamaged, MODEL, (PIXELS,)),
         (errors.HeaderDamaged, NONE._replace(tile_units=1), (PIXELS,)),
-        (errors.HeaderDamaged, NONE._replace(flags=c.ALL_CODED), (PIXELS,)),
+        (errors.HeaderDamaged, NONE._replace(flags=c.NO_SKIP), (PIXELS,)),
         (errors.HeaderDamaged, NONE._replace(quality_tenths=999), (PIXELS,)),
         (errors.HeaderDamaged, MODEL._replace(flags=4), (LATENTS,)),
         (errors.HeaderDamaged, NONE._replace(width=2100, height=2100), (LATENTS,)),
