@@ -154,12 +154,16 @@ class Training:
     def make_optimisers(self) -> list[torch.optim.Optimizer]:
         """Adam on strided layers, gains and biases; the recipe's choice on the other convolutions."""
         strided = set(self.strided())
-        scales = dict.fromkeys(strided, self.recipe.strided_rate) | self.rates()
-        groups: dict[tuple[bool, float], list[nn.Parameter]] = {}  # by whether they are such weights, and their rate
+        own = self.rates()
+        scales = dict.fromkeys(strided, self.recipe.strided_rate) | own
+        # By whether they are such weights, and by their rate. Rates of their own are found anew when a run goes on:
+        # such a parameter has its own group, so that the groups are those that were saved.
+        groups: dict[tuple[bool, float, int], list[nn.Parameter]] = {}
         for p in self.model.parameters():
-            groups.setdefault((p.dim() == 4 and p not in strided, scales.get(p, 1.0)), []).append(p)
+            plain = p.dim() == 4 and p not in strided
+            groups.setdefault((plain, scales.get(p, 1.0), id(p) if p in own else 0), []).append(p)
         others, convolutions = (
-            [{"params": params, "scale": scale} for (plain, scale), params in groups.items() if plain is wanted]
+            [{"params": params, "scale": scale} for (plain, scale, _), params in groups.items() if plain is wanted]
             for wanted in (False, True)
         )
         if self.recipe.optimiser == "adam":

@@ -1,0 +1,81 @@
+"""A float flagship becomes one whose decoder is in integers: near it; a run that learns, goes on and is exported."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from aezip.codec import Codec
+from aezip_export import flagships
+from aezip_train import runs
+from aezip_train.flagship import Config, Flagship
+from aezip_train.integer import set_integer
+from aezip_train.integer_start import convert
+from aezip_train.recipe import Recipe
+from aezip_train.train_flagship import FlagshipTraining
+
+SIZES = {"coarse": 16, "latent": 24, "hyper": 8, "feature": 8, "coarse_blocks": 1, "latent_blocks": 1}
+FACTS = {"summary": "A test.", "licence": "CC0-1.0"}
+
+
+@pytest.fixture
+def crops(drawn) -> torch.Tensor:
+    pictures = np.stack([drawn(128, 128, seed) for seed in range(4)])
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().sub(128).div(64)
+
+
+@pytest.fixture
+def small(crops) -> Flagship:
+    """A classic transform with blocks that do something."""
+    torch.manual_seed(1)
+    model = Flagship(Config(**SIZES))
+    model.start_classic(crops)
+    with torch.no_grad():
+        for block in (*model.decoder.latent, *model.decoder.coarse):
+            for layer in block.children():
+                assert isinstance(layer, nn.Conv2d)
+                layer.weight.normal_(0, (0.03 if layer is block.expand else 1) / layer.weight[0].numel() ** 0.5)
+    return model.eval()
+
+
+@torch.no_grad()
+def psnr_db(model: Flagship, crops: torch.Tensor, quality: float) -> float:
+    image = model.eval()(crops, torch.full((len(crops),), quality), noise=False).image
+    return float(10 * torch.log10(255**2 / (64 * (image - crops)).square().mean()))
+
+
+def test_a_converted_model_decodes_as_before(small: Flagship, crops: torch.Tensor) -> None:
+    whole = convert(small, Flagship(replace(small.config, integer=1)), lambda: crops)
+    set_integer(whole, True)
+    for quality in (200.0, 600.0, 900.0):
+        assert psnr_db(whole, crops, quality) == pytest.approx(psnr_db(small, crops, quality), abs=0.1)
+
+
+def test_a_converted_run_learns_goes_on_and_is_exported(small: Flagship, drawn, tmp_path: Path) -> None:
+    recipe = Recipe(network={**SIZES, "integer": 1}, crop=128, batch=2, integer_from=0, warmup_steps=1, threads=1)
+    pictures = [drawn(140, 150, seed) for seed in range(3)]
+    first = FlagshipTraining(recipe, pictures, weights=small.state_dict())
+    start = {name: value.clone() for name, value in first.model.decoder.named_parameters()}
+    assert np.isfinite(first.train_step()["loss"])
+    for name, value in first.model.decoder.named_parameters():
+        assert not torch.equal(value, start[name]), name
+    runs.save_state(first.state(), tmp_path)
+    wanted = first.train_step()["loss"]
+    state = runs.load_state(tmp_path)
+    second = FlagshipTraining(recipe, pictures, weights=state["averaged"])
+    second.restore(state)
+    assert second.train_step()["loss"] == wanted
+    for name, value in first.model.state_dict().items():
+        assert torch.equal(value, second.model.state_dict()[name]), name
+    (model,) = FlagshipTraining.load(state)
+    path = tmp_path / "x.aezm"
+    flagships.export(model, path, name="x", facts=FACTS, card="")
+    codec = Codec(str(path))
+    assert codec.package.about.description["exact_pixels"]
+    pixels = drawn(70, 90, seed=5)
+    assert codec.decode(codec.encode(pixels, 60))[0].shape == pixels.shape
