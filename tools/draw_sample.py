@@ -1,6 +1,6 @@
 """Draw the sample picture, a mountain lake, from nothing but numbers.
 
-    python tools/draw_sample.py [OUT.png]
+    python tools/draw_sample.py [--output OUT.png]
 
 The light is linear until the end: sky, mountains in haze, their reflection, a
 meadow, a hut and a fence; then the camera: vignette, tone curve, noise. Same numbers
@@ -9,11 +9,11 @@ in, same picture out. Noise: summed octaves of value noise (Perlin 1985).
 
 from __future__ import annotations
 
-import sys
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from common import parser
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -349,5 +349,5 @@ def draw() -> NDArray[np.uint8]:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else TARGET
-    Image.fromarray(draw()).save(target, optimize=True)
+    options = parser(__doc__, output=TARGET).parse_args()
+    Image.fromarray(draw()).save(options.output, optimize=True)

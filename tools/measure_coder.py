@@ -1,6 +1,6 @@
 """How fast the entropy coder is, through Python, on one core: numpy's and the compiled one.
 
-    python tools/measure_coder.py [MILLIONS]
+    python tools/measure_coder.py [--millions 2]
 
 Symbols are Gaussian under the tables that photographs use, the lower ones more often.
 """
@@ -8,10 +8,10 @@ Symbols are Gaussian under the tables that photographs use, the lower ones more 
 from __future__ import annotations
 
 import os
-import sys
 from time import perf_counter
 
 import numpy as np
+from common import parser
 
 from aezip.entropy import coder
 from aezip.entropy.tables import SYMBOL_MAX, mixture_tables
@@ -43,4 +43,4 @@ def main(millions: float) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 2)
+    main(parser(__doc__, millions=2.0).parse_args().millions)

@@ -8,9 +8,9 @@ first.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
@@ -40,6 +40,11 @@ def pixels_of(model: str, threads: int, optimisation: str, repeat: int, files: l
 
 
 if __name__ == "__main__":
-    model, threads, optimisation, repeat, *files = sys.argv[1:]
-    for found in pixels_of(model, int(threads), optimisation, int(repeat), files):
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("model")
+    options.add_argument("threads", type=int)
+    options.add_argument("optimisation")
+    options.add_argument("repeat", type=int)
+    options.add_argument("files", nargs="+")
+    for found in pixels_of(**vars(options.parse_args())):
         print(json.dumps(found), flush=True)

@@ -144,32 +144,6 @@ def test_a_bomb_is_not_expanded(tmp_path) -> None:
         packages.describe(path)
 
 
-def test_what_cannot_be_released(tool, tiny, golden, tmp_path) -> None:
-    (tmp_path / releases.REGISTRY).write_bytes(releases.text([]))
-    half = tmp_path / "half.aezm"
-    half.write_bytes(writing.split(packages.Package(store.find(tiny)), "decoder"))
-    for path in (half, golden / "tiny-denoise.aezm"):
-        with pytest.raises(SystemExit, match="expected a whole package"):
-            tool.release(packages.describe(path), "photo", tmp_path)
-    tool.release(store.find(tiny), "photo", tmp_path)
-    with pytest.raises(SystemExit, match="released already"):
-        tool.release(store.find(tiny), "other", tmp_path)
-    shutil.copy(golden / "tiny-static.aezm", tmp_path / "photo.aezm")
-    with pytest.raises(SystemExit, match="is not photo-1"):
-        tool.release(packages.describe(variant(tiny, 3, tmp_path / "new")), "photo", tmp_path)
-
-
-def test_rounded_weights_are_another_model_that_is_whole(tool, tiny, tmp_path, drawn) -> None:
-    pytest.importorskip("torch")
-    path = tmp_path / "rounded.aezm"
-    tool.rounded(store.find(tiny), 6, path)
-    packages.check(packages.describe(path))
-    pixels = drawn(40, 50)
-    before, after = (Codec(str(p)).decode(Codec(str(p)).encode(pixels, lossless=False))[0] for p in (tiny, path))
-    assert packages.describe(path).fingerprint != store.find(tiny).fingerprint
-    assert 0 < np.abs(before.astype(int) - after).max() < 20
-
-
 def test_the_registry_of_this_package_is_whole() -> None:
     listed = releases.releases(store.INCLUDED)
     assert (store.INCLUDED / releases.REGISTRY).read_bytes() == releases.text(listed)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
+import measure_quality
 import pytest
 
 from aezip import Codec
 from aezip.bench import peers
-
-sys.path.insert(0, str(Path(__file__).parents[3] / "tools"))
-import measure_quality
 
 
 @pytest.mark.parametrize(

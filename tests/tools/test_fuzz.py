@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import random
 import signal
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+import fuzz
 import pytest
 
 from aezip.errors import LimitExceeded
 from aezip.format import container
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-import fuzz
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of damaged Exif
 SAMPLE = {"bytes": 400, "header": 60, "sections": 100, "stream": 60, "early": 60, "exact": 150, "package": 12}
