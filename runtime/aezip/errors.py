@@ -6,6 +6,7 @@
     │   └── OutputExists
     ├── UsageError               a parameter is outside its range
     ├── TargetMissed             no quality reaches the target
+    ├── DependencyMissing        a package of an optional part is not installed; an ImportError, too
     ├── ProviderError            the execution provider is not available
     ├── ViewerMissing            the viewer's page is not in this installation
     ├── ProfileDamaged           an anomaly profile is not as it was written
@@ -36,13 +37,16 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 __all__ = [  # what `import aezip` gives
     "AezipError",
+    "DependencyMissing",
     "FormatError",
     "HalfPackage",
     "HeaderDamaged",
@@ -76,8 +80,19 @@ _PACKAGES = {  # packages to install for a module, if named differently or if it
     "numcodecs": "zarr",
     "pillow_jxl": "pillow-jxl-plugin",
     "fsspec": "fsspec aiohttp requests",
+    "distributed": "dask distributed fsspec",
     "onnx": "torch onnx",
     "torch": "torch onnx (with CUDA, of several GB, where it does not come from PyTorch's index for the CPU)",
+}
+_EXTRAS = {  # aezip's own, which bring them
+    "distributed": "cluster",
+    "fsspec": "url",
+    "imagecodecs": "depth",
+    "matplotlib": "bench",
+    "numcodecs": "zarr",
+    "rawpy": "raw",
+    "tensorboard": "tensorboard",
+    "zarr": "zarr",
 }
 DEBUG_HINT = " (--debug shows where)"  # ends the line of an unexpected error
 _FINDINGS = {
@@ -124,6 +139,10 @@ class UsageError(AezipError, ValueError):
 
 class TargetMissed(AezipError):
     """No quality reaches the target."""
+
+
+class DependencyMissing(AezipError, ImportError):
+    """A package of an optional part is not installed."""
 
 
 class ProviderError(AezipError):
@@ -238,8 +257,31 @@ def printable(text: str) -> str:
 
 def absence_of(module: str) -> str:
     """The sentence about a module that is not installed, with the command that works wherever aezip came from."""
+    return "{} is required: pip install {}{}".format(*_names_of(module, " (aezip's extra '{}')"))
+
+
+def missing(module: str, finding: str = "", otherwise: str = "", *, file: str | None = None) -> DependencyMissing:
+    """The error about a module that is not installed.
+
+    finding: what it is needed for, if that is not plain; otherwise: what would do in its place.
+    """
+    if not finding:
+        return DependencyMissing(absence_of(module), file=file)
+    expectation = "{} (pip install {}{})".format(*_names_of(module, ", aezip's extra '{}'"))
+    return DependencyMissing(finding, ", or ".join(filter(None, (expectation, otherwise))), file=file)
+
+
+def require(module: str, finding: str = "", otherwise: str = "", *, file: str | None = None) -> Any:
+    """A module of an optional part, imported.  Raises DependencyMissing, as `missing` has it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise missing(module, finding, otherwise, file=file) from error
+
+
+def _names_of(module: str, extra: str) -> tuple[str, str, str]:
     package = module.partition(".")[0]
-    return f"{package} is required: pip install {_PACKAGES.get(package, package)}"
+    return package, _PACKAGES.get(package, package), extra.format(_EXTRAS[package]) if package in _EXTRAS else ""
 
 
 def finding_of(error: Exception) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import AezipError, absence_of
+from .errors import require
 
 COLOURS = ("#d62728", "#7f7f7f", "#1f77b4", "#2ca02c", "#17becf", "#9467bd", "#8c564b", "#e377c2", "#bcbd22", "#ff7f0e")
 _STYLE = """
@@ -71,15 +71,9 @@ def save(figure: Any, path: Path | io.StringIO, kind: str) -> None:
 
 
 def pyplot() -> Any:
-    """The module matplotlib.pyplot, without a display.  Raises AezipError if it is not installed."""
-    try:
-        import matplotlib
-    except ImportError:
-        raise AezipError(absence_of("matplotlib")) from None
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    return pyplot
+    """The module matplotlib.pyplot, without a display.  Raises DependencyMissing."""
+    require("matplotlib").use("Agg")
+    return require("matplotlib.pyplot")
 
 
 def _data_url(pixels: NDArray[np.uint8]) -> str:

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 
 from .codec import Codec, Pixels
 from .coding.arguments import check_effort, check_lossless, check_quality
-from .errors import ImageError, ModelNotFound, UsageError, absence_of
+from .errors import ImageError, ModelNotFound, UsageError, missing
 from .format.container import DEPTHS
 
 try:
     from numcodecs import abc, compat
 except ImportError as e:
-    raise ImportError(absence_of("numcodecs")) from e
+    raise missing("numcodecs") from e
 
 NAME = "aezip"
 

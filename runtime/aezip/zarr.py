@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import numcodecs
-from .errors import ImageError, UsageError
+from .errors import DependencyMissing, ImageError, UsageError
 
 try:
     from zarr.abc.codec import ArrayBytesCodec
 except ImportError as e:
-    raise ImportError("zarr 3 is required: pip install zarr, on Python 3.11 or later") from e
+    raise DependencyMissing("zarr 3 is required: pip install zarr, on Python 3.11 or later") from e
 
 if TYPE_CHECKING:
     from zarr.core.array_spec import ArraySpec

@@ -43,7 +43,7 @@ def test_public_modules_are_imported_when_they_are_named() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
     code = "import sys; sys.modules['zarr'] = None; import aezip; help(aezip); aezip.zarr"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "ImportError: zarr 3 is required: pip install zarr" in found.stderr
+    assert "DependencyMissing: zarr 3 is required: pip install zarr" in found.stderr
 
 
 def test_the_codec_needs_neither_pillow_nor_click_nor_torch(tiny: str) -> None:
@@ -67,3 +67,31 @@ def test_a_missing_package_is_one_line_that_installs_it() -> None:
         line = line_of(ModuleNotFoundError(f"No module named '{module}'", name=module))
         assert line.startswith(f"{module.partition('.')[0]} is required: pip install ")
         assert package in line
+
+
+def test_what_is_missing_is_an_import_error_and_one_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pickle
+
+    import aezip
+    from aezip.errors import require
+
+    assert require("json").dumps({}) == "{}"
+    monkeypatch.setitem(sys.modules, "rawpy", None)
+    for kind in (ImportError, aezip.DependencyMissing, aezip.AezipError):
+        with pytest.raises(kind) as caught:
+            require("rawpy", "is a raw camera file", "a picture", file="a.dng")
+    line = "a.dng: is a raw camera file; expected rawpy (pip install rawpy, aezip's extra 'raw'), or a picture"
+    assert str(caught.value) == str(pickle.loads(pickle.dumps(caught.value))) == line
+    with pytest.raises(ImportError, match=r"^rawpy is required: pip install rawpy \(aezip's extra 'raw'\)$"):
+        require("rawpy")
+
+
+def test_extras_are_those_of_the_package() -> None:
+    from pathlib import Path
+
+    from aezip.errors import _EXTRAS
+
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    for package, extra in _EXTRAS.items():
+        line = next(line for line in text.splitlines() if line.startswith(f"{extra} = ["))
+        assert f'"{package}' in line

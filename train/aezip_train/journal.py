@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from aezip.errors import AezipError, absence_of
+from aezip.errors import missing
 from aezip.storage.files import atomic_write
 
 from . import runs
@@ -36,7 +36,7 @@ class Validation(NamedTuple):
 class Journal:
     """Log, files, events and progress of one session.
 
-    tensorboard: None writes events where tensorboard is installed; True insists on it (AezipError).
+    tensorboard: None writes events where tensorboard is installed; True insists on it (DependencyMissing).
     """
 
     def __init__(
@@ -111,7 +111,7 @@ def duration(seconds: float) -> str:
 def _wanted(tensorboard: bool | None) -> bool:
     there = importlib.util.find_spec("tensorboard") is not None
     if tensorboard and not there:
-        raise AezipError(absence_of("tensorboard"))
+        raise missing("tensorboard")
     return there if tensorboard is None else tensorboard
 
 

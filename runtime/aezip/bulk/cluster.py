@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from ..errors import AezipError, ModelDiffers, UsageError
+from ..errors import AezipError, ModelDiffers, UsageError, require
 from ..model import store
 from ..storage import places
 from ..storage.files import sweep
@@ -30,14 +30,11 @@ _opening = threading.Lock()
 def outcomes(work: Work, items: Iterable[Item], scheduler: str) -> Iterator[Outcome]:
     """Do every item on the cluster at `scheduler` (tcp://…); outcomes come as they are ready.
 
-    Raises UsageError, ModelNotFound, PackageDamaged, and ModelDiffers if a worker has another model.
+    Raises DependencyMissing, UsageError, ModelNotFound, PackageDamaged, and ModelDiffers if a worker has another model.
     """
+    client_of = require("distributed").Client
     try:
-        from distributed import Client
-    except ImportError as e:
-        raise UsageError("a cluster needs Dask: pip install dask distributed fsspec") from e
-    try:
-        client = Client(scheduler, timeout="15s", set_as_default=False)
+        client = client_of(scheduler, timeout="15s", set_as_default=False)
     except (OSError, ValueError) as e:
         finding = f"no Dask scheduler answers at {scheduler}"
         raise UsageError(finding, "the address that `dask scheduler` prints") from e
@@ -82,7 +79,7 @@ def _same_model(client: Any, name: str | None) -> str:
 def _differs(worker: str, name: str, answer: object, more: str = "") -> ModelDiffers:
     if isinstance(answer, str):
         what = f"has another model '{name}'"
-    elif isinstance(answer, ImportError):
+    elif isinstance(answer, ImportError) and not isinstance(answer, AezipError):
         what = f"has no aezip of this version ({answer})"
     else:
         what = f"has no such model ({answer.finding if isinstance(answer, AezipError) else answer})"

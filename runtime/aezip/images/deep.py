@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ImageError, OutputError
+from ..errors import ImageError, OutputError, missing, require
 from ..format import depth as depths
 from ..format.container import DEEPEST, PLAIN
 from . import avif as avifs
@@ -135,13 +135,8 @@ def _as_said(planes: Planes, data: bytes) -> tuple[Planes, int]:
 
 def _by_imagecodecs(data: bytes, function: str, bits: int, size: tuple[int, int] = (0, 0), frame: int = 0) -> Planes:
     """size: rows and columns, by which several frames are told from one."""
-    try:
-        decode = getattr(importlib.import_module("imagecodecs"), function)
-    except ImportError:
-        raise ImageError(
-            f"has {bits}-bit samples, for which imagecodecs is not installed",
-            "it (pip install imagecodecs), or ReadOptions(to_8bit=True)",
-        ) from None
+    codecs = require("imagecodecs", f"has {bits}-bit samples", "ReadOptions(to_8bit=True)")
+    decode = getattr(codecs, function)
     try:
         planes = np.asarray(decode(data))  # all frames: to ask for one crashes in avif_decode
     except Exception as error:  # it has a class of its own for each library
@@ -161,8 +156,7 @@ def _from_planes(image: Image.Image, data: bytes) -> tuple[Planes, int]:
     """The colours of a TIFF in planes of 16 bits."""
     tags = tiff.tags_of(image)
     if not has_codecs():
-        expected = f"{TOGETHER}, or imagecodecs (pip install imagecodecs)"
-        raise ImageError("has colours of more than 8 bits in planes", expected)
+        raise missing("imagecodecs", "has colours of more than 8 bits in planes", TOGETHER)
     if tags.get(Tag.PHOTOMETRIC) != tiff.RGB or tiff.ASSOCIATED in tags.get(Tag.EXTRA_SAMPLES, ()):
         raise ImageError("has planes of more than 8 bits that are no RGB or RGBA", TOGETHER)
     planes = np.asarray(importlib.import_module("imagecodecs").tiff_decode(data, index=image.tell()))

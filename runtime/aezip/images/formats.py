@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import AezipError, UsageError, absence_of
+from ..errors import UsageError, missing
 
 METADATA = {"icc": "ICC", "exif": "EXIF", "xmp": "XMP", "resolution": "resolution"}  # fields of Picture, and names
 ALL = tuple(METADATA)
@@ -77,11 +77,11 @@ def format_of(path: str | os.PathLike[str], format: str | None = None) -> str:
 def kind_of(format: str, quality: int | None = None, subsampling: str | None = None) -> Format:
     """A kind of FORMATS, to be written with a quality of 1 to 100, or a subsampling.
 
-    Raises UsageError, and AezipError if the plugin that writes it is not installed.
+    Raises UsageError, and DependencyMissing if the plugin that writes it is not installed.
     """
     kind = FORMATS[format]
     if kind.plugin and not importlib.util.find_spec(kind.plugin):
-        raise AezipError(absence_of(kind.plugin))
+        raise missing(kind.plugin)
     for name, value, able in (
         ("output_quality", quality, lambda known: known.lossy is not None),
         ("subsampling", subsampling, lambda known: known.subsampled),

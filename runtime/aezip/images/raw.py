@@ -8,13 +8,12 @@ their names: LibRaw gets nothing else.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import struct
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import ImageError
+from ..errors import ImageError, require
 from ..format.container import DEEPEST
 from . import metadata, tiff
 from .picture import Picture, check_size
@@ -65,11 +64,8 @@ def _tags(data: bytes) -> dict[int, int]:
 
 
 def developed(data: bytes, max_pixels: int, bits: int = DEEPEST) -> Picture:
-    """The picture of a raw camera file, in 16 bits or 8.  Raises ImageError."""
-    try:
-        rawpy: Any = importlib.import_module("rawpy")
-    except ImportError:
-        raise ImageError("is a raw camera file", "rawpy, which develops it (pip install rawpy), or a picture") from None
+    """The picture of a raw camera file, in 16 bits or 8.  Raises ImageError, DependencyMissing."""
+    rawpy = require("rawpy", "is a raw camera file", "a developed picture")
     how = {"use_camera_wb": True, "no_auto_bright": True, "output_color": rawpy.ColorSpace.sRGB, "gamma": _SRGB}
     try:
         with rawpy.imread(io.BytesIO(data)) as file:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import AezipError, OutputError, OutputExists, UsageError, finding_of
+from ..errors import AezipError, DependencyMissing, OutputError, OutputExists, UsageError, finding_of, require
 from . import folders
 from .files import atomic_write, read_bytes, temporary_name
 from .folders import Found, Remarks
@@ -165,14 +165,13 @@ def join(folder: str, below: str) -> str:
 @contextlib.contextmanager
 def _opened(name: str, kind: type[AezipError] = AezipError) -> Iterator[tuple[Any, str]]:
     """The file system of a URL, and the path in it; inside, whatever it raises becomes one line."""
-    try:
-        from fsspec.core import url_to_fs
-    except ImportError as e:
-        raise UsageError("URLs need fsspec: pip install fsspec aiohttp requests", file=name) from e
+    url_to_fs = require("fsspec.core", file=name).url_to_fs
     try:
         try:
             fs, path = url_to_fs(name)
-        except (ImportError, ValueError) as e:  # the package for this kind of URL, or an unknown kind
+        except ImportError as e:  # the package for this kind of URL, which is named
+            raise DependencyMissing(" ".join(str(e).split()), file=name) from e
+        except ValueError as e:  # an unknown kind
             raise UsageError(" ".join(str(e).split()), "a URL that fsspec can open", file=name) from e
         yield fs, str(path)
     except AezipError:

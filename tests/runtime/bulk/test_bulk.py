@@ -248,8 +248,8 @@ def test_urls(run: Callable[..., Result], tmp_path: Path) -> None:
 def test_urls_without_fsspec(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
     result = run("compress", "s3://bucket/a.png")
-    assert result.exit_code == 2
-    assert "URLs need fsspec: pip install fsspec aiohttp requests" in result.stderr
+    assert result.exit_code == 1
+    assert "fsspec is required: pip install fsspec aiohttp requests (aezip's extra 'url')" in result.stderr
     assert not places.is_url(r"C:\pictures\a.png")
 
 

@@ -14,7 +14,7 @@ from PIL import Image, JpegImagePlugin, features
 from aezip import images
 from aezip.cli import main
 from aezip.codec import Codec
-from aezip.errors import AezipError, UsageError
+from aezip.errors import DependencyMissing, UsageError
 from aezip.format.colour import Cicp
 from aezip.images import Picture, headers, profiles
 from aezip.quality.metrics import psnr_db
@@ -107,7 +107,7 @@ def test_jpeg_xl_gets_srgb(drawn) -> None:
 
 def test_a_plugin_that_is_not_installed(drawn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(AezipError, match="pillow_jxl is required: pip install pillow-jxl-plugin"):
+    with pytest.raises(DependencyMissing, match="pillow_jxl is required: pip install pillow-jxl-plugin"):
         images.build(Picture(drawn(8, 8)), "jxl")
 
 
