@@ -33,8 +33,8 @@ from .format.scales import SCALES
 from .images import ReadOptions, picture_of, replaced, sections_of, to_pillow
 from .images.metadata import fractions_of
 from .images.picture import alpha_of, metadata_of
+from .images.pillow_image import info_of
 from .images.reading import of_frame
-from .images.writing import info_of
 
 if TYPE_CHECKING:
     from .codec import Codec

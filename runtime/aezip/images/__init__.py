@@ -21,9 +21,12 @@ gain_map.py     gain maps: found behind a JPEG, and put there
 decoder.py      damage that a decoder passes over
 metadata.py     resolution, EXIF and XMP of image files of each format; the EXIF orientation
 extras.py       IPTC, comments, texts, and what stays behind
+photoshop.py    resources that hold IPTC
+kinds/          what is particular to a kind of files: a module each
+pillow_image.py `Picture` → Pillow images
 resizing.py     `Picture` → a smaller one
 formats.py      kinds of files that are written
-writing.py      `Picture` → Pillow images and image files
+writing.py      `Picture` → image files
 sheet.py        many small ones → one
 """
 
@@ -33,11 +36,12 @@ from ..format.resolution import Resolution
 from .formats import FORMATS, SUBSAMPLINGS, format_of, kind_of
 from .metadata import replaced
 from .picture import Picture, check_sections, picture_of, sections_of
+from .pillow_image import to_pillow
 from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, ReadOptions, from_pillow, is_pillow, parse, read, stripped
 from .resizing import fit
 from .sheet import sheet
 from .signalling import for_8_bits, in_8_bits, tone_mapped
-from .writing import build, lost_note, to_pillow, write
+from .writing import build, lost_note, write
 
 __all__ = [
     "AS_IT_IS",

@@ -1,9 +1,8 @@
-"""Image files of 9 to 16 bits a sample, past Pillow, which has no such colours: files ↔ uint16.
+"""Image files of 9 to 16 bits a sample, past Pillow, which has no such colours: files → uint16.
 
 Pillow decodes their colours to the high byte of each sample. Told that bytes lie the other way round, it decodes to the
 low one, so that two runs of its decoders give all of PNG and TIFF. AVIF, JPEG 2000 and JPEG XL are
-for imagecodecs, HEIC for pillow-heif. PNG and TIFF are written here: samples of fewer bits scaled to 16, of which PNG
-says so (sBIT).
+for imagecodecs, HEIC for pillow-heif.
 """
 
 from __future__ import annotations
@@ -12,37 +11,29 @@ import importlib
 import importlib.util
 import io
 import re
-import struct
 import sys
-import zlib
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ImageError, OutputError, missing, require
+from ..errors import ImageError, missing, require
 from ..format import depth as depths
 from ..format.container import DEEPEST, PLAIN
-from . import avif as avifs
-from . import jxl, metadata, netpbm, tiff
-from .headers import file_of, png_chunk, png_chunks
+from . import metadata, netpbm, tiff
+from .headers import file_of, png_chunks
 from .tiff import TOGETHER, Tag
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from .picture import Picture
 
 Planes = NDArray[np.uint16]  # [H, W, C], C 1 or 3, or with alpha 2 or 4
 Change = Callable[[str], str]  # of one of Pillow's raw modes
 _ORDERS = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}  # at the ends of raw modes, and others
 _COLOURS = re.compile(r"(RGBX?|RGBA|LA);16[BLN]")  # raw modes that are read
 _CODECS = {"AVIF": "avif_decode", "JPEG2000": "jpeg2k_decode", "JXL": "jpegxl_decode"}
-_SRGB, _UNSPECIFIED = (1, 13), (2, 2)  # primaries and transfer of H.273
-_PNG_KINDS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → type of colour
-_PNG_LEVEL = 4  # of zlib, as for 8 bits
 
 
 def planes_of(image: Image.Image, bits: int) -> tuple[Planes, int]:
@@ -173,119 +164,6 @@ def _by_pillow_heif(data: bytes, bits: int) -> Planes:
     return np.asarray(planes.reshape(*planes.shape[:2], -1) >> (DEEPEST - bits), np.uint16)
 
 
-def sixteen(picture: Picture) -> Planes:
-    """Pixels, and alpha if there is some, scaled to 16 bits.  [H, W, C]"""
-    planes = picture.pixels if picture.alpha is None else np.dstack((picture.pixels, picture.alpha))
-    return np.asarray(depths.scaled(planes, picture.depth, DEEPEST), np.uint16)
-
-
-def png(like: bytes, picture: Picture) -> bytes:
-    """The PNG of a picture with the metadata of another PNG of 8 bits, whose pixels are dropped."""
-    planes = sixteen(picture)
-    height, width, channels = planes.shape
-    head = struct.pack(">IIBBBBB", width, height, DEEPEST, _PNG_KINDS[channels], 0, 0, 0)
-    parts = [like[:8], png_chunk(b"IHDR" + head)]
-    if picture.depth < DEEPEST:
-        parts.append(png_chunk(b"sBIT" + bytes((picture.depth,)) * channels))
-    at = len(like[:8]) + 25
-    while at < len(like):
-        length, kind = struct.unpack_from(">I4s", like, at)
-        if kind != b"IDAT":
-            parts.append(like[at : at + 12 + length])
-        else:
-            parts.append(png_chunk(b"IDAT" + zlib.compress(_filtered(planes), _PNG_LEVEL)))
-        at += 12 + length
-    return b"".join(parts)
-
-
-def _filtered(planes: Planes) -> bytes:
-    """Rows behind the filters of PNG, Sub or Up, whichever leaves less."""
-    rows = planes.astype(">u2").reshape(len(planes), -1).view(np.uint8)
-    step = 2 * planes.shape[2]
-    left, up = rows.copy(), rows.copy()
-    left[:, step:] -= rows[:, :-step]
-    up[1:] -= rows[:-1]
-    sizes = [np.minimum(way, -way).sum(1, dtype=np.int64) for way in (left, up)]
-    ups = sizes[1] < sizes[0]
-    return np.column_stack((1 + ups.astype(np.uint8), np.where(ups[:, None], up, left))).tobytes()
-
-
 def has_codecs() -> bool:
     """Whether imagecodecs is installed."""
     return importlib.util.find_spec("imagecodecs") is not None
-
-
-def avif_depth(picture: Picture) -> int:
-    """The bits of an AVIF of this picture: 8 without imagecodecs."""
-    return (10 if picture.depth <= 10 else 12) if has_codecs() else PLAIN
-
-
-def avif(picture: Picture, quality: int, subsampling: str) -> bytes:
-    """The AVIF of a picture in 10 or 12 bits, with colours, EXIF and XMP.  quality: 1 to 100.  Raises OutputError."""
-    codecs: Any = importlib.import_module("imagecodecs")
-    bits = avif_depth(picture)
-    planes = picture.pixels if picture.alpha is None else np.dstack((picture.pixels, picture.alpha))
-    planes = depths.scaled(planes, picture.depth, bits)
-    if planes.shape[2] < 3:
-        planes = planes[..., 0] if planes.shape[2] == 1 else planes[..., (0, 0, 0, 1)]
-    kind = getattr(codecs.AVIF.PIXEL_FORMAT, f"YUV{subsampling.replace(':', '')}" if planes.ndim == 3 else "YUV400")
-    primaries, transfer = picture.cicp[:2] if picture.cicp else _UNSPECIFIED if picture.icc else _SRGB
-    points = {"primaries": primaries, "transfer": transfer, "matrix": 9 if primaries == 9 else 6}  # BT.2020, BT.601
-    data = bytes(codecs.avif_encode(planes, level=quality, bitspersample=bits, pixelformat=kind, **points))
-    items = [made(body) for made, body in ((avifs.exif, picture.exif), (avifs.xmp, picture.xmp)) if body]
-    whole = avifs.with_more(data, items, [avifs.profile(picture.icc)] if picture.icc else [])
-    if whole is None:
-        raise OutputError("this version of imagecodecs writes an AVIF whose boxes are not known", "another format")
-    return whole
-
-
-def jpeg_xl(picture: Picture) -> bytes:
-    """The JPEG XL of a picture without loss, with EXIF and XMP, but colours that are yet to be named."""
-    codecs: Any = importlib.import_module("imagecodecs")
-    planes = picture.pixels if picture.alpha is None else np.dstack((picture.pixels, picture.alpha))
-    planes = np.ascontiguousarray(planes[..., 0] if planes.shape[2] == 1 else planes)
-    data = codecs.jpegxl_encode(planes, lossless=True, bitspersample=picture.depth, usecontainer=True)
-    return jxl.with_metadata(bytes(data), picture.exif, picture.xmp)
-
-
-def tiff_bytes(picture: Picture) -> tuple[Image.Image, Callable[[bytes], bytes]]:
-    """The samples of a TIFF as an image of grey bytes; and what makes the file of that which Pillow writes of it."""
-    from PIL import Image as images
-
-    planes = sixteen(picture)
-    height, width, channels = planes.shape
-    if channels == 2:  # which Pillow would not read
-        planes, channels = planes[..., (0, 0, 0, 1)], 4
-    image = images.fromarray(planes.astype("<u2").reshape(height, -1).view(np.uint8))
-    tags: dict[int, tuple[int, ...]] = {
-        Tag.WIDTH: (width,),
-        Tag.BITS_PER_SAMPLE: (DEEPEST,) * channels,
-        Tag.PHOTOMETRIC: (tiff.RGB if channels > 1 else tiff.BLACK_IS_ZERO,),
-    }
-    return image, partial(_retagged, tags=tags)
-
-
-def tiff_tags(picture: Picture) -> dict[int, int]:
-    """What else a TIFF of such bytes has to say."""
-    if picture.depth == PLAIN:
-        return {}
-    if picture.alpha is not None:
-        return {Tag.SAMPLES_PER_PIXEL: 4, Tag.EXTRA_SAMPLES: tiff.UNASSOCIATED}
-    return {Tag.SAMPLES_PER_PIXEL: picture.pixels.shape[2]}
-
-
-def _retagged(data: bytes, tags: dict[int, tuple[int, ...]]) -> bytes:
-    """A little-endian TIFF with other numbers in tags that it has: of one number in 32 bits, of several in 16."""
-    out = bytearray(data)
-    for entry in tiff.entries(data, tiff.directory(data)):
-        numbers = tags.get(entry.tag)
-        if not numbers:
-            continue
-        kind = tiff.LONG if len(numbers) == 1 else tiff.SHORT
-        value = struct.pack(f"<{len(numbers)}{tiff.FORMS[kind]}", *numbers)
-        struct.pack_into("<HI", out, entry.place + 2, kind, len(numbers))
-        if len(value) > 4:
-            value, place = struct.pack("<I", len(out) + len(out) % 2), value
-            out += bytes(len(out) % 2) + place
-        out[entry.value : entry.value + 4] = value.ljust(4, b"\0")
-    return bytes(out)

@@ -22,6 +22,9 @@ _ITEM = re.compile(rb"<[^<>]*Semantic\s*=\s*[\"']GainMap[\"'][^<>]*>")
 _ENTRY = re.compile(rb"\s*<rdf:li\b[^<>]*>\s*" + _ITEM.pattern + rb"\s*(?:</Container:Item>\s*)?</rdf:li>")
 _NAMED_VERSION = re.compile(rb"\s+hdrgm:Version\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*')")
 _LENGTH = re.compile(rb"(Length\s*=\s*[\"'])\d*")
+NAME = "a gain map (HDR)"
+ISO = b"urn:iso:std:iso:ts:21496"  # and a part of the standard
+ITEMS = (ISO, b"HDRGainMap", b"hdrgainmap", b"tmap")  # what says that a file has one
 _PADDING = re.compile(rb"(Item:Padding\s*=\s*[\"'])\d*")
 _VERSION = re.compile(rb"hdrgm:Version\s*=\s*[\"']([^\"'<>]*)[\"']")
 _DIRECTORY = b"""<rdf:Description rdf:about="" xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/"
@@ -75,6 +78,11 @@ def without_names(xmp: bytes | None) -> bytes | None:
     if not xmp or not _ITEM.search(xmp):
         return xmp
     return _NAMED_VERSION.sub(b"", _ITEM.sub(b"", _ENTRY.sub(b"", xmp)))
+
+
+def is_named_in(*parts: bytes) -> bool:
+    """Whether segments or XMP of a JPEG say that there is one."""
+    return any(mark in part for mark in (_ADOBE, *ITEMS) for part in parts)
 
 
 def _is_one(picture: bytes) -> bool:

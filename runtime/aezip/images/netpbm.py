@@ -92,7 +92,7 @@ def write(picture: Picture) -> bytes:
 
 def write_pam(picture: Picture) -> bytes:
     """The PAM file of a picture."""
-    planes = picture.pixels if picture.alpha is None else np.dstack((picture.pixels, picture.alpha))
+    planes = picture.planes()
     height, width, channels = planes.shape
     size = f"WIDTH {width}\nHEIGHT {height}\nDEPTH {channels}\nMAXVAL {depths.top(picture.depth)}"
     return _file(f"P7\n{size}\nTUPLTYPE {_TYPES[channels]}\nENDHDR\n", planes)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError
+from ..format import facts
 from ..format.colour import Cicp, ContentLight, Mastering
 from ..format.container import (
     ALPHA,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from ..format.depth import Samples
 
 EXTRAS = (IPTC, EXTENDED_XMP, COMMENT, TEXTS, CONTENT_LIGHT, MASTERING, GAIN_MAP)  # what only some kinds of files carry
+EXTRA_NAMES = {kind: facts.NAMES[kind] for kind in EXTRAS} | {GAIN_MAP: "gain map (HDR)"}
+LIGHT_SIZES = {CONTENT_LIGHT: 8, MASTERING: 24}  # bytes of sections that are PNG's chunks
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,6 +58,14 @@ class Picture(Metadata):
     alpha: Samples | None = field(default=None, kw_only=True)  # [H, W] as pixels; None: there is no such channel
     depth: int = field(default=PLAIN, kw_only=True)  # bits of a sample; of more than 8, uint16 from 0 to 2^depth − 1
     notes: tuple[str, ...] = field(default=(), kw_only=True)  # what was changed to read it
+
+    def planes(self) -> Samples:
+        """Pixels, and alpha behind them if there is some.  [H, W, C]"""
+        if self.alpha is None:
+            return self.pixels
+        import numpy as np
+
+        return np.dstack((self.pixels, self.alpha))
 
 
 def sections_of(picture: Picture) -> tuple[Section, ...]:

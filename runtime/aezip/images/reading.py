@@ -23,8 +23,9 @@ from ..errors import AezipError, ImageError
 from ..format.container import DEEPEST, DEFAULT_MAX_PIXELS, GAIN_MAP, MAGIC, PLAIN
 from ..storage import places
 from . import colour, extras, metadata, raw, signalling
-from .decoder import complaints, end_of_jpeg, printed
+from .decoder import complaints, printed
 from .headers import facts_of, file_of
+from .kinds import reader_of
 from .picture import Picture, check_size, without
 from .tiff import Tag, tags_of
 
@@ -117,7 +118,6 @@ _FORMATS = (
     "SPIDER",
     "TGA",
 )
-_LOOKED_INTO = ("JPEG", "MPO", "PNG", "AVIF", "HEIF", "JPEG2000")  # whose files say more than Pillow does
 _PLUGINS = (("pillow_heif", "register_heif_opener", "HEIF"), ("pillow_jxl", "", "JXL"))
 
 
@@ -218,7 +218,7 @@ def from_pillow(image: Image.Image, intake: ReadOptions = AS_IT_IS) -> Picture:
 
 def of_frame(image: Image.Image, intake: ReadOptions = AS_IT_IS) -> Picture:
     """The picture of the frame that a Pillow image stands at.  Raises ImageError."""
-    data = file_of(image) if image.format in _LOOKED_INTO else b""
+    data = file_of(image) if reader_of(image).looked_into else b""
     tags = tags_of(image)
     if raw.are_of_sensor(tags):
         raise ImageError("is a raw camera file, of which Pillow reads the preview alone", "its path or bytes")
@@ -234,9 +234,8 @@ def of_frame(image: Image.Image, intake: ReadOptions = AS_IT_IS) -> Picture:
         exif = exif or metadata.exif_of(image)  # a PNG may hold it behind its pixels
         pixels, alpha, xmp = colours.pixels, colours.alpha, metadata.xmp_of(image)
         named = signalling.NOTHING if colours.srgb else signalling.of_image(image, facts, pixels.shape[2])
-        end = end_of_jpeg(data)
-        kept = (*facts.light, *extras.extras_of(image, data, end))
-        left = extras.left_behind(image, data, end, kept)
+        kept = (*facts.light, *extras.extras_of(image, data))
+        left = extras.left_behind(image, data, kept)
         left = (*left, "all frames but one (animation)") if facts.animated else left
     if damage and intake.strict:
         raise ImageError(damage[0], "a complete image, or ReadOptions(strict=False)")

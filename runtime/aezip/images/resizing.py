@@ -27,7 +27,7 @@ def fit(picture: Picture, side: int) -> Picture:
     if max(height, width) <= side:
         return picture
     size = tuple(max(1, round(n * side / max(height, width))) for n in (width, height))
-    planes = picture.pixels if picture.alpha is None else np.dstack((picture.pixels, picture.alpha))
+    planes = picture.planes()
     if picture.depth == PLAIN:
         image = Image.fromarray(planes[:, :, 0] if planes.shape[2] == 1 else planes)
         small = np.asarray(image.resize(size, Image.Resampling.LANCZOS)).reshape(size[1], size[0], -1)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from .picture import Picture
-from .writing import to_pillow
+from .pillow_image import to_pillow
 
 if TYPE_CHECKING:
     from PIL import ImageFont

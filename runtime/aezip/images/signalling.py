@@ -6,21 +6,19 @@ that older viewers show it well.
 
 from __future__ import annotations
 
-import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..format.colour import BT709, SRGB, Cicp, ContentLight
+from ..format.colour import Cicp, ContentLight
 from ..format.container import CONTENT_LIGHT, GAIN_MAP, MASTERING, PLAIN
-from . import jxl, profiles, tone
-from .extras import LIGHT_SIZES
-from .headers import Facts, code_points_at, png_chunk
-from .picture import Metadata, Picture, without
+from . import profiles, tone
+from .headers import Facts
+from .picture import LIGHT_SIZES, Metadata, Picture, without
 
 if TYPE_CHECKING:
     from PIL import Image
 
-_NAMED = ("PNG", "AVIF", "JXL")  # formats that have a place for code points
+Losses = tuple[str, ...]  # names of what a kind of files has no place for
 _ICC = "an ICC profile beside code points (H.273)"
 
 
@@ -67,38 +65,38 @@ def profiled(picture: Picture) -> Picture:
     return replace(_of_full_range(picture), icc=profile_of(picture, picture.pixels.shape[2]), cicp=None)
 
 
-def fitted(picture: Picture, format: str, has_profiles: bool = True) -> tuple[Picture, tuple[str, ...]]:
-    """A picture as one of Pillow's formats can name its colours, and names of what that loses.
-
-    has_profiles: whether such a file holds ICC profiles.
-    """
-    cicp, icc = picture.cicp, picture.icc
+def with_profile(picture: Picture, has_profiles: bool) -> tuple[Picture, Losses]:
+    """The picture for a file that may hold an ICC profile, but no code points, and names of what that loses."""
+    cicp, lost = picture.cicp, (_ICC,) if picture.icc else ()
     if cicp is None:
         return picture, ()
-    if format == "PNG":
-        return (picture if icc else replace(picture, icc=profile_of(picture, picture.pixels.shape[2]))), ()
-    lost = (_ICC,) if icc else ()
-    if format in _NAMED:
-        return replace(_of_full_range(picture), icc=None, cicp=cicp._replace(full_range=True)), lost
     if not has_profiles:
         return replace(_of_full_range(picture), icc=None, cicp=None), (*lost, f"code points of {cicp}")
     note = profiles.of_cicp(cicp, picture.pixels.shape[2]).note
     return profiled(picture), (*lost, *((f"code points of {note}",) if note else ()))
 
 
-def signal(data: bytes, format: str, picture: Picture) -> bytes:
-    """The file of one of Pillow's formats with a picture's code points, or those of its profile of PQ or HLG."""
-    cicp = picture.cicp or (hdr_of(picture) if format == "PNG" else None)
-    if format == "JXL" and picture.depth > PLAIN:
-        cicp = cicp or Cicp(BT709, SRGB)  # the library has called them linear
-    if cicp is None or format not in _NAMED:
-        return data
-    if format == "JXL":
-        return jxl.with_code_points(data, cicp)
-    if format == "PNG":
-        return data[:33] + png_chunk(b"cICP" + cicp.pack()) + data[33:]
-    at = code_points_at(data)
-    return data[:at] + struct.pack(">HH", cicp.primaries, cicp.transfer) + data[at + 4 :] if at else data
+def with_code_points(picture: Picture) -> tuple[Picture, Losses]:
+    """The picture for a file that names colours by code points or by a profile, and names of what that loses."""
+    if picture.cicp is None:
+        return picture, ()
+    lost = (_ICC,) if picture.icc else ()
+    return replace(_of_full_range(picture), icc=None, cicp=picture.cicp._replace(full_range=True)), lost
+
+
+def with_profile_of(picture: Picture, wanted: bytes) -> tuple[Picture, Losses]:
+    """The picture with an ICC profile of these colours alone, and names of what that loses.
+
+    wanted: b"GRAY" or b"RGB ".
+    """
+    icc, grey = picture.icc, picture.pixels.shape[2] == 1
+    if not icc or icc[16:20] == wanted:
+        return picture, ()
+    made = None
+    if grey and icc[16:20] in (b"RGB ", b"GRAY"):
+        made = profiles.for_grey(icc) if wanted == b"GRAY" else profiles.for_rgb(icc)
+    space = icc[16:20].decode("latin-1").strip("\0 ") or "unknown colours"
+    return replace(picture, icc=made), () if made else (f"an ICC profile of {space} in this picture",)
 
 
 def hdr_of(said: Metadata) -> Cicp | None:

@@ -348,7 +348,7 @@ def test_damaged_sections(data: bytes) -> None:
 def test_damaged_light(kind: bytes) -> None:
     """Nobody needs it to see the picture; `aezip verify` says it."""
     picture = Picture(PIXELS, cicp=Cicp(9, 16), extras=(Section(kind, LIGHT[:7]),))
-    assert images.build(picture, "png")[1] == (images.extras.NAMES[kind],)
+    assert images.build(picture, "png")[1] == (images.picture.EXTRA_NAMES[kind],)
     assert images.tone_mapped(picture).cicp is None
     header = Header(32, 32, 3, 600, bytes(range(8)))
     with pytest.raises(SectionDamaged, match="of 7 bytes"):
