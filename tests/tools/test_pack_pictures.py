@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from aezip_train.data import read_folder
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+pytest.importorskip("torch")
 import pack_pictures
+
+from aezip_train.data import read_folder
 
 pytestmark = pytest.mark.skipif(not features.check("avif"), reason="needs Pillow with AVIF")
 
