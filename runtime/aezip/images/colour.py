@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import ImageError
 from . import jpeg2000, tiff
 from .headers import NOTHING, Facts, file_of
+from .kinds import reader_of
 from .tiff import Tag, in_planes
 
 if TYPE_CHECKING:
@@ -131,12 +132,11 @@ def depth_of(image: Image.Image, bits: int) -> str:
 def as_they_are(image: Image.Image, deep: str, facts: Facts) -> Colours:
     """Samples of 9 to 16 bits as they are.  Raises ImageError."""
     from ..format import depth as depths
-    from . import deep as files
 
     if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
         raise ImageError(f"has {deep} samples", _WHOLE)
     key = image.info.get("transparency")
-    planes, depth = files.planes_of(image, facts.bits)
+    planes, depth = reader_of(image).planes(image, facts.bits)
     channels = planes.shape[2]
     alpha = planes[:, :, -1].copy() if channels in (2, 4) else None
     pixels = planes[:, :, : channels - 1].copy() if alpha is not None else planes

@@ -13,10 +13,6 @@ import re
 import sys
 from collections.abc import Iterator
 from threading import Lock
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 _STDERR = 2
 _lock = Lock()
@@ -37,28 +33,10 @@ def hear() -> None:
 
 
 @contextlib.contextmanager
-def complaints(image: Image.Image, data: bytes, strict: bool = False) -> Iterator[list[str]]:
-    """A list that holds, when the block ends in which an image is decoded, a sentence if its data are damaged.
-
-    data: its file, b"" if that is closed; strict: catch what is printed in any process.
-    """
-    found: list[str] = []
-    if image.format in ("JPEG", "MPO"):
-        if end_of_jpeg(data) < 0:
-            found.append("the image data is damaged: the JPEG has no end (EOI), and part of the picture may be missing")
-        yield found
-    elif image.format == "TIFF" and any(tile[0] == "libtiff" for tile in getattr(image, "tile", ())):
-        with printed(strict) as found:
-            yield found
-    else:
-        yield found
-
-
-@contextlib.contextmanager
 def printed(strict: bool = False) -> Iterator[list[str]]:
     """A list that holds, when the block ends, a sentence if libtiff or LibRaw printed that data are damaged.
 
-    strict: as of `complaints`.
+    strict: catch what is printed in any process.
     """
     found, lines = list[str](), list[str]()
     if not (strict or _heard):

@@ -18,12 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ImageError, missing, require
+from ..errors import ImageError, require
 from ..format import depth as depths
-from ..format.container import DEEPEST, PLAIN
-from . import metadata, netpbm, tiff
-from .headers import file_of, png_chunks
-from .tiff import TOGETHER, Tag
+from ..format.container import DEEPEST
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -33,26 +30,13 @@ Planes = NDArray[np.uint16]  # [H, W, C], C 1 or 3, or with alpha 2 or 4
 Change = Callable[[str], str]  # of one of Pillow's raw modes
 _ORDERS = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}  # at the ends of raw modes, and others
 _COLOURS = re.compile(r"(RGBX?|RGBA|LA);16[BLN]")  # raw modes that are read
-_CODECS = {"AVIF": "avif_decode", "JPEG2000": "jpeg2k_decode", "JXL": "jpegxl_decode"}
 
 
-def planes_of(image: Image.Image, bits: int) -> tuple[Planes, int]:
-    """All samples of an image, and how many bits they have.  bits: what its header says, or 8.
-
-    Raises ImageError where nothing here reads them so deep.
-    """
-    data, format = file_of(image), image.format
-    if format == "PPM":
-        return netpbm.read(data)
-    if format == "HEIF":
-        return _by_pillow_heif(data, bits), bits
-    if image.mode.startswith("I;16"):
-        return _from_grey(image, data, bits)
-    if format in _CODECS:
-        return _by_imagecodecs(data, _CODECS[format], bits, (image.height, image.width), image.tell()), bits
+def by_pillow(image: Image.Image, data: bytes) -> tuple[Planes, int]:
+    """All samples of an image that Pillow decodes, and how many bits they have.  data: its file.  Raises ImageError."""
+    if is_grey(image):
+        return grey_of(image)
     raw = str(_raw_mode(image))
-    if tiff.in_planes(image):  # of which libtiff gives Pillow the high bytes alone
-        return _from_planes(image, data)
     if not data or not _COLOURS.fullmatch(raw):
         raise ImageError(
             f"has samples of more than 8 bits of a kind ({raw}) that is not read so deep", "ReadOptions(to_8bit=True)"
@@ -63,25 +47,18 @@ def planes_of(image: Image.Image, bits: int) -> tuple[Planes, int]:
     else:
         planes = np.asarray(image).astype(np.uint16) << np.uint16(8) | _decoded(image, data, _swapped)
     image.load()
-    return _as_said(planes, data) if format == "PNG" else (planes, DEEPEST)
+    return planes, DEEPEST
 
 
-def _from_grey(image: Image.Image, data: bytes, bits: int) -> tuple[Planes, int]:
-    """Grey, which Pillow has in 16 bits."""
-    raw = _raw_mode(image)
-    values = np.asarray(image).astype(np.uint16)[:, :, None]
-    if raw == "I;12":
-        return values, 12
-    if tiff.tags_of(image).get(Tag.PHOTOMETRIC) == tiff.WHITE_IS_ZERO:  # of fewer bits Pillow does it
-        values = np.asarray(depths.top(DEEPEST) - values, np.uint16)
-    if image.format == "PNG":
-        return _as_said(values, data)
-    if not PLAIN < bits < DEEPEST:
-        return values, DEEPEST
-    # of JPEG 2000 Pillow has shifted samples, of JPEG XL its plug-in has scaled them
-    return values >> np.uint16(DEEPEST - bits) if image.format == "JPEG2000" else depths.scaled(
-        values, DEEPEST, bits
-    ), bits
+def is_grey(image: Image.Image) -> bool:
+    """Whether an image is grey of 16 bits in Pillow, too."""
+    return image.mode.startswith("I;16")
+
+
+def grey_of(image: Image.Image) -> tuple[Planes, int]:
+    """Grey, which Pillow has in 16 bits, and how many of them the file's samples have."""
+    bits = 12 if _raw_mode(image) == "I;12" else DEEPEST
+    return np.asarray(image).astype(np.uint16)[:, :, None], bits
 
 
 def _raw_mode(image: Image.Image) -> str | None:
@@ -113,27 +90,17 @@ def _decoded(image: Image.Image, data: bytes, change: Change, mode: str = "") ->
     return np.asarray(again).astype(np.uint16)
 
 
-def _as_said(planes: Planes, data: bytes) -> tuple[Planes, int]:
-    """Samples of a PNG in the bits that it says are significant, if that loses nothing."""
-    said = next((body for kind, body in png_chunks(data) if kind == b"sBIT"), b"")
-    bits = max(said, default=DEEPEST)
-    if PLAIN < bits < DEEPEST:
-        found = depths.scaled(planes, DEEPEST, bits)
-        if (depths.scaled(found, bits, DEEPEST) == planes).all():
-            return found, bits
-    return planes, DEEPEST
-
-
-def _by_imagecodecs(data: bytes, function: str, bits: int, size: tuple[int, int] = (0, 0), frame: int = 0) -> Planes:
-    """size: rows and columns, by which several frames are told from one."""
+def by_imagecodecs(image: Image.Image, data: bytes, function: str, bits: int) -> Planes:
+    """What a function of imagecodecs makes of an image's file, of the frame that it stands at.  Raises ImageError."""
     codecs = require("imagecodecs", f"has {bits}-bit samples", "ReadOptions(to_8bit=True)")
     decode = getattr(codecs, function)
     try:
         planes = np.asarray(decode(data))  # all frames: to ask for one crashes in avif_decode
     except Exception as error:  # it has a class of its own for each library
         raise ImageError(f"cannot be decoded ({error})", "a complete image") from error
-    if planes.shape[:2] != size == planes.shape[1:3]:
-        planes = planes[frame]
+    size = image.height, image.width
+    if planes.shape[:2] != size == planes.shape[1:3]:  # several frames
+        planes = planes[image.tell()]
     planes = planes.reshape(*planes.shape[:2], -1)
     if planes.dtype != np.uint16 or planes.shape[2] > 4:
         raise ImageError(
@@ -141,27 +108,6 @@ def _by_imagecodecs(data: bytes, function: str, bits: int, size: tuple[int, int]
         )
     full = int(planes.max()) > depths.top(bits)
     return depths.scaled(planes, DEEPEST, bits) if full else planes
-
-
-def _from_planes(image: Image.Image, data: bytes) -> tuple[Planes, int]:
-    """The colours of a TIFF in planes of 16 bits."""
-    tags = tiff.tags_of(image)
-    if not has_codecs():
-        raise missing("imagecodecs", "has colours of more than 8 bits in planes", TOGETHER)
-    if tags.get(Tag.PHOTOMETRIC) != tiff.RGB or tiff.ASSOCIATED in tags.get(Tag.EXTRA_SAMPLES, ()):
-        raise ImageError("has planes of more than 8 bits that are no RGB or RGBA", TOGETHER)
-    planes = np.asarray(importlib.import_module("imagecodecs").tiff_decode(data, index=image.tell()))
-    size = tags.get(Tag.HEIGHT), tags.get(Tag.WIDTH)  # which lie as the file does
-    if planes.dtype != np.uint16 or planes.shape not in ((3, *size), (4, *size)):
-        raise ImageError(f"has planes that are decoded to {planes.shape} {planes.dtype}", TOGETHER)
-    return metadata.turn(np.moveaxis(planes, 0, 2), tags.get(Tag.ORIENTATION, 1)), DEEPEST  # as Pillow does
-
-
-def _by_pillow_heif(data: bytes, bits: int) -> Planes:
-    """Which has shifted samples to 16 bits."""
-    heif: Any = importlib.import_module("pillow_heif")
-    planes = np.asarray(heif.open_heif(data, convert_hdr_to_8bit=False))
-    return np.asarray(planes.reshape(*planes.shape[:2], -1) >> (DEEPEST - bits), np.uint16)
 
 
 def has_codecs() -> bool:

@@ -23,7 +23,7 @@ from ..errors import AezipError, ImageError
 from ..format.container import DEEPEST, DEFAULT_MAX_PIXELS, GAIN_MAP, MAGIC, PLAIN
 from ..storage import places
 from . import colour, extras, metadata, raw, signalling
-from .decoder import complaints, printed
+from .decoder import printed
 from .headers import facts_of, file_of
 from .kinds import reader_of
 from .picture import Picture, check_size, without
@@ -78,7 +78,6 @@ _PAM = b"P7\n"  # its files begin so
 _TEXT = 2**24  # bytes of a PNG's compressed text, when it is unpacked
 _KNOWN = "an image (PNG, JPEG, WebP, TIFF, BMP, …)"
 _UNSUPPORTED = re.compile(r"\bun(?:supported|implemented|known)\b|not (?:supported|configured)", re.IGNORECASE)
-_ONE_PICTURE = ("MPO", "PSD")  # formats whose first frame is the photograph, and the others what it is made of
 # What is tried, the usual first, those without a signature last. Not EPS and WMF, which start interpreters, nor what is
 # a stub or opens others in turn.
 _FORMATS = (
@@ -199,7 +198,7 @@ def from_pillow(image: Image.Image, intake: ReadOptions = AS_IT_IS) -> Picture:
     with _pillow_errors():
         frames = getattr(image, "n_frames", 1)
         if intake.frame is None:
-            if frames > 1 and image.format not in _ONE_PICTURE:
+            if frames > 1 and not reader_of(image).one_picture:
                 raise ImageError(
                     f"has {frames} frames or pages", f"a single picture, or ReadOptions(frame=N), 1 to {frames}"
                 )
@@ -218,11 +217,12 @@ def from_pillow(image: Image.Image, intake: ReadOptions = AS_IT_IS) -> Picture:
 
 def of_frame(image: Image.Image, intake: ReadOptions = AS_IT_IS) -> Picture:
     """The picture of the frame that a Pillow image stands at.  Raises ImageError."""
-    data = file_of(image) if reader_of(image).looked_into else b""
+    reader = reader_of(image)
+    data = file_of(image) if reader.looked_into else b""
     tags = tags_of(image)
     if raw.are_of_sensor(tags):
         raise ImageError("is a raw camera file, of which Pillow reads the preview alone", "its path or bytes")
-    with _pillow_errors(), complaints(image, data, intake.strict) as damage:
+    with _pillow_errors(), reader.complaints(image, data, intake.strict) as damage:
         turned = tags.get(Tag.ORIENTATION, 1) != 1  # by Pillow, when it loads a TIFF
         exif, resolution, facts = metadata.exif_of(image), metadata.resolution_of(image), facts_of(image)
         shallow = intake.to_8bit or intake.stretch

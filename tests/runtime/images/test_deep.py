@@ -177,7 +177,7 @@ def test_heif() -> None:
 def test_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "imagecodecs", None)
     with pytest.raises(DependencyMissing, match=r"has 10-bit samples; expected imagecodecs \(pip install ima"):
-        deep._by_imagecodecs(b"", "avif_decode", 10)
+        deep.by_imagecodecs(Image.new("L", (1, 1)), b"", "avif_decode", 10)
 
 
 @pytest.mark.parametrize("function", ["jpeg2k", "jpegxl", "avif"])

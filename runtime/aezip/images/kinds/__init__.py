@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 def reader_of(image: Image.Image) -> Reader:
     """What reads more of an image's file than Pillow does."""
-    from . import avif, base, jpeg, jpeg2000, jpeg_xl, png, tiff
+    from . import avif, base, jpeg, jpeg2000, jpeg_xl, netpbm, png, tiff
 
     readers: dict[str, type[Reader]] = {
-        "AVIF": avif.HeifReader,
+        "AVIF": avif.AvifReader,
         "GIF": jpeg2000.CommentReader,
         "HEIF": avif.HeifReader,
         "JPEG": jpeg.JpegReader,
@@ -36,6 +36,8 @@ def reader_of(image: Image.Image) -> Reader:
         "JXL": jpeg_xl.JpegXlReader,
         "MPO": jpeg.MpoReader,
         "PNG": png.PngReader,
+        "PPM": netpbm.PpmReader,
+        "PSD": base.FirstReader,
         "TIFF": tiff.TiffReader,
     }
     return readers.get(image.format or "", base.Reader)()

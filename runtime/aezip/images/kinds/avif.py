@@ -10,19 +10,22 @@ import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...errors import OutputError
 from ...format import depth as depths
 from ...format.colour import ContentLight, Mastering
-from ...format.container import MASTERING, PLAIN, Section
-from .. import avif, gain_map, signalling
-from ..deep import has_codecs
-from ..headers import code_points_at
+from ...format.container import DEEPEST, MASTERING, PLAIN, Section
+from .. import avif, deep, gain_map, signalling
+from ..headers import code_points_at, file_of
 from ..picture import EXTRA_NAMES, LIGHT_SIZES, Picture
 from ..signalling import Losses
 from .base import VIDEO, VIDEOS, Reader, Writer, bytes_in, to_be_scaled
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from ..deep import Planes
 
 _HEAD = 2**16  # bytes that name the items of a file
 _SRGB, _UNSPECIFIED = (1, 13), (2, 2)  # primaries and transfer of H.273
@@ -35,6 +38,11 @@ class HeifReader(Reader):
 
     looked_into = True
 
+    def planes(self, image: Image.Image, bits: int) -> tuple[Planes, int]:
+        heif: Any = importlib.import_module("pillow_heif")
+        planes = np.asarray(heif.open_heif(file_of(image), convert_hdr_to_8bit=False))  # shifted to 16 bits
+        return np.asarray(planes.reshape(*planes.shape[:2], -1) >> (DEEPEST - bits), np.uint16), bits
+
     def left_behind(self, image: Image.Image, data: bytes, kept: tuple[Section, ...]) -> Iterator[str]:
         if image.info.get("depth_images"):
             yield "a depth map"
@@ -44,11 +52,18 @@ class HeifReader(Reader):
             yield VIDEO
 
 
+class AvifReader(HeifReader):
+    """By imagecodecs."""
+
+    def planes(self, image: Image.Image, bits: int) -> tuple[Planes, int]:
+        return deep.by_imagecodecs(image, file_of(image), "avif_decode", bits), bits
+
+
 class Avif(Writer):
     """8 bits by Pillow, more by imagecodecs."""
 
     def with_depth(self, picture: Picture) -> tuple[Picture, Losses]:
-        return to_be_scaled(picture, _bits_of(picture)) if has_codecs() else super().with_depth(picture)
+        return to_be_scaled(picture, _bits_of(picture)) if deep.has_codecs() else super().with_depth(picture)
 
     def says_orientation(self, picture: Picture) -> bool:
         return picture.depth == PLAIN

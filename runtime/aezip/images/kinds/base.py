@@ -9,18 +9,22 @@ from __future__ import annotations
 import importlib
 import io
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...format.container import Section
-from .. import signalling
+from .. import deep, signalling
 from ..formats import Format
+from ..headers import file_of
 from ..picture import EXTRA_NAMES, Picture
 from ..pillow_image import info_of, to_pillow
 from ..signalling import Losses
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from ..deep import Planes
 
 VIDEO = "a video (motion photo)"
 VIDEOS = (b"MotionPhoto", b"MicroVideo")  # what XMP says of one
@@ -33,6 +37,20 @@ class Reader:
     looked_into = False  # the bytes of a file say more than Pillow does
     one_picture = False  # of several frames the first is the picture, and the others belong to it
 
+    def complaints(self, image: Image.Image, data: bytes, strict: bool) -> AbstractContextManager[list[str]]:
+        """A list that holds, when the block ends in which an image is decoded, a sentence if its data are damaged.
+
+        data: as of `extras`; strict: as of `decoder.printed`.
+        """
+        return nullcontext([])
+
+    def planes(self, image: Image.Image, bits: int) -> tuple[Planes, int]:
+        """All samples of an image of more than 8 bits, and how many they have.  bits: what its header says, or 8.
+
+        Raises ImageError where nothing here reads them so deep.
+        """
+        return deep.by_pillow(image, file_of(image))
+
     def extras(self, image: Image.Image, data: bytes) -> dict[bytes, bytes | None]:
         """Sections of a loaded image, if they are there.  data: its file, b"" if that is closed or not looked into."""
         return {}
@@ -40,6 +58,12 @@ class Reader:
     def left_behind(self, image: Image.Image, data: bytes, kept: tuple[Section, ...]) -> Iterator[str]:
         """Names of what has no section.  kept: the extras that are kept."""
         yield from ()
+
+
+class FirstReader(Reader):
+    """Photoshop's files, whose other frames are layers."""
+
+    one_picture = True
 
 
 def bytes_in(image: Image.Image, name: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from ...format.container import COMMENT, EXTENDED_XMP, GAIN_MAP, IPTC, Section
@@ -23,6 +24,7 @@ _KNOWN = (  # kept, about the coding, or named for themselves
     *(b"JFIF\0", b"JFXX\0", _EXIF[:5], b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"MPF\0"),
     *(gain_map.ISO, b"Adobe", b"Ducky", _EXTENSION, _PHOTOSHOP),
 )
+_NO_END = "the image data is damaged: the JPEG has no end (EOI), and part of the picture may be missing"
 _FURTHER = "further pictures (MPO)"
 _APP1, _APP13, _COM = 0xE1, 0xED, 0xFE
 _SEGMENT = 65533  # bytes of a segment
@@ -34,6 +36,9 @@ class JpegReader(Reader):
     """Segments, a second picture that is a gain map, and what else may lie behind the first."""
 
     looked_into = True
+
+    def complaints(self, image: Image.Image, data: bytes, strict: bool) -> AbstractContextManager[list[str]]:
+        return nullcontext([_NO_END] if end_of_jpeg(data) < 0 else [])  # of which libjpeg tells Pillow nothing
 
     def extras(self, image: Image.Image, data: bytes) -> dict[bytes, bytes | None]:
         segments = getattr(image, "applist", ())

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ...format.container import COMMENT, Section
+import numpy as np
+
+from ...format.container import COMMENT, DEEPEST, PLAIN, Section
+from .. import deep
 from ..boxes import boxes
+from ..headers import file_of
 from .base import Reader, bytes_in
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from ..deep import Planes
 
 _OPENJPEG = b"Created by OpenJPEG"  # a comment that says nothing of the picture
 
@@ -27,6 +33,12 @@ class Jpeg2000Reader(CommentReader):
     """Boxes."""
 
     looked_into = True
+
+    def planes(self, image: Image.Image, bits: int) -> tuple[Planes, int]:
+        if not deep.is_grey(image):
+            return deep.by_imagecodecs(image, file_of(image), "jpeg2k_decode", bits), bits
+        values, most = deep.grey_of(image)  # shifted to 16 bits
+        return (values >> np.uint16(DEEPEST - bits), bits) if PLAIN < bits < DEEPEST else (values, most)
 
     def left_behind(self, image: Image.Image, data: bytes, kept: tuple[Section, ...]) -> Iterator[str]:
         found = {kind.decode().strip() for kind, _, _ in boxes(data) if kind in (b"uuid", b"xml ")}

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...format import depth as depths
 from ...format.colour import BT709, SRGB, Cicp
-from ...format.container import PLAIN, Section
-from .. import jxl, signalling
+from ...format.container import DEEPEST, PLAIN, Section
+from .. import deep, jxl, signalling
 from ..boxes import boxes
-from ..deep import has_codecs
+from ..headers import file_of
 from ..metadata import bytes_of
 from ..picture import Picture
 from ..signalling import Losses
@@ -24,11 +25,19 @@ from .base import Reader, Writer
 if TYPE_CHECKING:
     from PIL import Image
 
+    from ..deep import Planes
+
 _PACKED = {b"Exif": "EXIF", b"xml ": "XMP"}  # boxes, and what they hold
 
 
 class JpegXlReader(Reader):
-    """Boxes."""
+    """Boxes; grey that the plug-in has scaled to 16 bits."""
+
+    def planes(self, image: Image.Image, bits: int) -> tuple[Planes, int]:
+        if not deep.is_grey(image):
+            return deep.by_imagecodecs(image, file_of(image), "jpegxl_decode", bits), bits
+        values, most = deep.grey_of(image)
+        return (depths.scaled(values, DEEPEST, bits), bits) if PLAIN < bits < DEEPEST else (values, most)
 
     def left_behind(self, image: Image.Image, data: bytes, kept: tuple[Section, ...]) -> Iterator[str]:
         file = bytes_of(getattr(image, "fc", None)) or b""
@@ -45,7 +54,7 @@ class JpegXl(Writer):
         return bool(self.kind.options.get("lossless"))
 
     def with_depth(self, picture: Picture) -> tuple[Picture, Losses]:
-        return (picture, ()) if self._lossless and has_codecs() else super().with_depth(picture)
+        return (picture, ()) if self._lossless and deep.has_codecs() else super().with_depth(picture)
 
     def coloured(self, picture: Picture) -> tuple[Picture, Losses]:
         if self._lossless and picture.cicp and jxl.can_name(picture.cicp):

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .. import netpbm
+from ..headers import file_of
 from ..picture import Picture
 from ..signalling import Losses
-from .base import Writer
+from .base import Reader, Writer
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ..deep import Planes
+
+
+class PpmReader(Reader):
+    """Samples whose range may have any bits."""
+
+    def planes(self, image: Image.Image, bits: int) -> tuple[Planes, int]:
+        return netpbm.read(file_of(image))
 
 
 class Ppm(Writer):

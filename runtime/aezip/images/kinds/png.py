@@ -18,8 +18,8 @@ import numpy as np
 
 from ...format import depth as depths
 from ...format.container import COMMENT, DEEPEST, IPTC, PLAIN, TEXTS
-from .. import photoshop, signalling
-from ..headers import png_chunk, png_chunks
+from .. import deep, photoshop, signalling
+from ..headers import file_of, png_chunk, png_chunks
 from ..picture import EXTRA_NAMES, LIGHT_SIZES, Picture
 from ..pillow_image import to_pillow
 from ..signalling import Losses
@@ -44,6 +44,10 @@ class PngReader(Reader):
     """Chunks."""
 
     looked_into = True
+
+    def planes(self, image: Image.Image, bits: int) -> tuple[Planes, int]:
+        data = file_of(image)
+        return _as_said(deep.by_pillow(image, data)[0], data)
 
     def extras(self, image: Image.Image, data: bytes) -> dict[bytes, bytes | None]:
         iptc, texts = _texts_in(data)
@@ -78,7 +82,7 @@ class Png(Writer):
         return options
 
     def finished(self, data: bytes, picture: Picture) -> bytes:
-        data = data if picture.depth == PLAIN else deep(data, picture)
+        data = data if picture.depth == PLAIN else _of_all_bits(data, picture)
         return _with(data, _resolution(picture)) if picture.resolution else data
 
     def completed(self, data: bytes, picture: Picture) -> tuple[bytes, Losses]:
@@ -94,7 +98,7 @@ def _with(data: bytes, chunks: bytes) -> bytes:
     return data[:_HEAD] + chunks + data[_HEAD:]
 
 
-def deep(like: bytes, picture: Picture) -> bytes:
+def _of_all_bits(like: bytes, picture: Picture) -> bytes:
     """The PNG of a picture with the metadata of another PNG of 8 bits, whose pixels are dropped."""
     planes = depths.scaled(picture.planes(), picture.depth, DEEPEST)
     height, width, channels = planes.shape
@@ -111,6 +115,17 @@ def deep(like: bytes, picture: Picture) -> bytes:
             parts.append(png_chunk(b"IDAT" + zlib.compress(_filtered(planes), _LEVEL)))
         at += 12 + length
     return b"".join(parts)
+
+
+def _as_said(planes: Planes, data: bytes) -> tuple[Planes, int]:
+    """Samples of a PNG in the bits that it says are significant, if that loses nothing."""
+    said = next((body for kind, body in png_chunks(data) if kind == b"sBIT"), b"")
+    bits = max(said, default=DEEPEST)
+    if PLAIN < bits < DEEPEST:
+        found = depths.scaled(planes, DEEPEST, bits)
+        if (depths.scaled(found, bits, DEEPEST) == planes).all():
+            return found, bits
+    return planes, DEEPEST
 
 
 def _filtered(planes: Planes) -> bytes:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import struct
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...errors import ImageError, missing
 from ...format import depth as depths
 from ...format.container import DEEPEST, IPTC, PLAIN, Section
-from .. import tiff
-from ..metadata import keep_text
+from .. import deep, tiff
+from ..decoder import printed
+from ..headers import file_of
+from ..metadata import keep_text, turn
 from ..picture import EXTRA_NAMES, Picture
 from ..pillow_image import to_pillow
 from ..signalling import Losses
-from ..tiff import Tag
+from ..tiff import TOGETHER, Tag
 from .base import Reader, Writer, to_be_scaled
 
 if TYPE_CHECKING:
@@ -29,7 +34,18 @@ _KNOWN = {*tiff.DESCRIPTIVE, *tiff.IFDS, *tiff.ABOUT_PIXELS, Tag.IPTC, Tag.XMP}
 
 
 class TiffReader(Reader):
-    """Tags."""
+    """Tags, and samples in planes."""
+
+    def complaints(self, image: Image.Image, data: bytes, strict: bool) -> AbstractContextManager[list[str]]:
+        by_libtiff = any(tile[0] == "libtiff" for tile in getattr(image, "tile", ()))
+        return printed(strict) if by_libtiff else nullcontext([])
+
+    def planes(self, image: Image.Image, bits: int) -> tuple[Planes, int]:
+        if not deep.is_grey(image):  # of planes libtiff gives Pillow the high bytes alone
+            return _from_planes(image, file_of(image)) if tiff.in_planes(image) else super().planes(image, bits)
+        values, found = deep.grey_of(image)
+        inverted = found == DEEPEST and tiff.tags_of(image).get(Tag.PHOTOMETRIC) == tiff.WHITE_IS_ZERO
+        return np.asarray(depths.top(DEEPEST) - values, np.uint16) if inverted else values, found
 
     def extras(self, image: Image.Image, data: bytes) -> dict[bytes, bytes | None]:
         # byte for byte: Adobe writes it as whole numbers, of which Pillow gives the first
@@ -73,6 +89,20 @@ class Tiff(Writer):
 
     def completed(self, data: bytes, picture: Picture) -> tuple[bytes, Losses]:
         return data, tuple(EXTRA_NAMES[kind] for kind, _ in picture.extras if kind != IPTC)  # which is a tag
+
+
+def _from_planes(image: Image.Image, data: bytes) -> tuple[Planes, int]:
+    """The colours of a TIFF in planes of 16 bits."""
+    tags = tiff.tags_of(image)
+    if not deep.has_codecs():
+        raise missing("imagecodecs", "has colours of more than 8 bits in planes", TOGETHER)
+    if tags.get(Tag.PHOTOMETRIC) != tiff.RGB or tiff.ASSOCIATED in tags.get(Tag.EXTRA_SAMPLES, ()):
+        raise ImageError("has planes of more than 8 bits that are no RGB or RGBA", TOGETHER)
+    planes = np.asarray(importlib.import_module("imagecodecs").tiff_decode(data, index=image.tell()))
+    size = tags.get(Tag.HEIGHT), tags.get(Tag.WIDTH)  # which lie as the file does
+    if planes.dtype != np.uint16 or planes.shape not in ((3, *size), (4, *size)):
+        raise ImageError(f"has planes that are decoded to {planes.shape} {planes.dtype}", TOGETHER)
+    return turn(np.moveaxis(planes, 0, 2), tags.get(Tag.ORIENTATION, 1)), DEEPEST  # as Pillow does
 
 
 def _planes(picture: Picture) -> Planes:
