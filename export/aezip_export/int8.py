@@ -198,7 +198,7 @@ def add(package: Package, pictures: list[codecs.Pixels]) -> dict[str, bytes]:
     Raises ValueError where a graph has no such branches.
     """
     rows = calibration(package, pictures)
-    if package.about.description.get("exact_pixels"):
+    if package.exact_pixels:
         del rows["decoder"]
     return {
         f"{name}.int8.onnx": quantised(package.member(f"{name}.onnx"), given, deep=name == "decoder")

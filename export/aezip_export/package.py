@@ -15,6 +15,7 @@ import numpy as np
 from aezip.entropy.tables import Tables, mixture_tables
 from aezip.format.geometry import LATENT_STRIDE
 from aezip.model import kinds, packages
+from aezip.model.description import BITS_PER_ERROR, PACKAGE_VERSION
 from aezip.model.ladder import Ladder
 from aezip.model.onnx_check import OPSET
 from aezip.model.packages import Package
@@ -90,7 +91,7 @@ def describe(model: Flagship, name: str, members: dict[str, bytes], facts: dict[
             "lambda": [lambda_ladder.LAMBDA_MIN, model.lambda_max],
             "macs": {name: round(macs.per_pixel(members[f"{name}.onnx"]), 1) for name in macs.GRAPHS},
             **({"exact_pixels": True} if model.config.integer else {}),
-            "bits_per_error": model.bits_per_error or packages.BITS_PER_ERROR,
+            "bits_per_error": model.bits_per_error or BITS_PER_ERROR,
             **facts,
         },
     )
@@ -105,7 +106,7 @@ def description(
     """
     digests = digests_of(members)
     return {
-        "version": packages.PACKAGE_VERSION,
+        "version": PACKAGE_VERSION,
         "fingerprint": packages.fingerprint_of(digests, decoding).hex(),
         "stride": LATENT_STRIDE,
         "margins": margins_of(members),

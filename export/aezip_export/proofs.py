@@ -151,7 +151,7 @@ def windows_agree(graphs: Graphs, pixels: codecs.Pixels) -> None:
     rows, columns = windows.grown((slice(a, b), slice(c, d)), margin, whole.shape)
     image = graphs.decoder(whole)[16 * a : 16 * b, 16 * c : 16 * d]
     part = graphs.decoder(whole[rows, columns])[16 * (a - rows.start) :, 16 * (c - columns.start) :]
-    most = 0 if graphs.package.about.description.get("exact_pixels") else 1
+    most = 0 if graphs.package.exact_pixels else 1
     alike("decoder: pixels through a window", part[: image.shape[0], : image.shape[1]], image, most=most)
 
 

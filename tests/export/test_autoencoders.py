@@ -13,7 +13,8 @@ from PIL import Image
 
 from aezip import Codec, images
 from aezip.cli import main as aezip
-from aezip.model.packages import CELL_ERRORS, check, describe
+from aezip.model.description import CELL_ERRORS
+from aezip.model.packages import check, describe
 from aezip_export import autoencoders
 from aezip_export.cli import main as export
 from aezip_export.proofs import ProofFailed

@@ -68,7 +68,7 @@ def test_a_planned_size_opens_sessions_once(halves, drawn, monkeypatch) -> None:
     real = planned.open_session
 
     def noted(*args: Any, **options: Any) -> Any:
-        opened.append((args[1], options["dimensions"]))
+        opened.append((str(args[1]), options["dimensions"]))
         return real(*args, **options)
 
     monkeypatch.setattr(planned, "open_session", noted)

@@ -31,6 +31,7 @@ from ..engine import timing
 from ..engine.cores import cores
 from ..engine.sessions import Sessions
 from ..errors import UsageError
+from ..model.kinds import GraphName
 from ..storage.files import read_bytes
 from . import machine, peers, start
 from .equal import at_rate
@@ -77,7 +78,7 @@ class Warm:
         for span in spans:
             if span.inputs is not None:
                 begin = perf_counter()
-                self._bare.session(span.stage, span.inputs).run(None, span.inputs)
+                self._bare.session(GraphName.of(span.stage), span.inputs).run(None, span.inputs)
                 bare[span.stage] = bare.get(span.stage, 0.0) + perf_counter() - begin
         return out, {"total": total, "stages": stages, "bare": bare}
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from ..format import depth as depths
 from ..format.container import PLAIN, QUALITY_TOP
 from ..format.geometry import CELL_SIZE, grid
-from ..model.packages import CELL_ERRORS, Package
+from ..model.description import CELL_ERRORS
+from ..model.packages import Package
 from .windows import Pixels
 
 Cells = NDArray[np.float32]  # [⌈H/16⌉, ⌈W/16⌉]

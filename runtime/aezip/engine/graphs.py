@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..format.averages import averaged
 from ..format.depth import Samples, fine_of
 from ..format.geometry import LATENT_STRIDE, LATENTS_PER_HYPER, grid
-from ..model.fine_graphs import FINE
+from ..model.kinds import GraphName
 from ..model.ladder import Rung, rung
 from ..model.packages import Package
 from .sessions import Sessions
@@ -39,13 +39,13 @@ class Graphs:
     def encoder(self, image: NDArray[np.uint8] | NDArray[np.float32]) -> INT16:
         """image [H, W, 3 or 1] in grey levels, sides multiples of 16 → latents in 1/16 of a step [H/16, W/16, C]."""
         shape = (*grid(image.shape), len(self.rung.gain))
-        name = "encoder" if image.dtype == np.uint8 else f"encoder{FINE}"
+        name = GraphName("encoder", fine=image.dtype != np.uint8)
         return self._transform(name, ("image", image), {"gain": self.rung.gain}, ("latent", shape))
 
     def hyper(self, latent: INT16) -> INT16:
         """Latents in 1/16 of a step [4a, 4b, C] → hyper-latents [a, b, Z], within ±RADIUS_MAX."""
         shape = (*grid(latent.shape, LATENTS_PER_HYPER), len(self.rung.hyper_index))
-        return self._transform("hyper", ("latent", latent), {"hyper_gain": self.rung.hyper_gain}, ("hyper", shape))
+        return self._transform(GraphName("hyper"), ("latent", latent), self._gains("hyper_gain"), ("hyper", shape))
 
     def prior(self, hyper: INT16) -> tuple[INT16, NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
         """hyper [a, b, Z] → of the first half mean in 1/16 and table index [2, 2a, 2b, C], and what the context wants.
@@ -55,13 +55,13 @@ class Graphs:
         half = 2, 2 * hyper.shape[0], 2 * hyper.shape[1], len(self.rung.gain)
         shapes = {"mean": half, "index": half, **dict.fromkeys(_CARRIED, (2, None, *half[1:3]))}
         inputs = {"hyper": hyper[None], **self._gains("hyper_inverse", "hyper_offset", "mean_gain", "shift")}
-        mean, index, *carried = self.sessions.run("prior", inputs, shapes)
+        mean, index, *carried = self.sessions.run(GraphName("prior"), inputs, shapes)
         return mean, index, dict(zip(_CARRIED, carried, strict=True))
 
     def context(self, carried: dict[str, NDArray[np.float32]], known: INT16) -> tuple[INT16, NDArray[np.uint8]]:
         """Decoded first half in 1/16 [2, 2a, 2b, C] → mean and table index of the second half, alike."""
         inputs = {**carried, "known": known, **self._gains("context_gain", "mean_gain", "shift")}
-        mean, index = self.sessions.run("context", inputs, {"mean": known.shape, "index": known.shape})
+        mean, index = self.sessions.run(GraphName("context"), inputs, {"mean": known.shape, "index": known.shape})
         return mean, index
 
     def decoder(self, latent: INT16, scale: int = 1, *, fine: bool = False) -> Samples:
@@ -69,15 +69,15 @@ class Graphs:
 
         fine: in 1/256 of a grey level, uint16, rather than in levels, uint8.
         """
-        name, own = self.package.decoder(scale)
+        role, own = self.package.decoder(scale)
         side = LATENT_STRIDE // own
         shape = (side * latent.shape[0], side * latent.shape[1], self.package.about.channels)
-        name = f"{name}{FINE}" if fine else name
+        name = GraphName(role, fine=fine)
         image = self._transform(name, ("latent", latent), self._gains("inverse_gain"), ("image", shape))
         return averaged(fine_of(image) if fine else image, scale // own)
 
     def _gains(self, *names: str) -> dict[str, Any]:
         return {name: getattr(self.rung, name) for name in names}
 
-    def _transform(self, name: str, item: tuple[str, Any], gains: Any, output: tuple[str, Any]) -> NDArray[Any]:
+    def _transform(self, name: GraphName, item: tuple[str, Any], gains: Any, output: tuple[str, Any]) -> NDArray[Any]:
         return self.sessions.transform(name, item, gains, output, self.rung.quality)

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..format.geometry import HYPER_STRIDE, LATENT_STRIDE
-from ..model.fine_graphs import FINE
-from ..model.kinds import REDUCED
+from ..model.kinds import REDUCED, GraphName
 from .sessions import Sessions, open_session
 
 if TYPE_CHECKING:
     import onnxruntime
 
-_FIRST = {"encoder": "image", "hyper": "latent", "prior": "hyper", "context": "known", "decoder": "latent"}
+_DECODERS = {"decoder": 1, **{role: scale for scale, role in REDUCED.items()}}  # how many times smaller
+_FIRST = {"encoder": "image", "hyper": "latent", "prior": "hyper", "context": "known"}  # input; of decoders "latent"
 _PIXELS = {"image": 1, "latent": LATENT_STRIDE, "known": 2 * LATENT_STRIDE, "hyper": HYPER_STRIDE}  # to one element
 _KINDS = {"tensor(uint8)": np.uint8, "tensor(int16)": np.int16, "tensor(float)": np.float32}
 
@@ -27,12 +27,12 @@ _KINDS = {"tensor(uint8)": np.uint8, "tensor(int16)": np.int16, "tensor(float)":
 class Planned(Sessions):
     """Sessions of fixed shapes; one picture at a time."""
 
-    def session(self, name: str, inputs: dict[str, Any]) -> Any:
-        first = _FIRST[name.partition(".")[0]]
+    def session(self, name: GraphName, inputs: dict[str, Any]) -> Any:
+        first = _FIRST.get(name.role, "latent")
         rows, columns = (_PIXELS[first] * n for n in inputs[first].shape[1:3])
-        key = f"{name} {rows}×{columns}"
+        key = name, rows, columns
         if key not in self._sessions:
-            scale = next((n for n, reduced in REDUCED.items() if reduced == name.removesuffix(FINE)), 1)
+            scale = _DECODERS.get(name.role, 1)
             dimensions = {
                 "N": 1,
                 "H": rows // scale,

@@ -13,8 +13,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelUnfit, PackageDamaged, ProviderError
-from ..model import onnx_check
-from ..model.fine_graphs import FINE
+from ..model.kinds import GraphName
 from ..model.packages import Package
 from . import library, timing
 from .batching import Array, Together
@@ -66,21 +65,20 @@ class Sessions:
         on_cpu: Sequence[str] | None = None,
     ) -> None:
         self.package, self.provider, self.threads, self.optimisation = package, provider, threads, optimisation
-        exact = (*EXACT, "decoder") if package.about.description.get("exact_pixels") is True else EXACT
+        exact = (*EXACT, "decoder") if package.exact_pixels else EXACT
         self._on_cpu = exact if on_cpu is None else on_cpu
-        held = {name.removesuffix(".onnx") for name in package.about.members if name.endswith(".onnx")}
-        self._variants = {name.removesuffix(onnx_check.INT8): name for name in held if name.endswith(onnx_check.INT8)}
-        if precision == "float":
-            self._variants = {}
-        elif not self._variants and not ("decoder" in exact and package.about.half == "decoder"):
+        held = {GraphName.of(name) for name in package.about.members if name.endswith(".onnx")}
+        self._in_int8 = {name.role for name in held if name.int8 and precision == "int8"}
+        if precision == "int8" and not self._in_int8 and not ("decoder" in exact and package.about.half == "decoder"):
             finding = f"the model '{package.about.name}' has no graphs in 8 bits"
             raise ModelUnfit(finding, "precision 'float', or a model to which aezip_export.int8 added them")
-        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
-        self._ahead: set[str] = set()  # those whose turn `prepare` has begun
-        self._locks: dict[str, Lock] = {}  # of each while it is opened
-        self._together = {name: Together(batch, BATCH_ELEMENTS) for name in held - set(EXACT)} if batch > 1 else {}
+        self._sessions: dict[Hashable, Any] = {}
+        self._ahead: set[GraphName] = set()  # those whose turn `prepare` has begun
+        self._locks: dict[GraphName, Lock] = {}  # of each while it is opened
+        together = [name for name in held if name.role not in EXACT] if batch > 1 else []
+        self._together = {name: Together(batch, BATCH_ELEMENTS) for name in together}
 
-    def prepare(self, *names: str) -> None:
+    def prepare(self, *names: GraphName) -> None:
         """Begin to open graphs that will be needed, in this order, in a thread of its own; not if one thread is all.
 
         onnxruntime lets no other thread of Python run while it opens one. But the first can run while others open, and
@@ -93,7 +91,7 @@ class Sessions:
 
     def transform(
         self,
-        name: str,
+        name: GraphName,
         item: tuple[str, Array],
         others: dict[str, Any],
         output: tuple[str, tuple[int, ...]],
@@ -114,11 +112,11 @@ class Sessions:
         made: Array = run(array[None])[0]
         return made
 
-    def run(self, name: str, inputs: dict[str, Any], shapes: Mapping[str, tuple[int | None, ...]]) -> list[Any]:
+    def run(self, name: GraphName, inputs: dict[str, Any], shapes: Mapping[str, tuple[int | None, ...]]) -> list[Any]:
         """One run of a graph: its outputs of those names, each of the shape that is given.  Raises PackageDamaged."""
         session = self.session(name, inputs)
         try:
-            with timing.stage(name, inputs):
+            with timing.stage(str(name), inputs):
                 outputs = session.run(list(shapes), inputs)
         except Exception as error:  # onnxruntime's own classes are not public
             if "alloc" in str(error).lower():
@@ -132,7 +130,7 @@ class Sessions:
                 raise PackageDamaged(f"{name}.onnx gives {output} of {sizes}", due, file=str(self.package.about.path))
         return list(outputs)
 
-    def session(self, name: str, inputs: dict[str, Any]) -> Any:
+    def session(self, name: GraphName, inputs: dict[str, Any]) -> Any:
         """What runs a graph, with these inputs.  Raises PackageDamaged, HalfPackage."""
         session = self._sessions.get(name)
         if session is None:
@@ -145,15 +143,14 @@ class Sessions:
         self._ahead.clear()
         self._sessions.clear()
 
-    def _open_ahead(self, names: Sequence[str]) -> None:
+    def _open_ahead(self, names: Sequence[GraphName]) -> None:
         for name in names:
             with suppress(Exception):  # whoever needs it tries once more, and hears
                 self.session(name, {})
 
-    def _open(self, name: str) -> onnxruntime.InferenceSession:
-        held = name.removesuffix(FINE)
-        provider = "cpu" if held in self._on_cpu else self.provider
-        variant = self._variants.get(held, held) + name[len(held) :]
+    def _open(self, name: GraphName) -> onnxruntime.InferenceSession:
+        provider = "cpu" if name.role in self._on_cpu else self.provider
+        variant = name._replace(int8=name.role in self._in_int8)
         return open_session(self.package, variant, provider, self.threads, self.optimisation)
 
 
@@ -164,7 +161,7 @@ def _first_line(error: Exception) -> str:
 
 def open_session(
     package: Package,
-    name: str,
+    name: GraphName,
     provider: str,
     threads: int | None,
     optimisation: str = "all",

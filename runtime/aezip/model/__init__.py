@@ -1,6 +1,7 @@
 """Model packages (`.aezm`).
 
     kinds      what each kind of package holds
+    description what a package may say of itself
     packages   a package: description, members, tables, checked
     ladder     quality → the integers that both directions share
     onnx_check graphs that a package may hold

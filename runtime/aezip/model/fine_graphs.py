@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from ..errors import PackageDamaged
 from . import wire
+from .kinds import GraphName
 from .onnx_check import FLOAT
 from .wire import Field, Malformed
 
-FINE = ".fine"  # behind the name of a graph
 MOVES = ("DepthToSpace", "Reshape", "Slice", "Transpose")  # what may follow the rounding: numbers only change places
 ROUNDS = (("Cast", "Clip", "Floor", "Add"), ("QuantizeLinear",))  # from the last node back to what it rounds
 # Field numbers of onnx.proto.
@@ -38,13 +38,13 @@ class _Node(NamedTuple):
     field: Field
 
 
-def fine(name: str, data: bytes) -> bytes:
+def fine(name: GraphName, data: bytes) -> bytes:
     """The graph for finer samples.  name: of an encoder or decoder.  Raises PackageDamaged."""
-    change = _encoder if name.startswith("encoder") else _decoder
+    change = _encoder if name.role == "encoder" else _decoder
     try:
         return _with_graph(data, change)
     except (Malformed, KeyError, UnicodeDecodeError):
-        finding = f"{name}.onnx does not round its pixels as graphs of packages do"
+        finding = f"{name.member} does not round its pixels as graphs of packages do"
         raise PackageDamaged(finding, "a graph of aezip-export, or pictures of 8 bits") from None
 
 

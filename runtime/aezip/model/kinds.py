@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 CARD = "CARD.md"
+_INT8, _FINE = ".int8", ".fine"  # behind a graph's role
 REDUCED = {8: "decoder.8", 4: "decoder.4"}  # how many times smaller the decoder's pictures are, the smallest first
 _REDUCED = tuple(f"{name}.onnx" for name in REDUCED.values())
 # What one direction alone needs.
@@ -14,6 +16,28 @@ HALVES = {
     "decoder": ("decoder.int8.onnx", "decoder.onnx", *_REDUCED),
 }
 TASKS = ("denoise", "colorize", "inpaint")  # of a package that restores pictures: its one graph has the task's name
+
+
+class GraphName(NamedTuple):
+    """A graph of a package, in one of its variants."""
+
+    role: str  # encoder, decoder.8, …: a key of `onnx_check.SIGNATURES`
+    int8: bool = False  # with most of its arithmetic in 8 bits
+    fine: bool = False  # for samples of more than 8 bits; made of the graph that packages hold (`fine_graphs`)
+
+    @classmethod
+    def of(cls, text: str) -> GraphName:
+        """The inverse of `str`; a member's name is one, too."""
+        held = text.removesuffix(".onnx").removesuffix(_FINE)
+        return cls(held.removesuffix(_INT8), held.endswith(_INT8), text.endswith(_FINE))
+
+    @property
+    def member(self) -> str:
+        """The member of a package that holds it, or what it is made of."""
+        return f"{self._replace(fine=False)}.onnx"
+
+    def __str__(self) -> str:
+        return self.role + _INT8 * self.int8 + _FINE * self.fine
 
 
 @dataclass(frozen=True)
@@ -27,7 +51,6 @@ class Kind:
     encoding: tuple[str, ...] = ()  # graphs of each direction, in the order in which they are needed
     decoding: tuple[str, ...] = ()
     windowed: tuple[str, ...] = ("encoder", "decoder")  # graphs that see parts of pictures, each with a margin
-    checked: tuple[str, ...] = ("tables", "ladder")  # properties of Package
     gains: tuple[str, ...] = ("gain", "inverse_gain")  # arrays of the ladder
     channels: tuple[int, ...] = (3,)  # that its graphs may take
     pixels: Mapping[str, int] = field(default_factory=dict)  # numbers that it may say, from 2 to these limits
@@ -50,7 +73,6 @@ HYPERPRIOR = Kind(
     ("decoder.int8.onnx", "encoder.int8.onnx", *_REDUCED),
     encoding=("encoder", "hyper", "prior", "context"),
     decoding=("prior", "context", "decoder"),
-    checked=("tables", "ladder", "skip"),
     gains=("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset"),
 )
 STATIC = Kind(
@@ -60,7 +82,6 @@ STATIC = Kind(
     _REDUCED,
     encoding=("encoder",),
     decoding=("decoder",),
-    checked=("tables", "ladder", "table"),
     channels=(1, 3),
 )
 CODING = {kind.name: kind for kind in (HYPERPRIOR, STATIC)}  # by `coding` of the description
@@ -69,7 +90,6 @@ RESTORING = {
         task,
         (f"{task}.onnx",),
         windowed=(task,),
-        checked=(),
         channels=(1, 3),
         pixels={"hole": 1024, "side": 8192},  # half a hole, a short side
     )

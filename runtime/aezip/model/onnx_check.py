@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import PackageDamaged
-from .kinds import REDUCED
+from .kinds import REDUCED, GraphName
 from .wire import Malformed, Message, messages, read, text
 
 OPERATORS = frozenset(
@@ -42,7 +42,6 @@ OPERATORS = frozenset(
         "Transpose",
     )
 )
-INT8 = ".int8"  # behind the role of such a variant
 OPSET = 13
 FLOAT, UINT8, INT16 = 1, 2, 5
 TYPE_NAMES = {FLOAT: "float32", UINT8: "uint8", INT16: "int16"}
@@ -82,16 +81,13 @@ _ATTRIBUTE = {"t": 5, "g": 6, "graphs": 11, "sparse_tensor": 22, "sparse_tensors
 _TENSOR = {"external_data": 13, "data_location": 14}
 
 
-def check(role: str, data: bytes) -> None:
-    """Refuse a graph that packages do not hold.  role: a key of SIGNATURES, and INT8 behind it or not.
-
-    Raises PackageDamaged.
-    """
+def check(name: GraphName, data: bytes) -> None:
+    """Refuse a graph that packages do not hold.  Raises PackageDamaged."""
     try:
-        for finding, expectation in _findings(role, data):
-            raise PackageDamaged(f"{role}.onnx {finding}", expectation)
+        for finding, expectation in _findings(name.role, data):
+            raise PackageDamaged(f"{name.member} {finding}", expectation)
     except (Malformed, UnicodeDecodeError, RecursionError):
-        raise PackageDamaged(f"{role}.onnx is not an ONNX graph", "one written by aezip-export") from None
+        raise PackageDamaged(f"{name.member} is not an ONNX graph", "one written by aezip-export") from None
 
 
 def _findings(role: str, data: bytes) -> Iterator[tuple[str, str]]:
@@ -117,7 +113,7 @@ def _findings(role: str, data: bytes) -> Iterator[tuple[str, str]]:
     if graph.get(_GRAPH["sparse_initializer"]):
         yield "holds sparse weights", "dense ones"
     yield from _tensor_findings(messages(graph, _GRAPH["initializer"]))
-    for direction, expected in zip(("input", "output"), SIGNATURES[role.removesuffix(INT8)], strict=True):
+    for direction, expected in zip(("input", "output"), SIGNATURES[role], strict=True):
         found = dict(_value(m) for m in messages(graph, _GRAPH[direction]))
         if found != expected:
             yield f"has the {direction}s {_listed(found)}", _listed(expected)

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import HalfPackage, ModelNotFound, ModelUnfit, PackageDamaged
 from ..storage import files
 from . import onnx_check
-from .fine_graphs import FINE, fine
-from .kinds import CODING, HALVES, HYPERPRIOR, REDUCED, RESTORING, Kind
+from .description import BITS_PER_ERROR, findings
+from .fine_graphs import fine as made_fine
+from .kinds import CODING, HALVES, HYPERPRIOR, REDUCED, RESTORING, STATIC, GraphName, Kind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,16 +37,9 @@ if TYPE_CHECKING:
 
 SUFFIX = ".aezm"
 XZ = ".xz"  # behind the suffix of aezip's own
-PACKAGE_VERSION = 1
 DESCRIPTION = "model.json"
-MAX_MARGIN = 64  # latents
 MAX_MEMBER_BYTES = 2**28
 MAX_PACKAGE_BYTES = 2**28  # of one that comes with an archive or out of the web
-# What a step² of error is worth, in bits, to an encoder that searches, unless the package says. A uniform quantiser's
-# slope at high rate is 6 / ln 2 = 8.7; photographs at all rates, with a context that feeds on what is kept, ask for
-# more of a model that was trained without the search. Chosen on validation pictures.
-BITS_PER_ERROR = 25.0
-CELL_ERRORS = 9, 8  # evenly spaced qualities, classes of activity: of the table that `coding.cells` reads
 # What zipfile, json and numpy raise on bytes that nobody wrote on purpose.
 UNREADABLE = (
     zipfile.BadZipFile,
@@ -119,7 +113,10 @@ def check(about: Installed) -> None:
     """Read every member; graphs and tables have to be of their kind.  Raises PackageDamaged."""
     package = Package(about)
     for name in about.members:
-        package.graph(name.removesuffix(".onnx")) if name.endswith(".onnx") else package.member(name)
+        if name.endswith(".onnx"):
+            package.graph(GraphName.of(name))
+        else:
+            package.member(name)
     package.check()
 
 
@@ -165,7 +162,7 @@ def describe(path: Path) -> Installed:
             bytes.fromhex(digests[name])
         fingerprint = fingerprint_of(digests, kind.deciding)
         found = Installed(str(description["name"]), path, kind, fingerprint, path.stat().st_size, description)
-        wrong = next(_findings(found), None)
+        wrong = next(findings(kind, description), None)
     except FileNotFoundError:
         raise ModelNotFound("no such model package", "a file written by aezip-export", file=str(path)) from None
     except OSError as error:
@@ -177,47 +174,6 @@ def describe(path: Path) -> Installed:
     return found
 
 
-def _findings(found: Installed) -> Iterator[tuple[str, str]]:
-    """What a description says that no package can be, and what it might say."""
-    kind, said = found.kind, found.description
-    if int(said["version"]) != PACKAGE_VERSION:
-        yield f"package version {said['version']}", f"{PACKAGE_VERSION}; update aezip"
-    for key in ("name", "summary"):  # which are printed
-        if any(sign < " " or "\x7f" <= sign < "\xa0" for sign in str(said.get(key, ""))):
-            yield f"a {key} with control characters", "a line of text"
-    if found.half not in (None, *(HALVES if kind.codes else ())):
-        yield f"half '{found.half}'", "encoder or decoder"
-    if said.get("channels", 3) not in kind.channels:
-        yield f"channels {said['channels']}", " or ".join(map(str, kind.channels))
-    margins = said.get("margins")
-    for name in (*kind.windowed, *(name for name in REDUCED.values() if f"{name}.onnx" in said["digests"])):
-        margin = margins.get(name) if isinstance(margins, dict) else None
-        if type(margin) is not int or not 0 <= margin <= MAX_MARGIN:
-            yield f"a margin of {margin} for the {name}", f"0 to {MAX_MARGIN} latents"
-    for key, limit in kind.pixels.items():
-        pixels = said.get(key, 2)
-        if type(pixels) is not int or not 2 <= pixels <= limit:
-            yield f"a {key} of {pixels}", f"2 to {limit} pixels"
-    errors = said.get("cell_errors")
-    if errors is not None and not _is_table(errors, *CELL_ERRORS):
-        yield "cell_errors that are no table", f"{CELL_ERRORS[0]} rows of {CELL_ERRORS[1]} numbers above 0"
-    worth = said.get("bits_per_error", BITS_PER_ERROR)
-    if type(worth) not in (int, float) or not 0 < worth < 1e6:
-        yield f"bits_per_error {worth}", "a number above 0"
-
-
-def _is_table(found: Any, rows: int, columns: int) -> bool:
-    """Whether it is so many rows of so many numbers above 0."""
-    if not isinstance(found, list) or len(found) != rows:
-        return False
-    return all(
-        isinstance(row, list)
-        and len(row) == columns
-        and all(type(number) in (int, float) and 0 < number < 1e6 for number in row)
-        for row in found
-    )
-
-
 class Package:
     """A package's members, read once and checked against their digests."""
 
@@ -227,8 +183,14 @@ class Package:
 
     def check(self) -> None:
         """Raise PackageDamaged unless tables and ladder are of the package's kind."""
-        for name in self.about.kind.checked:
-            getattr(self, name)
+        kind = self.about.kind
+        if kind.codes:
+            self.tables.check()
+            self.ladder.check()
+        if kind.name == HYPERPRIOR.name:
+            self._read_skip()
+        elif kind.name == STATIC.name:
+            self._read_table()
 
     def member(self, name: str) -> bytes:
         """A member's bytes.  Raises PackageDamaged when it is missing or not as it was written, HalfPackage."""
@@ -245,16 +207,12 @@ class Package:
             raise self._damaged(f"{name} does not match its digest", "the bytes it was exported with")
         return data
 
-    def graph(self, name: str) -> bytes:
-        """A graph's bytes; behind an encoder's or decoder's name FINE, those for finer samples.
-
-        Raises as `member`, and PackageDamaged for one that packages do not hold.
-        """
-        held = name.removesuffix(FINE)
-        data = self.member(f"{held}.onnx")
+    def graph(self, name: GraphName) -> bytes:
+        """A graph's bytes.  Raises as `member`, and PackageDamaged for one that packages do not hold."""
+        data = self.member(name.member)
         with self._named():
-            onnx_check.check(held, data)
-            return data if held == name else fine(held, data)
+            onnx_check.check(name, data)
+            return made_fine(name, data) if name.fine else data
 
     def require(self, half: str) -> None:
         """Raise HalfPackage unless the package can encode (`encoder`) or decode (`decoder`)."""
@@ -276,19 +234,24 @@ class Package:
         found = ((name, own) for own, name in REDUCED.items() if own <= scale and f"{name}.onnx" in held)
         return next(found, ("decoder", 1))
 
-    def encoding(self, fine: bool = False) -> tuple[str, ...]:
+    def encoding(self, fine: bool = False) -> tuple[GraphName, ...]:
         """The graphs that encode and look at what was made, as far as they are there; fine: for finer samples."""
         kind = self.about.kind
-        names = (*kind.encoding, *(() if self.about.half else kind.decoding))
-        return tuple(name + FINE * (fine and name in kind.windowed) for name in names)
+        roles = (*kind.encoding, *(() if self.about.half else kind.decoding))
+        return tuple(GraphName(role, fine=fine and role in kind.windowed) for role in roles)
 
-    def decoding(self, scale: int, fine: bool = False) -> tuple[str, ...]:
+    def decoding(self, scale: int, fine: bool = False) -> tuple[GraphName, ...]:
         """The graphs that decode at this scale, in the order in which they are needed; fine: for finer samples."""
-        return *self.about.kind.decoding[:-1], self.decoder(scale)[0] + FINE * fine
+        return *map(GraphName, self.about.kind.decoding[:-1]), GraphName(self.decoder(scale)[0], fine=fine)
 
     def margin(self, transform: str) -> int:
         """Latents (of 16 pixels) that a transform must see around a part to make it as in the whole picture."""
         return int(self.about.description["margins"][transform])
+
+    @property
+    def exact_pixels(self) -> bool:
+        """Whether the decoder makes the same pixels everywhere."""
+        return self.about.description.get("exact_pixels") is True
 
     @property
     def bits_per_error(self) -> float:
@@ -332,6 +295,14 @@ class Package:
     @cached_property
     def table(self) -> NDArray[np.int64]:
         """Which table each channel has at evenly spaced qualities, of a static package.  [N, C]"""
+        return self._read_table()
+
+    @property
+    def skip(self) -> int:
+        """Latents under tables up to this index are not coded."""
+        return self._read_skip()
+
+    def _read_table(self) -> NDArray[np.int64]:
         found: NDArray[np.int64] | None = self._arrays.get("table")
         channels = self.ladder.gain.shape[1]
         if found is None or found.ndim != 2 or len(found) < 2 or found.shape[1] != channels:
@@ -342,9 +313,7 @@ class Package:
             raise self._damaged(finding, "0 to 63")
         return found
 
-    @property
-    def skip(self) -> int:
-        """Latents under tables up to this index are not coded."""
+    def _read_skip(self) -> int:
         skip = self._arrays.get("skip")
         if skip is None or skip.ndim or not 0 <= skip < 64:
             raise self._damaged(f"tables.npz says skip {skip}", "0 to 63")

@@ -14,6 +14,7 @@ from aezip import errors
 from aezip.codec import Codec
 from aezip.engine import sessions
 from aezip.model import store, writing
+from aezip.model.kinds import GraphName
 
 
 @pytest.fixture
@@ -21,7 +22,9 @@ def opened(monkeypatch) -> list[str]:
     """Names of the graphs that were opened, in their order."""
     names: list[str] = []
     real = sessions.open_session
-    monkeypatch.setattr(sessions, "open_session", lambda p, name, *a, **k: names.append(name) or real(p, name, *a, **k))
+    monkeypatch.setattr(
+        sessions, "open_session", lambda p, name, *a, **k: names.append(str(name)) or real(p, name, *a, **k)
+    )
     return names
 
 
@@ -92,8 +95,8 @@ def test_openvino_is_told_its_threads(tiny, monkeypatch) -> None:
 
     monkeypatch.setattr(onnxruntime(), "InferenceSession", Session)
     package = store.find_codec(tiny)
-    sessions.open_session(package, "encoder", "openvino", 3)
-    sessions.open_session(package, "encoder", "cpu", 3)
+    sessions.open_session(package, GraphName("encoder"), "openvino", 3)
+    sessions.open_session(package, GraphName("encoder"), "cpu", 3)
     assert asked == [
         (["OpenVINOExecutionProvider", "CPUExecutionProvider"], [{"num_of_threads": "3"}, {}]),
         (["CPUExecutionProvider"], [{}]),

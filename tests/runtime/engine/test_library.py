@@ -15,6 +15,7 @@ from aezip.codec import Codec
 from aezip.engine import library, sessions
 from aezip.errors import ProviderError
 from aezip.model import store
+from aezip.model.kinds import GraphName
 
 ROOT = Path(__file__).parents[3]
 OWN = Path("runtime/aezip/engine/library.py")
@@ -149,7 +150,7 @@ def test_a_provider_that_does_not_start_is_an_error_and_prints_nothing(
     library.prepare("cuda")
     package = store.find_codec(tiny)
     with pytest.raises(ProviderError, match=r"cannot start the provider 'cuda' \(libcublasLt.so.13: no such file\)"):
-        sessions.open_session(package, "encoder", "cuda", 1)
+        sessions.open_session(package, GraphName("encoder"), "cuda", 1)
     assert capfd.readouterr() == ("", "")
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aezip.errors import PackageDamaged
 from aezip.model import onnx_check
-from aezip.model.kinds import TASKS
+from aezip.model.kinds import TASKS, GraphName
 from aezip.model.store import find
 
 
@@ -57,11 +57,11 @@ def test_the_graphs_of_real_packages_pass(package: str, golden: Path) -> None:
     roles = (package,) if package in TASKS else [r for r in onnx_check.SIGNATURES if r not in TASKS]
     with zipfile.ZipFile(paths.get(package, golden / f"tiny-{package}.aezm")) as members:
         for role in roles:
-            onnx_check.check(role, members.read(f"{role}.onnx"))
+            onnx_check.check(GraphName(role), members.read(f"{role}.onnx"))
 
 
 def test_a_plain_graph_passes() -> None:
-    onnx_check.check("decoder", model(graph(node("Conv"), field(5, field(1, 3) + field(9, bytes(12))))))
+    onnx_check.check(GraphName("decoder"), model(graph(node("Conv"), field(5, field(1, 3) + field(9, bytes(12))))))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_plain_graph_passes() -> None:
 )
 def test_others_are_refused(data: bytes, finding: str) -> None:
     with pytest.raises(PackageDamaged) as caught:
-        onnx_check.check("decoder", data)
+        onnx_check.check(GraphName("decoder"), data)
     assert finding in str(caught.value)
 
 
@@ -99,10 +99,10 @@ def test_whatever_the_bytes_the_answer_is_the_one_error(data: st.DataObject) -> 
     for _ in range(data.draw(st.integers(1, 4))):
         valid[data.draw(st.integers(0, len(valid) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(PackageDamaged):
-        onnx_check.check("decoder", bytes(valid))
+        onnx_check.check(GraphName("decoder"), bytes(valid))
 
 
 def test_names_that_would_break_the_line_are_refused() -> None:
     for name in ("Con\nv", "x" * 101, "\x1b[31m"):
         with pytest.raises(PackageDamaged, match="not an ONNX graph"):
-            onnx_check.check("decoder", model(graph(node(name))))
+            onnx_check.check(GraphName("decoder"), model(graph(node(name))))

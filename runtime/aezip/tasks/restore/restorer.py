@@ -22,6 +22,7 @@ from ...engine.progress import each
 from ...engine.sessions import Sessions
 from ...errors import ImageError, ModelUnfit
 from ...format.geometry import grid
+from ...model.kinds import GraphName
 from ...model.packages import Package
 from ...model.store import find
 from ..features.vectors import halved
@@ -145,7 +146,8 @@ class Restorer:
 
     def run(self, inputs: dict[str, Any]) -> Pixels:
         """The graph itself: inputs by name, each with a leading 1 → [H, W, 3].  Raises PackageDamaged."""
-        restored: Pixels = self._sessions.run(self.task, inputs, {"restored": (*inputs["image"].shape[:3], 3)})[0][0]
+        shapes = {"restored": (*inputs["image"].shape[:3], 3)}
+        restored: Pixels = self._sessions.run(GraphName(self.task), inputs, shapes)[0][0]
         return restored
 
     def _check(self, task: str) -> None:
