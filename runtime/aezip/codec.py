@@ -219,7 +219,8 @@ class Codec:
             [H, W, C], C 1 or 3, uint8; or uint16 of the file's depth; and the file's header and sections.
 
         Raises:
-            FormatError: The file is damaged, or larger than `max_pixels`.
+            FormatError: The file is damaged.
+            LimitExceeded: It has more pixels than `max_pixels`.
             UnknownFingerprint: The model that wrote the file is not installed.
             PackageDamaged: The package is not as it was written.
             UsageError: The region is not inside the picture, or there is no such scale or limit.
@@ -293,6 +294,7 @@ class Codec:
             The file's bytes.
 
         Raises:
+            InputNotFound: There is no such file.
             ImageError: The file or image cannot be read. The other errors are those of `encode`.
             TargetMissed: No quality makes a file of the target size.
         """
@@ -343,7 +345,7 @@ class Codec:
             such modes. `.info` holds icc_profile, exif, xmp and dpi, if the file has them.
 
         Raises:
-            FormatError: The file is damaged. The other errors are those of `decode`.
+            InputNotFound: There is no such file. The other errors are those of `decode`.
         """
         from . import images
 

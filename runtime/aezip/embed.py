@@ -114,7 +114,8 @@ class Decoder:
             uint8, or uint16 of the file's depth, [H, W, 3], or [H, W] for a grey picture.
 
         Raises:
-            FormatError: The file is damaged, or larger than `max_pixels`.
+            FormatError: The file is damaged.
+            LimitExceeded: It has more pixels than `max_pixels`.
             UnknownFingerprint: Another model wrote it.
             UsageError: The picture has not the size of this decoder, or there is no such scale.
         """

@@ -1,7 +1,9 @@
 """All errors of aezip.
 
     AezipError
+    ├── InputNotFound            there is no such file; a FileNotFoundError, too
     ├── ImageError               the input is not a picture that can be coded
+    ├── LimitExceeded            a picture, file or download is larger than the limit that was set
     ├── OutputError              the output cannot be written
     │   └── OutputExists
     ├── UsageError               a parameter is outside its range
@@ -25,7 +27,6 @@
         ├── SectionDamaged       checksum or contents of a section
         ├── SectionUnknown       a critical section this version does not know
         ├── SectionOrder         missing, repeated, or in the wrong place
-        ├── LimitExceeded        larger than the limit that was set
         └── StreamDamaged        the entropy-coded stream does not end as it must
 
 Each says what was found and what was expected; the edge that knows the file's
@@ -51,6 +52,7 @@ __all__ = [  # what `import aezip` gives
     "HalfPackage",
     "HeaderDamaged",
     "ImageError",
+    "InputNotFound",
     "LimitExceeded",
     "ModelDiffers",
     "ModelError",
@@ -121,8 +123,22 @@ class AezipError(Exception):
         return " ".join((f"{self.file}: {line}" if self.file else line).split())
 
 
+class InputNotFound(AezipError, FileNotFoundError):
+    """There is no such file."""
+
+    def __init__(
+        self, finding: str = _FINDINGS[errno.ENOENT], expectation: str = "", *, file: str | None = None
+    ) -> None:
+        super().__init__(finding, expectation, file=file)
+        self.errno, self.strerror = errno.ENOENT, finding  # OSError takes two arguments for these
+
+
 class ImageError(AezipError):
     """The input is not a picture that can be coded."""
+
+
+class LimitExceeded(AezipError):
+    """A picture, file or download is larger than the limit that was set."""
 
 
 class OutputError(AezipError):
@@ -215,10 +231,6 @@ class SectionUnknown(FormatError):
 
 class SectionOrder(FormatError):
     """A section is missing, repeated or in the wrong place."""
-
-
-class LimitExceeded(FormatError):
-    """Larger than the limit that was set."""
 
 
 class StreamDamaged(FormatError):

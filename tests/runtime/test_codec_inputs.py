@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 import aezip
 from aezip import ReadOptions, embed
 from aezip.codec import Codec
-from aezip.errors import FormatError, ImageError, LimitExceeded, TargetMissed, Truncated, UsageError
+from aezip.errors import FormatError, ImageError, InputNotFound, LimitExceeded, TargetMissed, Truncated, UsageError
 from aezip.format.container import EXIF, ICC, XMP, read_header, unpack
 
 
@@ -43,8 +43,14 @@ def test_paths_are_models_and_pictures(codec: Codec, tiny: str, file: Path) -> N
     (file.parent / "a.lat").write_bytes(want)
     assert codec.decompress(file.parent / "a.lat").tobytes() == codec.decompress(want).tobytes()
     embed.Encoder(Path(tiny))
-    with pytest.raises(ImageError, match=r"nothing\.png: no such file"):
-        codec.compress("nothing.png")
+    for take in (codec.compress, codec.decompress):
+        for kind in (InputNotFound, FileNotFoundError):
+            with pytest.raises(kind, match=r"nothing\.png: no such file") as caught:
+                take("nothing.png")
+            assert (caught.value.errno, str(pickle.loads(pickle.dumps(caught.value)))) == (2, str(caught.value))
+    for source in (file, Image.open(file), np.asarray(Image.open(file))):
+        with pytest.raises(LimitExceeded, match="40×30 pixels; expected at most 1199, or a higher max_pixels"):
+            codec.compress(source, max_pixels=1199)
     with pytest.raises(FormatError, match=r"a\.png: not a \.lat file"):
         codec.decompress(file)
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ..errors import ImageError
 from ..format import depth as depths
 from ..format.alpha import fill
-from ..format.container import DEEPEST, PLAIN
-from .picture import Picture, check_size
+from ..format.container import DEEPEST, PLAIN, check_limit
+from .picture import Picture
 
 Planes = NDArray[Any]  # [H, W, C], uint8 of 8 bits, uint16 of more; in PAM the last may be alpha
 _GAP = rb"\s+(?:#.*\s+)*(\d+)"
@@ -49,7 +49,7 @@ def read_pam(data: bytes, max_pixels: int, to_8bit: bool) -> Picture:
     height, width, channels, most = (fields[name] for name in (b"HEIGHT", b"WIDTH", b"DEPTH", b"MAXVAL"))
     if channels not in _TYPES or (b"TUPLTYPE" in found[1] and not _KNOWN.search(found[1])):
         raise ImageError("is a PAM of other tuples", "grey or RGB, with or without alpha")
-    check_size(width, height, max_pixels)
+    check_limit(width, height, max_pixels)
     if most > depths.top(DEEPEST):
         raise ImageError(f"has samples of up to {most}", "65535 at most")
     deep = most > depths.top(PLAIN)

@@ -142,12 +142,6 @@ def without(extras: tuple[Section, ...], *kinds: bytes) -> tuple[Section, ...]:
     return tuple(section for section in extras if section.type not in kinds)
 
 
-def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Raise ImageError for an image file of more pixels than allowed."""
-    if width * height > max_pixels:
-        raise ImageError(f"{width}×{height} pixels", f"at most {max_pixels}, or a higher max_pixels")
-
-
 def check_sections(lat: Lat, original: Picture | None = None) -> None:
     """Decode what a `.lat` file holds besides its pixels, and compare its alpha with that of an original.
 

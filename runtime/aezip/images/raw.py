@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ImageError, require
-from ..format.container import DEEPEST
+from ..format.container import DEEPEST, check_limit
 from . import metadata, tiff
-from .picture import Picture, check_size
+from .picture import Picture
 from .tiff import Tag
 
 SUFFIXES = """
@@ -69,7 +69,7 @@ def developed(data: bytes, max_pixels: int, bits: int = DEEPEST) -> Picture:
     how = {"use_camera_wb": True, "no_auto_bright": True, "output_color": rawpy.ColorSpace.sRGB, "gamma": _SRGB}
     try:
         with rawpy.imread(io.BytesIO(data)) as file:
-            check_size(file.sizes.width, file.sizes.height, max_pixels)
+            check_limit(file.sizes.width, file.sizes.height, max_pixels)
             pixels = file.postprocess(output_bps=bits, **how)
     except (rawpy.LibRawError, rawpy.NotSupportedError, OSError) as e:
         why = e.args[0].decode("utf-8", "replace") if e.args and isinstance(e.args[0], bytes) else str(e)

@@ -19,14 +19,14 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import AezipError, ImageError
-from ..format.container import DEEPEST, DEFAULT_MAX_PIXELS, GAIN_MAP, MAGIC, PLAIN
+from ..errors import AezipError, ImageError, LimitExceeded, about
+from ..format.container import DEEPEST, DEFAULT_MAX_PIXELS, GAIN_MAP, MAGIC, PLAIN, check_limit
 from ..storage import places
 from . import colour, extras, metadata, raw, signalling
 from .decoder import printed
 from .headers import facts_of, file_of
 from .kinds import reader_of
-from .picture import Picture, check_size, without
+from .picture import Picture, without
 from .tiff import Tag, tags_of
 
 if TYPE_CHECKING:
@@ -121,17 +121,14 @@ _PLUGINS = (("pillow_heif", "register_heif_opener", "HEIF"), ("pillow_jxl", "", 
 
 
 def read(path: str | os.PathLike[str], intake: ReadOptions = AS_IT_IS, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
-    """Read an image file, or the image at a URL.  Raises ImageError, which names the file."""
+    """Read an image file, or the image at a URL.  Raises InputNotFound, ImageError, LimitExceeded, naming the file."""
     name = os.fspath(path)
-    try:
+    with about(name):
         return parse(places.read(name, ImageError), max_pixels, intake)
-    except ImageError as e:
-        e.file = name
-        raise
 
 
 def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: ReadOptions = AS_IT_IS) -> Picture:
-    """The picture of an image file's bytes.  Raises ImageError."""
+    """The picture of an image file's bytes.  Raises ImageError, LimitExceeded."""
     if not data:
         raise ImageError("the file is empty", _KNOWN)
     if data.startswith(MAGIC):
@@ -143,7 +140,7 @@ def parse(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS, intake: ReadOptions
         return _pam(data, max_pixels, intake) if is_pam else _developed(data, max_pixels, intake)
     try:
         return _opened(data, max_pixels, intake)
-    except ImageError as e:
+    except (ImageError, LimitExceeded) as e:
         if not _is_of_limits(e):
             raise
     with LIMITS.raised(max_pixels):
@@ -154,11 +151,11 @@ def _opened(data: bytes, max_pixels: int, intake: ReadOptions) -> Picture:
     """The picture of a file that Pillow opens.  Raises ImageError."""
     with _pillow_errors():
         image = _open(data)
-        check_size(image.width, image.height, max_pixels)
+        check_limit(image.width, image.height, max_pixels)
         return from_pillow(image, intake)
 
 
-def _is_of_limits(error: ImageError) -> bool:
+def _is_of_limits(error: AezipError) -> bool:
     """Whether one of Pillow's limits is the reason."""
     from PIL import Image
 
@@ -378,7 +375,7 @@ def _pillow_errors() -> Iterator[None]:
         raise ImageError("not an image that can be read", _KNOWN) from e
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as e:
         most = Image.MAX_IMAGE_PIXELS
-        raise ImageError("has too many pixels", f"at most {most}, or a higher max_pixels") from e
+        raise LimitExceeded("has too many pixels", f"at most {most}, or a higher max_pixels") from e
     except (AezipError, MemoryError, Warning):  # the last: where the caller has made errors of warnings
         raise
     except Exception as e:  # its plugins raise nearly any class over damaged data

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import AezipError, ModelError, ModelNotFound, PackageDamaged, UsageError
+from ..errors import AezipError, LimitExceeded, ModelError, ModelNotFound, PackageDamaged, UsageError
 from ..storage import files, places, web
 from .archives import name_of
 from .home import Place
@@ -268,5 +268,5 @@ def _read(name: str, limit: int) -> bytes:
         return web.get(name, limit)
     data = places.head(name, limit + 1)
     if len(data) > limit:
-        raise AezipError("the file is too large", f"at most {limit:,} B", file=name)
+        raise LimitExceeded("the file is too large", f"at most {limit:,} B", file=name)
     return data

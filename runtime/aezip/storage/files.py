@@ -21,19 +21,22 @@ try:
 except ImportError:  # Windows, where an open file cannot be removed
     fcntl = None  # type: ignore[assignment]
 
-from ..errors import AezipError, OutputError, OutputExists, finding_of
+from ..errors import AezipError, InputNotFound, OutputError, OutputExists, finding_of
 
+READABLE = "a file that can be read"
 _PREFIX, _PART = ".aezip-", ".part"
 
 
 def read_bytes(path: str | os.PathLike[str], error: type[AezipError] = AezipError) -> bytes:
-    """The file's bytes.  Raises `error`, one line, if they cannot be read."""
+    """The file's bytes.  Raises InputNotFound, or `error`, one line, if they cannot be read."""
     if not os.fspath(path):
         raise error("the name of a file is empty", "the name of a file")
     try:
         return Path(path).read_bytes()
+    except FileNotFoundError as e:
+        raise InputNotFound(expectation=READABLE, file=os.fspath(path)) from e
     except (OSError, ValueError) as e:
-        raise error(finding_of(e), "a file that can be read", file=os.fspath(path)) from e
+        raise error(finding_of(e), READABLE, file=os.fspath(path)) from e
 
 
 def check_output(path: str | os.PathLike[str], *, force: bool = False) -> None:

@@ -13,9 +13,18 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import AezipError, DependencyMissing, OutputError, OutputExists, UsageError, finding_of, require
+from ..errors import (
+    AezipError,
+    DependencyMissing,
+    InputNotFound,
+    OutputError,
+    OutputExists,
+    UsageError,
+    finding_of,
+    require,
+)
 from . import folders
-from .files import atomic_write, read_bytes, temporary_name
+from .files import READABLE, atomic_write, read_bytes, temporary_name
 from .folders import Found, Remarks
 
 STANDARD = "-"
@@ -35,7 +44,7 @@ def local(name: str) -> str:
 
 
 def read(name: str, error: type[AezipError]) -> bytes:
-    """All bytes.  Raises `error`, one line."""
+    """All bytes.  Raises InputNotFound, or `error`, one line."""
     if name == STANDARD:
         if sys.stdin is None:
             raise error("standard input is closed", "a pipe or a file", file=name)
@@ -47,15 +56,17 @@ def read(name: str, error: type[AezipError]) -> bytes:
 
 
 def head(name: str, size: int, error: type[AezipError] = AezipError) -> bytes:
-    """The first bytes of a path or URL, at most `size`.  Raises `error`, one line."""
+    """The first bytes of a path or URL, at most `size`.  Raises InputNotFound, or `error`, one line."""
     if is_url(name):
         with _opened(name, error) as (fs, path), fs.open(path, "rb") as file:
             return bytes(file.read(size))
     try:
         with open(name, "rb") as file:
             return file.read(size)
+    except FileNotFoundError as e:
+        raise InputNotFound(expectation=READABLE, file=name) from e
     except (OSError, ValueError) as e:
-        raise error(finding_of(e), "a file that can be read", file=name) from e
+        raise error(finding_of(e), READABLE, file=name) from e
 
 
 def write(name: str, data: bytes, *, force: bool = False, times: tuple[int, int] | None = None) -> None:
@@ -179,7 +190,7 @@ def _opened(name: str, kind: type[AezipError] = AezipError) -> Iterator[tuple[An
     except NotImplementedError as e:
         raise kind("this kind of URL does not support that", file=name) from e
     except FileNotFoundError as e:
-        raise kind("no such file or folder", file=name) from e
+        raise (kind if kind is OutputError else InputNotFound)("no such file or folder", file=name) from e
     except Exception as e:
         known = isinstance(e, OSError) and e.errno
         raise kind(finding_of(e) if known else f"{type(e).__name__}: {e}", file=name) from e

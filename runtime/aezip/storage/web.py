@@ -12,7 +12,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from ..errors import AezipError
+from ..errors import AezipError, LimitExceeded
 
 TIMEOUT_S = 20.0  # without an answer
 WHOLE_S = 600.0  # for all of a file
@@ -56,7 +56,7 @@ def get(url: str, limit: int, method: str = "GET") -> bytes:
             while part := answer.read1(2**20):
                 data += part
                 if len(data) > limit:
-                    raise AezipError("the file is too large", f"at most {limit:,} B", file=url)
+                    raise LimitExceeded("the file is too large", f"at most {limit:,} B", file=url)
                 if time.monotonic() > end:
                     raise AezipError(f"takes more than {WHOLE_S:.0f} s", "a faster server", file=url)
             if answer.length:  # of a connection that ended early, what read(n) does not notice

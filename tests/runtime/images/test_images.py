@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from aezip import images
-from aezip.errors import ImageError, OutputError, OutputExists, UsageError
+from aezip.errors import AezipError, ImageError, InputNotFound, LimitExceeded, OutputError, OutputExists, UsageError
 from aezip.format.container import Header, Lat, Section
 from aezip.images import (
     Picture,
@@ -212,22 +212,22 @@ def test_damaged_bytes_are_read_or_refused(tmp_path: Path) -> None:
             broken = data.copy()
             broken[rng.integers(0, min(200, len(data)), 4)] = rng.integers(0, 256, 4)
             (tmp_path / "a").write_bytes(broken.tobytes())
-            with contextlib.suppress(ImageError):
+            with contextlib.suppress(ImageError, LimitExceeded):
                 read(tmp_path / "a")
 
 
 @pytest.mark.parametrize(
-    ("make", "finding"),
+    ("make", "kind", "finding"),
     [
-        (lambda p: None, "no such file"),
-        (lambda p: p.mkdir(), "is a folder"),
-        (lambda p: p.write_bytes(b""), "the file is empty"),
-        (lambda p: p.write_text("not a picture"), "not an image that can be read"),
+        (lambda p: None, InputNotFound, "no such file"),
+        (lambda p: p.mkdir(), ImageError, "is a folder"),
+        (lambda p: p.write_bytes(b""), ImageError, "the file is empty"),
+        (lambda p: p.write_text("not a picture"), ImageError, "not an image that can be read"),
     ],
 )
-def test_what_is_no_image(tmp_path: Path, make: Callable[[Path], object], finding: str) -> None:
+def test_what_is_no_image(tmp_path: Path, make: Callable[[Path], object], kind: type[AezipError], finding: str) -> None:
     make(tmp_path / "a.png")
-    with pytest.raises(ImageError, match=finding) as caught:
+    with pytest.raises(kind, match=finding) as caught:
         read(tmp_path / "a.png")
     assert caught.value.file == str(tmp_path / "a.png")
 
@@ -250,7 +250,7 @@ def test_too_many_pixels(monkeypatch: pytest.MonkeyPatch, limit: int, pillow: in
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         if limit < 660:
-            with pytest.raises(ImageError, match=rf"pixels; expected at most {limit}, or a higher max_pixels"):
+            with pytest.raises(LimitExceeded, match=rf"pixels; expected at most {limit}, or a higher max_pixels"):
                 parse(data, limit)
         else:
             assert parse(data, limit).pixels.shape == (20, 33, 3)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from aezip import images
-from aezip.errors import ImageError
+from aezip.errors import ImageError, LimitExceeded
 from aezip.images import Picture, ReadOptions, build, netpbm
 
 DEEP = ReadOptions(deep=True)
@@ -85,5 +85,5 @@ def test_what_is_no_whole_pam() -> None:
     ):
         with pytest.raises(ImageError, match=why):
             images.parse(data, intake=DEEP)
-    with pytest.raises(ImageError, match="2×2 pixels; expected at most 3"):
+    with pytest.raises(LimitExceeded, match="2×2 pixels; expected at most 3"):
         images.parse(pam(good, 255), 3, DEEP)

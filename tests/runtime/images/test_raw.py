@@ -13,7 +13,7 @@ from PIL import Image
 
 from aezip import images
 from aezip.cli import main
-from aezip.errors import DependencyMissing, ImageError
+from aezip.errors import DependencyMissing, ImageError, LimitExceeded
 from aezip.format.container import unpack
 from aezip.images import ReadOptions, raw, reading
 
@@ -140,7 +140,7 @@ def test_what_cannot_be_developed() -> None:
     for data in (dng()[:300], b"FUJIFILMCCD-RAW " + bytes(400), b"\0\0\0\x18ftypcrx " + bytes(400)):
         with pytest.raises(ImageError, match="is a raw camera file that LibRaw does not read"):
             images.parse(data, intake=DEEP)
-    with pytest.raises(ImageError, match="64×64 pixels; expected at most 4095"):
+    with pytest.raises(LimitExceeded, match="64×64 pixels; expected at most 4095"):
         images.parse(dng(), 4095, DEEP)
     dark = dng()[: -2 * SIDE * SIDE] + bytes(2 * SIDE * SIDE)
     with pytest.raises(ImageError, match="whose samples are missing, or all black; expected a complete file"):

@@ -300,7 +300,7 @@ def test_a_dead_server_is_asked_once_for_many_files(server, data, lat, golden, t
 
 def test_too_large_a_file_is_not_read_whole(server, monkeypatch) -> None:
     server.answers["/large"] = 200, {}, bytes(2000)
-    with pytest.raises(errors.AezipError, match="large: the file is too large; expected at most 1,999 B"):
+    with pytest.raises(errors.LimitExceeded, match="large: the file is too large; expected at most 1,999 B"):
         web.get(f"{server.url}/large", 1999)
     assert len(web.get(f"{server.url}/large", 2000)) == 2000
 

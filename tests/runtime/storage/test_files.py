@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aezip.errors import FormatError, OutputError, OutputExists
+from aezip.errors import AezipError, FormatError, InputNotFound, OutputError, OutputExists
 from aezip.storage.files import atomic_write, check_output, finding_of, read_bytes
 
 
@@ -155,11 +155,16 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "finding"), [("missing", "no such file"), ("", "is a folder"), ("f/x", "not a folder")]
+    ("path", "kind", "finding"),
+    [
+        ("missing", InputNotFound, "no such file"),
+        ("", FormatError, "is a folder"),
+        ("f/x", FormatError, "not a folder"),
+    ],
 )
-def test_a_file_that_cannot_be_read(tmp_path: Path, path: str, finding: str) -> None:
+def test_a_file_that_cannot_be_read(tmp_path: Path, path: str, kind: type[AezipError], finding: str) -> None:
     (tmp_path / "f").write_bytes(b"")
-    with pytest.raises(FormatError, match=finding):
+    with pytest.raises(kind, match=finding):
         read_bytes(os.path.join(tmp_path, path), FormatError)
 
 

@@ -19,7 +19,7 @@ def test_the_first_bytes(tmp_path: Path) -> None:
         assert places.head(name, 4) == b"0123"
         assert places.head(name, 40) == b"0123456789"
     for name in (str(tmp_path / "b"), "memory://head/b"):
-        with pytest.raises(errors.FormatError, match="no such file"):
+        with pytest.raises(errors.InputNotFound, match="no such file"):
             places.head(name, 4, errors.FormatError)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aezip.errors import ImageError, ModelUnfit, ProfileDamaged, UsageError
+from aezip.errors import ImageError, InputNotFound, ModelUnfit, ProfileDamaged, UsageError
 from aezip.tasks.anomaly import gaussian, heat, measures, planted, profile_file
 from aezip.tasks.anomaly.measures import Aside, Fit, Profile, Scale, Statistics
 from aezip.tasks.features import vectors
@@ -195,7 +195,7 @@ def test_a_damaged_profile_is_refused(fitted: Profile, tmp_path) -> None:
     (tmp_path / "a.profile").write_bytes(data[:-9])
     with pytest.raises(ProfileDamaged, match=r"a\.profile: not a complete"):
         profile_file.read(str(tmp_path / "a.profile"))
-    with pytest.raises(ProfileDamaged, match="no such file"):
+    with pytest.raises(InputNotFound, match=r"b\.profile: no such file"):
         profile_file.read(str(tmp_path / "b.profile"))
     for old, new in ((b'"pictures": 12', b'"pictured": 12'), (b'profile": 3', b'profile": 2')):
         with pytest.raises(ProfileDamaged):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ProfileDamaged, finding_of
+from ...errors import InputNotFound, ProfileDamaged, about, finding_of
 from ...model.packages import UNREADABLE, arrays_of
 from ...storage.files import read_bytes
 from . import filters
@@ -28,6 +28,7 @@ VERSION = 3
 MAX_BYTES = 2**28
 TRIANGLES = MEASURES[:-1]
 WIDEST = 8192  # coordinates
+_EXPECTED = "a file written by aezip anomaly fit"
 
 
 def pack(profile: Profile) -> bytes:
@@ -73,27 +74,29 @@ def unpack(data: bytes) -> Profile:
             model, encoder, pictures = str(about["model"]), str(about["encoder"]), int(about["pictures"])
             return Profile(model, encoder, pictures, statistics, scales, np.sort(normal))
     except (OSError, AttributeError, IndexError, *UNREADABLE):
-        raise ProfileDamaged("not a complete anomaly profile", "a file written by aezip anomaly fit") from None
+        raise ProfileDamaged("not a complete anomaly profile", _EXPECTED) from None
     raise ProfileDamaged(f"version {version} of anomaly profiles", f"{VERSION}; update aezip, or fit again")
 
 
 def read(path: str) -> Profile:
-    """The profile of a file; one that was read and has not changed is not read again.  Raises ProfileDamaged."""
+    """The profile of a file; one that was read and has not changed is not read again.
+
+    Raises InputNotFound, ProfileDamaged.
+    """
     try:
         facts = os.stat(path)
+    except FileNotFoundError as error:
+        raise InputNotFound(expectation=_EXPECTED, file=path) from error
     except (OSError, ValueError) as error:
-        raise ProfileDamaged(finding_of(error), "a file written by aezip anomaly fit", file=path) from None
-    try:
+        raise ProfileDamaged(finding_of(error), _EXPECTED, file=path) from None
+    with about(path):
         return _read(os.path.abspath(path), facts.st_mtime_ns, facts.st_size)
-    except ProfileDamaged as error:
-        error.file = path
-        raise
 
 
 @lru_cache(maxsize=4)
 def _read(path: str, _: int, size: int) -> Profile:
     if size > MAX_BYTES:
-        raise ProfileDamaged("too large for an anomaly profile", "a file written by aezip anomaly fit")
+        raise ProfileDamaged("too large for an anomaly profile", _EXPECTED)
     return unpack(read_bytes(path, ProfileDamaged))
 
 
