@@ -5,7 +5,8 @@ reading.py      image files and Pillow images → `Picture`
 arrays.py       large images ↔ arrays, a strip at a time
 deep.py         files of more than 8 bits a sample
 colour.py       every mode that Pillow has → grey or RGB, and alpha
-headers.py      bits per sample and colours by the headers of files, which Pillow does not tell
+headers.py      what headers of files say and Pillow does not; parts of PNGs and JPEGs
+heif.py         bits per sample, colours and light of AVIF and HEIF
 avif.py         metadata that the libraries do not write into AVIFs
 boxes.py        boxes of such files
 tiff.py         tags and directories of TIFF and EXIF

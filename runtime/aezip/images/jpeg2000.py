@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from ..errors import ImageError
 from .boxes import boxes
-from .headers import CODESTREAM
 
 if TYPE_CHECKING:
     from PIL import Image
 
+CODESTREAM = b"\xff\x4f\xff\x51"  # begins with SOC and SIZ
 _YCC = 18  # the enumerated colour space sYCC
 _COD, _SOT = 0xFF52, 0xFF90
 

@@ -24,8 +24,8 @@ from ..format.container import DEEPEST, DEFAULT_MAX_PIXELS, GAIN_MAP, MAGIC, PLA
 from ..storage import places
 from . import colour, extras, metadata, raw, signalling
 from .decoder import printed
-from .headers import facts_of, file_of
-from .kinds import reader_of
+from .headers import file_of
+from .kinds import facts_of, reader_of
 from .picture import Picture, without
 from .tiff import Tag, tags_of
 

@@ -319,7 +319,7 @@ def test_light_of_an_avif() -> None:
     meta = bytes(4) + box(b"pitm", bytes(4) + b"\0\1") + box(b"iprp", box(b"ipco", known) + box(b"ipma", ipma))
     image = Image.new("L", (1, 1))
     image.format, image.fp = "AVIF", io.BytesIO(box(b"ftyp", b"avif" + bytes(4)) + box(b"meta", meta))  # type: ignore[attr-defined]
-    light = images.headers.facts_of(image).light
+    light = images.kinds.facts_of(image).light
     assert light == (Section(CONTENT_LIGHT, LIGHT), Section(MASTERING, DISPLAY))
 
 

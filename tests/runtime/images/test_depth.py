@@ -14,8 +14,9 @@ from PIL import Image, TiffImagePlugin
 from aezip import images
 from aezip.errors import ImageError
 from aezip.format.colour import Cicp
-from aezip.images import ReadOptions, headers
-from aezip.images.headers import Facts, facts_of
+from aezip.images import ReadOptions
+from aezip.images.headers import Facts
+from aezip.images.kinds import avif, facts_of
 
 SIZE = (24, 40)  # height, width
 
@@ -160,7 +161,7 @@ def test_headers_that_are_cut(kind: str, data: bytes, enough: int, facts: Facts)
 def test_avif_of_ten_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pillow writes 8 bits only."""
     data = saved(Image.fromarray(drawn()), "AVIF")
-    monkeypatch.setitem(headers._READERS, "AVIF", lambda _: Facts(10))
+    monkeypatch.setattr(avif.AvifReader, "facts", lambda *_: Facts(10))
     with pytest.raises(ImageError, match="has 10-bit samples"):
         images.parse(data)
     assert images.parse(data, intake=ReadOptions(to_8bit=True)).notes == ("10-bit samples made 8-bit",)

@@ -16,7 +16,7 @@ from aezip.cli import main
 from aezip.codec import Codec
 from aezip.errors import DependencyMissing, UsageError
 from aezip.format.colour import Cicp
-from aezip.images import Picture, headers, profiles
+from aezip.images import Picture, kinds, profiles
 from aezip.quality.metrics import psnr_db
 
 AVIF = pytest.param("avif", marks=pytest.mark.skipif(not features.check("avif"), reason="a Pillow without AVIF"))
@@ -92,7 +92,7 @@ def test_a_header_says_that_a_jpeg_xl_is_animated(animated: bool) -> None:
     animation = "1" + "00" + "00" + "00" + "0" if animated else "0"
     bits = f"{size}{extra_fields}{animation}000".ljust(64, "0")
     data = b"\xff\x0a" + int(bits[::-1], 2).to_bytes(8, "little")
-    facts = headers.facts_of(SimpleNamespace(format="JXL", fp=io.BytesIO(data)))
+    facts = kinds.facts_of(SimpleNamespace(format="JXL", fp=io.BytesIO(data)))
     assert (facts.animated, facts.bits) == (animated, 8)
 
 

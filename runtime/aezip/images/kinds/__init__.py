@@ -13,9 +13,12 @@ netpbm     PPM and PAM
 
 from __future__ import annotations
 
+import contextlib
+import struct
 from typing import TYPE_CHECKING
 
 from ..formats import Format
+from ..headers import NOTHING, Facts, file_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -41,6 +44,17 @@ def reader_of(image: Image.Image) -> Reader:
         "TIFF": tiff.TiffReader,
     }
     return readers.get(image.format or "", base.Reader)()
+
+
+def facts_of(image: Image.Image) -> Facts:
+    """What the header of an image's file says, if that is still open.  Call it before the pixels are loaded.
+
+    A header that cannot be understood says nothing; whether it is damaged is for the decoder to say.
+    """
+    reader = reader_of(image)
+    with contextlib.suppress(struct.error, IndexError, ValueError, StopIteration):
+        return reader.facts(file_of(image) if reader.looked_into else b"")
+    return NOTHING
 
 
 def writer_of(kind: Format) -> Writer:

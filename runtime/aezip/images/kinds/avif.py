@@ -16,8 +16,8 @@ from ...errors import OutputError
 from ...format import depth as depths
 from ...format.colour import ContentLight, Mastering
 from ...format.container import DEEPEST, MASTERING, PLAIN, Section
-from .. import avif, deep, gain_map, signalling
-from ..headers import code_points_at, file_of
+from .. import avif, deep, gain_map, heif, signalling
+from ..headers import Facts, file_of
 from ..picture import EXTRA_NAMES, LIGHT_SIZES, Picture
 from ..signalling import Losses
 from .base import VIDEO, VIDEOS, Reader, Writer, bytes_in, to_be_scaled
@@ -38,9 +38,12 @@ class HeifReader(Reader):
 
     looked_into = True
 
+    def facts(self, data: bytes) -> Facts:
+        return heif.facts_in(data)
+
     def planes(self, image: Image.Image, bits: int) -> tuple[Planes, int]:
-        heif: Any = importlib.import_module("pillow_heif")
-        planes = np.asarray(heif.open_heif(file_of(image), convert_hdr_to_8bit=False))  # shifted to 16 bits
+        plugin: Any = importlib.import_module("pillow_heif")
+        planes = np.asarray(plugin.open_heif(file_of(image), convert_hdr_to_8bit=False))  # shifted to 16 bits
         return np.asarray(planes.reshape(*planes.shape[:2], -1) >> (DEEPEST - bits), np.uint16), bits
 
     def left_behind(self, image: Image.Image, data: bytes, kept: tuple[Section, ...]) -> Iterator[str]:
@@ -78,7 +81,7 @@ class Avif(Writer):
         return super().encoded(picture) if picture.depth == PLAIN else self._deep(picture)
 
     def completed(self, data: bytes, picture: Picture) -> tuple[bytes, Losses]:
-        at = code_points_at(data) if picture.cicp else 0
+        at = heif.code_points_at(data) if picture.cicp else 0
         if picture.cicp and at:
             data = data[:at] + struct.pack(">HH", *picture.cicp[:2]) + data[at + 4 :]
         described = {section: made for section in picture.extras if (made := _light(section))}

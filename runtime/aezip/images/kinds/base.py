@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ...format.container import Section
 from .. import deep, signalling
 from ..formats import Format
-from ..headers import file_of
+from ..headers import NOTHING, Facts, file_of
 from ..picture import EXTRA_NAMES, Picture
 from ..pillow_image import info_of, to_pillow
 from ..signalling import Losses
@@ -36,6 +36,10 @@ class Reader:
 
     looked_into = False  # the bytes of a file say more than Pillow does
     one_picture = False  # of several frames the first is the picture, and the others belong to it
+
+    def facts(self, data: bytes) -> Facts:
+        """What a header says.  Raises struct.error, IndexError, ValueError or StopIteration if that is not clear."""
+        return NOTHING
 
     def complaints(self, image: Image.Image, data: bytes, strict: bool) -> AbstractContextManager[list[str]]:
         """A list that holds, when the block ends in which an image is decoded, a sentence if its data are damaged.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ import numpy as np
 from ...format.container import COMMENT, DEEPEST, PLAIN, Section
 from .. import deep
 from ..boxes import boxes
-from ..headers import file_of
+from ..headers import Facts, file_of
+from ..jpeg2000 import CODESTREAM
 from .base import Reader, bytes_in
 
 if TYPE_CHECKING:
@@ -33,6 +35,20 @@ class Jpeg2000Reader(CommentReader):
     """Boxes."""
 
     looked_into = True
+
+    def facts(self, data: bytes) -> Facts:
+        icc, at = None, 0
+        if not data.startswith(CODESTREAM):
+            for kind, start, stop in boxes(data):
+                if kind == b"jp2h":
+                    for inner, begin, end in boxes(data, start, stop):
+                        if inner == b"colr" and data[begin] in (2, 3):
+                            icc = data[begin + 3 : end]
+                if kind == b"jp2c":
+                    at = start
+                    break
+        channels = struct.unpack_from(">H", data, at + 40)[0]
+        return Facts(max((data[at + 42 + 3 * i] & 0x7F) + 1 for i in range(channels)), icc=icc)
 
     def planes(self, image: Image.Image, bits: int) -> tuple[Planes, int]:
         if not deep.is_grey(image):

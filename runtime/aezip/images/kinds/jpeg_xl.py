@@ -16,7 +16,7 @@ from ...format.colour import BT709, SRGB, Cicp
 from ...format.container import DEEPEST, PLAIN, Section
 from .. import deep, jxl, signalling
 from ..boxes import boxes
-from ..headers import file_of
+from ..headers import Facts, file_of
 from ..metadata import bytes_of
 from ..picture import Picture
 from ..signalling import Losses
@@ -32,6 +32,12 @@ _PACKED = {b"Exif": "EXIF", b"xml ": "XMP"}  # boxes, and what they hold
 
 class JpegXlReader(Reader):
     """Boxes; grey that the plug-in has scaled to 16 bits."""
+
+    looked_into = True
+
+    def facts(self, data: bytes) -> Facts:
+        head = jxl.head_of(jxl.codestream_of(data))
+        return Facts(head.bits, head.cicp, animated=head.animated)
 
     def planes(self, image: Image.Image, bits: int) -> tuple[Planes, int]:
         if not deep.is_grey(image):

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...format import depth as depths
-from ...format.container import COMMENT, DEEPEST, IPTC, PLAIN, TEXTS
+from ...format.colour import Cicp
+from ...format.container import COMMENT, CONTENT_LIGHT, DEEPEST, IPTC, MASTERING, PLAIN, TEXTS, Section
 from .. import deep, photoshop, signalling
-from ..headers import file_of, png_chunk, png_chunks
+from ..headers import Facts, file_of, png_chunk, png_chunks
 from ..picture import EXTRA_NAMES, LIGHT_SIZES, Picture
 from ..pillow_image import to_pillow
 from ..signalling import Losses
@@ -44,6 +45,17 @@ class PngReader(Reader):
     """Chunks."""
 
     looked_into = True
+
+    def facts(self, data: bytes) -> Facts:
+        cicp, light = None, dict[bytes, bytes]()
+        for kind, body in png_chunks(data):
+            if kind == b"IDAT":
+                break
+            if kind == b"cICP" and len(body) == 4:
+                cicp = Cicp(body[0], body[1], bool(body[3]))
+            elif (kind, len(body)) in ((CONTENT_LIGHT, 8), (MASTERING, 24)):
+                light[kind] = body
+        return Facts(cicp=cicp, light=tuple(map(Section._make, light.items())))
 
     def planes(self, image: Image.Image, bits: int) -> tuple[Planes, int]:
         data = file_of(image)
