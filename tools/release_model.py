@@ -22,7 +22,7 @@ from common import parser
 
 from aezip.errors import AezipError
 from aezip.model import packages, releases, store, writing
-from aezip.model.packages import SUFFIX, XZ, Installed, Package
+from aezip.model.packages import SUFFIX, XZ, Package, PackageInfo
 from aezip.model.releases import REGISTRY, Release
 from aezip.storage import files
 
@@ -32,7 +32,7 @@ FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_si
 BITS = 10  # of a float16's mantissa
 
 
-def release(about: Installed, name: str, folder: Path = store.INCLUDED) -> tuple[Release, int]:
+def release(about: PackageInfo, name: str, folder: Path = store.INCLUDED) -> tuple[Release, int]:
     """Make a package the newest release of a name.
 
     Args:
@@ -67,12 +67,12 @@ def release(about: Installed, name: str, folder: Path = store.INCLUDED) -> tuple
     return made, grown
 
 
-def packed_decoder(about: Installed) -> bytes:
+def packed_decoder(about: PackageInfo) -> bytes:
     """What the wheel keeps of a release that is not the newest."""
     return lzma.compress(writing.split(Package(about), "decoder", lean=True), lzma.FORMAT_XZ, filters=FILTERS)
 
 
-def rounded(about: Installed, bits: int, output: Path) -> None:
+def rounded(about: PackageInfo, bits: int, output: Path) -> None:
     """Write a package whose decoder has weights with this many bits of mantissa; no weight becomes zero."""
     import onnx
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 from ..errors import UnknownFingerprint, UsageError
 from ..format.container import NO_MODEL
 from ..model import archives, sources, store, whereabouts, writing
-from ..model.packages import Installed
+from ..model.packages import PackageInfo
 from ..model.whereabouts import Spot
 from ..storage import places
 from .plan import Plan
@@ -38,7 +38,7 @@ def carrying(plan: Plan) -> list[str]:
     return [root for root in roots(plan) if not places.is_url(root) and (Path(root) / archives.FOLDER).is_dir()]
 
 
-def carry(folders: Iterable[str], model: Installed) -> Iterator[tuple[str, int]]:
+def carry(folders: Iterable[str], model: PackageInfo) -> Iterator[tuple[str, int]]:
     """Put a model's decoder beside the files of each folder; where it was put, and its bytes.
 
     Raises UsageError for a pipe, HalfPackage if the model has no decoder, OutputError.
@@ -75,7 +75,7 @@ class Need:
         whole = dict.fromkeys(about.path.parent for about in found if about)
         return whereabouts.spots(self.fingerprint, whole if None not in found else (), offline=offline)
 
-    def find(self, own: Installed | None = None, *, offline: bool = False) -> Installed:
+    def find(self, own: PackageInfo | None = None, *, offline: bool = False) -> PackageInfo:
         """Its package; own: one that is at hand.  Raises UnknownFingerprint, for one of the files."""
         beside = dict.fromkeys(path for folder in self.folders for path in archives.folders_of(_file_in(folder)))
         try:

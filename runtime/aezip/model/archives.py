@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import ModelError, OutputError
 from ..storage import files, places
-from .packages import MAX_PACKAGE_BYTES, SUFFIX, Installed, check, describe
+from .packages import MAX_PACKAGE_BYTES, SUFFIX, PackageInfo, check, describe
 
 FOLDER = ".aezip"
 
@@ -36,7 +36,7 @@ def folders_of(source: str) -> Iterator[Path]:
         yield folder / FOLDER
 
 
-def find(folder: Path, fingerprint: bytes) -> Installed | None:
+def find(folder: Path, fingerprint: bytes) -> PackageInfo | None:
     """The package that decodes files of this fingerprint in one such folder, None where there is none.
 
     Raises ModelError if there is something of its name that is no such package.
@@ -62,7 +62,7 @@ def _check(path: Path, mtime_ns: int, size: int) -> None:  # once for many folde
     check(describe(path))
 
 
-def search(source: str, fingerprint: bytes) -> Installed | None:
+def search(source: str, fingerprint: bytes) -> PackageInfo | None:
     """The package that the archive of a file carries, the nearest; None where there is none that is whole."""
     for folder in folders_of(source):
         with contextlib.suppress(ModelError):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from .packages import SUFFIX, Installed
+from .packages import SUFFIX, PackageInfo
 from .store import release_of
 
 
-def name_of(model: Installed) -> str:
+def name_of(model: PackageInfo) -> str:
     """By which it is found."""
     return model.path.name.partition(SUFFIX)[0]
 
 
-def model_facts(model: Installed) -> dict[str, Any]:
+def model_facts(model: PackageInfo) -> dict[str, Any]:
     """One installed model, ready for JSON."""
     return {
         "name": name_of(model),
@@ -27,7 +27,7 @@ def model_facts(model: Installed) -> dict[str, Any]:
     }
 
 
-def model_lines(model: Installed) -> list[str]:
+def model_lines(model: PackageInfo) -> list[str]:
     """The same and more as lines to read."""
     about = model.description
     training = about.get("training")

@@ -56,7 +56,7 @@ UNREADABLE = (
 
 
 @dataclass(frozen=True)
-class Installed:
+class PackageInfo:
     """A package as its description tells it."""
 
     name: str
@@ -109,7 +109,7 @@ class Installed:
         return "0…100" if self.kind.codes else "–"
 
 
-def check(about: Installed) -> None:
+def check(about: PackageInfo) -> None:
     """Read every member; graphs and tables have to be of their kind.  Raises PackageDamaged."""
     package = Package(about)
     for name in about.members:
@@ -151,7 +151,7 @@ def fingerprint_of(digests: dict[str, str], members: tuple[str, ...] = HYPERPRIO
     return hashlib.sha256(lines.encode()).digest()[:8]
 
 
-def describe(path: Path) -> Installed:
+def describe(path: Path) -> PackageInfo:
     """Read a package's description.  Raises ModelNotFound, PackageDamaged."""
     try:
         with _opened(path) as package:
@@ -161,7 +161,7 @@ def describe(path: Path) -> Installed:
         for name in (*kind.members, *(m for m in kind.optional if m in digests)):
             bytes.fromhex(digests[name])
         fingerprint = fingerprint_of(digests, kind.deciding)
-        found = Installed(str(description["name"]), path, kind, fingerprint, path.stat().st_size, description)
+        found = PackageInfo(str(description["name"]), path, kind, fingerprint, path.stat().st_size, description)
         wrong = next(findings(kind, description), None)
     except FileNotFoundError:
         raise ModelNotFound("no such model package", "a file written by aezip-export", file=str(path)) from None
@@ -177,7 +177,7 @@ def describe(path: Path) -> Installed:
 class Package:
     """A package's members, read once and checked against their digests."""
 
-    def __init__(self, about: Installed) -> None:
+    def __init__(self, about: PackageInfo) -> None:
         self.about = about
         self.fingerprint = about.fingerprint
 

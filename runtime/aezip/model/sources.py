@@ -23,7 +23,7 @@ from ..errors import AezipError, LimitExceeded, ModelError, ModelNotFound, Packa
 from ..storage import files, places, web
 from .archives import name_of
 from .home import Place
-from .packages import MAX_PACKAGE_BYTES, SUFFIX, Installed, check, describe
+from .packages import MAX_PACKAGE_BYTES, SUFFIX, PackageInfo, check, describe
 
 INDEX = "aezip-models.json"
 INDEX_VERSION = 1
@@ -119,9 +119,9 @@ def parsed(data: bytes) -> Index:
     return found
 
 
-def packages_in(folder: Path) -> tuple[list[Installed], list[str]]:
+def packages_in(folder: Path) -> tuple[list[PackageInfo], list[str]]:
     """The packages of a folder that decode files, by name, and notes on those left out."""
-    found: dict[bytes, Installed] = {}
+    found: dict[bytes, PackageInfo] = {}
     notes = []
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         try:
@@ -137,7 +137,7 @@ def packages_in(folder: Path) -> tuple[list[Installed], list[str]]:
     return list(found.values()), notes
 
 
-def write_index(folder: Path) -> tuple[list[Installed], list[str]]:
+def write_index(folder: Path) -> tuple[list[PackageInfo], list[str]]:
     """Write the index of a folder's packages; what it has, and notes.  Raises ModelNotFound, OutputError."""
     found, notes = packages_in(folder)
     if not found:
@@ -149,7 +149,7 @@ def write_index(folder: Path) -> tuple[list[Installed], list[str]]:
     return found, notes
 
 
-def add_to_index(folder: str, about: Installed, size: int) -> None:
+def add_to_index(folder: str, about: PackageInfo, size: int) -> None:
     """Write a package, named by its fingerprint, and its size into the index of a URL.  Raises AezipError."""
     name, said = _joined(folder, INDEX), {}
     if places.exists(name):
@@ -161,7 +161,7 @@ def add_to_index(folder: str, about: Installed, size: int) -> None:
     places.write(name, _text(said), force=True)
 
 
-def _entry(about: Installed, file: str, size: int) -> dict[str, Any]:
+def _entry(about: PackageInfo, file: str, size: int) -> dict[str, Any]:
     return {"file": file, "bytes": size, "name": about.name, "summary": about.summary}
 
 
@@ -172,7 +172,7 @@ def _text(said: dict[str, Any]) -> bytes:
 
 def find(
     fingerprint: bytes, listed: list[Place], keep: Callable[[], Path], offline: bool
-) -> Iterator[Installed | AezipError]:
+) -> Iterator[PackageInfo | AezipError]:
     """Packages of this fingerprint from the places, one after the other, and what was wrong with others.
 
     Args:
@@ -207,7 +207,7 @@ def has(place: Place, fingerprint: bytes) -> bool:
     return True
 
 
-def _got(place: Place, entry: Entry, fingerprint: bytes, keep: Callable[[], Path]) -> Installed:
+def _got(place: Place, entry: Entry, fingerprint: bytes, keep: Callable[[], Path]) -> PackageInfo:
     """A package of a place, on this machine.  Raises AezipError."""
     name = _name_of(place, entry)
     if not places.is_url(name):
@@ -231,7 +231,7 @@ def _check_whole(fingerprint: bytes | None, path: Path) -> None:
     check(about)
 
 
-def _check_it_is(fingerprint: bytes | None, about: Installed) -> None:
+def _check_it_is(fingerprint: bytes | None, about: PackageInfo) -> None:
     if fingerprint is not None and about.fingerprint != fingerprint:
         finding = f"this is the model {about.fingerprint.hex()}"
         raise PackageDamaged(finding, f"{fingerprint.hex()}, as its index says", file=str(about.path))

@@ -15,7 +15,7 @@ from pathlib import Path
 from ..errors import AezipError, ModelNotFound, ModelUnfit, PackageDamaged, UnknownFingerprint
 from . import archives, home, releases, sources
 from .home import user_folder
-from .packages import SUFFIX, XZ, Installed, Package, describe
+from .packages import SUFFIX, XZ, Package, PackageInfo, describe
 
 INCLUDED = Path(__file__).parents[1] / "weights"
 EVERYWHERE = (
@@ -34,12 +34,12 @@ def extra_folders() -> list[Path]:
     return [Path(p) for p in os.environ.get("AEZIP_MODELS", "").split(os.pathsep) if p]
 
 
-def installed() -> list[Installed]:
+def installed() -> list[PackageInfo]:
     """All packages that decoding can find on this machine, in the order of the search; damaged ones are left out."""
     return _search()[0]
 
 
-def older_releases() -> list[Installed]:
+def older_releases() -> list[PackageInfo]:
     """The decoders of released models that newer ones have taken the place of."""
     listed = (INCLUDED / release.file for release in releases.releases(INCLUDED))
     return [describe(path) for path in listed if path.suffix == XZ and path.exists()]
@@ -50,7 +50,7 @@ def release_of(fingerprint: bytes) -> str | None:
     return next((r.full_name for r in releases.releases(INCLUDED) if r.fingerprint == fingerprint), None)
 
 
-def _search() -> tuple[list[Installed], list[PackageDamaged]]:
+def _search() -> tuple[list[PackageInfo], list[PackageDamaged]]:
     found, damaged = [], []
     for folder in folders():
         for path in sorted(folder.glob(f"*{SUFFIX}")):
@@ -63,7 +63,7 @@ def _search() -> tuple[list[Installed], list[PackageDamaged]]:
     return found, damaged
 
 
-def find(model: str) -> Installed:
+def find(model: str) -> PackageInfo:
     """The package of a name or a path; of a released one's full name, too.  Raises ModelNotFound, PackageDamaged."""
     if is_path(model):
         return describe(Path(model))
@@ -85,8 +85,8 @@ def is_path(model: str) -> bool:
 
 
 def find_fingerprint(
-    fingerprint: bytes, own: Installed | None = None, beside: Iterable[Path] = (), *, offline: bool = False
-) -> Installed:
+    fingerprint: bytes, own: PackageInfo | None = None, beside: Iterable[Path] = (), *, offline: bool = False
+) -> PackageInfo:
     """The package that decodes files of this fingerprint.
 
     Args:
@@ -107,7 +107,7 @@ def find_fingerprint(
     for other in (m for m in fitting if m.decodes):
         return other
     for about in _elsewhere(fingerprint, beside, offline or home.is_offline()):
-        if isinstance(about, Installed):
+        if isinstance(about, PackageInfo):
             return about
         wrong.append(about)
     if fitting:
@@ -115,7 +115,7 @@ def find_fingerprint(
     raise UnknownFingerprint(_finding(fingerprint, wrong), EVERYWHERE)
 
 
-def _elsewhere(fingerprint: bytes, beside: Iterable[Path], offline: bool) -> Iterator[Installed | AezipError]:
+def _elsewhere(fingerprint: bytes, beside: Iterable[Path], offline: bool) -> Iterator[PackageInfo | AezipError]:
     """Packages that are not installed, and what was wrong with others."""
     for release in releases.releases(INCLUDED):
         if release.fingerprint == fingerprint:

@@ -18,7 +18,7 @@ from ..errors import ModelError, ModelNotFound, OutputError, OutputExists, findi
 from ..storage import files
 from .home import own_folder
 from .kinds import HALVES
-from .packages import DESCRIPTION, SUFFIX, Installed, Package, check, describe, read
+from .packages import DESCRIPTION, SUFFIX, Package, PackageInfo, check, describe, read
 from .store import INCLUDED, find
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -47,7 +47,7 @@ def split(package: Package, half: str, *, lean: bool = False) -> bytes:
     return pack({**members, DESCRIPTION: description_text(description)})
 
 
-def decoder_of(about: Installed) -> bytes:
+def decoder_of(about: PackageInfo) -> bytes:
     """The bytes of the decoder's half of an installed package.  Raises HalfPackage, PackageDamaged."""
     return read(about.path) if about.half == "decoder" else split(Package(about), "decoder")
 
@@ -66,7 +66,7 @@ def pack(members: dict[str, bytes]) -> bytes:
     return file.getvalue()
 
 
-def install(path: Path, *, force: bool = False) -> Installed:
+def install(path: Path, *, force: bool = False) -> PackageInfo:
     """Check a package whole and copy it to the user's folder, where it is known by its file's name without suffix.
 
     force: put it in the place, or in front, of one of the same name. Raises ModelError and its kinds, OutputError.
