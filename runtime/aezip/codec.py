@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -266,6 +265,9 @@ class Codec:
         quality: float = 60,
         *,
         target_size: int | None = None,
+        target_bpp: float | None = None,
+        target_psnr: float | None = None,
+        target_ssimulacra2: float | None = None,
         effort: int = 1,
         lossless: bool | None = None,
         cell_psnr: float = 0.0,
@@ -281,6 +283,9 @@ class Codec:
             image: A Pillow image of any mode, the path of an image file, or an array as of `encode`.
             quality: 0 … 100, in tenths.
             target_size: Instead of `quality`, the best one whose file has at most this many bytes.
+            target_bpp: The same with at most this many bits per pixel.
+            target_psnr: Instead of `quality`, the lowest one with this PSNR in dB, or more.
+            target_ssimulacra2: The same with this SSIMULACRA2, below 100.
             effort: As in `encode`.
             lossless: As in `encode`.
             cell_psnr: As in `encode`.
@@ -296,27 +301,24 @@ class Codec:
         Raises:
             InputNotFound: There is no such file.
             ImageError: The file or image cannot be read. The other errors are those of `encode`.
-            TargetMissed: No quality makes a file of the target size.
+            TargetMissed: No quality reaches the target.
         """
         from . import images
 
         lossless = arguments.check_lossless(lossless)
+        target = targets.asked(target_size, target_bpp, target_psnr, target_ssimulacra2)
+        if lossless and target:
+            raise UsageError(f"lossless=True and a target of {target}", "one of them: it keeps every pixel")
         if not isinstance(read, images.ReadOptions | None):
             raise UsageError(f"read is a {type(read).__name__}", "ReadOptions")
         picture = _taken(image, (read or images.AS_IT_IS)._replace(deep=True), max_pixels)
         given = {"icc_profile": icc_profile, "exif": exif, "xmp": xmp}
         picture = images.replaced(picture, {name: value for name, value in given.items() if value is not None})
-        sections = images.sections_of(picture)
-        depth = picture.depth
-        how: dict[str, Any] = {"effort": effort, "cell_psnr": cell_psnr, "depth": depth, "max_pixels": max_pixels}
-        encode: Callable[..., bytes] = partial(self.encode, picture.pixels, sections=sections, **how)
-        if target_size is None or lossless:
-            return encode(quality, lossless=lossless)
-        size = arguments.check_positive("target_size", target_size, "a whole number of bytes")
-        target = targets.Target(targets.SIZE, size)
-        h, w = picture.pixels.shape[:2]
-        data = targets.reach(target, h * w, partial(encode, lossless=False), len).data
-        return data if lossless is False else exact_pixels.shorter(data, picture.pixels, sections, depth)
+        how: dict[str, Any] = {"effort": effort, "cell_psnr": cell_psnr, "max_pixels": max_pixels}
+        how |= {"sections": images.sections_of(picture), "lossless": lossless, "depth": picture.depth}
+        if target is None:
+            return self.encode(picture.pixels, quality, **how)
+        return targets.encode(self, target, picture.pixels, **how).data
 
     def decompress(
         self,

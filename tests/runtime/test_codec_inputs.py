@@ -18,6 +18,7 @@ from aezip import ReadOptions, embed
 from aezip.codec import Codec
 from aezip.errors import FormatError, ImageError, InputNotFound, LimitExceeded, TargetMissed, Truncated, UsageError
 from aezip.format.container import EXIF, ICC, XMP, read_header, unpack
+from aezip.quality.verify import verify
 
 
 @pytest.fixture(scope="module")
@@ -144,9 +145,34 @@ def test_a_target_size(codec: Codec, drawn) -> None:
     assert len(codec.compress(flat, target_size=2000)) < 100  # stored exactly
     with pytest.raises(TargetMissed):
         codec.compress(pixels, target_size=50)
-    for size in (0, 1.5, "9"):
+    for size in (0, 1.5, "9", True):
         with pytest.raises(UsageError, match="target_size"):
             codec.compress(pixels, target_size=size)
+
+
+def test_other_targets(codec: Codec, drawn) -> None:
+    pixels = drawn(64, 80)
+    good = verify(codec, codec.encode(pixels, 85), pixels)
+    for name in ("psnr_db", "ssimulacra2"):
+        wanted = getattr(good, name) - 0.02
+        target = {f"target_{name.removesuffix('_db')}": wanted}
+        data = codec.compress(pixels, **target)
+        quality = read_header(data).quality
+        assert 0 < quality < 100
+        assert getattr(verify(codec, data, pixels), name) >= wanted
+        assert getattr(verify(codec, codec.encode(pixels, quality - 0.1), pixels), name) < wanted
+    rate = codec.compress(pixels, target_bpp=0.6)
+    assert rate == codec.compress(pixels, target_size=int(0.6 * 64 * 80 / 8))
+    assert 0.55 < 8 * len(rate) / (64 * 80) <= 0.6
+    with pytest.raises(UsageError, match=r"^target_size and target_psnr; expected one of them$"):
+        codec.compress(pixels, target_size=999, target_psnr=30)
+    with pytest.raises(UsageError, match=r"lossless=True and a target of 30\.00 dB; expected one of them"):
+        codec.compress(pixels, lossless=True, target_psnr=30)
+    for wrong in ({"target_psnr": "30"}, {"target_bpp": 0}, {"target_psnr": float("nan")}, {"target_psnr": True}):
+        with pytest.raises(UsageError, match=r"target_.*; expected a number above 0$"):
+            codec.compress(pixels, **wrong)
+    with pytest.raises(UsageError, match="target_ssimulacra2 100; expected a number above 0 and below 100"):
+        codec.compress(pixels, target_ssimulacra2=100)
 
 
 FLOATS = np.zeros((4, 4, 3))

@@ -106,34 +106,20 @@ class Compression(Coding):
 
             return verify(codec, lat, picture.pixels, picture.depth, max_pixels=self.max_pixels)
 
-        def encode(quality: float) -> bytes:
-            return codec.encode(
-                picture.pixels,
-                quality,
-                sections=sections,
-                effort=self.effort,
-                lossless=False if self.target else self.lossless,
-                cell_psnr=self.cell_psnr,
-                depth=picture.depth,
-                max_pixels=self.max_pixels,
-            )
-
+        how: dict[str, Any] = {"effort": self.effort, "cell_psnr": self.cell_psnr, "max_pixels": self.max_pixels}
+        how |= {"sections": sections, "lossless": self.lossless, "depth": picture.depth}
         measured: dict[str, Any] = {}
         if self.target:
-            from ..coding.exact_pixels import shorter
-            from ..quality.targets import PSNR, SSIMULACRA2, reach
+            from ..quality.targets import PSNR, SSIMULACRA2, encode
 
-            height, width = picture.pixels.shape[:2]
-            name = {PSNR: "psnr_db", SSIMULACRA2: "ssimulacra2"}.get(self.target.kind, "")
-            hit = reach(self.target, height * width, encode, lambda lat: float(getattr(report(lat), name)))
-            lat = hit.data
-            measured = {"target": str(self.target), "reached": hit.value, "tries": hit.tries}
-            if name:
-                measured[name] = hit.value
-            if self.lossless is None and (exact := shorter(lat, picture.pixels, sections, picture.depth)) is not lat:
-                lat, measured = exact, {"target": str(self.target), "tries": hit.tries}
+            hit = encode(codec, self.target, picture.pixels, **how)
+            lat, measured = hit.data, {"target": str(self.target), "tries": hit.tries}
+            if not hit.exact:
+                measured["reached"] = hit.value
+                if name := {PSNR: "psnr_db", SSIMULACRA2: "ssimulacra2"}.get(self.target.kind):
+                    measured[name] = hit.value
         else:
-            lat = encode(self.quality)
+            lat = codec.encode(picture.pixels, self.quality, **how)
         parsed = unpack(lat, MAX_SIDE**2)
         if self.verify or self.min_psnr:
             found = report(lat)

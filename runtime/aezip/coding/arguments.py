@@ -104,7 +104,7 @@ def check_scale(scale: Any) -> int:
 
 def check_quality(quality: Any) -> int:
     """0 … 100 → 0 … 1000.  Raises UsageError."""
-    if not _is_number(quality) or not 0 <= quality <= 100:
+    if not is_number(quality) or not 0 <= quality <= 100:
         raise UsageError(f"quality {quality!r}", "0 to 100")
     level: int = round(quality * 10)
     return level
@@ -112,7 +112,7 @@ def check_quality(quality: Any) -> int:
 
 def check_cell_psnr(psnr_db: Any) -> float:
     """A PSNR in dB → the largest mean squared error of a cell, infinite for 0.  Raises UsageError."""
-    if not _is_number(psnr_db) or not psnr_db >= 0:
+    if not is_number(psnr_db) or not psnr_db >= 0:
         raise UsageError(f"cell_psnr {psnr_db!r}", "0 or more, in dB")
     return float(255**2 / 10 ** (min(psnr_db, 300) / 10)) if psnr_db else np.inf  # at 300 any error is too large
 
@@ -167,5 +167,6 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value is a real number, and no truth value."""
     return isinstance(value, Real) and not isinstance(value, bool)

@@ -10,10 +10,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+from ..coding import exact_pixels
+from ..coding.arguments import check_positive, is_number
 from ..errors import TargetMissed, UsageError
 from ..format.container import QUALITY_TOP
+
+if TYPE_CHECKING:
+    from ..codec import Codec
+    from ..coding.windows import Pixels
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 SIZE, BPP, PSNR, SSIMULACRA2 = "size", "bpp", "psnr", "ssimulacra2"
@@ -54,6 +61,48 @@ class Hit:
     quality: float  # 0 … 100
     value: float  # what it reached, in the target's unit
     tries: int  # encodings
+    exact: bool = False  # the data are exact pixels, which are shorter than what met the target
+
+
+def asked(
+    size: int | None = None, bpp: float | None = None, psnr: float | None = None, ssimulacra2: float | None = None
+) -> Target | None:
+    """The one target that is asked for, if any.  Raises UsageError."""
+    given = {SIZE: size, BPP: bpp, PSNR: psnr, SSIMULACRA2: ssimulacra2}
+    wanted = {kind: value for kind, value in given.items() if value is not None}
+    if len(wanted) > 1:
+        raise UsageError(" and ".join(f"target_{kind}" for kind in wanted), "one of them")
+    for kind, value in wanted.items():
+        if kind == SIZE:
+            return Target(SIZE, check_positive("target_size", value, "a whole number of bytes"))
+        highest = 100 if kind == SSIMULACRA2 else math.inf
+        if not is_number(value) or not 0 < value < highest:
+            raise UsageError(f"target_{kind} {value!r}", f"a number above 0{' and below 100' * (kind == SSIMULACRA2)}")
+        return Target(kind, float(value))
+    return None
+
+
+def encode(codec: Codec, target: Target, pixels: Pixels, depth: int, lossless: bool | None = None, **how: Any) -> Hit:
+    """The file of a picture [H, W, C] that meets a target, or its exact pixels where these are shorter.
+
+    lossless: False: not the exact pixels; how: what else `Codec.encode` takes.
+    Raises TargetMissed, and what `Codec.encode` does.
+    """
+
+    def measured(data: bytes) -> float:
+        from .verify import verify
+
+        report = verify(codec, data, pixels, depth, max_pixels=pixels.size)
+        return report.psnr_db if target.kind == PSNR else report.ssimulacra2
+
+    def coded(quality: float) -> bytes:
+        return codec.encode(pixels, quality, lossless=False, depth=depth, **how)
+
+    hit = reach(target, pixels.shape[0] * pixels.shape[1], coded, measured)
+    if lossless is False:
+        return hit
+    data = exact_pixels.shorter(hit.data, pixels, how.get("sections", ()), depth)
+    return hit if data is hit.data else replace(hit, data=data, exact=True)
 
 
 def parse_size(text: str) -> int:
