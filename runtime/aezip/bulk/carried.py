@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from ..errors import UnknownFingerprint, UsageError
+from ..errors import UsageError, about
 from ..format.container import NO_MODEL
-from ..model import archives, sources, store, whereabouts, writing
+from ..model import archives, copies, sources, store, writing
+from ..model.copies import Copy
 from ..model.packages import PackageInfo
-from ..model.whereabouts import Spot
 from ..storage import places
 from .plan import Plan
 
@@ -73,16 +73,13 @@ class Need:
         """Where its decoder is kept; in archives only if those of all files carry it."""
         found = [archives.search(_file_in(folder), self.fingerprint) for folder in self.folders]
         whole = dict.fromkeys(about.path.parent for about in found if about)
-        return whereabouts.spots(self.fingerprint, whole if None not in found else (), offline=offline)
+        return copies.copies_of(self.fingerprint, whole if None not in found else (), offline=offline)
 
     def find(self, own: PackageInfo | None = None, *, offline: bool = False) -> PackageInfo:
         """Its package; own: one that is at hand.  Raises UnknownFingerprint, for one of the files."""
         beside = dict.fromkeys(path for folder in self.folders for path in archives.folders_of(_file_in(folder)))
-        try:
+        with about(self.first):
             return store.find_fingerprint(self.fingerprint, own, beside, offline=offline)
-        except UnknownFingerprint as error:
-            error.file = self.first
-            raise
 
 
 def _file_in(folder: str) -> str:

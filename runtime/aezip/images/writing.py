@@ -11,7 +11,7 @@ import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OutputError
+from ..errors import OutputError, about
 from ..format.container import GAIN_MAP, PLAIN
 from ..storage.files import atomic_write
 from . import gain_map
@@ -36,11 +36,8 @@ def write(
     Returns the names of the metadata that the format cannot carry.  Raises UsageError for an unknown format,
     OutputExists, and OutputError.
     """
-    try:
+    with about(os.fspath(path)):
         data, lost = build(picture, format_of(path, format))
-    except OutputError as e:
-        e.file = os.fspath(path)
-        raise
     atomic_write(path, data, force=force)
     return lost
 

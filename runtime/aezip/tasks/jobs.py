@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import images
 from ..bulk.jobs import Result
-from ..errors import AezipError, ImageError
+from ..errors import AezipError, ImageError, about
 from ..format.container import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -87,11 +87,8 @@ class Restoration:
     def _second(self, file: str, taken: Callable[[images.Picture], Any]) -> Any:
         """Something of a second image file; its depth does not matter.  Raises ImageError with the file's name."""
         picture = images.read(file, self.intake._replace(frame=None, to_8bit=True), self.max_pixels)
-        try:
+        with about(file):
             return taken(picture)
-        except ImageError as error:
-            error.file = file
-            raise
 
 
 def _hinted(picture: images.Picture) -> Any:
