@@ -12,9 +12,9 @@ from pathlib import Path, PurePath
 
 from ..errors import UsageError, about
 from ..format.container import NO_MODEL
-from ..model import archives, copies, sources, store, writing
-from ..model.copies import Copy
+from ..model import archives, sources, store, whereabouts, writing
 from ..model.packages import PackageInfo
+from ..model.whereabouts import Spot
 from ..storage import places
 from .plan import Plan
 
@@ -73,7 +73,7 @@ class Need:
         """Where its decoder is kept; in archives only if those of all files carry it."""
         found = [archives.search(_file_in(folder), self.fingerprint) for folder in self.folders]
         whole = dict.fromkeys(about.path.parent for about in found if about)
-        return copies.copies_of(self.fingerprint, whole if None not in found else (), offline=offline)
+        return whereabouts.spots(self.fingerprint, whole if None not in found else (), offline=offline)
 
     def find(self, own: PackageInfo | None = None, *, offline: bool = False) -> PackageInfo:
         """Its package; own: one that is at hand.  Raises UnknownFingerprint, for one of the files."""
