@@ -19,7 +19,7 @@ import os
 
 from .coding import encoder, exact_pixels, lossy
 from .coding.arguments import check_model, check_pixels, check_quality, check_scale, check_settings, check_shape
-from .engine.planned import Planned
+from .engine.fixed_size import FixedSizeSessions
 from .engine.sessions import Sessions
 from .errors import UnknownFingerprint, UsageError
 from .format import container
@@ -148,7 +148,7 @@ def _open(
     package = store.find_codec(check_model(model))
     package.require(half)
     package.check()
-    return Sessions(package, threads=threads) if size is None else Planned(package, threads=threads), size
+    return Sessions(package, threads=threads) if size is None else FixedSizeSessions(package, threads=threads), size
 
 
 def _check_size(found: tuple[int, ...], size: Size | None, half: str) -> None:

@@ -16,7 +16,7 @@ from aezip.engine.sessions import Sessions
 from aezip.errors import FormatError, ImageError, PackageDamaged, UsageError
 from aezip.format import container, depth, patches
 from aezip.format.averages import averaged
-from aezip.model import fine_graphs, packages, store
+from aezip.model import float_graphs, packages, store
 from aezip.model.kinds import GraphName
 from aezip.quality.metrics import psnr_db
 from aezip.quality.verify import verify
@@ -194,7 +194,7 @@ def test_damage(codec: Codec, drawn) -> None:
 def test_graphs_that_cannot_be_made_finer(tiny: str) -> None:
     package = packages.Package(store.find(tiny))
     with pytest.raises(PackageDamaged, match=r"decoder\.onnx does not round its pixels"):
-        fine_graphs.fine(GraphName("decoder"), package.member("encoder.onnx"))
+        float_graphs.fine(GraphName("decoder"), package.member("encoder.onnx"))
     for data in (b"", b"\x3a\x02\x0a"):
         with pytest.raises(PackageDamaged):
-            fine_graphs.fine(GraphName("decoder"), data)
+            float_graphs.fine(GraphName("decoder"), data)

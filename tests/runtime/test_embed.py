@@ -15,7 +15,7 @@ from aezip import embed, errors, unpack
 from aezip.cli import messages
 from aezip.codec import Codec
 from aezip.coding import windows
-from aezip.engine import planned
+from aezip.engine import fixed_size
 from aezip.model import packages, store, writing
 
 
@@ -65,13 +65,13 @@ def test_the_shipped_model_at_its_default(drawn) -> None:
 
 def test_a_planned_size_opens_sessions_once(halves, drawn, monkeypatch) -> None:
     opened: list[tuple[Any, ...]] = []
-    real = planned.open_session
+    real = fixed_size.open_session
 
     def noted(*args: Any, **options: Any) -> Any:
         opened.append((str(args[1]), options["dimensions"]))
         return real(*args, **options)
 
-    monkeypatch.setattr(planned, "open_session", noted)
+    monkeypatch.setattr(fixed_size, "open_session", noted)
     encoder = embed.Encoder(halves["encoder"], size=(100, 90))
     decoder = embed.Decoder(halves["decoder"], size=(100, 90))
     for seed in range(3):

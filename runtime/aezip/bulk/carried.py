@@ -12,9 +12,9 @@ from pathlib import Path, PurePath
 
 from ..errors import UsageError, about
 from ..format.container import NO_MODEL
-from ..model import archives, sources, store, whereabouts, writing
+from ..model import archives, copies, sources, store, writing
+from ..model.copies import Copy
 from ..model.packages import PackageInfo
-from ..model.whereabouts import Spot
 from ..storage import places
 from .plan import Plan
 
@@ -69,11 +69,11 @@ class Need:
     folders: dict[str, None] = field(default_factory=dict)  # of the files
     first: str = ""  # one of the files
 
-    def spots(self, *, offline: bool = False) -> list[Spot]:
+    def copies(self, *, offline: bool = False) -> list[Copy]:
         """Where its decoder is kept; in archives only if those of all files carry it."""
         found = [archives.search(_file_in(folder), self.fingerprint) for folder in self.folders]
         whole = dict.fromkeys(about.path.parent for about in found if about)
-        return whereabouts.spots(self.fingerprint, whole if None not in found else (), offline=offline)
+        return copies.copies_of(self.fingerprint, whole if None not in found else (), offline=offline)
 
     def find(self, own: PackageInfo | None = None, *, offline: bool = False) -> PackageInfo:
         """Its package; own: one that is at hand.  Raises UnknownFingerprint, for one of the files."""
@@ -103,5 +103,5 @@ class Needed:
     def only_here(self, *, offline: bool = False) -> Iterator[Need]:
         """Those whose decoders are in the user's folder, or only in a package that was named, and nowhere else."""
         for need in self.needs.values():
-            if all(spot.user for spot in need.spots(offline=offline)):
+            if all(copy.user for copy in need.copies(offline=offline)):
                 yield need

@@ -135,14 +135,14 @@ def remove(names: tuple[str, ...], yes: bool) -> None:
 
 def _is_elsewhere(path: Path) -> bool:
     """Whether nothing can be lost with a package: it decodes no files, or another place has its decoder."""
+    from ..model.copies import copies_of
     from ..model.packages import describe
-    from ..model.whereabouts import spots
 
     try:
         about = describe(path)
     except PackageDamaged:
         return True
-    return not about.decodes or any(spot.where != str(path) for spot in spots(about.fingerprint))
+    return not about.decodes or any(copy.where != str(path) for copy in copies_of(about.fingerprint))
 
 
 def _agreed(name: str, path: Path) -> bool:

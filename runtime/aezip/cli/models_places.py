@@ -154,7 +154,7 @@ def needed(inputs: tuple[str, ...], model: str | None, save: bool, as_json: bool
                 about = need.find(own, offline=offline)
                 for path, size in carry(_folders(inputs), about):
                     say(f"{about.name} → {path}  {size:,} B")
-            elif not own and not need.spots(offline=offline):
+            elif not own and not need.copies(offline=offline):
                 need.find(offline=offline)  # unless it raises:
                 finding = f"the decoder of {need.fingerprint.hex()} is found for some files only"
                 raise ModelError(finding, "the same command with --save")
@@ -165,7 +165,7 @@ def _show(needs: list[Need], names: dict[bytes, str], as_json: bool, offline: bo
     """A line for each model, those of most files first."""
     rows = []
     for need in sorted(needs, key=lambda need: -need.files):
-        where = [spot.where for spot in need.spots(offline=offline)]
+        where = [copy.where for copy in need.copies(offline=offline)]
         rows.append((names.get(need.fingerprint), need.fingerprint.hex(), need.files, where))
     if as_json:
         keys = ("model", "fingerprint", "files", "where")

@@ -2,7 +2,7 @@
 
 sessions   a package's graphs, opened with a provider
 graphs     the same as functions of arrays
-planned    sessions for one size of picture
+fixed_size sessions for one size of picture
 library    onnxruntime itself, without its telemetry; which providers it has
 batching   pictures of several threads through one graph together
 cores      how many processors there are to use

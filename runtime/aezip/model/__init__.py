@@ -15,5 +15,5 @@ Where packages are:
     releases    released models, and the decoders of older ones inside aezip
     archives    decoders that archives carry beside their files
     sources     places of the user's list: indexes, fetching
-    whereabouts what would be lost with one folder
+    copies      what would be lost with one folder
 """

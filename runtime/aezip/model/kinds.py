@@ -23,7 +23,7 @@ class GraphName(NamedTuple):
 
     role: str  # encoder, decoder.8, …: a key of `onnx_check.SIGNATURES`
     int8: bool = False  # with most of its arithmetic in 8 bits
-    fine: bool = False  # for samples of more than 8 bits; made of the graph that packages hold (`fine_graphs`)
+    fine: bool = False  # for samples of more than 8 bits; made of the graph that packages hold (`float_graphs`)
 
     @classmethod
     def of(cls, text: str) -> GraphName:

@@ -25,7 +25,7 @@ from ..errors import HalfPackage, ModelNotFound, ModelUnfit, PackageDamaged
 from ..storage import files
 from . import onnx_check
 from .description import BITS_PER_ERROR, findings
-from .fine_graphs import fine as made_fine
+from .float_graphs import fine as made_fine
 from .kinds import CODING, HALVES, HYPERPRIOR, REDUCED, RESTORING, STATIC, GraphName, Kind
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ _PIXELS = {"image": 1, "latent": LATENT_STRIDE, "known": 2 * LATENT_STRIDE, "hyp
 _KINDS = {"tensor(uint8)": np.uint8, "tensor(int16)": np.int16, "tensor(float)": np.float32}
 
 
-class Planned(Sessions):
+class FixedSizeSessions(Sessions):
     """Sessions of fixed shapes; one picture at a time."""
 
     def session(self, name: GraphName, inputs: dict[str, Any]) -> Any:

@@ -11,14 +11,14 @@ from ..storage import places
 from . import archives, home, releases, sources, store
 
 
-class Spot(NamedTuple):
-    """One of the places that have a decoder."""
+class Copy(NamedTuple):
+    """A copy of a model's decoder."""
 
     where: str  # a file or URL
     user: bool = False  # whether it is in the user's folder
 
 
-def spots(fingerprint: bytes, beside: Iterable[Path] = (), *, offline: bool = False) -> list[Spot]:
+def copies_of(fingerprint: bytes, beside: Iterable[Path] = (), *, offline: bool = False) -> list[Copy]:
     """Where the decoder of a model is; places that cannot be asked are taken not to have it.
 
     Args:
@@ -27,25 +27,25 @@ def spots(fingerprint: bytes, beside: Iterable[Path] = (), *, offline: bool = Fa
         offline: Places of the web are not asked.
     """
     found = [
-        Spot(str(about.path), about.path.parent == home.user_folder())
+        Copy(str(about.path), about.path.parent == home.user_folder())
         for about in store.installed()
         if about.fingerprint == fingerprint and about.decodes
     ]
     for release in releases.releases(store.INCLUDED):
         path = store.INCLUDED / release.file
-        if release.fingerprint == fingerprint and path.exists() and str(path) not in [spot.where for spot in found]:
-            found.append(Spot(str(path)))
+        if release.fingerprint == fingerprint and path.exists() and str(path) not in [copy.where for copy in found]:
+            found.append(Copy(str(path)))
     for folder in beside:
         try:
             carried = archives.find(folder, fingerprint)
         except AezipError:
             continue
         if carried:
-            found.append(Spot(str(carried.path)))
+            found.append(Copy(str(carried.path)))
     return found + _placed(fingerprint, offline or home.is_offline())
 
 
-def _placed(fingerprint: bytes, offline: bool) -> list[Spot]:
+def _placed(fingerprint: bytes, offline: bool) -> list[Copy]:
     found = []
     try:
         listed = home.places()
@@ -54,7 +54,7 @@ def _placed(fingerprint: bytes, offline: bool) -> list[Spot]:
     for place in listed:
         try:
             if not (offline and places.is_url(place.name)) and sources.has(place, fingerprint):
-                found.append(Spot(place.name))
+                found.append(Copy(place.name))
         except AezipError:
             continue
     return found
