@@ -14,8 +14,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
+from .arrays import Region
 from .coding import arguments, encoder, exact_pixels, lossy
-from .coding.pictures import Region
 from .coding.windows import Pixels as Pixels
 from .engine import timing
 from .engine.sessions import Sessions

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from aezip.arrays import Image8
 from aezip.format import alpha, exact
-from aezip.format.exact import Pixels
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import draw
@@ -28,27 +28,27 @@ HERE = Path(__file__).parent
 HEAD = 2  # bytes before a palette: bits, flags
 
 
-def levels(height: int, width: int, count: int, seed: int) -> Pixels:
+def levels(height: int, width: int, count: int, seed: int) -> Image8:
     """A drawn picture of `count` values, evenly spaced from 0 on, all of which are there.  [height, width]"""
     places = draw(height, width, seed, 1)[..., 0].astype(int) * count // 256
     places.flat[:count] = np.arange(count)
     return places.astype(np.uint8)
 
 
-def coloured(height: int, width: int, count: int, seed: int) -> Pixels:
+def coloured(height: int, width: int, count: int, seed: int) -> Image8:
     """A drawn picture of `count` colours.  [height, width, 3]"""
     colours = np.random.default_rng(seed).permutation(2**24)[:count]
     return colours[levels(height, width, count, seed)][..., None].astype("<u4").view(np.uint8)[..., :3]
 
 
-def noisy_green(height: int, width: int) -> Pixels:
+def noisy_green(height: int, width: int) -> Image8:
     """Red and blue are better off without what green has.  [height, width, 3]"""
     pixels = draw(height, width, 22)
     pixels[..., 1] = np.random.default_rng(23).integers(0, 256, (height, width))
     return pixels
 
 
-def steps(height: int, width: int) -> Pixels:
+def steps(height: int, width: int) -> Image8:
     """Wide stairs of grey, which take few bytes for their size.  [height, width, 1]"""
     y, x = np.mgrid[:height, :width]
     return ((x // 7 + y // 3) % 251).astype(np.uint8)[..., None]
@@ -74,7 +74,7 @@ OPACITIES = {"exact-alpha": np.add.outer(np.arange(300), 5 * np.arange(21)).asty
 LARGE = {"exact-bands"}
 
 
-def packed(pixels: Pixels, body: bytes, opacities: Pixels | None) -> bytes:
+def packed(pixels: Image8, body: bytes, opacities: Image8 | None) -> bytes:
     """A file by FORMAT.md §1 alone, whatever the container of this version writes."""
     height, width, channels = pixels.shape
     head = struct.pack("<6sBBIIHBB8s", b"\xaeLAT\r\n", 1, channels, width, height, 1000, 0, 0, bytes(8))

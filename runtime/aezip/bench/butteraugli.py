@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..arrays import Image8
 from ..errors import AezipError
-from .peers import Pixels
 
 PROGRAM = "butteraugli_main"
 LIMIT_S, PIXELS_PER_S = 60.0, 50_000  # the time that a pair may take, and what a slow machine does beyond it
@@ -29,7 +29,7 @@ def check() -> None:
     distance(grey, grey)
 
 
-def distance(original: Pixels, other: Pixels) -> float:
+def distance(original: Image8, other: Image8) -> float:
     """The 3-norm.  Raises AezipError if the program is not there, fails, or takes too long."""
     program = shutil.which(PROGRAM)
     if program is None:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Image8
 from ..quality.metrics import bits_per_pixel, psnr_db
 from ..quality.ssimulacra2 import ssimulacra2
-from .peers import Peer, Pixels
+from .peers import Peer
 
 
-def at_rate(peer: Peer, pixels: Pixels, bpp: float) -> tuple[bytes, float]:
+def at_rate(peer: Peer, pixels: Image8, bpp: float) -> tuple[bytes, float]:
     """The peer's file nearest below `bpp` bits per pixel (its smallest, if none is), and its setting.
 
     Settings are searched in halves between the peer's first and last, 100 at most apart by one.
@@ -30,7 +31,7 @@ def at_rate(peer: Peer, pixels: Pixels, bpp: float) -> tuple[bytes, float]:
     return best
 
 
-def strip(peers: Sequence[Peer], pixels: Pixels, bpp: float, side: int = 256) -> list[tuple[str, Pixels]]:
+def strip(peers: Sequence[Peer], pixels: Image8, bpp: float, side: int = 256) -> list[tuple[str, Image8]]:
     """The original's liveliest `side`×`side` crop and each peer's, with captions."""
     rows, columns = liveliest(pixels, side)
     out = [("original", pixels[rows, columns])]
@@ -43,7 +44,7 @@ def strip(peers: Sequence[Peer], pixels: Pixels, bpp: float, side: int = 256) ->
     return out
 
 
-def liveliest(pixels: Pixels, side: int) -> tuple[slice, slice]:
+def liveliest(pixels: Image8, side: int) -> tuple[slice, slice]:
     """Where a crop has the most mid-scale contrast: sums of gradients between 8×8 means."""
     h, w = (n // 8 for n in pixels.shape[:2])
     side = min(side, *pixels.shape[:2])

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..arrays import Image8
 from ..engine.cores import cores
 from ..engine.library import onnxruntime
-from .peers import Pixels
 
 _POOLS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _PRODUCT = """
@@ -55,7 +55,7 @@ def described() -> dict[str, Any]:
     }
 
 
-def draw(width: int, height: int, seed: int = 1) -> Pixels:
+def draw(width: int, height: int, seed: int = 1) -> Image8:
     """Soft noise of every size, and edges.  [height, width, 3]
 
     As rich as photographs: at quality 60 `photo` makes 0.59 bits a pixel of either.

@@ -17,17 +17,18 @@ from time import perf_counter
 from typing import Any
 
 from .. import images
+from ..arrays import Image8
 from ..errors import AezipError, ImageError, UsageError
 from ..quality.metrics import bits_per_pixel, ms_ssim, psnr_db
 from ..quality.ssimulacra2 import ssimulacra2
 from . import peers
 from .butteraugli import distance
 from .curves import Curve, Point, bd_table, curves
-from .peers import Peer, Pixels
+from .peers import Peer
 
 LOSSLESS = {".png", ".ppm", ".bmp", ".tif", ".tiff", ".webp"}
 
-Distance = Callable[[Pixels, Pixels, str], float]  # of two pictures, and their name
+Distance = Callable[[Image8, Image8, str], float]  # of two pictures, and their name
 Failed = Callable[[Exception, str], None]  # takes an error, and what it is about
 
 
@@ -57,7 +58,7 @@ class Comparison:
     """What codecs did with the pictures of a folder; by name."""
 
     title: str
-    pictures: dict[str, Pixels]
+    pictures: dict[str, Image8]
     peers: list[Peer]
     points: list[Point]
     curves: list[Curve]
@@ -162,7 +163,7 @@ def compare(
     return Comparison(title, pictures, players, points, found, bd_table(found), memory)
 
 
-def _read(plan: Plan, step: Callable[[int], None], failed: Failed) -> dict[str, Pixels]:
+def _read(plan: Plan, step: Callable[[int], None], failed: Failed) -> dict[str, Image8]:
     pictures = {}
     for file in plan.files:
         try:
@@ -176,7 +177,7 @@ def _read(plan: Plan, step: Callable[[int], None], failed: Failed) -> dict[str, 
 
 
 def _tried(failed: Failed) -> Distance:
-    def tried(original: Pixels, other: Pixels, name: str) -> float:
+    def tried(original: Image8, other: Image8, name: str) -> float:
         try:
             return distance(original, other)
         except AezipError as error:
@@ -186,7 +187,7 @@ def _tried(failed: Failed) -> Distance:
     return tried
 
 
-def read_rgb(file: Path) -> Pixels:
+def read_rgb(file: Path) -> Image8:
     """The pixels of an image file; grey ones become RGB.  [H, W, 3]  Raises ImageError."""
     pixels = images.read(file).pixels
     return pixels if pixels.shape[2] == 3 else pixels.repeat(3, axis=2)
@@ -194,7 +195,7 @@ def read_rgb(file: Path) -> Pixels:
 
 def measure(
     peer: Peer,
-    pictures: dict[str, Pixels],
+    pictures: dict[str, Image8],
     settings: Sequence[float] | None = None,
     similarity: bool = True,
     butteraugli: Distance | None = None,

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, features
 
+from ..arrays import Image8
 from ..errors import UsageError
 
-Pixels = NDArray[np.uint8]  # [H, W, 3]
 CLASSIC = ("jpeg", "webp", "avif420", "avif444", "avifpsnr", "jxl")
 OPTIONAL = ("avifpsnr",)  # only where they are named
 AVIF = (  # name, chroma, speed, tune; None: libavif's default
@@ -35,8 +34,8 @@ class Peer:
     name: str
     what: str
     settings: tuple[float, ...]
-    encode: Callable[[Pixels, float], bytes]
-    decode: Callable[[bytes], Pixels]
+    encode: Callable[[Image8, float], bytes]
+    decode: Callable[[bytes], Image8]
 
 
 def aezip(model: str, qualities: Sequence[float], provider: str = "cpu", threads: int | None = None) -> Peer:
@@ -98,12 +97,12 @@ def _tuning(version: str, tune: str | None) -> str:
 def _pillow(
     name: str, what: str, kind: str, settings: tuple[float, ...], threads: int | None = None, **options: Any
 ) -> Peer:
-    def encode(pixels: Pixels, quality: float) -> bytes:
+    def encode(pixels: Image8, quality: float) -> bytes:
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, kind, quality=int(quality), **options)
         return file.getvalue()
 
-    def decode(data: bytes) -> Pixels:
+    def decode(data: bytes) -> Image8:
         if kind == "AVIF":
             from PIL import AvifImagePlugin  # Pillow 11.3 and later have it
 

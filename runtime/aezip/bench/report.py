@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from .. import html_report
+from ..arrays import Image8
 from . import equal
 from .curves import Curve, Measure, Point, measured
 from .measure import Comparison
-from .peers import Pixels
 
 WIDEST = 2.2  # bits per pixel that a plot shows
 EQUAL = 0.3  # bits per pixel of the crops
@@ -30,7 +30,7 @@ NOTE = (
     "over scores 30 to 85. Times are medians, of one file each."
 )
 
-Strip = list[tuple[str, Pixels]]  # captions and crops of one picture
+Strip = list[tuple[str, Image8]]  # captions and crops of one picture
 
 
 def text_table(result: Comparison) -> list[tuple[str, ...]]:
@@ -60,7 +60,7 @@ def save(result: Comparison, folder: Path) -> None:
         writer.writerows(asdict(p) for p in result.points)
 
 
-def shown(result: Comparison) -> dict[str, Pixels]:
+def shown(result: Comparison) -> dict[str, Image8]:
     """The pictures of which crops are shown."""
     chosen = list(result.pictures.items())[:: max(1, len(result.pictures) // SHOWN)]
     return dict(chosen[:SHOWN])

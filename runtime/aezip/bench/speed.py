@@ -26,6 +26,7 @@ from typing import Any
 from PIL import Image
 
 from .. import images
+from ..arrays import Image8
 from ..codec import Codec
 from ..engine import timing
 from ..engine.cores import cores
@@ -36,7 +37,6 @@ from ..storage.files import read_bytes
 from . import machine, peers, start
 from .equal import at_rate
 from .measure import peak_memory, read_rgb
-from .peers import Pixels
 
 QUALITY = 60
 ROUNDS = 9  # at most, of a picture
@@ -83,7 +83,7 @@ class Warm:
         return out, {"total": total, "stages": stages, "bare": bare}
 
 
-def pictures_of(files: Sequence[Path]) -> dict[str, Pixels]:
+def pictures_of(files: Sequence[Path]) -> dict[str, Image8]:
     """The pictures by name; without any files, a small and a large one that are drawn."""
     if files:
         return {file.name: read_rgb(file) for file in files}
@@ -91,7 +91,7 @@ def pictures_of(files: Sequence[Path]) -> dict[str, Pixels]:
 
 
 def measure(
-    pictures: dict[str, Pixels], model: str, threads: Sequence[int], seconds: float, say: Callable[[str], None]
+    pictures: dict[str, Image8], model: str, threads: Sequence[int], seconds: float, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """All of it.
 
@@ -141,14 +141,14 @@ def measure(
     return result
 
 
-def _settings(codec: Codec, pixels: Pixels) -> dict[str, float]:
+def _settings(codec: Codec, pixels: Image8) -> dict[str, float]:
     """Peers, each with the setting that makes this picture's file about as large as the model's."""
     bpp = 8 * len(codec.encode(pixels, QUALITY)) / (pixels.shape[0] * pixels.shape[1])
     return {peer.name: at_rate(peer, pixels, bpp)[1] for peer in peers.classic()}
 
 
 def _rounds(
-    file: Path, pixels: Pixels, warm: Warm, threads: int, settings: dict[str, float], seconds: float
+    file: Path, pixels: Image8, warm: Warm, threads: int, settings: dict[str, float], seconds: float
 ) -> dict[str, list[Round]]:
     """Rounds of each codec until the seconds are used up, two at least; the first one warms and is not counted."""
     players = peers.classic(list(settings), threads)
@@ -168,7 +168,7 @@ def _rounds(
 
 
 def _ratios(
-    rounds: dict[str, list[Round]], operations: dict[str, float], pixels: Pixels, rate: float
+    rounds: dict[str, list[Round]], operations: dict[str, float], pixels: Image8, rate: float
 ) -> dict[str, float]:
     ours, out = rounds["aezip"], {}
     for way in WAYS:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from .. import images
+from ..arrays import Region
 from ..bulk.jobs import Decompression
 from ..errors import UsageError
 from ..format.scales import SCALES
@@ -14,8 +15,6 @@ from ..storage import places
 from . import options
 from .groups import Grouped
 from .run import LAT, Run, format_for
-
-Region = tuple[int, int, int, int]
 
 
 def _region(_: click.Context, __: click.Parameter, value: str | None) -> Region | None:

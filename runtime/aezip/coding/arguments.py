@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Region
 from ..engine import library
 from ..engine.sessions import PRECISIONS, PROVIDERS
 from ..errors import ImageError, LimitExceeded, ProviderError, UsageError
@@ -15,7 +16,6 @@ from ..format import container
 from ..format import depth as depths
 from ..format.container import DEEPEST, DEFAULT_MAX_PIXELS, PLAIN, Header
 from ..format.scales import SCALES
-from .pictures import Region
 from .windows import Pixels
 
 _SHAPES = "[H, W, 3], [H, W, 1] or [H, W]"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ..arrays import Region
 from ..engine import timing
 from ..format import alpha, averages, container, exact, scales
 from ..format import depth as depths
 from ..format.container import PLAIN, Header, Lat, Section
-from .pictures import Region
 from .windows import Pixels
 
 WORTH = 2.0  # how much larger than the lossy file the estimate of exact pixels may be for these to be tried

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from ..arrays import Region
 from ..engine.graphs import INT16
 from ..engine.sessions import Sessions
 from ..format import container, patches, scales
 from ..format.container import PLAIN, Lat
 from ..model.ladder import Rung
 from . import Coding, at, pictures, tiles
-from .pictures import Region
 from .windows import Pixels
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..arrays import Region
 from ..engine.graphs import INT16, Graphs
 from ..engine.progress import Parts
 from ..format import depth as depths
@@ -20,8 +21,6 @@ from . import Coding
 from .flat import Flat
 from .tiles import Tiles
 from .windows import Area, Pixels, ahead, common, grown, in_channels, in_pixels, window_of, windows, within
-
-Region = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 
 def encode(

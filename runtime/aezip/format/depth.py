@@ -8,15 +8,14 @@ large picture takes no more memory than its samples.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Samples as Samples
 from ..errors import SectionDamaged
 from .container import PLAIN
 
-Samples = NDArray[Any]  # uint8 of depth 8, uint16 of more
 FINE = 256  # of a grey level
 _FINE_TOP = 255 * FINE
 

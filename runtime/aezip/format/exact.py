@@ -14,13 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Image8
 from ..errors import SectionDamaged
 from . import bands
 from . import depth as depths
 from .container import DEEPEST, PLAIN
 from .depth import Samples
-
-Pixels = NDArray[np.uint8]  # [H, W, C]
 
 BAND_BYTES = 2**22  # of a band's rows, before they are deflated
 PALETTE, GREEN = 1, 2  # flags
@@ -124,7 +123,7 @@ def decode(
 # ---------------------------------------------------------------- writing
 
 
-def _colours(pixels: Pixels) -> tuple[Pixels | None, NDArray[np.uint8] | None]:
+def _colours(pixels: Image8) -> tuple[Image8 | None, NDArray[np.uint8] | None]:
     """Up to 256 colours, by brightness [n, C], and each pixel's place among them [H, W]; None where there are more."""
     channels = pixels.shape[2]
     packed = _numbers(pixels)
@@ -143,7 +142,7 @@ def _colours(pixels: Pixels) -> tuple[Pixels | None, NDArray[np.uint8] | None]:
     return colours[order], rank[places.reshape(packed.shape)]
 
 
-def _numbers(pixels: Pixels) -> NDArray[np.uint32]:
+def _numbers(pixels: Image8) -> NDArray[np.uint32]:
     """Each pixel's colour as one number [H, W]."""
     numbers: NDArray[np.uint32] = pixels[..., 0].astype(np.uint32)
     for c in range(1, pixels.shape[2]):
@@ -156,7 +155,7 @@ def _are_few(numbers: NDArray[np.uint32], most: int = 256) -> bool:
     return len(np.unique(numbers)) <= most
 
 
-def _grey_bits(colours: Pixels) -> int:
+def _grey_bits(colours: Image8) -> int:
     """The fewest bits that evenly spaced greys from black to white with these among them take."""
     return next(bits for bits in (1, 2, 4, 8) if not (colours % (255 // (2**bits - 1))).any())
 
@@ -222,7 +221,7 @@ def _of_bytes(rows: NDArray[np.uint8]) -> NDArray[np.uint16]:
 # ---------------------------------------------------------------- reading
 
 
-def _head(data: bytes, width: int, channels: int, depth: int) -> tuple[_Layout, int, Pixels | None, int]:
+def _head(data: bytes, width: int, channels: int, depth: int) -> tuple[_Layout, int, Image8 | None, int]:
     """Layout, flags, palette [n, C], and where the lengths of the bands begin."""
     if len(data) < 2:
         raise SectionDamaged(f"exact pixels of {len(data)} bytes", "a head")
@@ -257,7 +256,7 @@ def _unpredicted(band: NDArray[np.uint8], layout: _Layout) -> Samples:
     return rows
 
 
-def _pixels(rows: Samples, layout: _Layout, flags: int, colours: Pixels | None) -> Samples:
+def _pixels(rows: Samples, layout: _Layout, flags: int, colours: Image8 | None) -> Samples:
     """Rows [n, …] → [n, W, C].  Raises SectionDamaged."""
     samples = rows
     if layout.bits < 8:

@@ -20,7 +20,7 @@ from .tiff import Tag, in_planes
 if TYPE_CHECKING:
     from PIL import Image
 
-    from ..format.depth import Samples
+    from ..arrays import Samples
 
 _GREY, _PALETTE = ("1", "L", "LA", "La"), ("P", "PA")
 _RGB = ("RGB", "RGBA", "RGBa", "RGBX", "YCbCr", "HSV")

@@ -6,18 +6,16 @@ Some lines of text, then the samples, high bytes first.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Samples
 from ..errors import ImageError
 from ..format import depth as depths
 from ..format.alpha import fill
 from ..format.container import DEEPEST, PLAIN, check_limit
 from .picture import Picture
 
-Planes = NDArray[Any]  # [H, W, C], uint8 of 8 bits, uint16 of more; in PAM the last may be alpha
 _GAP = rb"\s+(?:#.*\s+)*(\d+)"
 _HEAD = re.compile(rb"P([56])" + 3 * _GAP + rb"\s")
 _PAM_HEAD = re.compile(rb"P7\n((?:[^\n]*\n){0,99}?)\s*ENDHDR[^\S\n]*\n")
@@ -26,7 +24,7 @@ _TYPES = {1: "GRAYSCALE", 2: "GRAYSCALE_ALPHA", 3: "RGB", 4: "RGB_ALPHA"}  # by 
 _KNOWN = re.compile(rb"^\s*TUPLTYPE\s+(?:BLACKANDWHITE|GRAYSCALE|RGB)(?:_ALPHA)?\s*$", re.MULTILINE)
 
 
-def read(data: bytes) -> tuple[Planes, int]:
+def read(data: bytes) -> tuple[Samples, int]:
     """The samples of a PGM or PPM of more than 8 bits, and how many those are.  Raises ImageError."""
     found = _HEAD.match(data)
     if not found:
@@ -74,7 +72,7 @@ def _bits_of(most: int) -> int:
     return bits
 
 
-def _samples(data: bytes, start: int, shape: tuple[int, int, int], most: int) -> Planes:
+def _samples(data: bytes, start: int, shape: tuple[int, int, int], most: int) -> Samples:
     kind = np.dtype(">u2" if most > depths.top(PLAIN) else np.uint8)
     count = shape[0] * shape[1] * shape[2]
     if len(data) - start < kind.itemsize * count:
@@ -98,5 +96,5 @@ def write_pam(picture: Picture) -> bytes:
     return _file(f"P7\n{size}\nTUPLTYPE {_TYPES[channels]}\nENDHDR\n", planes)
 
 
-def _file(head: str, planes: Planes) -> bytes:
+def _file(head: str, planes: Samples) -> bytes:
     return b"".join((head.encode(), np.ascontiguousarray(planes, planes.dtype.newbyteorder(">")).data))

@@ -30,8 +30,7 @@ from ..format.container import (
 from ..format.resolution import Resolution
 
 if TYPE_CHECKING:
-    from ..coding.pictures import Region
-    from ..format.depth import Samples
+    from ..arrays import Region, Samples
 
 EXTRAS = (IPTC, EXTENDED_XMP, COMMENT, TEXTS, CONTENT_LIGHT, MASTERING, GAIN_MAP)  # what only some kinds of files carry
 EXTRA_NAMES = {kind: facts.NAMES[kind] for kind in EXTRAS} | {GAIN_MAP: "gain map (HDR)"}

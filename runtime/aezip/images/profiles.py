@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..format.depth import Samples
+    from ..arrays import Samples
 
 _D50 = (0.9642, 1.0, 0.8249)
 _SRGB_CHUNKS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # cHRM's order: white first

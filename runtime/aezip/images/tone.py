@@ -9,7 +9,7 @@ borders of sRGB.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..format.colour import HLG, PQ, Cicp
 from . import h273
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Pixels = NDArray[Any]  # uint8 of 8 bits, uint16 of more
+    from ..arrays import Samples
+
 
 _ROWS = 64
 _STEPS = 4096  # of the table of gains
 _PEAK = 0.9999  # of the pixels are not brighter than what counts as the peak
 
 
-def to_srgb(pixels: Pixels, cicp: Cicp, depth: int = 8, brightest: float = 0.0) -> Pixels:
+def to_srgb(pixels: Samples, cicp: Cicp, depth: int = 8, brightest: float = 0.0) -> Samples:
     """Samples [H, W, C] of code points as sRGB of full range.
 
     depth: bits of a sample, before and after; brightest: the peak of a picture of high dynamic range, in cd/m², 0: what
@@ -61,7 +62,7 @@ def to_srgb(pixels: Pixels, cicp: Cicp, depth: int = 8, brightest: float = 0.0) 
     return out
 
 
-def full_range(pixels: Pixels, depth: int = 8) -> Pixels:
+def full_range(pixels: Samples, depth: int = 8) -> Samples:
     """Samples of narrow range, 16 … 235 of 8 bits, as of full range."""
     import numpy as np
 
@@ -99,7 +100,7 @@ def _gains(peak: float) -> Callable[[NDArray[np.floating]], NDArray[np.float32]]
     return gain_of
 
 
-def _peak(pixels: Pixels, transfer: int, top: int) -> float:
+def _peak(pixels: Samples, transfer: int, top: int) -> float:
     """The light of the brightest samples but a few."""
     import numpy as np
 

@@ -13,7 +13,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]  # [H, W, C]
+from ..arrays import Image8
+
 Planes = NDArray[np.float32]  # […, H, W]
 
 SCALES = 6
@@ -69,14 +70,14 @@ _BYTES = np.arange(256) / 255
 _LIGHT = np.where(_BYTES <= 0.04045, _BYTES / 12.92, ((_BYTES + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
-def ssimulacra2(original: Pixels, other: Pixels) -> float:
+def ssimulacra2(original: Image8, other: Image8) -> float:
     """The score of `other`, uint8 [H, W, C] as the original; NaN for pictures with a side under 8 pixels."""
     if original.shape != other.shape:
         raise ValueError(f"pictures of one shape expected, got {original.shape} and {other.shape}")
     if min(original.shape[:2]) < LEAST:
         return math.nan
-    x: Pixels | Planes = original
-    y: Pixels | Planes = other
+    x: Image8 | Planes = original
+    y: Image8 | Planes = other
     total, by_scale = 0.0, weights_of(*original.shape[:2])
     for scale in range(by_scale.shape[1]):
         if scale:
@@ -100,7 +101,7 @@ def score(error: float) -> float:
     return float(100 - 10 * max(s, 0.0) ** 0.6276336467831387)
 
 
-def _error(x: Pixels | Planes, y: Pixels | Planes, weights: NDArray[np.float64]) -> float:
+def _error(x: Image8 | Planes, y: Image8 | Planes, weights: NDArray[np.float64]) -> float:
     """The weighted sum of one scale's means and 4-norms; weights: [3, 6]"""
     height, width = _size(x)
     sums = np.zeros((3, 6))
@@ -123,12 +124,12 @@ def _bands(height: int, width: int) -> list[tuple[int, int]]:
     return [(start, min(height, start + step)) for start in range(0, height, step)]
 
 
-def _size(picture: Pixels | Planes) -> tuple[int, int]:
+def _size(picture: Image8 | Planes) -> tuple[int, int]:
     height, width = picture.shape[:2] if picture.dtype == np.uint8 else picture.shape[1:]
     return int(height), int(width)
 
 
-def _linear(picture: Pixels | Planes, rows: NDArray[np.int_] | slice) -> Planes:
+def _linear(picture: Image8 | Planes, rows: NDArray[np.int_] | slice) -> Planes:
     """Some rows in linear light, 0 … 1, which planes are already.  [H, W, C] or [3, H, W] → [3, rows, W]"""
     if picture.dtype != np.uint8:
         return np.asarray(picture[:, rows], np.float32)
@@ -136,7 +137,7 @@ def _linear(picture: Pixels | Planes, rows: NDArray[np.int_] | slice) -> Planes:
     return np.ascontiguousarray(np.broadcast_to(planes, (3, *planes.shape[1:])))
 
 
-def _halved(picture: Pixels | Planes) -> Planes:
+def _halved(picture: Image8 | Planes) -> Planes:
     """Means of 2 × 2 in linear light, at the right and lower end of what there is."""
     height, width = _size(picture)
     half = np.empty((3, (height + 1) // 2, (width + 1) // 2), np.float32)

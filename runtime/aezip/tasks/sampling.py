@@ -11,21 +11,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Image8
 from ..coding.windows import in_channels, window_of
 from ..errors import ImageError, ModelUnfit
 from ..format.geometry import LATENT_STRIDE
 from ..format.geometry import grid as latent_grid
 from .features.vectors import Latents
 
-Pixels = NDArray[np.uint8]  # [H, W, C]
 WITH_PRIOR = ("vae",)  # families whose latents are normal
 TOP = 32767  # of a latent in 1/16 of a step
 GAP, PAPER = 2, 255  # between the pictures of a grid
 
 
-def drawn(latents: Latents, height: int, width: int, seed: int, spread: float = 1.0) -> Iterator[Pixels]:
+def drawn(latents: Latents, height: int, width: int, seed: int, spread: float = 1.0) -> Iterator[Image8]:
     """Pictures from the prior, one after the other.  spread: standard deviation of the latents.  Raises ModelUnfit.
 
     Each is the middle of one that is larger by the decoder's margin, so that its borders are like its inside.
@@ -42,7 +41,7 @@ def drawn(latents: Latents, height: int, width: int, seed: int, spread: float = 
         yield decoded(latents, latent)[top : top + height, top : top + width]
 
 
-def between(latents: Latents, first: Pixels, last: Pixels, count: int) -> Iterator[Pixels]:
+def between(latents: Latents, first: Image8, last: Image8, count: int) -> Iterator[Image8]:
     """So many pictures on the straight way from one's latents to the other's, both ends included.
 
     Raises ImageError if their sizes differ.
@@ -58,13 +57,13 @@ def between(latents: Latents, first: Pixels, last: Pixels, count: int) -> Iterat
         yield in_channels(made, channels)
 
 
-def decoded(latents: Latents, values: Any) -> Pixels:
+def decoded(latents: Latents, values: Any) -> Image8:
     """What the decoder makes of latents as `Latents.of` gives them.  [h, w, channels] → [16·h, 16·w, C]"""
     steps = np.rint(16 * values * latents.rung.gain).clip(-TOP, TOP).astype(np.int16)
     return latents.graphs.decoder(steps)
 
 
-def grid(pictures: list[Pixels]) -> Pixels:
+def grid(pictures: list[Image8]) -> Image8:
     """Pictures of one size in rows, as square as can be."""
     across = math.ceil(math.sqrt(len(pictures)))
     down = -(-len(pictures) // across)

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aezip import errors
+from aezip.arrays import Image8
 from aezip.format import container as c
 from aezip.format import exact, facts, patches
-from aezip.format.exact import Pixels
 
 
 @st.composite
-def pictures(draw: st.DrawFn, side: int = 40) -> Pixels:
+def pictures(draw: st.DrawFn, side: int = 40) -> Image8:
     """Of few colours, of many, of evenly spaced greys; noise, stripes or flat.  [H, W, C]"""
     height, width, channels = draw(st.integers(1, side)), draw(st.integers(1, side)), draw(st.sampled_from((1, 3)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -34,7 +34,7 @@ def pictures(draw: st.DrawFn, side: int = 40) -> Pixels:
 
 @settings(max_examples=200, deadline=None)
 @given(pictures(), st.data())
-def test_decoding_inverts_encoding(pixels: Pixels, data: st.DataObject) -> None:
+def test_decoding_inverts_encoding(pixels: Image8, data: st.DataObject) -> None:
     stored = exact.encode(pixels)
     np.testing.assert_array_equal(exact.decode(stored, *pixels.shape), pixels)
     height, width, _ = pixels.shape
@@ -46,7 +46,7 @@ def test_decoding_inverts_encoding(pixels: Pixels, data: st.DataObject) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(pictures())
-def test_bands_are_cut_anywhere(pixels: Pixels) -> None:
+def test_bands_are_cut_anywhere(pixels: Image8) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact, "BAND_BYTES", 100)
         stored = exact.encode(pixels)
@@ -74,7 +74,7 @@ def test_the_estimate_is_near(drawn) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(pictures(), st.integers(0, 2**32), st.data())
-def test_patches_are_laid(pixels: Pixels, seed: int, data: st.DataObject) -> None:
+def test_patches_are_laid(pixels: Image8, seed: int, data: st.DataObject) -> None:
     height, width, channels = pixels.shape
     rng = np.random.default_rng(seed)
     cells = rng.random((-(-height // 16), -(-width // 16))) < 0.4

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Image8
+
 Array = NDArray[np.float32]
-Pixels = NDArray[np.uint8]  # [H, W, C]
 LEVELS = 4
 POOL = 4  # pixels of a level a side, of which a mean is taken
 LONGEST = 768  # pixels a side that filters see; a larger picture is halved until it fits
@@ -22,7 +23,7 @@ SIZE = SIGNED + LOGARITHMIC
 FLOORS = np.array([0.1] * SIGNED + [0.01] * LOGARITHMIC)
 
 
-def levels(pixels: Pixels) -> list[Array]:
+def levels(pixels: Image8) -> list[Array]:
     """[H, W, C] → LEVELS arrays [h, w, SIZE], the finest first.  SMALLEST pixels a side at least."""
     image = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).astype(np.float32)
     while max(image.shape[:2]) > LONGEST and min(image.shape[:2]) >= 2 * SMALLEST:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Image8
 from ...format.geometry import LATENT_STRIDE
 
-Pixels = NDArray[np.uint8]  # [H, W, C]
 # From nothing over blue and red to yellow, growing lighter throughout, so that it reads in grey, too.
 COLOURS = np.array([[20, 20, 60], [70, 20, 120], [190, 40, 80], [245, 130, 30], [255, 235, 90]], np.float32)
 OPAQUE = 0.85
 
 
-def drawn(pixels: Pixels, heat: NDArray[np.float32], threshold: float) -> Pixels:
+def drawn(pixels: Image8, heat: NDArray[np.float32], threshold: float) -> Image8:
     """The picture in grey, with colours where the map [h, w] of its 16×16 cells comes near the threshold or passes it.
 
     Colours begin at 0 and are half-way at the threshold. Returns [H, W, 3].

@@ -32,6 +32,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Image8
 from ...errors import ImageError, UsageError
 from ...format.geometry import LATENT_STRIDE
 from ..features.vectors import FLOOR, Latents, energies, halved
@@ -40,7 +41,6 @@ from .gaussian import Gaussian, Moments, fitted, leading, moments
 from .places import Places
 
 Array = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
 Number = TypeVar("Number", float, Array)
 TINY = 1e-9  # a distance of nothing
 FOLDS = 5
@@ -147,7 +147,7 @@ class Score:
     place: tuple[int, int]  # x, y of the most distant cell's middle, in pixels
 
 
-def seen(latents: Latents, pixels: Pixels, profile: Profile | None = None) -> Seen:
+def seen(latents: Latents, pixels: Image8, profile: Profile | None = None) -> Seen:
     """The vectors of a picture: all, or those that a profile measures.  Raises ImageError."""
     height, width = pixels.shape[:2]
     if min(height, width) < SMALLEST:
@@ -160,7 +160,7 @@ def seen(latents: Latents, pixels: Pixels, profile: Profile | None = None) -> Se
     return Seen((height // LATENT_STRIDE, width // LATENT_STRIDE), vectors)
 
 
-def _of_latents(latents: Latents, pixels: Pixels) -> dict[str, Array]:
+def _of_latents(latents: Latents, pixels: Image8) -> dict[str, Array]:
     fine, coarse = latents.of(pixels), latents.of(halved(pixels))
     h, w = fine.shape[:2]
     rows, columns = (np.minimum(np.arange(n) // 2, m - 1) for n, m in zip((h, w), coarse.shape, strict=False))
@@ -169,7 +169,7 @@ def _of_latents(latents: Latents, pixels: Pixels) -> dict[str, Array]:
     return {"cell": cell, "texture": texture, "colour": colours(pixels, h, w), "whole": energies(fine)}
 
 
-def colours(pixels: Pixels, h: int, w: int) -> Array:
+def colours(pixels: Image8, h: int, w: int) -> Array:
     """Mean of the pixels of each cell.  [H, W, C] → [h, w, 3]"""
     side = LATENT_STRIDE
     rows = pixels[: side * h, : side * w].reshape(h, side, side * w, -1).sum(1, dtype=np.uint32)
@@ -186,12 +186,12 @@ class Fit:
 
     def __init__(self, latents: Latents, keep: int = 2**29) -> None:
         self._latents, self._keep = latents, keep
-        self._reads: list[Callable[[], Pixels]] = []
+        self._reads: list[Callable[[], Image8]] = []
         self._again: list[Callable[[], Seen]] = []
         self._grids: dict[str, tuple[int, ...]] = {}  # of each level: places of the first picture
         self._moments: list[dict[str, Moments]] = []  # of each fold, of each measure and level
 
-    def add(self, read: Callable[[], Pixels]) -> None:
+    def add(self, read: Callable[[], Image8]) -> None:
         """One picture more.  Raises what `read` raises, and ImageError."""
         picture = seen(self._latents, read())
         self._keep -= picture.nbytes

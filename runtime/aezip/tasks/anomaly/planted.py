@@ -11,14 +11,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Image8
+
 Array = NDArray[np.float32]
-Pixels = NDArray[np.uint8]  # [H, W, C]
 BLOCK = 8  # pixels; the defect's middle is that of a block, drawn in proportion to its slopes
 RADII = 0.02, 0.06  # of the shorter side
 LEAST = 8.0  # grey levels that the picture's deviation counts as, at least
 
 
-def defect(pixels: Pixels, seed: int) -> Pixels:
+def defect(pixels: Image8, seed: int) -> Image8:
     """A scratch, a spot, a piece from elsewhere or a smear.  At least BLOCK + 1 pixels a side; same seed, same copy."""
     rng = np.random.default_rng(seed)
     image = pixels.astype(np.float32)

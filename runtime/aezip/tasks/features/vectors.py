@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Image8
 from ...coding.arguments import check_settings
 from ...coding.pictures import transform
 from ...coding.windows import windows
@@ -20,7 +21,6 @@ from ...format.geometry import grid
 from ...model.store import find_codec
 
 Array = NDArray[np.float32]
-Pixels = NDArray[np.uint8]  # [H, W, C], C 1 or 3
 FINE = 800  # the quality at which latents are taken: their steps of 1/16 are small against noise in photographs
 SMALLEST = 16  # pixels a side
 FLOOR = 0.03  # added to a square before its logarithm: below it there is nothing but rounding
@@ -54,7 +54,7 @@ class Latents:
             finding = f"made with another encoder than that of the model '{self.name}'"
             raise ModelUnfit(finding, f"the model '{model}', as it was then", file=file)
 
-    def of(self, pixels: Pixels) -> Array:
+    def of(self, pixels: Image8) -> Array:
         """[H, W, C] → [H // 16, W // 16, channels]; what does not fill a cell is left out.  Raises ImageError."""
         height, width = pixels.shape[:2]
         if min(height, width) < SMALLEST:
@@ -89,7 +89,7 @@ def nearest(query: Array, among: Array, count: int) -> list[tuple[int, float]]:
     return [(int(i), float(distance[i])) for i in order]
 
 
-def halved(pixels: Pixels) -> Pixels:
+def halved(pixels: Image8) -> Image8:
     """Half the size by averaging 2×2 pixels; an odd last row or column is left out."""
     h, w = (n // 2 * 2 for n in pixels.shape[:2])
     return ((summed(pixels[:h, :w]) + 2) // 4).astype(np.uint8)

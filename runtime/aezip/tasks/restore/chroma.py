@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]  # [H, W, C]
+from ...arrays import Image8
+
 Plane = NDArray[np.float32]
 LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601
 AWAY = (np.eye(3) - LUMA[:, None]).astype(np.float32)  # RGB less its luma, from the right
@@ -19,12 +20,12 @@ DOUBT = 1e-3  # of what is trusted least, so that there is always something
 BAND = 256  # rows of the smaller picture at a time
 
 
-def spread(made: Pixels, copies: list[Pixels]) -> Pixels:
+def spread(made: Image8, copies: list[Image8]) -> Image8:
     """RGB [h, w, 3] of the last copy, and grey copies [H, W, 1], each half the one before → RGB of the first."""
     return raised(made @ AWAY, copies)
 
 
-def raised(away: Plane, copies: list[Pixels]) -> Pixels:
+def raised(away: Plane, copies: list[Image8]) -> Image8:
     """As `spread`, of what is added to the last copy's grey values, float [h, w, 3] without luma.
 
     Where that leaves 0 … 255, the colour is made weaker, so that grey values stay.
@@ -43,7 +44,7 @@ def raised(away: Plane, copies: list[Pixels]) -> Pixels:
     return out
 
 
-def doubled(colour: NDArray[np.float16], small: Pixels, large: Pixels) -> NDArray[np.float16]:
+def doubled(colour: NDArray[np.float16], small: Image8, large: Image8) -> NDArray[np.float16]:
     """Values [h, w, 3] of the pixels of `small` [h, w, 1], for those of `large` [2h or 2h + 1, …, 1]."""
     height, width = large.shape[:2]
     out = np.empty((height, width, 3), np.float16)

@@ -18,10 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Image8
 from .chroma import LUMA
 
-Pixels = NDArray[np.uint8]  # [H, W, C]
-Mask = NDArray[np.bool_]  # [H, W]
 Plane = NDArray[np.float32]
 
 CHROMA = np.array([[0.0, 1.402], [-0.344136, -0.714136], [1.772, 0.0]], np.float32)  # R, G, B of Cb, Cr
@@ -47,12 +46,12 @@ class Grid(NamedTuple):
     total: Plane  # [h, w], the sum of all that holds a pixel
 
 
-def luma_of(pixels: Pixels) -> Plane:
+def luma_of(pixels: Image8) -> Plane:
     """RGB [..., 3] → brightness [...] in grey levels"""
     return np.asarray(pixels.astype(np.float32) @ LUMA.astype(np.float32))
 
 
-def chroma_of(pixels: Pixels) -> Plane:
+def chroma_of(pixels: Image8) -> Plane:
     """RGB [..., 3] → Cb, Cr [..., 2] in grey levels"""
     x, luma = pixels.astype(np.float32), luma_of(pixels)
     return np.stack(((x[..., 2] - luma) / CHROMA[2, 0], (x[..., 0] - luma) / CHROMA[0, 1]), -1)
@@ -74,7 +73,7 @@ def together(one: Known, other: Known) -> Known:
     return np.asarray(total / np.maximum(held, 1e-12)[:, :, None], np.float32), held
 
 
-def guessed(grey: Pixels, known: Known) -> Known:
+def guessed(grey: Image8, known: Known) -> Known:
     """Chroma of every pixel by the hints that it is like; held weakly.  grey: uint8 [H, W, 1]"""
     chroma, held = known
     bright, varied = texture(grey[:, :, 0].astype(np.float32), (2,))
@@ -109,7 +108,7 @@ def mean_around(x: Plane, radius: int) -> Plane:
     return x
 
 
-def spread(grey: Pixels, chroma: Plane, held: Plane) -> Plane:
+def spread(grey: Image8, chroma: Plane, held: Plane) -> Plane:
     """Chroma of every pixel.
 
     Args:

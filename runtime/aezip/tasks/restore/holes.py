@@ -15,13 +15,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Image8, Mask
 from ...format.alpha import twice
 from ..features.vectors import summed
 
-Pixels = NDArray[np.uint8]  # [H, W, 3]
-Mask = NDArray[np.bool_]  # [H, W], true where a pixel is missing
 Index = NDArray[np.intp]
-Fill = Callable[[Pixels, Mask], Pixels]
+Fill = Callable[[Image8, Mask], Image8]
 REACH = 24  # pixels, where a package does not say
 EDGE, SHARE = 2, 0.3  # pixels from known ones up to which a hole is smooth alone, and the network's share beyond
 WIDE = 5  # pixels from known ones: holes with pixels as deep as this are wide
@@ -29,7 +28,7 @@ RELAXED, BENT = 8, 20  # steps towards a soap film, and from there to a thin pla
 TINY = 1e-12
 
 
-def filled(pixels: Pixels, mask: Mask, reach: int, fill: Fill) -> Pixels:
+def filled(pixels: Image8, mask: Mask, reach: int, fill: Fill) -> Image8:
     """The picture with all its holes filled.  mask: some pixel is known; fill: fills holes up to 2·reach across."""
     if not mask.any():
         return pixels
@@ -43,7 +42,7 @@ def filled(pixels: Pixels, mask: Mask, reach: int, fill: Fill) -> Pixels:
     return np.where(missing[:, :, None], made, image)
 
 
-def mixed(pixels: Pixels, mask: Mask, made: Pixels) -> Pixels:
+def mixed(pixels: Image8, mask: Mask, made: Image8) -> Image8:
     """Holes filled with what is smooth, and with what a network made of them further inside.  mask: some pixel known"""
     flat = smooth(pixels, mask)
     inside = deep(mask, EDGE)[:, :, None]
@@ -51,7 +50,7 @@ def mixed(pixels: Pixels, mask: Mask, made: Pixels) -> Pixels:
     return np.where(inside, both, flat)
 
 
-def smooth(pixels: Pixels, mask: Mask) -> Pixels:
+def smooth(pixels: Image8, mask: Mask) -> Image8:
     """Holes filled with what bends least, from a half-size copy on.  mask: some pixel is known"""
     if not mask.any():
         return pixels
@@ -103,7 +102,7 @@ def _around(places: Index, shape: tuple[int, ...]) -> tuple[Index, ...]:
     )
 
 
-def halved(pixels: Pixels, mask: Mask) -> tuple[Pixels, Mask]:
+def halved(pixels: Image8, mask: Mask) -> tuple[Image8, Mask]:
     """Half the size (rounded up): of each 2×2 pixels the mean of those known; missing where none is."""
     tall, wide = (n % 2 for n in mask.shape)
     known = np.pad(~mask, ((0, tall), (0, wide)))[:, :, None]
@@ -113,7 +112,7 @@ def halved(pixels: Pixels, mask: Mask) -> tuple[Pixels, Mask]:
     return ((total + most // 2) // most).astype(np.uint8), count[:, :, 0] == 0
 
 
-def doubled(pixels: Pixels, shape: tuple[int, ...]) -> Pixels:
+def doubled(pixels: Image8, shape: tuple[int, ...]) -> Image8:
     """Twice the size, cut to `shape`, linear between the pixels' centres: the way back from `halved`."""
     x = twice(twice(pixels.astype(np.float32), 0), 1)
     return np.asarray(np.floor(x[: shape[0], : shape[1]] + 0.5), np.uint8)

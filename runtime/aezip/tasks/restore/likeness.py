@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Image8
 from ..features.vectors import halved
 from .hints import Known, chroma_of, luma_of, mean_around, texture
 
-Pixels = NDArray[np.uint8]  # [H, W, C]
 Plane = NDArray[np.float32]
 
 SIDE = 256  # a short side from which on smaller copies are compared
@@ -34,7 +34,7 @@ class Places(NamedTuple):
     chroma: Plane  # [places, 2], zeros of a grey picture
 
 
-def hints_like(grey: Pixels, reference: Pixels) -> Known:
+def hints_like(grey: Image8, reference: Image8) -> Known:
     """Hints for a grey picture.
 
     Args:

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Image8
 from ..features.vectors import halved
 
-Pixels = NDArray[np.uint8]  # [H, W, C]
 Floats = NDArray[np.float64]
 
 SIDE = 8  # differences a side of a block, 16 pixels
@@ -67,7 +67,7 @@ class _Blocks(NamedTuple):
     clipped: Floats  # shares of black and white samples
 
 
-def noise_of(pixels: Pixels) -> Noise:
+def noise_of(pixels: Image8) -> Noise:
     """The noise of a picture [H, W, C], by brightness where it depends on that."""
     found = _blocks(pixels)
     sigma = _sigma(found)
@@ -83,7 +83,7 @@ def noise_of(pixels: Pixels) -> Noise:
     return Noise(float(np.average(curve, weights=counts)), curve)
 
 
-def sigma_of(pixels: Pixels) -> float:
+def sigma_of(pixels: Image8) -> float:
     """σ in grey levels of white noise in [H, W, C]; 0 for a picture too small, dark or light to tell."""
     return _sigma(_blocks(pixels))
 
@@ -121,7 +121,7 @@ def _least(squares: Floats, degrees: int) -> float:
     return math.sqrt(float(np.quantile(squares, QUANTILE)) / spread)
 
 
-def _blocks(pixels: Pixels) -> _Blocks:
+def _blocks(pixels: Image8) -> _Blocks:
     """All whole blocks; of one channel where all are the same."""
     if pixels.shape[2] > 1 and (pixels == pixels[:, :, :1]).all():
         pixels = pixels[:, :, :1]

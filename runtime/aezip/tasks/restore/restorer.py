@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Image8, Mask
 from ...coding.arguments import check_settings
 from ...coding.windows import common, grown, in_channels, in_pixels, window_of, windows, within
 from ...engine.progress import each
@@ -28,8 +28,6 @@ from ...model.store import find
 from ..features.vectors import halved
 from . import chroma, hints, holes, likeness, noise, scratches, texture
 
-Pixels = NDArray[np.uint8]  # [H, W, C], C 1 or 3
-Mask = NDArray[np.bool_]  # [H, W], true where a pixel is missing
 WINDOW = 64  # side in cells of 16 pixels; of 1024² pixels a graph keeps about 200 MB
 HINTED = 256  # a short side from which on hints colour a smaller copy
 MISSING = 255  # in a mask that a graph sees
@@ -51,7 +49,7 @@ class Restorer:
         self.task, self.package = task, Package(about)
         self._sessions = Sessions(self.package, provider, threads)
 
-    def denoise(self, pixels: Pixels, sigma: float | None = None) -> tuple[Pixels, float]:
+    def denoise(self, pixels: Image8, sigma: float | None = None) -> tuple[Image8, float]:
         """Less noise, which may depend on the brightness.
 
         Args:
@@ -68,11 +66,11 @@ class Restorer:
         even = noise.Stabiliser.of(found.curve)
         return even.back[self._denoised(even.there[pixels], even.sigma)], found.sigma
 
-    def _denoised(self, pixels: Pixels, sigma: float) -> Pixels:
+    def _denoised(self, pixels: Image8, sigma: float) -> Image8:
         restored = self._through({"image": in_channels(pixels, 3)}, {"sigma": np.array([sigma], np.float32)})
         return in_channels(restored, pixels.shape[2])
 
-    def colorize(self, pixels: Pixels, hinted: Pixels | None = None, like: Pixels | None = None) -> Pixels:
+    def colorize(self, pixels: Image8, hinted: Image8 | None = None, like: Image8 | None = None) -> Image8:
         """Colours for a grey picture; its grey values stay. Larger pictures are coloured by a smaller copy.
 
         Args:
@@ -108,7 +106,7 @@ class Restorer:
         assert known is not None
         return chroma.raised(hints.spread(copies[-1], *known) @ hints.CHROMA.T, copies)
 
-    def inpaint(self, pixels: Pixels, mask: Mask) -> Pixels:
+    def inpaint(self, pixels: Image8, mask: Mask) -> Image8:
         """[H, W, C] with pixels made up where the mask is true.  Raises ImageError for a mask that does not fit."""
         self._check("inpaint")
         if mask.shape != pixels.shape[:2]:
@@ -118,7 +116,7 @@ class Restorer:
             raise ImageError("the mask leaves no pixel of the picture", "a mask with pixels to keep")
         reach = int(self.package.about.description.get("hole", holes.REACH))
 
-        def fill(image: Pixels, missing: Mask) -> Pixels:
+        def fill(image: Image8, missing: Mask) -> Image8:
             shown = np.where(missing, np.uint8(MISSING), np.uint8(0))[:, :, None]
             return holes.mixed(image, missing, self._through({"image": image, "mask": shown}, {}, missing))
 
@@ -126,7 +124,7 @@ class Restorer:
         made = texture.textured(scratches.predicted(made, mask), mask)
         return np.where(mask[:, :, None], in_channels(made, pixels.shape[2]), pixels)
 
-    def _through(self, planes: dict[str, Pixels], scalars: dict[str, Any], where: Mask | None = None) -> Pixels:
+    def _through(self, planes: dict[str, Image8], scalars: dict[str, Any], where: Mask | None = None) -> Image8:
         """The graph over planes of one size, window by window; windows without a pixel of `where` are left as `image`.
 
         planes: uint8 [H, W, c] by the graph's names. Returns [H, W, 3].
@@ -144,10 +142,10 @@ class Restorer:
             out[inner] = self.run({**seen, **scalars})[within(inner, in_pixels(around))]
         return out
 
-    def run(self, inputs: dict[str, Any]) -> Pixels:
+    def run(self, inputs: dict[str, Any]) -> Image8:
         """The graph itself: inputs by name, each with a leading 1 → [H, W, 3].  Raises PackageDamaged."""
         shapes = {"restored": (*inputs["image"].shape[:3], 3)}
-        restored: Pixels = self._sessions.run(GraphName(self.task), inputs, shapes)[0][0]
+        restored: Image8 = self._sessions.run(GraphName(self.task), inputs, shapes)[0][0]
         return restored
 
     def _check(self, task: str) -> None:
@@ -155,7 +153,7 @@ class Restorer:
             raise ModelUnfit(f"the model '{self.package.about.name}' cannot {task}", f"a model that can {task}")
 
 
-def _known(grey: Pixels, hinted: Pixels | None) -> hints.Known | None:
+def _known(grey: Image8, hinted: Image8 | None) -> hints.Known | None:
     """Hints for `hints.spread`; None if there are none.  Raises ImageError for those of another size."""
     if hinted is None:
         return None
@@ -168,14 +166,14 @@ def _known(grey: Pixels, hinted: Pixels | None) -> hints.Known | None:
     return hints.chroma_of(hinted[:, :, :3]) * seen[:, :, None], seen.astype(np.float32)
 
 
-def mask_of(pixels: Pixels) -> Mask:
+def mask_of(pixels: Image8) -> Mask:
     """A mask image [H, W, C], black and white, as a mask: light pixels are missing.  Raises ImageError for colours."""
     if pixels.shape[2] != 1 and not (pixels == pixels[:, :, :1]).all():
         raise ImageError("the mask has colours", "white where the picture is to be filled, black elsewhere")
     return np.asarray(pixels[:, :, 0] >= 128)
 
 
-def grey_of(pixels: Pixels) -> Pixels:
+def grey_of(pixels: Image8) -> Image8:
     """Rec. 601 luma of a picture.  [H, W, C] → [H, W, 1]"""
     if pixels.shape[2] == 1:
         return pixels

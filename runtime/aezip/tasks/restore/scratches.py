@@ -15,10 +15,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from ...arrays import Image8, Mask
 from .holes import deep, opened
 
-Pixels = NDArray[np.uint8]  # [H, W, 3]
-Mask = NDArray[np.bool_]  # [H, W], true where a pixel is missing
 Floats = NDArray[np.float32]
 Index = NDArray[np.intp]
 RADIUS, SEARCH = 4, 16  # pixels: of patches, and how far around similar ones are looked for
@@ -50,7 +49,7 @@ class Field(NamedTuple):
     usual: Floats  # [P, P], covariance of all known patches
 
     @classmethod
-    def of(cls, image: Pixels, mask: Mask) -> Field:
+    def of(cls, image: Image8, mask: Mask) -> Field:
         """image: its missing pixels hold a guess.  Some patch must be known."""
         framed = np.pad(mask, FRAME, constant_values=True)
         sure = np.zeros_like(framed)
@@ -67,10 +66,10 @@ class Field(NamedTuple):
         return cls(colours, colours.mean(1), framed.ravel(), sure.ravel(), patch, search, usual)
 
 
-def predicted(image: Pixels, mask: Mask) -> Pixels:
+def predicted(image: Image8, mask: Mask) -> Image8:
     """A picture whose missing pixels hold a smooth guess → with those of scratches and dust predicted."""
     thin = mask & ~opened(mask) & ~deep(mask, DEPTH)
-    out: Pixels = image.copy()
+    out: Image8 = image.copy()
     for top, left in product(*(range(0, n, TILE) for n in mask.shape)):
         tile = np.s_[top : top + TILE, left : left + TILE]
         if thin[tile].any():
@@ -81,9 +80,9 @@ def predicted(image: Pixels, mask: Mask) -> Pixels:
     return out
 
 
-def _within(image: Pixels, mask: Mask, wanted: Mask) -> Pixels:
+def _within(image: Image8, mask: Mask, wanted: Mask) -> Image8:
     """The wanted ones of the missing pixels, [N, 3]."""
-    guess: Pixels = image[wanted]
+    guess: Image8 = image[wanted]
     field = Field.of(image, mask)
     if not field.sure.any():
         return guess

@@ -16,11 +16,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from ...arrays import Image8, Mask
 from ..features.vectors import halved as smaller
 from .holes import deep, halved, opened
 
-Pixels = NDArray[np.uint8]  # [H, W, 3]
-Mask = NDArray[np.bool_]  # [H, W], true where a pixel is missing
 Places = NDArray[np.intp]  # [..., 2], rows and columns
 Index = NDArray[np.intp]  # [N]
 PEEL, VOTE = 4, 2  # radii of patches that complete the border, and of those that vote
@@ -36,7 +35,7 @@ TRUST = 0.2  # least weight of a pixel that was made up
 UNSURE = 1e9  # added to the distance of patches that are not known
 
 
-def textured(image: Pixels, mask: Mask) -> Pixels:
+def textured(image: Image8, mask: Mask) -> Image8:
     """A picture with pieces of its surroundings in wide holes, the more of them the more detail is around.
 
     image: its missing pixels hold a smooth guess; mask: where they are.
@@ -71,7 +70,7 @@ def parts(wide: Mask) -> list[tuple[slice, slice]]:
     return boxes
 
 
-def detail(image: Pixels, mask: Mask) -> float:
+def detail(image: Image8, mask: Mask) -> float:
     """How far known pixels are from the mean of their neighbours, in levels: the median of cells of 8×8 pixels."""
     grey = np.pad(image.mean(2, dtype=np.float32), 1, "edge")
     known = np.pad(~mask, 1, "edge")
@@ -88,7 +87,7 @@ def detail(image: Pixels, mask: Mask) -> float:
     return float(np.median(values)) if len(values) else 0.0
 
 
-def completed(image: Pixels, mask: Mask) -> tuple[Pixels, Places]:
+def completed(image: Image8, mask: Mask) -> tuple[Image8, Places]:
     """A picture whose missing pixels hold a guess → with pixels of its known parts instead, and their places."""
     if min(mask.shape) < 2 * LEAST or not (deep(mask, DEPTH).any() or mask.sum() > MOST):
         return voted(*peeled(image, mask), mask)
@@ -109,7 +108,7 @@ class Dictionary(NamedTuple):
     squares: NDArray[np.float32]  # [N, P], summed over channels
 
     @classmethod
-    def of(cls, image: Pixels, mask: Mask, radius: int) -> Dictionary:
+    def of(cls, image: Image8, mask: Mask, radius: int) -> Dictionary:
         side = 2 * radius + 1
         places = np.argwhere(~sliding_window_view(mask, (side, side)).any((2, 3)))
         places = places[:: -(-len(places) // PATCHES) or 1]
@@ -126,7 +125,7 @@ class Dictionary(NamedTuple):
         return int((apart + GUESS * count * np.square(mean).sum(1)).argmin())
 
 
-def peeled(image: Pixels, mask: Mask) -> tuple[Pixels, Places]:
+def peeled(image: Image8, mask: Mask) -> tuple[Image8, Places]:
     """As `completed`, patch by patch from the border of the holes inwards."""
     r, side = PEEL, 2 * PEEL + 1
     known = Dictionary.of(image, mask, r)
@@ -169,7 +168,7 @@ def _next(shown: NDArray[np.float32], left: Mask, trust: NDArray[np.float32]) ->
     return int(row), int(column)
 
 
-def voted(image: Pixels, source: Places, mask: Mask) -> tuple[Pixels, Places]:
+def voted(image: Image8, source: Places, mask: Mask) -> tuple[Image8, Places]:
     """A completed picture without its seams.  source: the place of each missing pixel's known pixel, [H, W, 2]"""
     r = VOTE
     frame = ((r, r), (r, r))
@@ -191,7 +190,7 @@ def voted(image: Pixels, source: Places, mask: Mask) -> tuple[Pixels, Places]:
     return image, source
 
 
-def _improved(patches: Pixels, source: Places, sure: Mask, y: Index, x: Index) -> Places:
+def _improved(patches: Image8, source: Places, sure: Mask, y: Index, x: Index) -> Places:
     """For each missing pixel the best of its own source and those that its eight neighbours' sources say.
 
     patches: [H, W, 3, P, P], around each pixel; sure: those of which all is known; y, x: the missing pixels.
