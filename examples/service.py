@@ -38,7 +38,7 @@ def compress(codec: aezip.Codec, body: bytes, query: dict[str, str]) -> tuple[by
 
 def decompress(codec: aezip.Codec, body: bytes, query: dict[str, str]) -> tuple[bytes, str]:
     """A `.lat` file → a PNG."""
-    image = images.to_pillow(images.picture_of(*codec.decode(body, max_pixels=MAX_PIXELS)))
+    image = codec.decompress(body, max_pixels=MAX_PIXELS)
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue(), "image/png"
