@@ -84,15 +84,17 @@ class Hyperprior:
         first, second = halves(latent)
         mean, index, carried = self.graphs.prior(hyper)
         known = np.zeros_like(first)
-        plain = _flat_halves(flat, latent.shape) if effort else None
-        even, _rows(known)[in_first], lost = self._quantise(first, mean, index, in_first, effort, plain and plain[0])
-        if plain:
+        in_flat = _flat_halves(flat, latent.shape) if effort else None
+        even, _rows(known)[in_first], lost = self._quantise(
+            first, mean, index, in_first, effort, in_flat and in_flat[0]
+        )
+        if in_flat:
             off = np.zeros_like(first)
             _rows(off)[in_first] = _rows(known)[in_first] - _rows(first)[in_first]
             pull = halves(flats.pull(whole(off, np.zeros_like(second))))[1]
-            second = np.where(plain[1], second - pull, second)
+            second = np.where(in_flat[1], second - pull, second)
         mean, index = self.graphs.context(carried, known)
-        odd, _, lost_too = self._quantise(second, mean, index, in_second, effort, plain and plain[1])
+        odd, _, lost_too = self._quantise(second, mean, index, in_second, effort, in_flat and in_flat[1])
         return [(hyper_index(hyper.shape, self.graphs.rung), hyper.ravel()), even, odd], max(lost, lost_too)
 
     def integers(self, made: Callable[[tuple[int, ...], int], INT16]) -> Iterator[NDArray[Any]]:
@@ -110,20 +112,20 @@ class Hyperprior:
         index: NDArray[np.uint8],
         where: NDArray[np.bool_],
         effort: int,
-        plain: NDArray[np.bool_] | None,
+        flat: NDArray[np.bool_] | None,
     ) -> tuple[rans.Phase, INT16, int]:
         """The phase of a half's positions `where`; their latents as the decoder will have them [n, C]; `lost`.
 
-        plain: positions that only round, [2, p, q, 1] as those of `latent`.
+        flat: positions in flat cells, which only round, [2, p, q, 1] as those of `latent`.
         """
-        if plain is not None:
-            plain = np.repeat(_rows(plain)[where], latent.shape[-1])
+        if flat is not None:
+            flat = np.repeat(_rows(flat)[where], latent.shape[-1])
         latent, mean, index = _rows(latent)[where], _rows(mean)[where], _rows(index)[where]
         off = np.subtract(latent, mean, dtype=np.int32).ravel()
         kept = index.ravel() > self.skip
         coded = np.flatnonzero(kept)
         tables, lost = index.ravel()[coded], int(np.abs(off).max(where=~kept, initial=0))
-        symbol = quantised(off[coded], tables, self.graphs.package, effort, None if plain is None else plain[coded])
+        symbol = quantised(off[coded], tables, self.graphs.package, effort, None if flat is None else flat[coded])
         mean.ravel()[coded] += (16 * symbol).astype(np.int16)
         return (tables, symbol), mean, lost
 

@@ -14,16 +14,16 @@ def quantised(
     index: NDArray[np.uint8],
     package: Package,
     effort: int,
-    plain: NDArray[np.bool_] | None = None,
+    flat: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int32]:
     """The symbols of latents less their means, both [n], under the tables `index` [n].
 
-    effort: 0 rounds, 1 lets symbols fall towards zero where that costs less than it saves; plain: those that only
-    round [n].
+    effort: 0 rounds, 1 lets symbols fall towards zero where that costs less than it saves; flat: those in flat areas,
+    which only round [n].
     """
     symbol = rounded(off)
     if effort:
-        which = np.flatnonzero(symbol if plain is None else (symbol != 0) & ~plain)
+        which = np.flatnonzero(symbol if flat is None else (symbol != 0) & ~flat)
         worth = package.bits_per_error
         symbol[which] = towards_zero(off[which], symbol[which], index[which], package.tables, worth)
     return symbol

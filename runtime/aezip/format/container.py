@@ -97,9 +97,9 @@ class Lat(NamedTuple):
     sections: tuple[Section, ...]
     missing: int = 0  # bytes of the last section, of a file that is cut off
 
-    def section(self, kind: bytes) -> bytes | None:
+    def section(self, section_type: bytes) -> bytes | None:
         """The bytes of the section of this type, if there is one."""
-        return next((s.data for s in self.sections if s.type == kind), None)
+        return next((s.data for s in self.sections if s.type == section_type), None)
 
     @property
     def depth(self) -> int:
@@ -168,19 +168,19 @@ def unpack(
         name = f"section {len(sections) + 1}"
         if len(data) - position < SECTION.size:
             raise Truncated(f"the file ends inside the head of {name}", f"{SECTION.size} bytes")
-        kind, length, crc = SECTION.unpack_from(data, position)
+        section_type, length, crc = SECTION.unpack_from(data, position)
         position += SECTION.size
         missing = max(0, length - (len(data) - position))
-        if missing and not (partial and kind == LATENTS and missing < length):
+        if missing and not (partial and section_type == LATENTS and missing < length):
             raise Truncated(f"the file ends {len(data) - position} bytes into {name}", f"{length} bytes")
         body = bytes(data[position : position + length])
-        if not missing and zlib.crc32(body, zlib.crc32(kind)) != crc:
+        if not missing and zlib.crc32(body, zlib.crc32(section_type)) != crc:
             raise SectionDamaged(f"{name} does not match its checksum", f"CRC-32 {crc:08x}")
-        if not (kind.isalpha() and kind.isascii()):
-            raise SectionDamaged(f"{name} is of type {kind!r}", "four letters")
-        if kind not in KNOWN and kind[:1].isupper():
-            raise SectionUnknown(f"{name} is of the unknown type '{kind.decode()}'", "a newer aezip to read it")
-        sections.append(Section(kind, body))
+        if not (section_type.isalpha() and section_type.isascii()):
+            raise SectionDamaged(f"{name} is of type {section_type!r}", "four letters")
+        if section_type not in KNOWN and section_type[:1].isupper():
+            raise SectionUnknown(f"{name} is of the unknown type '{section_type.decode()}'", "a newer aezip to read it")
+        sections.append(Section(section_type, body))
         position += length
     _check_sections(header, sections)
     return Lat(header, tuple(sections), missing)
@@ -272,23 +272,24 @@ def _check_header(h: Header) -> None:
 
 
 def _check_sections(h: Header, sections: Sequence[Section]) -> None:
-    kinds = [section.type for section in sections]
-    last = kinds[-1:]
-    if LATENTS in kinds and PIXELS in kinds:
+    types = [section.type for section in sections]
+    last = types[-1:]
+    if LATENTS in types and PIXELS in types:
         raise SectionOrder("latents and exact pixels are both there", "one of them")
     if last not in ([LATENTS], [PIXELS]):
-        body = next((kind.decode() for kind in (LATENTS, PIXELS) if kind in kinds), "")
+        body = next((section_type.decode() for section_type in (LATENTS, PIXELS) if section_type in types), "")
         if body:
             raise SectionOrder(f"the section '{body}' is not the last", "it at the file's end")
         raise Truncated("latents and exact pixels are missing", "one of them at the file's end")
-    for kind in KNOWN:
-        if kinds.count(kind) > 1:
-            raise SectionOrder(f"the section '{kind.decode()}' appears {kinds.count(kind)} times", "one at most")
+    for section_type in KNOWN:
+        count = types.count(section_type)
+        if count > 1:
+            raise SectionOrder(f"the section '{section_type.decode()}' appears {count} times", "one at most")
     for section in sections:
         if section.type == DEPTH and not (len(section.data) == 1 and section.data[0] in DEPTHS):
             raise SectionDamaged(f"a depth of {list(section.data[:2])} bits", "one byte, 9 to 16")
     if last == [PIXELS]:
-        if PATCHES in kinds:
+        if PATCHES in types:
             raise SectionOrder("exact pixels have patches", "none")
         if (h.fingerprint, h.tile_units, h.flags, h.quality_tenths) != (NO_MODEL, 0, 0, QUALITY_TOP):
             raise HeaderDamaged("the header of exact pixels names a model", f"none, and quality {QUALITY_TOP}")
