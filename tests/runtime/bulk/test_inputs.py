@@ -231,6 +231,20 @@ def test_a_line_stays_one_line_whatever_a_file_is_called(run: Callable[..., Resu
     assert not any("\x1b" in line for line in lines)
 
 
+def test_a_damaged_tiff_is_noted_in_every_process(run: Callable[..., Result]) -> None:
+    for name in ("a.tiff", "b.tiff"):
+        Image.frombytes("1", (96, 80), b"\xf0\x0f\xcc" * 320).save(name, compression="group4")
+        data = bytearray(Path(name).read_bytes())
+        with Image.open(name) as image:
+            at, size = image.tag_v2[273][0], image.tag_v2[279][0]  # type: ignore[attr-defined]
+        data[at + size // 2 : at + size // 2 + 9] = 9 * b"U"
+        Path(name).write_bytes(data)
+    for options in ((), ("-j", "2")):
+        result = run("compress", "a.tiff", "b.tiff", "-o", "out/", "--force", *options)
+        assert result.exit_code == 0, result.stderr
+        assert result.stderr.count("the image data is damaged: Fax4Decode") == 2
+
+
 def test_advice_names_the_switch(run: Callable[..., Result]) -> None:
     Image.effect_noise((320, 240), 50).save("a.jpg")
     data = Path("a.jpg").read_bytes()
