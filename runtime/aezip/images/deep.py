@@ -1,8 +1,8 @@
 """Image files of 9 to 16 bits a sample, past Pillow, which has no such colours: files → uint16.
 
 Pillow decodes their colours to the high byte of each sample. Told that bytes lie the other way round, it decodes to the
-low one, so that two runs of its decoders give all of PNG and TIFF. AVIF, JPEG 2000 and JPEG XL are
-for imagecodecs, HEIC for pillow-heif.
+low one, so that two runs of its decoders give all of PNG and TIFF. AVIF, JPEG 2000 and JPEG XL are for imagecodecs,
+HEIC for pillow-heif. Which of these reads a kind of files is said in its module in kinds/.
 """
 
 from __future__ import annotations
