@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from .depth import Samples
 
+TOGETHER = 2**16  # numbers that are summed at once, if a row of squares has no more
+
 
 def averaged(pixels: Samples, side: int, weight: Samples | None = None) -> Samples:
     """Means of squares.  weight: of each pixel [H, W], such as alpha; where a square has none, all count alike."""
@@ -39,8 +41,12 @@ def _sums(values: NDArray[Any], side: int, kind: type = np.uint32) -> NDArray[An
     height, width, channels = values.shape
     across = -(-width // side)
     out = np.zeros((-(-height // side), across, channels), kind)
-    for row in range(len(out)):
-        line = values[side * row : side * (row + 1)].sum(0, dtype=kind)
-        line = np.pad(line, ((0, side * across - width), (0, 0)))
-        out[row] = line.reshape(across, side, channels).sum(1)
+    some = max(1, TOGETHER // (side * width * channels))  # rows of squares
+    for row in range(0, len(out), some):
+        part = values[side * row : side * (row + some)]
+        if len(part) % side:  # the last squares are cut off
+            part = np.pad(part, ((0, -len(part) % side), (0, 0), (0, 0)))
+        lines = part.reshape(-1, side, width, channels).sum(1, dtype=kind)
+        lines = np.pad(lines, ((0, 0), (0, side * across - width), (0, 0)))
+        out[row : row + some] = lines.reshape(len(lines), across, side, channels).sum(2)
     return out

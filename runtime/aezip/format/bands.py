@@ -12,12 +12,16 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import SectionDamaged
 from .depth import Samples
 
 Buffer = bytes | memoryview
 
 LEFT, UP = 1, 2  # bits of a prediction: differences along a row, down the columns
+NARROW = 512  # numbers of a row, up to which sums of all rows are faster than a loop over rows
 
 
 class Band(NamedTuple):
@@ -82,3 +86,15 @@ def predicted(rows: Samples, step: int = 1) -> tuple[Samples, Samples, Samples, 
     both = left.copy()
     both[1:] -= left[:-1]
     return rows, left, up, both
+
+
+def summed_down(rows: Samples, up: NDArray[np.bool_]) -> None:
+    """Undo UP in place: each row of which `up` [n] says so is added to the one above it, from the top on.  rows: [n, …]"""
+    if rows.shape[1] > NARROW:
+        for n in np.flatnonzero(up[1:]) + 1:
+            rows[n] += rows[n - 1]
+        return
+    first = np.maximum.accumulate(np.where(up, 0, np.arange(len(rows))))  # the row at which each row's sum begins
+    sums = rows.cumsum(0, dtype=rows.dtype)
+    np.subtract(sums, sums[first - 1], out=rows, where=(first > 0)[:, None])
+    rows[first == 0] = sums[first == 0]

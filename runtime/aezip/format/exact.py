@@ -250,9 +250,7 @@ def _unpredicted(band: NDArray[np.uint8], layout: _Layout) -> Samples:
     if len(lefts):
         cells = rows[lefts].reshape(len(lefts), -1, layout.samples)
         rows[lefts] = cells.cumsum(axis=1, dtype=rows.dtype).reshape(len(lefts), -1)
-    for n in np.flatnonzero(prediction & bands.UP):
-        if n:
-            rows[n] += rows[n - 1]
+    bands.summed_down(rows, prediction & bands.UP > 0)
     return rows
 
 

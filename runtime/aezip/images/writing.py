@@ -24,8 +24,8 @@ from .signalling import Losses
 if TYPE_CHECKING:
     from .kinds.base import Writer
 
-# what Pillow raises where it cannot write a picture; the last three where a TIFF should hold damaged Exif
-_REFUSALS = (OSError, ValueError, RuntimeError, OverflowError, SyntaxError, TypeError, struct.error)
+# what Pillow raises where it cannot write a picture; the last four where a TIFF should hold damaged Exif
+_REFUSALS = (OSError, ValueError, RuntimeError, OverflowError, SyntaxError, TypeError, AttributeError, struct.error)
 
 
 def write(

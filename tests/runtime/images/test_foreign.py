@@ -88,6 +88,14 @@ def test_exif_that_tells_of_a_jpegs_pixels_makes_no_damaged_tiff(drawn) -> None:
     assert found[0x010F] == "Maker"
 
 
+def test_exif_whose_text_is_a_number_is_left_out_of_a_tiff(drawn) -> None:
+    make = struct.pack("<HHII", 0x010F, 5, 1, 26)  # a text, here a fraction
+    exif = b"II*\0" + struct.pack("<IH", 8, 1) + make + struct.pack("<III", 0, 7, 2)
+    data, lost = images.build(Picture(drawn(20, 30), exif=exif), "tiff")
+    assert lost == ("this EXIF",)
+    np.testing.assert_array_equal(images.parse(data).pixels, drawn(20, 30))
+
+
 def test_cmyk_without_a_profile_if_asked_for() -> None:
     image = Image.merge("CMYK", [Image.new("L", (4, 4), value) for value in (255, 0, 51, 51)])
     with pytest.raises(ImageError, match=r"expected ReadOptions\(plain_cmyk=True\)"):
