@@ -89,7 +89,7 @@ def predicted(rows: Samples, step: int = 1) -> tuple[Samples, Samples, Samples, 
 
 
 def summed_down(rows: Samples, up: NDArray[np.bool_]) -> None:
-    """Undo UP in place: each row of which `up` [n] says so is added to the one above it, from the top on.  rows: [n, …]"""
+    """Undo UP in place: from the top on, each row with `up` [n] gets the one above it added.  rows: [n, …]"""
     if rows.shape[1] > NARROW:
         for n in np.flatnonzero(up[1:]) + 1:
             rows[n] += rows[n - 1]

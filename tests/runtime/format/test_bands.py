@@ -1,4 +1,4 @@
-"""Differences down the columns are undone alike, whichever way is faster; tall pictures are no slower than wide ones."""
+"""Differences down the columns are undone alike, whichever way is faster, and squares however many are summed at once."""
 
 from __future__ import annotations
 
