@@ -1,4 +1,4 @@
-"""Differences down the columns are undone alike, whichever way is faster, and squares however many are summed at once."""
+"""Differences down the columns are undone alike, whichever way is faster; squares, however many at once."""
 
 from __future__ import annotations
 
