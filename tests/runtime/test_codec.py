@@ -14,6 +14,7 @@ from aezip.coding import encoder, tiles, windows
 from aezip.engine.sessions import Sessions
 from aezip.errors import PackageDamaged
 from aezip.format import container
+from aezip.model.kinds import GraphName
 from aezip.quality.metrics import psnr_db
 
 
@@ -163,9 +164,9 @@ def test_graphs_that_give_other_shapes_are_damage(tiny: str, drawn, monkeypatch:
         def run(self, *args: Any) -> list[Any]:
             return [output[:, :, :-1] for output in self.whole.run(*args)]
 
-    def cut(self: Sessions, graph: str, inputs: dict[str, Any]) -> Any:
+    def cut(self: Sessions, graph: GraphName, inputs: dict[str, Any]) -> Any:
         whole = session(self, graph, inputs)
-        return Cut(whole) if graph == name else whole
+        return Cut(whole) if graph.role == name else whole
 
     monkeypatch.setattr(Sessions, "session", cut)
     with pytest.raises(PackageDamaged, match=rf"{name}\.onnx gives .*; expected [12]×"):
