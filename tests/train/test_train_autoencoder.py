@@ -228,6 +228,9 @@ def test_what_a_run_cannot_start_from_is_told(tmp_path: Path, drawn) -> None:
         result = CliRunner().invoke(main, [recipe, *base])
         assert result.exit_code == 1
         assert f"{tmp_path / 'conv'} is a run of the family conv; expected one of {family}\n" in result.output
+    result = CliRunner().invoke(main, ["photo", *base[:-1], "photo", "--set", 'network={"latent":512}'])
+    assert result.exit_code == 1
+    assert "--init photo: has 384 latents; expected the 512 of the recipe, or --set 'network={" in result.output
     assert not (tmp_path / "run").exists()
 
 

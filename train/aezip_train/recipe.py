@@ -39,8 +39,7 @@ class Recipe:
     learning_rate: float = 1e-3
     strided_rate: float = 0.1  # the strided layers' share of it: they start as a transform already
     warmup_steps: int = 200
-    steps: int = 0  # the learning rate falls to zero over the last `cooldown_steps` before this; 0: never
-    cooldown_steps: int = 0
+    steps: int = 0  # of a run; 0: as many as there is time for
     fall: float = 0.0  # last part of a session over which the flagship's learning rate falls to zero; 0: by steps
     ema: float = 0.999  # of the averaged weights, which are the ones exported
     clip_norm: float = 1.0

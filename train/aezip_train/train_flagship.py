@@ -21,7 +21,6 @@ from .contact_sheet import contact_sheet
 from .data import Crops, Picture, middle_crops
 from .evaluate import QUALITIES, RateDistortion
 from .flagship import Config, Flagship
-from .growth import grown
 from .integer import IntegerConv2d, set_integer
 from .integer_lapped import IntegerDecoder
 from .integer_start import convert
@@ -68,14 +67,9 @@ class FlagshipTraining(Training):
             model = read_model(init)
         model.stretch(recipe.lambda_max)
         found, wanted = model.config, recipe.sizes(Config)
-        if recipe.network.get("latent", 0) > found.latent:  # it grows when the run starts
-            if found.integer:
-                want = f"a model in float, or {found.latent} latents"
-                raise ValueError(f"--init {init}: a decoder in integers does not grow; expected {want}")
-            if wanted.integer:
-                want = f'a run with "latent": {wanted.latent}, and from it one with "integer": 1'
-                raise ValueError(f"--init {init}: cannot grow and be converted at once; expected {want}")
-            found = replace(found, latent=wanted.latent, latent_inner=found.latent_inner or found.latent // 2)
+        if recipe.network.get("latent", found.latent) != found.latent:
+            want = f"the {recipe.network['latent']} of the recipe, or --set 'network={{\"latent\":{found.latent}}}'"
+            raise ValueError(f"--init {init}: has {found.latent} latents; expected {want}")
         found = replace(found, integer=max(found.integer, wanted.integer))  # it is converted when the run starts
         return replace(recipe, network=asdict(found)), model.state_dict()
 
@@ -83,10 +77,6 @@ class FlagshipTraining(Training):
         return pictures, middle_crops(val or []) if self.process.leads else []
 
     def start(self, weights: Weights | None) -> None:
-        if weights and len(weights["encoder.down.bias"]) < self.model.config.latent:
-            small = Flagship(replace(self.model.config, latent=len(weights["encoder.down.bias"])))
-            small.load_state_dict(weights)
-            weights = grown(small, self.model, lambda: self.crops.draw(self.rng)).state_dict()
         if weights and self.model.config.integer and "decoder.unit" not in weights:
             small = Flagship(replace(self.model.config, integer=0))
             small.load_state_dict(weights)
@@ -115,11 +105,8 @@ class FlagshipTraining(Training):
         return found
 
     def fall(self, share: float) -> float:
-        """Linear over the recipe's last `cooldown_steps`, or over the last part `fall` of the session."""
-        r = self.recipe
-        if r.fall:
-            return min(1.0, (1 - share) / r.fall)
-        return min(1.0, max(0.0, (r.steps - self.step) / r.cooldown_steps)) if r.steps and r.cooldown_steps else 1.0
+        """Linear over the last part `fall` of the session."""
+        return min(1.0, (1 - share) / self.recipe.fall) if self.recipe.fall else 1.0
 
     def loss(self, rng: np.random.Generator, share: float) -> dict[str, Tensor]:
         """Rate + λ · distortion of each image, divided by the recipe's power of λ."""

@@ -2,7 +2,6 @@
 
 picture.py      `Picture` ↔ sections of a `.lat` file
 reading.py      image files and Pillow images → `Picture`
-arrays.py       large images ↔ arrays, a strip at a time
 deep.py         files of more than 8 bits a sample
 colour.py       every mode that Pillow has → grey or RGB, and alpha
 headers.py      what headers of files say and Pillow does not; parts of PNGs and JPEGs
@@ -24,7 +23,7 @@ metadata.py     resolution, EXIF and XMP of image files of each format; the EXIF
 extras.py       IPTC, comments, texts, and what stays behind
 photoshop.py    resources that hold IPTC
 kinds/          what is particular to a kind of files: a module each
-pillow_image.py `Picture` → Pillow images
+pillow_image.py `Picture` → Pillow images; their pixels → arrays
 resizing.py     `Picture` → a smaller one
 formats.py      kinds of files that are written
 writing.py      `Picture` → image files

@@ -48,7 +48,7 @@ def separate(
 
     plain_cmyk: take CMYK without a profile as plain arithmetic has it.
     """
-    from .arrays import array_of
+    from .pillow_image import array_of
 
     deep = depth_of(image, facts.bits)
     if deep and not (to_8bit or stretch):
@@ -185,7 +185,7 @@ def _from_profiled(image: Image.Image) -> Colours:
     """CMYK through the profile that comes with it, Lab through its definition (D50), to sRGB."""
     from PIL import ImageCms
 
-    from .arrays import array_of
+    from .pillow_image import array_of
 
     name, icc = _PROFILED[image.mode], image.info.get("icc_profile")
     source: Any

@@ -24,14 +24,11 @@ class Format(NamedTuple):
     lossy: dict[str, Any] | None = None  # what goes with a quality; None: there is none to choose
     subsampled: bool = False  # colours may be of fewer samples than brightness
     plugin: str = ""  # the module beside Pillow that writes it
-    deep: bool = False  # samples may have 16 bits
 
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 FORMATS = {
-    "png": Format(
-        "PNG", (".png",), {"compress_level": 4}, alpha=True, deep=True
-    ),  # 6 takes 2.4 times as long for 3 % less
+    "png": Format("PNG", (".png",), {"compress_level": 4}, alpha=True),  # 6 takes 2.4 times as long for 3 % less
     "jpg": Format(
         "JPEG", (".jpg", ".jpeg"), {"quality": 95, "subsampling": "4:4:4", "optimize": True}, lossy={}, subsampled=True
     ),
@@ -57,10 +54,10 @@ FORMATS = {
         plugin="pillow_jxl",
     ),
     # Pillow's compressed TIFFs lose EXIF
-    "tiff": Format("TIFF", (".tiff", ".tif"), {"compression": "raw"}, alpha=True, deep=True),
+    "tiff": Format("TIFF", (".tiff", ".tif"), {"compression": "raw"}, alpha=True),
     "bmp": Format("BMP", (".bmp",), {}, ("resolution",)),
-    "ppm": Format("PPM", (".ppm", ".pgm", ".pnm"), {}, (), deep=True),
-    "pam": Format("PAM", (".pam",), {}, (), alpha=True, deep=True),
+    "ppm": Format("PPM", (".ppm", ".pgm", ".pnm"), {}, ()),
+    "pam": Format("PAM", (".pam",), {}, (), alpha=True),
 }
 
 

@@ -1,9 +1,12 @@
-"""`Picture` → Pillow images."""
+"""`Picture` → Pillow images, and their pixels → arrays."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..format.container import DEEPEST, PLAIN
 from . import gain_map, signalling
@@ -11,6 +14,8 @@ from .picture import Metadata, Picture
 
 if TYPE_CHECKING:
     from PIL import Image
+
+STRIP = 128  # rows
 
 
 def to_pillow(picture: Picture) -> Image.Image:
@@ -41,3 +46,16 @@ def info_of(said: Metadata, channels: int) -> dict[str, Any]:
     if said.resolution and said.resolution.unit:
         pairs["dpi"] = tuple(map(float, said.resolution.per(1)))
     return {key: value for key, value in pairs.items() if value}
+
+
+def array_of(image: Image.Image, mode: str) -> NDArray[np.uint8]:
+    """The pixels of an image in another mode, or its own, a strip at a time.  [H, W, C]
+
+    Pillow keeps four bytes for a pixel of three channels, and converting a whole image makes a copy.
+    """
+    out = np.empty((image.height, image.width, {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[mode]), np.uint8)
+    for top in range(0, image.height, STRIP):
+        strip = image.crop((0, top, image.width, min(top + STRIP, image.height)))
+        strip = strip if strip.mode == mode else strip.convert(mode)
+        out[top : top + strip.height] = np.asarray(strip).reshape(strip.height, strip.width, -1)
+    return out

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aezip.images import arrays
+from aezip.images.pillow_image import array_of
 
 
 @pytest.mark.parametrize("height", [1, 127, 128, 300])
@@ -14,4 +14,4 @@ from aezip.images import arrays
 def test_strips_are_the_image(drawn, height, source, mode) -> None:
     image = Image.fromarray(drawn(height, 21)).convert(source)
     want = np.array(image.convert(mode)).reshape(height, 21, -1)
-    np.testing.assert_array_equal(arrays.array_of(image, mode), want)
+    np.testing.assert_array_equal(array_of(image, mode), want)
