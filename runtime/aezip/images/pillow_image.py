@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..format.container import DEEPEST, PLAIN
 from . import gain_map, signalling
 from .picture import Metadata, Picture
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL import Image
 
 STRIP = 128  # rows
@@ -53,6 +52,8 @@ def array_of(image: Image.Image, mode: str) -> NDArray[np.uint8]:
 
     Pillow keeps four bytes for a pixel of three channels, and converting a whole image makes a copy.
     """
+    import numpy as np
+
     out = np.empty((image.height, image.width, {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[mode]), np.uint8)
     for top in range(0, image.height, STRIP):
         strip = image.crop((0, top, image.width, min(top + STRIP, image.height)))
