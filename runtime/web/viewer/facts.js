@@ -14,6 +14,10 @@ const TYPES = /** @type {Record<string, string>} */ ({
   cLLI: 'content light level',
   mDCV: 'mastering display',
   gMAP: 'gain map',
+  iPTC: 'IPTC',
+  xMPe: 'extended XMP',
+  cOMM: 'comment',
+  tEXt: 'texts',
   LATN: 'latents',
   PIXL: 'pixels',
 });
