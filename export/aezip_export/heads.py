@@ -10,8 +10,6 @@ convolution on the dequantised latents, fitted by ridge regression, is 45 to 50 
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -21,12 +19,10 @@ from numpy.typing import NDArray
 from aezip.coding import at, encoder
 from aezip.coding.tiles import Tiles
 from aezip.engine.sessions import Sessions
-from aezip.errors import AezipError
 from aezip.format.averages import averaged
 from aezip.format.geometry import LATENT_STRIDE
 from aezip.model import kinds, packages
 from aezip.model.packages import Package
-from aezip.model.store import find_codec
 from aezip_train.data import Picture, read_folder
 
 from . import package
@@ -126,21 +122,5 @@ def add_to(path: Path, folder: Path, output: Path | None = None) -> int:
     return len(pictures)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=str(__doc__).partition("\n\n")[0], formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("model", help="name or package")
-    parser.add_argument("--pictures", type=Path, required=True, metavar="FOLDER", help="photographs to fit to")
-    parser.add_argument("-o", "--output", type=Path, metavar="NAME.aezm", help="package to write  [default: the same]")
-    options = parser.parse_args()
-    try:
-        path = find_codec(options.model).about.path
-        count = add_to(path, options.pictures, options.output)
-    except (AezipError, OSError, ValueError) as error:
-        sys.exit(f"aezip-export: {options.model}: {error}")
-    print(f"{options.output or path}: decoders of small pictures, fitted to {count} pictures", file=sys.stderr)
-
-
 if __name__ == "__main__":
-    main()
+    package.on_pictures(str(__doc__), add_to, "decoders of small pictures, fitted to")

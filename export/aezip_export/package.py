@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import io
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -13,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from aezip.entropy.tables import Tables, mixture_tables
+from aezip.errors import AezipError
 from aezip.format.geometry import LATENT_STRIDE
 from aezip.model import kinds, packages
 from aezip.model.description import BITS_PER_ERROR, PACKAGE_VERSION
 from aezip.model.ladder import Ladder
 from aezip.model.onnx_check import OPSET
 from aezip.model.packages import Package
+from aezip.model.store import find_codec
 from aezip.model.writing import EPOCH, description_text, pack
 from aezip.storage import files
 from aezip_train import lambda_ladder
@@ -171,3 +175,24 @@ def amend(path: Path, output: Path, members: dict[str, bytes], **facts: Any) -> 
         return {"measured": sample.measured(trial, qualities)} if qualities else {}
 
     write_proved(output, members, description, figures)
+
+
+def on_pictures(about: str, add_to: Callable[[Path, Path, Path | None], int], made: str) -> None:
+    """The command of a module that makes something of pictures for a package.
+
+    about: the module, of which the first paragraph is shown; add_to: takes a package, a folder and a package to write,
+    and returns how many pictures there were; made: what, in words.
+    """
+    parser = argparse.ArgumentParser(
+        description=about.partition("\n\n")[0], formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", help="name or package")
+    parser.add_argument("--pictures", type=Path, required=True, metavar="FOLDER", help="photographs to measure on")
+    parser.add_argument("-o", "--output", type=Path, metavar="NAME.aezm", help="package to write  [default: the same]")
+    options = parser.parse_args()
+    try:
+        path = find_codec(options.model).about.path
+        count = add_to(path, options.pictures, options.output)
+    except (AezipError, OSError, ValueError) as error:
+        sys.exit(f"aezip-export: {options.model}: {error}")
+    print(f"{options.output or path}: {made} {count} pictures", file=sys.stderr)

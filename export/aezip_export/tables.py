@@ -9,8 +9,6 @@ that the prior says are not exact: what is counted takes 1 to 2 % fewer bits.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -26,11 +24,9 @@ from aezip.engine.graphs import INT16
 from aezip.engine.sessions import Sessions
 from aezip.entropy import tables
 from aezip.entropy.tables import Tables
-from aezip.errors import AezipError
 from aezip.format.container import NO_SKIP
 from aezip.model import kinds, packages
 from aezip.model.packages import Package
-from aezip.model.store import find_codec
 from aezip_train.data import Picture, read_folder
 
 from . import package
@@ -95,21 +91,5 @@ class Counting(Hyperprior):
         return b"", lost
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=str(__doc__).partition("\n\n")[0], formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("model", help="name or package")
-    parser.add_argument("--pictures", type=Path, required=True, metavar="FOLDER", help="photographs to count in")
-    parser.add_argument("-o", "--output", type=Path, metavar="NAME.aezm", help="package to write  [default: the same]")
-    options = parser.parse_args()
-    try:
-        path = find_codec(options.model).about.path
-        count = add_to(path, options.pictures, options.output)
-    except (AezipError, OSError, ValueError) as error:
-        sys.exit(f"aezip-export: {options.model}: {error}")
-    print(f"{options.output or path}: frequency tables, counted in {count} pictures", file=sys.stderr)
-
-
 if __name__ == "__main__":
-    main()
+    package.on_pictures(str(__doc__), add_to, "frequency tables, counted in")
