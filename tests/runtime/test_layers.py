@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LAYERS = (
     "errors",
+    "complaints",
     "arrays",
     "html_report",
     "storage",

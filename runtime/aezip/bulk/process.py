@@ -9,12 +9,12 @@ import os
 import sys
 import warnings
 
-from ..images import decoder
+from .. import complaints
 
 
 def prepare() -> None:
     """Have the libraries that read pictures say nothing but what becomes a note or an error of a file."""
-    decoder.hear()
+    complaints.hear()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
 

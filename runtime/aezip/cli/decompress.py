@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import images
-from ..arrays import Region
 from ..bulk.jobs import Decompression
 from ..errors import UsageError
 from ..format.scales import SCALES
@@ -15,6 +14,9 @@ from ..storage import places
 from . import options
 from .groups import Grouped
 from .run import LAT, Run, format_for
+
+if TYPE_CHECKING:
+    from ..arrays import Region
 
 
 def _region(_: click.Context, __: click.Parameter, value: str | None) -> Region | None:

@@ -21,7 +21,7 @@ from .depth import Samples
 Buffer = bytes | memoryview
 
 LEFT, UP = 1, 2  # bits of a prediction: differences along a row, down the columns
-NARROW = 512  # numbers of a row, up to which sums of all rows are faster than a loop over rows
+NARROW = 192  # numbers of a row, up to which sums of all rows are faster than a loop over rows
 
 
 class Band(NamedTuple):

@@ -18,7 +18,6 @@ profiles.py     ICC profiles: made for colours that a file names otherwise, and 
 h273.py         code points: their primaries and curves as numbers
 tone.py         high dynamic range and wide gamut → sRGB
 gain_map.py     gain maps: found behind a JPEG, and put there
-decoder.py      damage that a decoder passes over
 metadata.py     resolution, EXIF and XMP of image files of each format; the EXIF orientation
 extras.py       IPTC, comments, texts, and what stays behind
 photoshop.py    resources that hold IPTC

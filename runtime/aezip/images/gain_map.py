@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 import struct
 
-from .decoder import end_of_jpeg
-from .headers import jpeg_segment, jpeg_segments
+from .headers import end_of_jpeg, jpeg_segment, jpeg_segments
 
 _START = b"\xff\xd8\xff"
 _ADOBE = b"hdrgm:"

@@ -6,6 +6,7 @@ And the parts that PNGs and JPEGs consist of. A header is read by its kind's mod
 from __future__ import annotations
 
 import contextlib
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from ..format.container import Section
 
 if TYPE_CHECKING:
     from PIL import Image
+
+_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")  # of a JPEG, but for those inside coded data
 
 
 class Facts(NamedTuple):
@@ -72,3 +75,16 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
 def jpeg_segment(marker: int, body: bytes) -> bytes:
     """A segment of a JPEG, of at most 65533 bytes."""
     return struct.pack(">BBH", 0xFF, marker, 2 + len(body)) + body
+
+
+def end_of_jpeg(data: bytes) -> int:
+    """Where a JPEG's first picture ends, -1 if it has no end, 0 if it is none: a walk over its markers."""
+    if not data.startswith(b"\xff\xd8"):
+        return 0
+    at = 2
+    while found := _MARKER.search(data, at):
+        at = found.end()
+        if found[1] == b"\xd9":
+            return at
+        at += int.from_bytes(data[at : at + 2], "big")
+    return -1

@@ -38,7 +38,7 @@ def in_8_bits(data: bytes) -> Image.Image:
         return other
     wide = np.asarray(_decoded(_with_depths(data, at, lambda bits: bits + 1 if bits > 8 else bits)))
     found = np.array(plain)
-    deep = np.array([bits > 8 for bits in _depths(data, at)])
+    deep = np.array([bits > 8 for bits in depths_of(data, at)])
     wrapped = (found == 0) & (wide >= 128) & deep
     found[wrapped] = 255
     near = np.abs(64 + found / 2 - wide.clip(64, 192)) <= 1  # the wider range does not limit them
@@ -76,7 +76,7 @@ def _codestream(data: bytes) -> int:
     raise _unclear()
 
 
-def _depths(data: bytes, at: int) -> list[int]:
+def depths_of(data: bytes, at: int) -> list[int]:
     """Bits per sample of each channel."""
     return [(data[at + 42 + 3 * i] & 0x7F) + 1 for i in range(struct.unpack_from(">H", data, at + 40)[0])]
 
@@ -84,7 +84,7 @@ def _depths(data: bytes, at: int) -> list[int]:
 def _with_depths(data: bytes, at: int, change: Callable[[int], int]) -> bytes:
     """The file with other bits per sample in its headers."""
     patched = bytearray(data)
-    for i, bits in enumerate(_depths(data, at)):
+    for i, bits in enumerate(depths_of(data, at)):
         patched[at + 42 + 3 * i] = patched[at + 42 + 3 * i] & 0x80 | change(bits) - 1
     for kind, start, stop in boxes(data, 0, at) if at else ():
         if kind == b"jp2h":

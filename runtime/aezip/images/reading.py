@@ -19,11 +19,11 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..complaints import printed
 from ..errors import AezipError, ImageError, LimitExceeded, about
 from ..format.container import DEEPEST, DEFAULT_MAX_PIXELS, GAIN_MAP, MAGIC, PLAIN, check_limit
 from ..storage import places
 from . import colour, extras, metadata, raw, signalling
-from .decoder import printed
 from .headers import file_of
 from .kinds import facts_of, reader_of
 from .picture import Picture, without

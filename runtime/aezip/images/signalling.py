@@ -81,7 +81,7 @@ def with_code_points(picture: Picture) -> tuple[Picture, Losses]:
     if picture.cicp is None:
         return picture, ()
     lost = (_ICC,) if picture.icc else ()
-    return replace(_of_full_range(picture), icc=None, cicp=picture.cicp._replace(full_range=True)), lost
+    return replace(_of_full_range(picture), icc=None), lost
 
 
 def with_profile_of(picture: Picture, wanted: bytes) -> tuple[Picture, Losses]:

@@ -670,7 +670,17 @@ main(prog_name='aezip')
 """
 
 
-@pytest.mark.parametrize("args", [("--help",), ("compress", "--help"), ("--version",), ("info", "a.lat"), ("models",)])
+WITHOUT = [
+    ("--help",),
+    ("compress", "--help"),
+    ("decompress", "--help"),
+    ("--version",),
+    ("info", "a.lat"),
+    ("models",),
+]
+
+
+@pytest.mark.parametrize("args", WITHOUT)
 def test_what_is_not_needed_is_not_loaded(args: tuple[str, ...]) -> None:
     Path("a.lat").write_bytes(_lat())
     result = shell(LOADED, *args)

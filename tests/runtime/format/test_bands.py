@@ -9,7 +9,7 @@ from aezip.format import averages, bands
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-@pytest.mark.parametrize(("width", "narrow"), [(1, 512), (7, 512), (600, 512), (7, 0)])
+@pytest.mark.parametrize(("width", "narrow"), [(1, 512), (7, 512), (600, 512), (7, 0), (193, 192)])
 def test_sums_begin_anew_at_rows_without_up(width, narrow, kind, monkeypatch) -> None:
     monkeypatch.setattr(bands, "NARROW", narrow)
     rng = np.random.default_rng(width)

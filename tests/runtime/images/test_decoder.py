@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image
 
-from aezip import images
+from aezip import complaints, images
 from aezip.errors import ImageError
-from aezip.images import ReadOptions, decoder
+from aezip.images import ReadOptions
 
 
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process of the command."""
-    monkeypatch.setattr(decoder, "_heard", True)
+    monkeypatch.setattr(complaints, "_heard", True)
 
 
 def page() -> Image.Image:
@@ -93,7 +93,7 @@ def test_a_damaged_fax_is_noted(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_the_library_leaves_stderr_as_it_is(capfd: pytest.CaptureFixture[str], monkeypatch) -> None:
     """Unless it is asked for what libtiff prints."""
-    monkeypatch.setattr(decoder, "_heard", False)
+    monkeypatch.setattr(complaints, "_heard", False)
     with pytest.raises(ImageError, match="is damaged: Fax4Decode"):
         images.parse(fax(True), intake=ReadOptions(strict=True))
     assert capfd.readouterr().err == ""
@@ -101,7 +101,7 @@ def test_the_library_leaves_stderr_as_it_is(capfd: pytest.CaptureFixture[str], m
     def taken(_: list[str]) -> None:
         raise AssertionError("file descriptor 2 was taken")
 
-    monkeypatch.setattr(decoder, "_caught", taken)
+    monkeypatch.setattr(complaints, "_caught", taken)
     assert images.parse(fax(True)).notes == ()
     assert "Fax4Decode: Bad code word" in capfd.readouterr().err
 

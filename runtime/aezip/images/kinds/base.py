@@ -44,7 +44,7 @@ class Reader:
     def complaints(self, image: Image.Image, data: bytes, strict: bool) -> AbstractContextManager[list[str]]:
         """A list that holds, when the block ends in which an image is decoded, a sentence if its data are damaged.
 
-        data: as of `extras`; strict: as of `decoder.printed`.
+        data: as of `extras`; strict: as of `complaints.printed`.
         """
         return nullcontext([])
 

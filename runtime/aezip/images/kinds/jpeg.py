@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...format.container import COMMENT, EXTENDED_XMP, GAIN_MAP, IPTC, Section
 from .. import gain_map, photoshop
-from ..decoder import end_of_jpeg
-from ..headers import jpeg_segment, jpeg_segments
+from ..headers import end_of_jpeg, jpeg_segment, jpeg_segments
 from ..picture import EXTRA_NAMES, Picture
 from ..signalling import Losses
 from .base import VIDEO, VIDEOS, Reader, Writer, bytes_in

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from ...format.container import COMMENT, DEEPEST, PLAIN, Section
 from .. import deep
 from ..boxes import boxes
 from ..headers import Facts, file_of
-from ..jpeg2000 import CODESTREAM
+from ..jpeg2000 import CODESTREAM, depths_of
 from .base import Reader, bytes_in
 
 if TYPE_CHECKING:
@@ -47,8 +46,7 @@ class Jpeg2000Reader(CommentReader):
                 if kind == b"jp2c":
                     at = start
                     break
-        channels = struct.unpack_from(">H", data, at + 40)[0]
-        return Facts(max((data[at + 42 + 3 * i] & 0x7F) + 1 for i in range(channels)), icc=icc)
+        return Facts(max(depths_of(data, at)), icc=icc)
 
     def planes(self, image: Image.Image, bits: int) -> tuple[Planes, int]:
         if not deep.is_grey(image):

@@ -1,10 +1,12 @@
-"""Netpbm: PGM and PPM, or PAM with alpha; samples of any depth and nothing else."""
+"""Netpbm: PGM and PPM, or PAM with alpha; samples of any depth and nothing else.
+
+What reads and writes them is loaded when one comes: every process that reads pictures loads this module.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import netpbm
 from ..headers import file_of
 from ..picture import Picture
 from ..signalling import Losses
@@ -20,6 +22,8 @@ class PpmReader(Reader):
     """Samples whose range may have any bits."""
 
     def planes(self, image: Image.Image, bits: int) -> tuple[Planes, int]:
+        from .. import netpbm
+
         return netpbm.read(file_of(image))
 
 
@@ -30,6 +34,8 @@ class Ppm(Writer):
         return picture, ()
 
     def encoded(self, picture: Picture) -> bytes:
+        from .. import netpbm
+
         return netpbm.write(picture)
 
 
@@ -37,4 +43,6 @@ class Pam(Ppm):
     """PAM."""
 
     def encoded(self, picture: Picture) -> bytes:
+        from .. import netpbm
+
         return netpbm.write_pam(picture)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ...format import depth as depths
 from ...format.colour import Cicp
-from ...format.container import COMMENT, CONTENT_LIGHT, DEEPEST, IPTC, MASTERING, PLAIN, TEXTS, Section
+from ...format.container import COMMENT, DEEPEST, IPTC, PLAIN, TEXTS, Section
 from .. import deep, photoshop, signalling
 from ..headers import Facts, file_of, png_chunk, png_chunks
 from ..picture import EXTRA_NAMES, LIGHT_SIZES, Picture
@@ -53,7 +53,7 @@ class PngReader(Reader):
                 break
             if kind == b"cICP" and len(body) == 4:
                 cicp = Cicp(body[0], body[1], bool(body[3]))
-            elif (kind, len(body)) in ((CONTENT_LIGHT, 8), (MASTERING, 24)):
+            elif LIGHT_SIZES.get(kind) == len(body):
                 light[kind] = body
         return Facts(cicp=cicp, light=tuple(map(Section._make, light.items())))
 
@@ -118,7 +118,7 @@ def _of_all_bits(like: bytes, picture: Picture) -> bytes:
     parts = [like[:8], png_chunk(b"IHDR" + head)]
     if picture.depth < DEEPEST:
         parts.append(png_chunk(b"sBIT" + bytes((picture.depth,)) * channels))
-    at = len(like[:8]) + 25
+    at = _HEAD
     while at < len(like):
         length, kind = struct.unpack_from(">I4s", like, at)
         if kind != b"IDAT":

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...complaints import printed
 from ...errors import ImageError, missing
 from ...format import depth as depths
 from ...format.container import DEEPEST, IPTC, PLAIN, Section
 from .. import deep, tiff
-from ..decoder import printed
 from ..headers import file_of
 from ..metadata import keep_text, turn
 from ..picture import EXTRA_NAMES, Picture
@@ -79,7 +79,7 @@ class Tiff(Writer):
     def finished(self, data: bytes, picture: Picture) -> bytes:
         if picture.depth == PLAIN:
             return data
-        channels = _planes(picture).shape[2]
+        channels = _channels(picture)
         tags: dict[int, tuple[int, ...]] = {
             Tag.WIDTH: (picture.pixels.shape[1],),
             Tag.BITS_PER_SAMPLE: (DEEPEST,) * channels,
@@ -111,6 +111,11 @@ def _planes(picture: Picture) -> Planes:
     return planes[..., (0, 0, 0, 1)] if planes.shape[2] == 2 else planes  # which Pillow would not read
 
 
+def _channels(picture: Picture) -> int:
+    """How many `_planes` has."""
+    return picture.pixels.shape[2] if picture.alpha is None else 4
+
+
 def _tags(picture: Picture) -> Any:
     """Pillow's Exif of all tags that are not of how the pixels are stored by Pillow."""
     from PIL.Image import Exif
@@ -132,7 +137,7 @@ def _tags(picture: Picture) -> Any:
         exif[Tag.X_RESOLUTION], exif[Tag.Y_RESOLUTION] = (IFDRational(v.numerator, v.denominator) for v in (x, y))
         exif[Tag.RESOLUTION_UNIT] = {0: 1, 2: 3}.get(r.unit, 2)
     if picture.depth > PLAIN:
-        exif[Tag.SAMPLES_PER_PIXEL] = picture.pixels.shape[2] if picture.alpha is None else 4
+        exif[Tag.SAMPLES_PER_PIXEL] = _channels(picture)
         if picture.alpha is not None:
             exif[Tag.EXTRA_SAMPLES] = tiff.UNASSOCIATED
     return exif

@@ -1,8 +1,8 @@
-"""Damage that a decoder passes over: what libtiff and LibRaw print to stderr, and a JPEG without its end.
+"""Damage that a decoder passes over: what libtiff and LibRaw print to stderr.
 
 They and Pillow read such a picture as if it were whole. They print their complaints to file descriptor 2, without the
 file's name. There they are caught, one decoder at a time, if the caller asks for it (strict=True), or if the process is
-one of the command (`hear`). libjpeg's are lost in Pillow, so a JPEG's end is looked for.
+one of the command (`hear`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ _heard = False
 _COMPLAINT = re.compile(r"^(?:_?[A-Z]\w*(?<!Error)(?<!Warning)(?<!Exception)|_tiff\w+|tempfile\.tif|unknown file): ")
 # of what it warns while it reads tags, little is damage
 _HARMLESS = re.compile(r"Warning, (?!Line length|Premature|.*(?:bad|invalid|short|not enough))|Unknown field")
-
-_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")  # of a JPEG, but for those inside coded data
 
 
 def hear() -> None:
@@ -82,16 +80,3 @@ def _caught(lines: list[str]) -> Iterator[None]:
                     lines.append(line)
                 else:
                     os.write(_STDERR, raw)
-
-
-def end_of_jpeg(data: bytes) -> int:
-    """Where a JPEG's first picture ends, -1 if it has no end, 0 if it is none: a walk over its markers."""
-    if not data.startswith(b"\xff\xd8"):
-        return 0
-    at = 2
-    while found := _MARKER.search(data, at):
-        at = found.end()
-        if found[1] == b"\xd9":
-            return at
-        at += int.from_bytes(data[at : at + 2], "big")
-    return -1
