@@ -74,8 +74,6 @@ class Codec:
         arguments.check_settings(provider, threads, precision, batch)
         name = arguments.check_model(model) if model is not None else None
         self._lasting = os.path.abspath(name) if name and store.is_path(name) else name
-        self._settings: dict[str, Any] = {"provider": provider, "threads": threads, "precision": precision}
-        self._settings |= {"batch": batch, "offline": offline}
         self.provider, self.threads, self.precision = provider, threads, precision
         self.batch, self.offline = batch or (1 if provider == "cpu" else BATCH), offline
         self._opened: dict[bytes, Sessions] = {}
@@ -88,7 +86,8 @@ class Codec:
                 self._opened[self._own.fingerprint] = self._encoding
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), **self._settings), (self._lasting,)
+        settings = partial(type(self), provider=self.provider, threads=self.threads, precision=self.precision)
+        return partial(settings, batch=self.batch, offline=self.offline), (self._lasting,)
 
     def __enter__(self) -> Codec:
         return self

@@ -55,7 +55,7 @@ def examine(model: str = "photo", threads: int | None = None) -> dict[str, Any]:
         "model": package.about.name,
         "fingerprint": package.fingerprint.hex(),
         "digest": want,
-        "pixels": package.about.description.get(PIXELS) if package.about.half != "encoder" else None,
+        "pixels": package.about.description.get(PIXELS) if package.about.decodes else None,
         "providers": [_provider(package, p, threads, want) for p, known in PROVIDERS.items() if known in there],
         "absent": [p for p, known in PROVIDERS.items() if known not in there],
     }
@@ -92,15 +92,14 @@ def _provider(package: Package, name: str, threads: int | None, want: str) -> di
     try:
         prepare(name)
         facts["digest"] = digest(sessions)
-        half = package.about.half
-        if PIXELS in package.about.description and half != "encoder":
+        if PIXELS in package.about.description and package.about.decodes:
             facts["pixels"] = pixels_digest(sessions)
         graphs = coding.at(sessions, 600).graphs
         image = (_mixed((*TIMED, package.about.channels), 100) + 128).astype(np.uint8)
         latent = _mixed((TIMED[0] // 16, TIMED[1] // 16, len(graphs.rung.gain)), REACH)
-        if half != "decoder":
+        if package.about.half != "decoder":
             facts["encode_ms"] = _time_ms(lambda: graphs.encoder(image))
-        if half != "encoder":
+        if package.about.decodes:
             facts["decode_ms"] = _time_ms(lambda: graphs.decoder(latent))
     except AezipError as error:
         return {**facts, "digest": None, "error": error.finding}

@@ -156,16 +156,14 @@ def _target(size: int | None, bpp: float | None, psnr: float | None, score: floa
     """The one target that was asked for, if any."""
     if size is bpp is psnr is score is None:
         return None
-    from ..quality.targets import BPP, PSNR, SIZE, SSIMULACRA2, Target
+    from ..quality.targets import asked
 
-    wanted = {SIZE: size, BPP: bpp, PSNR: psnr, SSIMULACRA2: score}
-    targets = [Target(kind, value) for kind, value in wanted.items() if value is not None]
-    if targets and click.get_current_context().params["lossless"]:
+    if click.get_current_context().params["lossless"]:
         raise click.UsageError("--lossless keeps every pixel, whatever a target says; expected one of them")
-    if len(targets) + _is_chosen("quality") > 1:
+    if sum(value is not None for value in (size, bpp, psnr, score)) + _is_chosen("quality") > 1:
         names = "--quality, --target-size, --target-bpp, --target-psnr and --target-ssimulacra2"
         raise click.UsageError(f"expected one of {names}")
-    return targets[0] if targets else None
+    return asked(size, bpp, psnr, score)
 
 
 def _is_chosen(option: str) -> bool:

@@ -77,10 +77,10 @@ def check_region(region: Region | None, header: Header) -> Region:
     """The region, or the whole picture's.  Raises UsageError."""
     if region is None:
         return 0, 0, header.width, header.height
-    sides: tuple[Any, ...] = tuple(region) if isinstance(region, (tuple, list, np.ndarray)) else ()
-    if len(sides) != 4 or not all(map(_is_whole, sides)):
+    sides = _whole_numbers(region, 4)
+    if sides is None:
         raise UsageError(f"region {region!r}", "four whole numbers: x, y, width, height in pixels")
-    x, y, width, height = map(int, sides)
+    x, y, width, height = sides
     if min(x, y) < 0 or min(width, height) < 1 or x + width > header.width or y + height > header.height:
         finding = f"region {x},{y},{width},{height}"
         raise UsageError(finding, f"X,Y,W,H within the picture's {header.width}×{header.height} pixels")
@@ -89,10 +89,10 @@ def check_region(region: Region | None, header: Header) -> Region:
 
 def check_shape(size: Any) -> tuple[int, int]:
     """Rows and columns.  Raises UsageError."""
-    sides: tuple[Any, ...] = tuple(size) if isinstance(size, (tuple, list, np.ndarray)) else ()
-    if len(sides) != 2 or not all(_is_whole(side) and side >= 1 for side in sides):
+    sides = _whole_numbers(size, 2)
+    if sides is None or min(sides) < 1:
         raise UsageError(f"size {size!r}", "rows and columns, 1 or more")
-    return int(sides[0]), int(sides[1])
+    return sides[0], sides[1]
 
 
 def check_scale(scale: Any) -> int:
@@ -161,6 +161,12 @@ def check_settings(provider: str, threads: int | None, precision: str = "float",
             expectation = f"one of: {have}; or after {library.advice(provider)}"
             raise ProviderError(f"the provider '{provider}' is not in this onnxruntime", expectation)
         library.prepare(provider)
+
+
+def _whole_numbers(values: Any, count: int) -> tuple[int, ...] | None:
+    """So many whole numbers, or None for something else."""
+    sides: tuple[Any, ...] = tuple(values) if isinstance(values, (tuple, list, np.ndarray)) else ()
+    return tuple(map(int, sides)) if len(sides) == count and all(map(_is_whole, sides)) else None
 
 
 def _is_whole(value: Any) -> bool:

@@ -11,7 +11,7 @@ shorter file.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -72,15 +72,15 @@ class Encoder:
         """
         h, w, channels = pixels.shape
         tile = TILE if container.padded_pixels(w, h) > TILED_FROM else 0
-        attempts, flat = [self.flags], None
-        if self._at(self.flags).skips:
+        attempts, flat, coding = [self.flags], None, self._at(self.flags)
+        if coding.skips:
             attempts.append(self.flags | NO_SKIP)
             if self.effort:
                 flat = np.asarray((cells.activity(pixels, depth) if classes is None else classes) == cells.FLAT)
                 if flat.mean() > STILL:
                     del attempts[0]
         for flags in dict.fromkeys(attempts):
-            streams, lost = pictures.encode(self._at(flags), pixels, tile, self.effort, flat, depth)
+            streams, lost = pictures.encode(replace(coding, flags=flags), pixels, tile, self.effort, flat, depth)
             if lost <= LOST:
                 header = Header(w, h, channels, self.level, self.sessions.package.fingerprint, tile, flags=flags)
                 body = Section(container.LATENTS, tiles.pack_streams(streams, tiles.slices_of(flags)))

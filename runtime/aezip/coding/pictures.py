@@ -15,7 +15,7 @@ from ..engine.graphs import INT16, Graphs
 from ..engine.progress import Parts
 from ..format import depth as depths
 from ..format.container import PLAIN, Lat
-from ..format.geometry import HYPER_STRIDE, LATENT_STRIDE, LATENTS_PER_HYPER, grid
+from ..format.geometry import LATENT_STRIDE, LATENTS_PER_HYPER, grid, padded_grid
 from ..format.scales import reduced
 from . import Coding
 from .flat import Flat
@@ -31,7 +31,7 @@ def encode(
     tile: as in the header; flat: cells of flat areas, None: none. Raises ModelUnfit.
     """
     graphs, (h, w) = coding.graphs, grid(pixels.shape)
-    down, across = (LATENTS_PER_HYPER * n for n in grid((h, w), LATENTS_PER_HYPER))
+    down, across = padded_grid(pixels.shape)
     side = LATENTS_PER_HYPER * tile or max(down, across)
 
     def seen_through(area: Area) -> INT16:
@@ -93,7 +93,7 @@ def parts(coding: Coding, lat: Lat, wanted: Area, scale: int = 1, depth: int = P
 def transform(graphs: Graphs, pixels: Pixels, area: Area, depth: int = PLAIN) -> INT16:
     """Latents of an area [h, w, C], as those of the whole picture padded to multiples of 64.  Raises ModelUnfit."""
     graphs.package.fit(pixels.shape[2])
-    size = tuple(LATENTS_PER_HYPER * n for n in grid(pixels.shape, HYPER_STRIDE))
+    size = padded_grid(pixels.shape)
     around = grown(area, graphs.package.margin("encoder"), size)
     seen = window_of(pixels, around, graphs.package.about.channels)
     latent = graphs.encoder(depths.levels(seen, depth) if depth > PLAIN else seen)

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from ..format.depth import Samples
-from ..format.geometry import HYPER_STRIDE, LATENT_STRIDE, LATENTS_PER_HYPER, grid
+from ..format.geometry import LATENT_STRIDE, padded_grid
 
 # Side of a window in latents, 2048 pixels. A margin of 7 costs 20 % more work in a large picture, at 32 bytes
 # a pixel of the window in the encoder and 46 in the decoder; twice the side costs 10 % at four times the memory.
@@ -103,6 +103,6 @@ def ahead(make: Callable[[S], T], items: Sequence[S], threads: int | None) -> It
 
 
 def pad(pixels: Pixels, channels: int = 3) -> Pixels:
-    """To multiples of 64 by repeating the last row and column, and to so many channels.  [H, W, C] → [H', W', 3]"""
-    rows, columns = (slice(0, LATENTS_PER_HYPER * n) for n in grid(pixels.shape, HYPER_STRIDE))
+    """To multiples of 64 by repeating the last row and column, and to so many channels.  [H, W, C] → [H', W', …]"""
+    rows, columns = (slice(0, n) for n in padded_grid(pixels.shape))
     return window_of(pixels, (rows, columns), channels)

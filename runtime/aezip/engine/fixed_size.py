@@ -18,7 +18,7 @@ from .sessions import Sessions, open_session
 if TYPE_CHECKING:
     import onnxruntime
 
-_DECODERS = {"decoder": 1, **{role: scale for scale, role in REDUCED.items()}}  # how many times smaller
+_SCALES = {role: scale for scale, role in REDUCED.items()}  # how many times smaller; of other graphs 1
 _FIRST = {"encoder": "image", "hyper": "latent", "prior": "hyper", "context": "known"}  # input; of decoders "latent"
 _PIXELS = {"image": 1, "latent": LATENT_STRIDE, "known": 2 * LATENT_STRIDE, "hyper": HYPER_STRIDE}  # to one element
 _KINDS = {"tensor(uint8)": np.uint8, "tensor(int16)": np.int16, "tensor(float)": np.float32}
@@ -32,7 +32,7 @@ class FixedSizeSessions(Sessions):
         rows, columns = (_PIXELS[first] * n for n in inputs[first].shape[1:3])
         key = name, rows, columns
         if key not in self._sessions:
-            scale = _DECODERS.get(name.role, 1)
+            scale = _SCALES.get(name.role, 1)
             dimensions = {
                 "N": 1,
                 "H": rows // scale,

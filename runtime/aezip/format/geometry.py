@@ -12,3 +12,9 @@ def grid(size: tuple[int, ...], side: int = LATENT_STRIDE) -> tuple[int, int]:
     """Rows and columns of squares that an area touches.  size: its height and width, as a shape begins."""
     height, width, *_ = size
     return -(-height // side), -(-width // side)
+
+
+def padded_grid(size: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and columns of latents of a picture [H, W, …], as far as whole hyper-latents reach."""
+    rows, columns = grid(size, HYPER_STRIDE)
+    return LATENTS_PER_HYPER * rows, LATENTS_PER_HYPER * columns

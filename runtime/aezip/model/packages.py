@@ -14,14 +14,13 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import HalfPackage, ModelNotFound, ModelUnfit, PackageDamaged
+from ..errors import HalfPackage, ModelNotFound, ModelUnfit, PackageDamaged, about
 from ..storage import files
 from . import onnx_check
 from .description import BITS_PER_ERROR, findings
@@ -185,12 +184,11 @@ class Package:
         """Raise PackageDamaged unless tables and ladder are of the package's kind."""
         kind = self.about.kind
         if kind.codes:
-            self.tables.check()
-            self.ladder.check()
+            _ = self.tables, self.ladder  # which are checked when they are made, as are the next
         if kind.name == HYPERPRIOR.name:
-            self._read_skip()
+            _ = self.skip
         elif kind.name == STATIC.name:
-            self._read_table()
+            _ = self.table
 
     def member(self, name: str) -> bytes:
         """A member's bytes.  Raises PackageDamaged when it is missing or not as it was written, HalfPackage."""
@@ -210,7 +208,7 @@ class Package:
     def graph(self, name: GraphName) -> bytes:
         """A graph's bytes.  Raises as `member`, and PackageDamaged for one that packages do not hold."""
         data = self.member(name.member)
-        with self._named():
+        with about(str(self.about.path)):
             onnx_check.check(name, data)
             return made_fine(name, data) if name.fine else data
 
@@ -295,14 +293,6 @@ class Package:
     @cached_property
     def table(self) -> NDArray[np.int64]:
         """Which table each channel has at evenly spaced qualities, of a static package.  [N, C]"""
-        return self._read_table()
-
-    @property
-    def skip(self) -> int:
-        """Latents under tables up to this index are not coded."""
-        return self._read_skip()
-
-    def _read_table(self) -> NDArray[np.int64]:
         found: NDArray[np.int64] | None = self._arrays.get("table")
         channels = self.ladder.gain.shape[1]
         if found is None or found.ndim != 2 or len(found) < 2 or found.shape[1] != channels:
@@ -313,7 +303,9 @@ class Package:
             raise self._damaged(finding, "0 to 63")
         return found
 
-    def _read_skip(self) -> int:
+    @property
+    def skip(self) -> int:
+        """Latents under tables up to this index are not coded."""
         skip = self._arrays.get("skip")
         if skip is None or skip.ndim or not 0 <= skip < 64:
             raise self._damaged(f"tables.npz says skip {skip}", "0 to 63")
@@ -323,19 +315,10 @@ class Package:
         missing = [name for name in names if name not in self._arrays]
         if missing:
             raise self._damaged(f"tables.npz lacks '{missing[0]}'", "all tables")
-        with self._named():
+        with about(str(self.about.path)):
             value = make(*(self._arrays[name] for name in names))
             value.check()
         return value
-
-    @contextmanager
-    def _named(self) -> Iterator[None]:
-        """Inside, damage is that of this package's file."""
-        try:
-            yield
-        except PackageDamaged as error:
-            error.file = str(self.about.path)
-            raise
 
     def _damaged(self, finding: str, expectation: str) -> PackageDamaged:
         return PackageDamaged(finding, expectation, file=str(self.about.path))

@@ -20,7 +20,16 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from .. import images
-from ..errors import AezipError, FormatError, ImageError, UnknownFingerprint, UsageError, ViewerMissing, finding_of
+from ..errors import (
+    AezipError,
+    FormatError,
+    ImageError,
+    UnknownFingerprint,
+    UsageError,
+    ViewerMissing,
+    about,
+    finding_of,
+)
 from ..model import archives, packages, store
 from ..storage.files import read_bytes
 
@@ -67,11 +76,8 @@ class Shown:
         from ..format.container import unpack
 
         if self.file is not None:
-            try:
+            with about(self.file):
                 unpack(read_bytes(self.file, FormatError))
-            except AezipError as error:
-                error.file = self.file
-                raise
         if self.original is not None:
             self.picture()
         if self.model is not None:
