@@ -27,7 +27,7 @@ from aezip_train.vanilla import PATCH, Dense, Vanilla
 
 from . import package
 from .builder import Graph
-from .graphs import array, conv, down, first, levels, up
+from .graphs import array, conv, down, first, levels, pixels_of, up
 from .proofs import decode_agrees, stored_weights, transforms_agree, windows_agree
 from .sample import picture
 
@@ -71,8 +71,7 @@ def decoder(net: Autoencoder, storage: str = "float16") -> bytes:
         x = dense(g, conv(g, x, net.widen, storage), net.after, storage)
         weight = array(up_rows(net.unpatch.weight)) * 64
         x = g.conv(x, g.stored(weight, storage), g.constant(levels(net.unpatch, PATCH**2)))
-        x = g.node("DepthToSpace", g.cast(g.round(x, 0, 255), "uint8"), blocksize=PATCH, mode="DCR")
-        image = g.to_channels_last(x)
+        image = pixels_of(g, x, PATCH)
     else:
         assert isinstance(net, Conv | Vae)
         image = up(g, x, net.decoder, storage)
@@ -125,4 +124,4 @@ def prove(net: Autoencoder, path: Path) -> dict[str, Any]:
     margin = max(graphs.package.margin(part) for part in kinds.STATIC.windowed)
     times = [1 + 2 * 16 * (margin + 2) // side for side in pixels.shape[:2]]
     windows_agree(graphs, np.tile(pixels, (*times, 1)))
-    return {"measured": decode_agrees(path, pixels, net.decode, [quality / 10 for quality in QUALITIES])}
+    return {"measured": decode_agrees(graphs.sessions, pixels, net.decode, [quality / 10 for quality in QUALITIES])}

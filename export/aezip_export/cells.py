@@ -10,9 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aezip.coding import at, cells, encoder, pictures
+from aezip.coding import cells, encoder, lossy
 from aezip.engine.sessions import Sessions
 from aezip.model import packages
 from aezip.model.packages import Package
@@ -30,18 +29,19 @@ def add_errors(path: Path, folder: Path) -> int:
     """Measure `cell_errors` on the pictures of a folder and write them into a package.  Returns how many there were."""
     about = packages.describe(path)
     found = read_folder(folder, channels=about.channels)
-    table = measure(Sessions(Package(about)), found)
-    package.amend(path, path, {}, cell_errors=np.round(table, 1).tolist())
+    package.amend(path, path, {}, cell_errors=measure(Package(about), found))
     return len(found)
 
 
-def measure(sessions: Sessions, found: list[Picture]) -> NDArray[np.float64]:
-    """Bounds of the cells' mean squared errors [qualities, classes]."""
+def measure(about: Package, found: list[Picture]) -> list[list[float]]:
+    """Bounds of the cells' mean squared errors [qualities, classes], as `cell_errors` has them."""
+    sessions = Sessions(about)
     levels = np.linspace(0, 1000, cells.NODES).astype(int)
     rows = [_row(sessions, [p[:SIDE, :SIDE] for p in found], int(level)) for level in levels]
     table = np.maximum.accumulate(np.array(rows), 1)  # no busier class has a lower bound,
     table = np.minimum.accumulate(table, 0)  # and no higher quality a higher one
-    return np.maximum(ROOM * table, LEAST)
+    bounds: list[list[float]] = np.round(np.maximum(ROOM * table, LEAST), 1).tolist()
+    return bounds
 
 
 def _row(sessions: Sessions, found: list[Picture], level: int) -> list[float]:
@@ -49,7 +49,7 @@ def _row(sessions: Sessions, found: list[Picture], level: int) -> list[float]:
     errors, classes = [], []
     for pixels in found:
         lat = encoder.Encoder(sessions, level).encode(pixels)
-        shown = pictures.decode(at(sessions, level, lat.header.flags), lat)
+        shown = lossy.decode(sessions, lat)
         errors.append(cells.errors(pixels, shown).ravel())
         classes.append(cells.activity(pixels).ravel())
     error, kind = np.concatenate(errors), np.concatenate(classes)

@@ -84,17 +84,24 @@ def main(
 def _measure(trial: Path, pictures: Path) -> None:
     """Add to a package what its kind has measured on photographs."""
     from aezip.model import kinds, packages
+    from aezip_train.data import read_folder
 
-    from . import cells, heads, tables
+    from . import cells, heads, package, tables
 
-    kind = packages.describe(trial).kind
-    if not kind.codes:
-        click.echo(f"--pictures is not used: nothing of a model for {kind.name} is measured on pictures", err=True)
+    about = packages.describe(trial)
+    if not about.kind.codes:
+        what = f"nothing of a model for {about.kind.name} is measured on pictures"
+        click.echo(f"--pictures is not used: {what}", err=True)
         return
-    if kind is kinds.HYPERPRIOR:
-        click.echo(f"frequency tables counted in {tables.add_to(trial, pictures)} pictures", err=True)
-    click.echo(f"bounds of cells measured on {cells.add_errors(trial, pictures)} pictures", err=True)
-    click.echo(f"decoders of small pictures fitted to {heads.add_to(trial, pictures)} pictures", err=True)
+    found = read_folder(pictures, channels=about.channels)
+    if about.kind is kinds.HYPERPRIOR:
+        tables.add(trial, found, trial, measure=False)
+        click.echo(f"frequency tables counted in {len(found)} pictures", err=True)
+    coded = packages.Package(packages.describe(trial))
+    bounds = cells.measure(coded, found)
+    click.echo(f"bounds of cells measured on {len(found)} pictures", err=True)
+    package.amend(trial, trial, heads.add(coded, found), cell_errors=bounds)
+    click.echo(f"decoders of small pictures fitted to {len(found)} pictures", err=True)
 
 
 def _export(run: Path, output: Path, name: str, facts: dict[str, Any]) -> dict[str, Any]:

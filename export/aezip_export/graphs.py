@@ -123,9 +123,15 @@ def image_of(g: Graph, x: str) -> str:
 
     [N, 64·C, 2h + 1, 2w + 1] → [N, 16h, 16w, C]
     """
-    x = g.to_channels_last(g.node("DepthToSpace", g.cast(g.round(x, 0, 255), "uint8"), blocksize=8, mode="DCR"))
+    x = pixels_of(g, x, 8)
     inside = [np.array(v, np.int64) for v in ([4, 4], [-4, -4], [1, 2])]
     return g.node("Slice", x, *(g.constant(v) for v in inside))
+
+
+def pixels_of(g: Graph, x: str, side: int) -> str:
+    """Grey levels of squares as uint8.  [N, side²·C, h, w] → [N, side·h, side·w, C]"""
+    x = g.cast(g.round(x, 0, 255), "uint8")
+    return g.to_channels_last(g.node("DepthToSpace", x, blocksize=side, mode="DCR"))
 
 
 def residuals(g: Graph, x: str, blocks: nn.Sequential, storage: str) -> str:

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aezip.coding import at, encoder
-from aezip.coding.tiles import Tiles
+from aezip.coding import encoder, lossy
+from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
 from aezip.format.averages import averaged
 from aezip.format.geometry import LATENT_STRIDE
@@ -27,6 +27,7 @@ from aezip_train.data import Picture, read_folder
 
 from . import package
 from .builder import Graph
+from .graphs import pixels_of
 
 SIDE = 1024  # pixels of a picture that are looked at
 RIDGE = 1e-4  # of a latent's variance, about 1, in the decoder's units
@@ -51,9 +52,8 @@ def samples(sessions: Sessions, pictures: Iterable[Picture]) -> Iterator[tuple[A
             continue
         for level in (QUALITIES[0], QUALITIES[1 + number % (len(QUALITIES) - 1)]):
             lat = encoder.Encoder(sessions, level).encode(np.ascontiguousarray(whole[:h, :w]))
-            coding = at(sessions, level, lat.header.flags)
-            latent = Tiles(coding, lat).all()
-            yield latent * coding.graphs.rung.inverse_gain, coding.graphs.decoder(latent)
+            latent, rung = lossy.decode_latents(sessions, lat)
+            yield latent * rung.inverse_gain, Graphs(sessions, rung).decoder(latent)
 
 
 def fitted(
@@ -106,8 +106,7 @@ def graph(scale: int, weight: Array, bias: Array, channels: int) -> bytes:
     inverse = g.input("inverse_gain", "float32", [latents])
     x = g.node("Mul", g.cast(g.to_channels_first(latent), "float32"), g.per_channel(inverse))
     x = g.conv(g.pad_edge(x, 1), g.stored(weight * UNIT, "float16"), g.constant(bias * UNIT + CENTRE))
-    x = g.node("DepthToSpace", g.cast(g.round(x, 0, 255), "uint8"), blocksize=LATENT_STRIDE // scale, mode="DCR")
-    g.output("image", g.to_channels_last(x), "uint8", ["N", "H", "W", channels])
+    g.output("image", pixels_of(g, x, LATENT_STRIDE // scale), "uint8", ["N", "H", "W", channels])
     return g.build()
 
 

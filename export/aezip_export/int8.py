@@ -36,7 +36,6 @@ from aezip.errors import AezipError
 from aezip.model.packages import Package
 from aezip.model.store import find_codec
 from aezip.quality import metrics
-from aezip.storage import files
 
 from .package import amend
 
@@ -241,15 +240,16 @@ def main() -> None:
         package = find_codec(given.model)
         with tempfile.TemporaryDirectory() as folder:
             trial = Path(folder) / "trial.aezm"
-            amend(package.about.path, trial, add(package, pictures))
-            data = trial.read_bytes()
+            made = add(package, pictures)
+            amend(package.about.path, trial, made, measure=False)
             lost, grown = loss_db(trial, pictures)
         if lost > LOSS_DB:
             sys.exit(f"{given.output} not written: 8 bits lose {lost:.2f} dB; the limit is {LOSS_DB}")
-        files.atomic_write(given.output, data, force=True)
+        amend(package.about.path, given.output, made)
     except (AezipError, OSError, ValueError) as error:
         sys.exit(f"{given.output} not written: {error}")
-    print(f"{given.output}: {len(data):,} bytes; 8 bits lose {lost:.3f} dB, files grow by {100 * grown:.2f} %")
+    size = given.output.stat().st_size
+    print(f"{given.output}: {size:,} bytes; 8 bits lose {lost:.3f} dB, files grow by {100 * grown:.2f} %")
 
 
 if __name__ == "__main__":

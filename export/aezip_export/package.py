@@ -152,10 +152,11 @@ def write_proved(
     return figures
 
 
-def amend(path: Path, output: Path, members: dict[str, bytes], **facts: Any) -> None:
+def amend(path: Path, output: Path, members: dict[str, bytes], *, measure: bool = True, **facts: Any) -> None:
     """Write a package that codes pictures with other members and facts, or more of them, to its own place or another.
 
-    Digests, fingerprint and margins follow, and figures of the sample picture are measured again.
+    Digests, fingerprint and margins follow. measure: measure the figures of the sample picture again, too; not for a
+    package that is amended once more.
     """
     about = packages.describe(path)
     said = about.description
@@ -169,12 +170,12 @@ def amend(path: Path, output: Path, members: dict[str, bytes], **facts: Any) -> 
     }
     old = Package(about)
     members = {name: old.member(name) for name in about.members} | members
-    qualities = [float(quality) for quality in said.get("measured", {})]
+    qualities = [float(quality) for quality in said.get("measured", {})] if measure else []
 
-    def figures(trial: Path) -> dict[str, Any]:
-        return {"measured": sample.measured(trial, qualities)} if qualities else {}
-
-    write_proved(output, members, description, figures)
+    if not qualities:
+        write(output, members, description)
+        return
+    write_proved(output, members, description, lambda trial: {"measured": sample.measured(trial, qualities)})
 
 
 def on_pictures(about: str, add_to: Callable[[Path, Path, Path | None], int], made: str) -> None:

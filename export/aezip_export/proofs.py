@@ -30,7 +30,6 @@ from aezip.model.ladder import Rung
 from aezip_train.data import centre, to_bytes
 from aezip_train.flagship import Flagship, halves
 from aezip_train.integer import SUM_LIMIT, IntegerConv2d, set_integer
-from aezip_train.integer_lapped import IntegerDecoder
 
 from .graphs import MEAN_MAX
 from .sample import figures
@@ -157,19 +156,17 @@ def windows_agree(graphs: Graphs, pixels: codecs.Pixels) -> None:
 
 @torch.no_grad()
 def decode_agrees(
-    path: Path,
+    sessions: Sessions,
     pixels: codecs.Pixels,
     decode: Callable[[Tensor], Tensor],
     qualities: Sequence[float] = (20, 60, 90),
-    exact: bool = False,
 ) -> dict[str, Any]:
     """A file written by the runtime, decoded by it and by torch: at most one level apart.  Returns figures.
 
-    decode: the module, latents [1, L, h, w] → pixels [1, C, H, W]; exact: in integers, so that no pixel may differ.
+    decode: the module, latents [1, L, h, w] → pixels [1, C, H, W]. Where pixels are exact none may differ.
     """
-    codec = codecs.Codec(str(path))
-    sessions = Sessions(codec.package)
-    measured = {}
+    codec = codecs.Codec(str(sessions.package.about.path))
+    measured, most = {}, 0 if sessions.package.exact_pixels else 1
     for quality in qualities:
         data = codec.encode(pixels, quality)
         ours, lat = codec.decode(data)
@@ -177,7 +174,7 @@ def decode_agrees(
         made = decode(_nchw(latent * step.inverse_gain))
         theirs = to_bytes(made)[0]
         theirs = theirs[: ours.shape[0], : ours.shape[1]]
-        alike(f"quality {quality:g}: pixels of torch and onnxruntime", ours, theirs, most=0 if exact else 1)
+        alike(f"quality {quality:g}: pixels of torch and onnxruntime", ours, theirs, most=most)
         measured[f"{quality:g}"] = figures(pixels, data, ours)
     return measured
 
@@ -214,9 +211,8 @@ def all_of(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]
     prior_is_exact(model, graphs.sessions)
     transforms_agree(graphs, pixels, model.encoder)
     windows_agree(graphs, np.tile(pixels, (3, 2, 1)))
-    exact = isinstance(model.decoder, IntegerDecoder)
-    digest = {doctor.PIXELS: pixels_agree(graphs.package)} if exact else {}
-    return {"log2_bounds": log_bounds, **digest, "measured": decode_agrees(path, pixels, model.decoder, exact=exact)}
+    digest = {doctor.PIXELS: pixels_agree(graphs.package)} if graphs.package.exact_pixels else {}
+    return {"log2_bounds": log_bounds, **digest, "measured": decode_agrees(graphs.sessions, pixels, model.decoder)}
 
 
 def _nchw(x: Any) -> Tensor:

@@ -48,14 +48,19 @@ def add_to(path: Path, folder: Path, output: Path | None = None) -> int:
     if about.kind is not kinds.HYPERPRIOR:
         raise ValueError("its tables were counted in training already")
     found = read_folder(folder, channels=about.channels)
+    add(path, found, output or path)
+    return len(found)
+
+
+def add(path: Path, found: list[Picture], output: Path, measure: bool = True) -> None:
+    """The same for pictures that were read.  measure: as of `package.amend`."""
     with tempfile.TemporaryDirectory() as place:
-        trial, last = Path(place) / path.name, output or path
-        for target in (*[trial] * (ROUNDS - 1), last):
+        trial = Path(place) / path.name
+        for target in (*[trial] * (ROUNDS - 1), output):
             before = Package(packages.describe(path))
             made = package.tables_file(fitted(counted(Sessions(before), found)), before.ladder, before.skip)
-            package.amend(path, target, {"tables.npz": made})
+            package.amend(path, target, {"tables.npz": made}, measure=measure and target is output)
             path = target
-    return len(found)
 
 
 def fitted(counts: Counts) -> Tables:

@@ -40,7 +40,7 @@ class Recipe:
     strided_rate: float = 0.1  # the strided layers' share of it: they start as a transform already
     warmup_steps: int = 200
     steps: int = 0  # of a run; 0: as many as there is time for
-    fall: float = 0.0  # last part of a session over which the flagship's learning rate falls to zero; 0: by steps
+    fall: float = 0.0  # last part of a session over which the flagship's learning rate falls to zero; 0: never
     ema: float = 0.999  # of the averaged weights, which are the ones exported
     clip_norm: float = 1.0
     rate_weight: float = 0.25  # the loss of an image is divided by (λ/λmin)^rate_weight
