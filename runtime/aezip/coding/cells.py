@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..format import depth as depths
+from ..format.averages import lengths
 from ..format.container import PLAIN, QUALITY_TOP
 from ..format.geometry import CELL_SIZE, grid
 from ..model.description import CELL_ERRORS
@@ -74,15 +75,16 @@ def activity(original: Pixels, depth: int = PLAIN) -> Classes:
 def _means(shape: tuple[int, ...], values: Callable[[slice], NDArray[np.float32]]) -> NDArray[np.float32]:
     """Means of values over the cells of a picture of this shape [H, W, C]; what `values` has for some of its rows.
 
-    The last cells are filled up with the picture's last row and column.
+    Cells that the picture's right and lower end cut off are means of what they have.
     """
     height, width, channels = shape
+    count = np.multiply.outer(lengths(height, CELL_SIZE), lengths(width, CELL_SIZE)).astype(np.float32)
     out = np.empty((*grid((height, width), CELL_SIZE), channels), np.float32)
     for top in range(0, height, BAND * CELL_SIZE):
         part = values(slice(top, min(top + BAND * CELL_SIZE, height)))
-        part = np.pad(part, ((0, -len(part) % CELL_SIZE), (0, -width % CELL_SIZE), (0, 0)), mode="edge")
+        part = np.pad(part, ((0, -len(part) % CELL_SIZE), (0, -width % CELL_SIZE), (0, 0)))
         # first down each column, where numbers lie side by side
         rows = np.add.reduce(part.reshape(len(part) // CELL_SIZE, CELL_SIZE, -1), axis=1)
         rows = np.add.reduce(rows.reshape(len(rows), -1, CELL_SIZE, channels), axis=2)
-        out[top // CELL_SIZE : top // CELL_SIZE + len(rows)] = rows / CELL_SIZE**2
-    return out
+        out[top // CELL_SIZE : top // CELL_SIZE + len(rows)] = rows
+    return out / count[:, :, None]

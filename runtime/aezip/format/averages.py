@@ -22,7 +22,7 @@ def averaged(pixels: Samples, side: int, weight: Samples | None = None) -> Sampl
         return pixels
     height, width, _ = pixels.shape
     if weight is None:
-        count = np.multiply.outer(_lengths(height, side), _lengths(width, side))[..., None]
+        count = np.multiply.outer(lengths(height, side), lengths(width, side))[..., None]
         return np.asarray((2 * _sums(pixels, side) + count) // (2 * count), pixels.dtype)
     kind = np.uint32 if pixels.dtype == weight.dtype == np.uint8 else np.uint64
     weights = weight[..., None].astype(np.uint16 if kind == np.uint32 else kind)
@@ -31,7 +31,7 @@ def averaged(pixels: Samples, side: int, weight: Samples | None = None) -> Sampl
     return np.where(total > 0, weighed, averaged(pixels, side)).astype(pixels.dtype)
 
 
-def _lengths(length: int, side: int) -> NDArray[np.uint32]:
+def lengths(length: int, side: int) -> NDArray[np.uint32]:
     """How many pixels each square has along a side."""
     return np.asarray(np.minimum(side, length - side * np.arange(-(-length // side))), np.uint32)
 

@@ -64,6 +64,27 @@ def test_a_red_triangle_on_black(photo: Codec, lossless: bool | None) -> None:
     assert len(photo.encode(pixels, 60)) <= len(data)
 
 
+@pytest.mark.parametrize("size", [(18, 18), (33, 47), (5, 200), (300, 17)])
+def test_a_cell_that_is_cut_off_counts_what_it_has(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(5)
+    one, other = rng.integers(0, 256, (2, *size, 3), np.uint8)
+    found = cells.errors(one, other)
+    for row, column in np.ndindex(found.shape):
+        part = slice(16 * row, 16 * row + 16), slice(16 * column, 16 * column + 16)
+        assert found[row, column] == pytest.approx(((one[part].astype(float) - other[part]) ** 2).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("quality", [10, 40, 60])
+def test_a_promise_holds_at_the_edge(photo: Codec, quality: float) -> None:
+    """One pixel of a corner's four weighs a quarter there, however the encoder fills the cell up."""
+    grey = np.random.default_rng(1).normal(100, 3, (18, 18, 1)).round()
+    pixels = np.broadcast_to(grey, (18, 18, 3)).astype(np.uint8)
+    pixels[16, 16] = (0, 0, 255)
+    shown = photo.decode(photo.encode(pixels, quality, lossless=False, cell_psnr=30))[0]
+    corner = slice(16, 18), slice(16, 18)
+    assert psnr_db(pixels[corner], shown[corner]) >= 30
+
+
 @pytest.mark.parametrize("quality", [0, 20, 60, 100])
 def test_no_cell_is_worse_than_its_bound(photo: Codec, quality: float) -> None:
     pixels = saturated()
