@@ -47,6 +47,7 @@ Draw = Callable[[Rng, int], Pixels]
 Squares = NDArray[np.float64]  # of cells: [rows, columns]
 BAD_DB, FLAT_DB = 30.0, 99.0
 LOST_DB, KEPT_DB = 15.0, 20.0  # of a cell, by half a model and by the whole
+ROUNDED_DB = 1e-3  # the encoder counts in float32
 LEAST, MOST = 32, 160  # pixels a side
 SAMPLE = Path(aezip.__file__).parent / "samples" / "sample.png"
 
@@ -262,7 +263,11 @@ class Judge:
 
     def decoded(self, pixels: Pixels, quality: int) -> Pixels:
         """There and back."""
-        return np.asarray(self.codec.decode(self.encode(pixels, quality))[0]).reshape(pixels.shape)
+        return self.shown(self.encode(pixels, quality), pixels)
+
+    def shown(self, data: bytes, pixels: Pixels) -> Pixels:
+        """What a file shows, as the pixels of the original lie."""
+        return np.asarray(self.codec.decode(data)[0]).reshape(pixels.shape)
 
     def of(self, number: int) -> Found:
         """Picture `number`, at all qualities."""
@@ -273,12 +278,12 @@ class Judge:
         lost: list[int] = []
         classes = cells.activity(pixels)
         for quality in self.qualities:
-            decoded = self.decoded(pixels, quality)
-            if (cells.errors(pixels, decoded) > cells.bounds(classes, self.codec.package, 10 * quality)).any():
+            psnr, mean = cell_psnr(pixels, self.decoded(pixels, quality))
+            promised = 10 * np.log10(255**2 / cells.bounds(classes, self.codec.package, 10 * quality))
+            if (psnr < promised - ROUNDED_DB).any():
                 broken.append(quality)
-            psnr, mean = cell_psnr(pixels, decoded)
             if self.half and (psnr < LOST_DB).any():
-                whole = self.codec.decode(self.codec.encode(pixels, quality))[0].reshape(pixels.shape)
+                whole = self.shown(self.codec.encode(pixels, quality), pixels)
                 if ((psnr < LOST_DB) & (cell_psnr(pixels, whole)[0] > KEPT_DB)).any():
                     lost.append(quality)
             for listed, by in ((lowest, psnr), (useless, np.where(psnr < mean, psnr, np.inf))):
