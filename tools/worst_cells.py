@@ -47,7 +47,7 @@ Draw = Callable[[Rng, int], Pixels]
 Squares = NDArray[np.float64]  # of cells: [rows, columns]
 BAD_DB, FLAT_DB = 30.0, 99.0
 LOST_DB, KEPT_DB = 15.0, 20.0  # of a cell, by half a model and by the whole
-ROUNDED_DB = 1e-3  # the encoder counts in float32
+ROUNDED = 1 + 1e-5  # the encoder counts in float32
 LEAST, MOST = 32, 160  # pixels a side
 SAMPLE = Path(aezip.__file__).parent / "samples" / "sample.png"
 
@@ -279,8 +279,8 @@ class Judge:
         classes = cells.activity(pixels)
         for quality in self.qualities:
             psnr, mean = cell_psnr(pixels, self.decoded(pixels, quality))
-            promised = 10 * np.log10(255**2 / cells.bounds(classes, self.codec.package, 10 * quality))
-            if (psnr < promised - ROUNDED_DB).any():
+            bounds = cells.bounds(classes, self.codec.package, 10 * quality)
+            if (255**2 / 10 ** (psnr / 10) > bounds * ROUNDED).any():
                 broken.append(quality)
             if self.half and (psnr < LOST_DB).any():
                 whole = self.shown(self.codec.encode(pixels, quality), pixels)
