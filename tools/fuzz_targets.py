@@ -10,6 +10,7 @@ from unittest import mock
 
 import fuzz_exact
 import fuzz_mutations as mutations
+import fuzz_packages
 import numpy as np
 
 from aezip import Codec, coding, images
@@ -47,7 +48,7 @@ class Targets:
         self.stage = "made"
         if target == "stream" and rng.random() < 0.15:
             return self._symbols_made_up(rng)
-        makers = fuzz_exact if target == "exact" else mutations
+        makers = {"exact": fuzz_exact, "package": fuzz_packages}.get(target, mutations)
         made: bytes = getattr(makers, f"mutate_{target}")(rng, self.corpus)
         return made
 

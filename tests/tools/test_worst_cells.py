@@ -9,21 +9,22 @@ import pytest
 from numpy.typing import NDArray
 
 pytest.importorskip("torch")
+import hard_pictures
 import worst_cells
 
 FILES = (str(worst_cells.SAMPLE),)
 
 
-@pytest.mark.parametrize("kind", worst_cells.kinds(FILES))
+@pytest.mark.parametrize("kind", hard_pictures.kinds(FILES))
 def test_every_kind_draws_any_size(kind: str) -> None:
     for side in (48, 97, 176):
         for seed in range(3):
-            pixels = worst_cells.kinds(FILES)[kind](np.random.default_rng(seed), side)
+            pixels = hard_pictures.kinds(FILES)[kind](np.random.default_rng(seed), side)
             assert (pixels.shape, pixels.dtype) == ((side, side, 3), np.uint8)
 
 
 def test_a_number_is_one_picture() -> None:
-    one, other = (worst_cells.draw(7, 20, FILES) for _ in "ab")
+    one, other = (hard_pictures.draw(7, 20, FILES) for _ in "ab")
     assert one.kind == other.kind
     assert one.shift == divmod(20, 16)
     assert np.array_equal(one.pixels, other.pixels)

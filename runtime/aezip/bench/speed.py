@@ -217,4 +217,4 @@ def ratios_of(file: Path) -> dict[str, float]:
     try:
         return {str(name): float(value) for name, value in json.loads(data)["ratios"].items()}
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise UsageError("holds no ratios", "what aezip bench --speed --json wrote", file=str(file)) from None
+        raise UsageError("holds no ratios", "the JSON of an earlier run", file=str(file)) from None
