@@ -13,6 +13,7 @@ from torch import nn
 from aezip.codec import Codec
 from aezip_export import flagships
 from aezip_train import runs
+from aezip_train.data import centre
 from aezip_train.flagship import Config, Flagship
 from aezip_train.integer import set_integer
 from aezip_train.integer_start import convert
@@ -26,7 +27,7 @@ FACTS = {"summary": "A test.", "licence": "CC0-1.0"}
 @pytest.fixture
 def crops(drawn) -> torch.Tensor:
     pictures = np.stack([drawn(128, 128, seed) for seed in range(4)])
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().sub(128).div(64)
+    return centre(pictures)
 
 
 @pytest.fixture

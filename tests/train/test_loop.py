@@ -87,6 +87,14 @@ def test_the_learning_rate_falls_over_the_last_part_of_a_session(pictures: list[
     assert [run.learning_rate(share) for share in (0, 0.5, 0.75, 1)] == pytest.approx([1e-3, 1e-3, 5e-4, 0])
 
 
+def test_the_log_says_the_rate_of_the_last_step(pictures: list[Picture], drawn) -> None:
+    recipe = Recipe(network=NETWORK, crop=64, batch=2, warmup_steps=1, fall=0.5)
+    run = FlagshipTraining(recipe, pictures)
+    run.check, run.peers = [drawn(128, 128)], {"jpeg": None, "avif": None}
+    run.train_step(0.75)
+    assert run.validate({}).line["learning_rate"] == pytest.approx(5e-4)
+
+
 def test_without_a_schedule_the_learning_rate_falls_with_the_session(drawn) -> None:
     recipe = build({"family": "restorer", "task": "denoise", "crop": 64, "learning_rate": 1.0, "warmup_steps": 4})
     run = RestorerTraining(recipe, [drawn(96, 96)])

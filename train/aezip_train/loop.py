@@ -69,6 +69,7 @@ class Training:
         self.averaged = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.optimisers = self.make_optimisers()
         self.step = 0
+        self.share = 0.0  # of the session that was over at the last step
         self.skipped = 0  # steps thrown away because loss or gradient was not finite
         self._unread: list[Tensor] = []  # scalars of steps, which may not be over on the device
         self._names: tuple[str, ...] = ()  # of these
@@ -190,7 +191,7 @@ class Training:
         A step whose loss or gradient is not finite is thrown away. A device that queues is not asked: there such a
         gradient is zero, and Adam's means go on. It is asked for scalars every READ steps, whose means they are.
         """
-        seeds = self.recipe.seed, self.step
+        self.share, seeds = share, (self.recipe.seed, self.step)
         if not self.process.repeats:
             torch.manual_seed(int(np.random.SeedSequence((*seeds, self.process.rank)).generate_state(1)[0]))
         self.model.train()

@@ -158,7 +158,7 @@ class FlagshipTraining(Training):
             "ssimulacra2": [round(v, 2) for v in ours.score],
             "hyper_bpp": [round(v, 4) for v in ours.hyper_bpp],
         }
-        facts = {"learning_rate": self.learning_rate(), "skipped": self.skipped}
+        facts = {"learning_rate": self.learning_rate(self.share), "skipped": self.skipped}
         line = {
             "step": self.step,
             "hours": round(self.seconds / 3600, 3),
