@@ -9,28 +9,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..format.container import Section
-from .kinds import reader_of
 from .picture import EXTRA_NAMES
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from .kinds.base import Reader
+
 _MOST = 2**24  # bytes of a section
 
 
-def extras_of(image: Image.Image, data: bytes) -> tuple[Section, ...]:
-    """The sections of an image.  Call it when the pixels are loaded.  data: its file, b"" if that is closed."""
-    return tuple(part for part in _parts_of(image, data) if len(part.data) <= _MOST)
+def parts_of(reader: Reader, image: Image.Image, data: bytes) -> tuple[tuple[Section, ...], tuple[str, ...]]:
+    """The sections of an image, and names of what is not kept.  Call it when the pixels are loaded.
 
-
-def left_behind(image: Image.Image, data: bytes, kept: tuple[Section, ...]) -> tuple[str, ...]:
-    """Names of what is not kept.  data: as of `extras_of`, which gave what is kept."""
-    long = [part for part in _parts_of(image, data) if len(part.data) > _MOST]
-    names = [f"{EXTRA_NAMES[kind]} of {len(body):,} B" for kind, body in long]
-    return (*names, *reader_of(image).left_behind(image, data, kept))
-
-
-def _parts_of(image: Image.Image, data: bytes) -> tuple[Section, ...]:
-    """The same as `extras_of`, with those that are too long."""
-    found = reader_of(image).extras(image, data)
-    return tuple(Section(kind, body) for kind, body in found.items() if body)
+    data: its file, b"" if that is closed or not looked into.
+    """
+    found = [Section(kind, body) for kind, body in reader.extras(image, data).items() if body]
+    kept = tuple(part for part in found if len(part.data) <= _MOST)
+    long = (f"{EXTRA_NAMES[kind]} of {len(body):,} B" for kind, body in found if len(body) > _MOST)
+    return kept, (*long, *reader.left_behind(image, data, kept))

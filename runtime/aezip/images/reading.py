@@ -221,7 +221,7 @@ def of_frame(image: Image.Image, intake: ReadOptions = AS_IT_IS) -> Picture:
         raise ImageError("is a raw camera file, of which Pillow reads the preview alone", "its path or bytes")
     with _pillow_errors(), reader.complaints(image, data, intake.strict) as damage:
         turned = tags.get(Tag.ORIENTATION, 1) != 1  # by Pillow, when it loads a TIFF
-        exif, resolution, facts = metadata.exif_of(image), metadata.resolution_of(image), facts_of(image)
+        exif, resolution, facts = metadata.exif_of(image), metadata.resolution_of(image), facts_of(reader, data)
         shallow = intake.to_8bit or intake.stretch
         narrow = facts.cicp is not None and not facts.cicp.full_range  # which is made 8-bit when its range is full
         if (narrow if shallow else intake.deep) and (samples := colour.depth_of(image, facts.bits)):
@@ -231,9 +231,8 @@ def of_frame(image: Image.Image, intake: ReadOptions = AS_IT_IS) -> Picture:
         exif = exif or metadata.exif_of(image)  # a PNG may hold it behind its pixels
         pixels, alpha, xmp = colours.pixels, colours.alpha, metadata.xmp_of(image)
         named = signalling.NOTHING if colours.srgb else signalling.of_image(image, facts, pixels.shape[2])
-        kept = (*facts.light, *extras.extras_of(image, data))
-        left = extras.left_behind(image, data, kept)
-        left = (*left, "all frames but one (animation)") if facts.animated else left
+        found, left = extras.parts_of(reader, image, data)
+        kept, left = (*facts.light, *found), (*left, *(("all frames but one (animation)",) if facts.animated else ()))
     if damage and intake.strict:
         raise ImageError(damage[0], "a complete image, or ReadOptions(strict=False)")
     notes = (*damage, colours.note, named.note)

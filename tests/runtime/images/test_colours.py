@@ -24,6 +24,7 @@ from aezip.format.colour import Cicp, ContentLight, Mastering
 from aezip.format.container import CICP, CONTENT_LIGHT, MASTERING, Header, Lat, Section, pack, unpack
 from aezip.format.facts import facts_of, lines_of
 from aezip.images import Picture, profiles, signalling
+from aezip.images.headers import file_of
 
 COLOURS = np.array(((200, 60, 90), (30, 160, 70), (90, 90, 90), (250, 240, 20)), np.uint8)
 PIXELS = np.repeat(np.repeat(COLOURS.reshape(2, 2, 3), 16, 0), 16, 1)
@@ -319,7 +320,7 @@ def test_light_of_an_avif() -> None:
     meta = bytes(4) + box(b"pitm", bytes(4) + b"\0\1") + box(b"iprp", box(b"ipco", known) + box(b"ipma", ipma))
     image = Image.new("L", (1, 1))
     image.format, image.fp = "AVIF", io.BytesIO(box(b"ftyp", b"avif" + bytes(4)) + box(b"meta", meta))  # type: ignore[attr-defined]
-    light = images.kinds.facts_of(image).light
+    light = images.kinds.facts_of(images.kinds.reader_of(image), file_of(image)).light
     assert light == (Section(CONTENT_LIGHT, LIGHT), Section(MASTERING, DISPLAY))
 
 

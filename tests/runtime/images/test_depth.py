@@ -15,8 +15,8 @@ from aezip import images
 from aezip.errors import ImageError
 from aezip.format.colour import Cicp
 from aezip.images import ReadOptions
-from aezip.images.headers import Facts
-from aezip.images.kinds import avif, facts_of
+from aezip.images.headers import Facts, file_of
+from aezip.images.kinds import avif, facts_of, reader_of
 
 SIZE = (24, 40)  # height, width
 
@@ -127,7 +127,7 @@ NCLX = b"colrnclx" + struct.pack(">HHHB", 12, 16, 6, 128)
 def test_headers_of_avif_and_heif(properties: list[bytes], facts: Facts) -> None:
     image = Image.new("L", (1, 1))
     image.format, image.fp = "AVIF", io.BytesIO(heif(*properties))  # type: ignore[attr-defined]
-    assert facts_of(image) == facts
+    assert facts_of(reader_of(image), file_of(image)) == facts
 
 
 HEIF = heif(b"pixi\0\0\0\0\x03\x0a\x0a\x0a", NCLX)
@@ -152,10 +152,10 @@ def test_headers_that_are_cut(kind: str, data: bytes, enough: int, facts: Facts)
     image = Image.new("L", (1, 1))
     for size in range(len(data) + 1):
         image.format, image.fp = kind, io.BytesIO(data[:size])  # type: ignore[attr-defined]
-        assert facts_of(image) == (facts if size >= enough else Facts())
+        assert facts_of(reader_of(image), file_of(image)) == (facts if size >= enough else Facts())
         for other in ("AVIF", "HEIF", "JPEG2000", "JXL", "PNG"):
             image.format = other
-            assert facts_of(image).icc is None
+            assert facts_of(reader_of(image), file_of(image)).icc is None
 
 
 def test_avif_of_ten_bits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +185,7 @@ def test_jpeg_xl_of_sixteen_bits(container: bool) -> None:
     for mode, bits in (("I;16", 16), ("RGB", 8), ("RGBA", 8)):
         data = saved(Image.new(mode, (40, 30)), "JXL", use_container=container)
         with Image.open(io.BytesIO(data)) as image:
-            assert facts_of(image).bits == bits
+            assert facts_of(reader_of(image), file_of(image)).bits == bits
     with pytest.raises(ImageError, match="has 16-bit samples"):
         images.parse(saved(Image.new("I;16", (40, 30)), "JXL"))
 

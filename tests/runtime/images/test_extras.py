@@ -15,7 +15,8 @@ from aezip.codec import Codec
 from aezip.errors import ImageError
 from aezip.format.container import Header, Lat, Section, pack, unpack
 from aezip.images import Picture, ReadOptions
-from aezip.images.extras import extras_of
+from aezip.images.extras import parts_of
+from aezip.images.kinds import reader_of
 
 IPTC = b"\x1c\x02x\0\rCaption here!"
 GUID = b"0123456789ABCDEF" * 2
@@ -176,7 +177,7 @@ def test_damaged_sections_are_left_out(formats: tuple[str, ...]) -> None:
 def test_a_closed_file_gives_what_pillow_holds() -> None:
     with Image.open(io.BytesIO(jpeg(*FULL))) as image:
         image.load()
-        assert {section.type for section in extras_of(image, b"")} == set(WANTED)
+        assert {section.type for section in parts_of(reader_of(image), image, b"")[0]} == set(WANTED)
 
 
 def saved(format: str, **options: object) -> bytes:

@@ -92,7 +92,7 @@ def test_a_header_says_that_a_jpeg_xl_is_animated(animated: bool) -> None:
     animation = "1" + "00" + "00" + "00" + "0" if animated else "0"
     bits = f"{size}{extra_fields}{animation}000".ljust(64, "0")
     data = b"\xff\x0a" + int(bits[::-1], 2).to_bytes(8, "little")
-    facts = kinds.facts_of(SimpleNamespace(format="JXL", fp=io.BytesIO(data)))
+    facts = kinds.facts_of(kinds.reader_of(SimpleNamespace(format="JXL")), data)
     assert (facts.animated, facts.bits) == (animated, 8)
 
 

@@ -18,7 +18,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from ..formats import Format
-from ..headers import NOTHING, Facts, file_of
+from ..headers import NOTHING, Facts
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -46,14 +46,13 @@ def reader_of(image: Image.Image) -> Reader:
     return readers.get(image.format or "", base.Reader)()
 
 
-def facts_of(image: Image.Image) -> Facts:
-    """What the header of an image's file says, if that is still open.  Call it before the pixels are loaded.
+def facts_of(reader: Reader, data: bytes) -> Facts:
+    """What the header of a file says, of which `reader` reads more than Pillow.
 
     A header that cannot be understood says nothing; whether it is damaged is for the decoder to say.
     """
-    reader = reader_of(image)
     with contextlib.suppress(struct.error, IndexError, ValueError, StopIteration):
-        return reader.facts(file_of(image) if reader.looked_into else b"")
+        return reader.facts(data)
     return NOTHING
 
 
