@@ -168,9 +168,9 @@ def prior(model: Flagship) -> bytes:
     order = in_halves(c.feature)
     x = integer_conv(g, integer_conv(g, x, net.look_half), net.to_full, order)
     x = g.node("Reshape", x, g.constant(np.array([4, c.feature, 0, 0], np.int64)))
-    mean, scale = parameters(g, x, net.first)
+    mean, scale, step = parameters(g, x, net.first, both=True)
 
-    said(g, g.slice(mean, 0, 0, 2), g.slice(scale, 0, 0, 2), mean_gain, shift, c.latent)
+    said(g, g.slice(mean, 0, 0, 2), g.slice(scale, 0, 0, 2), step, mean_gain, shift, c.latent)
     carried = (("features", x, c.feature), ("raw_mean", mean, c.latent), ("raw_scale", scale, c.latent))
     for name, value, depth in carried:
         g.output(name, g.slice(value, 0, 2, 4), "float32", [2, depth, "p", "q"])
@@ -190,8 +190,8 @@ def context(model: Flagship) -> bytes:
     x = g.node("Mul", g.cast(g.to_channels_first(known), "float32"), g.per_channel(context_gain))
     x = g.round(x, -255, 255)
     seen = neighbourhood(g, g.node("Concat", x, g.node("Abs", x), axis=1), net.look)
-    mean, scale = parameters(g, g.node("Concat", features, seen, axis=1), net.second)
-    said(g, g.node("Add", raw_mean, mean), g.node("Add", raw_scale, scale), mean_gain, shift, c.latent)
+    mean, scale, step = parameters(g, g.node("Concat", features, seen, axis=1), net.second)
+    said(g, g.node("Add", raw_mean, mean), g.node("Add", raw_scale, scale), step, mean_gain, shift, c.latent)
     return g.build()
 
 
@@ -227,17 +227,27 @@ def neighbourhood(g: Graph, x: str, layer: IntegerConv2d) -> str:
     return rounded(g, g.node("Concat", upper, lower, axis=0), layer)
 
 
-def parameters(g: Graph, features: str, net: Parameters) -> tuple[str, str]:
-    """features → mean and scale, whole"""
+def parameters(g: Graph, features: str, net: Parameters, *, both: bool = False) -> tuple[str, str, str]:
+    """features → mean, scale and step (or ''), whole.  both: of both halves, but for the step"""
     x = integer_conv(g, features, net.mix)
-    return integer_conv(g, x, net.mean), integer_conv(g, x, net.scale)
+    step = integer_conv(g, g.slice(x, 0, 0, 2) if both else x, net.step) if net.step else ""
+    return integer_conv(g, x, net.mean), integer_conv(g, x, net.scale), step
 
 
-def said(g: Graph, mean: str, scale: str, mean_gain: str, shift: str, channels: int) -> None:
-    """What the entropy coder gets: means in 1/16 of a step, and the tables' indices."""
-    step = g.round(g.node("Mul", mean, g.per_channel(mean_gain)), -MEAN_MAX, MEAN_MAX)
-    index = g.node("Clip", g.node("Add", scale, g.per_channel(shift)), g.scalar(0), g.scalar(INDEX_TOP))
-    g.output("mean", g.to_channels_last(g.cast(step, "int16")), "int16", [2, "p", "q", channels])
+def said(g: Graph, mean: str, scale: str, step: str, mean_gain: str, shift: str, channels: int) -> None:
+    """What the entropy coder gets: means in 1/16 of a step, and indices, of a table and a step.
+
+    Step k, −2 … 1, is number k mod 4 of the format's, and its table k lower, or k − 1 where k < 0.
+    """
+    mean = g.round(g.node("Mul", mean, g.per_channel(mean_gain)), -MEAN_MAX, MEAN_MAX)
+    table, number = g.node("Add", scale, g.per_channel(shift)), ""
+    if step:
+        finer = g.node("Clip", g.node("Mul", step, g.scalar(-1)), g.scalar(0), g.scalar(1))
+        table = g.node("Add", table, g.node("Add", g.node("Mul", step, g.scalar(-1)), finer))
+        number = g.node("Add", g.node("Mul", step, g.scalar(64)), g.node("Mul", finer, g.scalar(256)))
+    index = g.node("Clip", table, g.scalar(0), g.scalar(INDEX_TOP))
+    index = g.node("Add", index, number) if step else index
+    g.output("mean", g.to_channels_last(g.cast(mean, "int16")), "int16", [2, "p", "q", channels])
     g.output("index", g.to_channels_last(g.cast(index, "uint8")), "uint8", [2, "p", "q", channels])
 
 

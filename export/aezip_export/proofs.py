@@ -24,7 +24,7 @@ from aezip.bench import doctor
 from aezip.coding import lossy, pictures, windows
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
-from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX
+from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX, STEP_BIT, STEP_SHIFTS, STEPS
 from aezip.model import packages
 from aezip.model.ladder import Rung
 from aezip_train.data import centre, to_bytes
@@ -99,7 +99,7 @@ def prior_is_exact(model: Flagship, sessions: Sessions) -> None:
         hyper = np.rint(rng.normal(0, spread, (5, 3, model.config.hyper)))
         hyper = hyper.clip(-RADIUS_MAX, RADIUS_MAX).astype(np.int16)
         z = np.floor(hyper * step.hyper_inverse.astype(np.float64) + 0.5) + step.hyper_offset
-        features, mean, scale = model.prior(_nchw(z.clip(-255, 255)) / 32)
+        features, mean, scale, *steps = model.prior(_nchw(z.clip(-255, 255)) / 32)
         *said_first, carried = graphs.prior(hyper)
         (_, features), (mean, later_mean), (scale, later_scale) = map(halves, (features, mean, scale))
         for name, value in (("features", features * 32), ("raw_mean", later_mean * 64), ("raw_scale", later_scale * 8)):
@@ -108,18 +108,21 @@ def prior_is_exact(model: Flagship, sessions: Sessions) -> None:
         known = rng.normal(0, 40, (2, 10, 6, model.config.latent)).astype(np.int16)
         v = np.floor(known * step.context_gain.astype(np.float64) + 0.5).clip(-255, 255)
         near = torch.from_numpy(v.astype(np.float32).transpose(0, 3, 1, 2)) / 32
-        more_mean, more_scale = model.context(features, near)
+        more_mean, more_scale, *later_steps = model.context(features, near)
         said_second = graphs.context(carried, known)
-        _same_step("first", mean, scale, step, *said_first)
-        _same_step("second", later_mean + more_mean, later_scale + more_scale, step, *said_second)
+        _same_half("first", (mean, scale, *(halves(k)[0] for k in steps)), step, *said_first)
+        _same_half("second", (later_mean + more_mean, later_scale + more_scale, *later_steps), step, *said_second)
 
 
-def _same_step(half: str, raw_mean: Tensor, raw_scale: Tensor, step: Rung, mean: Any, index: Any) -> None:
-    """What a half's parameters [2, C, p, q] say to the entropy coder, against what the graph said [2, p, q, C]."""
-    means = np.floor(raw_mean.double().numpy() * 64 * step.mean_gain[:, None, None] + 0.5)
-    indices = raw_scale.numpy() * 8 + step.shift[:, None, None]
+def _same_half(half: str, parameters: tuple[Tensor, ...], rung: Rung, mean: Any, index: Any) -> None:
+    """What a half's mean, scale and step [2, C, p, q] say to the coder, against what the graph said [2, p, q, C]."""
+    raw_mean, raw_scale, *steps = (value.double().numpy() for value in parameters)
+    means = np.floor(raw_mean * 64 * rung.mean_gain[:, None, None] + 0.5)
+    which = (steps[0] * 8).astype(int) % len(STEPS) if steps else np.zeros(raw_scale.shape, int)
+    tables = raw_scale * 8 + rung.shift[:, None, None] - np.array(STEP_SHIFTS)[which]
+    indices = tables.clip(0, INDEX_TOP) + (which << STEP_BIT)
     _same(f"the {half} half's mean", means.clip(-MEAN_MAX, MEAN_MAX), mean.transpose(0, 3, 1, 2))
-    _same(f"the {half} half's index", indices.clip(0, INDEX_TOP), index.transpose(0, 3, 1, 2))
+    _same(f"the {half} half's index", indices, index.transpose(0, 3, 1, 2))
 
 
 @torch.no_grad()

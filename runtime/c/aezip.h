@@ -88,7 +88,7 @@ Arrays are contiguous, the channel is the fastest index; `rung` holds the graphs
 inputs, under the names they have in FORMAT.md, section 6.
 
 	prior    runs prior.onnx. Gets the hyper-latents [rows][columns][hyper_channels].
-	         Writes mean and index of a half of the positions,
+	         Writes mean and index (of a table and a step) of a half of the positions,
 	         [2][2 rows][2 columns][channels]. Keeps the graph's outputs `features`,
 	         `raw_mean` and `raw_scale` for `context`, which is called next, for the same
 	         tile.
@@ -136,7 +136,7 @@ enum {
 	AEZIP_PACKAGE_DAMAGED,     /* a model's members or arrays */
 	AEZIP_MODEL_STATIC,        /* a model without a hyperprior (FORMAT.md, section 6), which is not for this core */
 	AEZIP_TABLES_DAMAGED,      /* its radii or frequencies */
-	AEZIP_INDEX_RANGE,         /* a table index above 63, from the engine or to encode */
+	AEZIP_INDEX_RANGE,         /* a table above 63 to encode */
 	AEZIP_SYMBOL_RANGE,        /* a symbol beyond 2047, to encode */
 	AEZIP_NO_ROOM,             /* a buffer of the caller's is too small */
 	AEZIP_ENGINE_FAILED,       /* the caller's engine said so */

@@ -34,7 +34,7 @@ static const struct {
 	[AEZIP_PACKAGE_DAMAGED] = {"PackageDamaged", "the model is damaged; expected a package with all its tables, stored"},
 	[AEZIP_MODEL_STATIC] = {"ModelUnfit", "the model has no hyperprior and is not supported by this core; expected one with prior.onnx"},
 	[AEZIP_TABLES_DAMAGED] = {"PackageDamaged", "the frequency tables are damaged; expected 64, whole and with sums of 65536"},
-	[AEZIP_INDEX_RANGE] = {"PackageDamaged", "a table index is out of range; expected 0 to 63"},
+	[AEZIP_INDEX_RANGE] = {"PackageDamaged", "a table is out of range; expected 0 to 63"},
 	[AEZIP_SYMBOL_RANGE] = {"UsageError", "a symbol is out of range; expected at most 2047 either way"},
 	[AEZIP_NO_ROOM] = {"", "a buffer is too small; expected the size that the documentation tells"},
 	[AEZIP_ENGINE_FAILED] = {"", "the network engine failed; expected it to run the graph"},

@@ -116,9 +116,14 @@ typedef struct {
 	uint32_t rows, columns; /* of the even rows, and of the odd ones, with what lies beyond the tile */
 	uint32_t odd;           /* 1: the positions with an odd sum of row and column; 0: the even ones */
 	const int16_t *mean;
-	const uint8_t *index;
-	int skip;               /* an index that is higher is coded */
+	const uint8_t *index;   /* of a table, and in the two highest bits of a step */
+	int skip;               /* what has a higher table is coded */
 } half;
+
+#define TABLE (AEZIP_TABLES - 1) /* the bits of an index that name a table */
+
+/* Steps, in 1/16 of the quality's. */
+static const uint8_t step_of[4] = {16, 19, 11, 13};
 
 /* The column of a half's first position in a row. */
 static uint32_t first_column(const half *h, uint32_t row)
@@ -132,57 +137,59 @@ static size_t place_in(const half *h, uint32_t row, uint32_t column)
 	return (((size_t)(row % 2) * h->rows + row / 2) * h->columns + column / 2) * h->channels;
 }
 
-/* Symbols to come, and where they go, each so many times; as many as a whole number of turns has. */
+/* Symbols to come, where they go, and how many times each; as many as a whole number of turns has. */
 typedef struct {
 	size_t count;
-	int times;
-	uint8_t index[AEZIP_LANES];
+	uint8_t table[AEZIP_LANES], times[AEZIP_LANES];
 	int16_t *place[AEZIP_LANES];
 } gathered;
 
 static int take_gathered(aezip_decoder *decoder, gathered *g)
 {
 	int16_t symbol[AEZIP_LANES];
-	int error = aezip_take(decoder, g->index, g->count, symbol);
+	int error = aezip_take(decoder, g->table, g->count, symbol);
 	for (size_t i = 0; i < g->count && !error; i++)
-		*g->place[i] = (int16_t)(*g->place[i] + g->times * symbol[i]);
+		*g->place[i] = (int16_t)(*g->place[i] + g->times[i] * symbol[i]);
 	g->count = 0;
 	return error;
 }
 
-/* Of a position's channels, those whose tables are from `low` to `high`. */
+/* Of a position's channels, those whose tables are from `low` to `high`.  steps: how many times a symbol counts. */
 static int gather(
-	aezip_decoder *decoder, gathered *g, const uint8_t *index, uint32_t channels, int low, int high, int16_t *to)
+	aezip_decoder *decoder, gathered *g, const uint8_t *index, uint32_t channels, int low, int high, const uint8_t *steps,
+	int16_t *to)
 {
 	int error = AEZIP_OK;
 	for (uint32_t c = 0; c < channels && !error; c++) {
-		g->index[g->count] = index[c];
+		int table = index[c] & TABLE;
+		g->table[g->count] = (uint8_t)table;
+		g->times[g->count] = steps[index[c] / AEZIP_TABLES];
 		g->place[g->count] = to + c;
-		g->count += index[c] >= low && index[c] <= high;
+		g->count += table >= low && table <= high;
 		if (g->count == AEZIP_LANES)
 			error = take_gathered(decoder, g);
 	}
 	return error;
 }
 
-/* The last table of those that are taken together from `low` on; the last of all takes what is no table, too. */
+/* The last table of those that are taken together from `low` on. */
 static int highest(int low, int progressive)
 {
-	return progressive && low < AEZIP_TABLES - 1 ? low : UINT8_MAX;
+	return progressive ? low : TABLE;
 }
 
 /* All positions' hyper-latents [rows * columns][channels]. progressive: table by table, from the highest. */
 static int take_hyper(
 	aezip_decoder *decoder, const uint8_t *index, size_t positions, uint32_t channels, int progressive, int16_t *hyper)
 {
+	static const uint8_t once[4] = {1, 1, 1, 1};
 	gathered g;
 	int error = AEZIP_OK;
 	g.count = 0;
-	g.times = 1;
 	memset(hyper, 0, positions * channels * sizeof *hyper);
 	for (int low = progressive ? AEZIP_TABLES - 1 : 0; low >= 0; low--)
 		for (size_t i = 0; i < positions && !error; i++)
-			error = gather(decoder, &g, index, channels, low, highest(low, progressive), hyper + i * channels);
+			error = gather(decoder, &g, index, channels, low, highest(low, progressive), once, hyper + i * channels);
 	return error ? error : take_gathered(decoder, &g);
 }
 
@@ -193,7 +200,7 @@ static int take_tables(aezip_decoder *decoder, gathered *g, const half *h, int l
 	for (uint32_t row = 0; row < h->height; row++)
 		for (uint32_t column = first_column(h, row); column < h->width && !error; column += 2) {
 			int16_t *to = latent + ((size_t)row * h->width + column) * h->channels;
-			error = gather(decoder, g, h->index + place_in(h, row, column), h->channels, low, high, to);
+			error = gather(decoder, g, h->index + place_in(h, row, column), h->channels, low, high, step_of, to);
 		}
 	return error;
 }
@@ -204,7 +211,6 @@ static int take_half(aezip_decoder *decoder, const half *h, int progressive, int
 	gathered g;
 	int error = AEZIP_OK;
 	g.count = 0;
-	g.times = 16;
 	for (uint32_t row = 0; row < h->height; row++)
 		for (uint32_t column = first_column(h, row); column < h->width; column += 2) {
 			int16_t *to = latent + ((size_t)row * h->width + column) * h->channels;

@@ -94,6 +94,8 @@ static void test_stream(const replay *r, aezip_bytes stream)
 	}
 }
 
+static const int steps[4] = {16, 19, 11, 13};
+
 /* A half's latents came from the recorded tables and symbols, in the stream's order. */
 static void test_half(const replay *r, const aezip_tile *tile, const int16_t *latents, size_t width, int odd)
 {
@@ -113,10 +115,11 @@ static void test_half(const replay *r, const aezip_tile *tile, const int16_t *la
 				size_t at = ((row % 2 * rows + row / 2) * columns + column / 2) * channels + c;
 				int latent = latents[((tile->top + row) * width + tile->left + column) * channels + c];
 				int off = latent - replay_value(&mean, at);
-				if (tile->flags & AEZIP_NO_SKIP || replay_value(&index, at) > r->model.skip) {
-					n = tile->flags & AEZIP_PROGRESSIVE ? next[replay_value(&index, at)]++ : coded;
-					CHECK(n < table.count && replay_value(&table, n) == replay_value(&index, at));
-					CHECK(n < table.count && off == 16 * replay_value(&symbol, n));
+				int named = replay_value(&index, at) % AEZIP_TABLES, step = steps[replay_value(&index, at) / AEZIP_TABLES];
+				if (tile->flags & AEZIP_NO_SKIP || named > r->model.skip) {
+					n = tile->flags & AEZIP_PROGRESSIVE ? next[named]++ : coded;
+					CHECK(n < table.count && replay_value(&table, n) == named);
+					CHECK(n < table.count && off == step * replay_value(&symbol, n));
 					coded++;
 				} else {
 					CHECK(off == 0);
@@ -244,9 +247,10 @@ static void test_whole(replay *r, const char *folder)
 			for (size_t column = (row + odd) % 2; column < tile.width; column += 2)
 				for (size_t c = 0; c < channels; c++, n++) {
 					size_t at = ((row % 2 * rows + row / 2) * columns + column / 2) * channels + c;
-					table[n] = (uint8_t)replay_value(&index, at);
+					int step = steps[replay_value(&index, at) / AEZIP_TABLES];
+					table[n] = (uint8_t)(replay_value(&index, at) % AEZIP_TABLES);
 					symbol[n] = (int16_t)((int32_t)draw(7) - 3);
-					want[(row * tile.width + column) * channels + c] = (int16_t)(replay_value(&mean, at) + 16 * symbol[n]);
+					want[(row * tile.width + column) * channels + c] = (int16_t)(replay_value(&mean, at) + step * symbol[n]);
 				}
 		phases[1 + odd].index = table;
 		phases[1 + odd].symbol = symbol;
@@ -635,6 +639,21 @@ static void test_static_model(const char *folder)
 	free((void *)package.data);
 }
 
+/* Files of a model that chooses the step of each latent. */
+static void test_steps(const char *folder)
+{
+	static const char *names[] = {"steps", "steps-early", "steps-whole"};
+	static replay r;
+	char package[512], vectors[512];
+	snprintf(package, sizeof package, "%s/tiny-steps.aezm", folder);
+	snprintf(vectors, sizeof vectors, "%s/steps.npz", folder);
+	CHECK(replay_open(&r, package, vectors) == NULL);
+	r.strict = 1;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		test_file(&r, folder, names[i]);
+	replay_close(&r);
+}
+
 /* A member that stands twice is none. */
 static void test_twice(aezip_bytes package)
 {
@@ -678,6 +697,7 @@ int main(int count, char **arguments)
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		test_file(&r, arguments[1], names[i]);
 	test_whole(&r, arguments[1]);
+	test_steps(arguments[1]);
 	test_coder(&r.model.tables);
 	snprintf(vectors, sizeof vectors, "%s/exact.npz", arguments[1]);
 	aezip_bytes pixels = replay_read(vectors);

@@ -18,6 +18,8 @@ import { AezipError } from './errors.js';
 import { Stream } from './rans.js';
 
 const SLICES = 64; // of each stream, in progressive files of several tiles
+const TABLE = 63; // the bits of an index that name a table
+const STEPS = [16, 19, 11, 13]; // by its other two bits, in 1/16 of the quality's step
 
 /**
  * The tiles of a picture and the stream of each (§2).
@@ -152,10 +154,11 @@ export async function decodeTile(model, { height, width, stream, noSkip, progres
   /**
    * @param {number} parity of row + column
    * @param {Int16Array} mean of the half, its even rows before its odd ones
-   * @param {Uint8Array} index
+   * @param {Uint8Array} index of a table and a step
    */
   const half = (parity, mean, index) => {
     const coded = new Uint8Array(mean.length);
+    const steps = new Uint8Array(mean.length);
     const where = new Int32Array(mean.length);
     let n = 0;
     for (let y = 0; y < height; y++) {
@@ -164,15 +167,17 @@ export async function decodeTile(model, { height, width, stream, noSkip, progres
         const to = (y * width + x) * channels;
         for (let c = 0; c < channels; c++) {
           latent[to + c] = mean[from + c];
-          if (noSkip || index[from + c] > model.skip) {
-            coded[n] = index[from + c];
+          const table = index[from + c] & TABLE;
+          if (noSkip || table > model.skip) {
+            coded[n] = table;
+            steps[n] = STEPS[index[from + c] >> 6];
             where[n++] = to + c;
           }
         }
       }
     }
     const symbol = take(coded.slice(0, n));
-    for (let i = 0; i < n; i++) latent[where[i]] += 16 * symbol[i];
+    for (let i = 0; i < n; i++) latent[where[i]] += steps[i] * symbol[i];
   };
 
   half(0, said.mean, said.index);

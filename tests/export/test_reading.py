@@ -24,6 +24,13 @@ def test_a_package_comes_back_and_exports_alike() -> None:
         np.testing.assert_array_equal(again[name], wanted[name], name)
 
 
+def test_steps_come_back(golden) -> None:
+    path = str(golden / "tiny-steps.aezm")
+    stored, members = Package(find(path)), package.members_of(read_model(path), "")
+    for name in ("prior.onnx", "context.onnx"):
+        assert members[name] == stored.member(name), name
+
+
 def test_arithmetic_is_counted_as_by_hand(tiny: str) -> None:
     """Channels 32, 48, 16, 16; one block at each resolution.  A 64×64 picture has 8×8 cells and 4×4 latents."""
     graph = {name: Package(find(tiny)).member(f"{name}.onnx") for name in ("encoder", "hyper", "decoder")}

@@ -92,8 +92,8 @@ def _tile(
     }
     # the same symbols as the entropy coder alone sees them
     tables = [hyperprior.hyper_index(prior_in["hyper"].shape[1:], step)]
-    for where, table in zip(hyperprior.inside(h, w), (index, more_index), strict=True):
-        coded = table.swapaxes(0, 1)[where]
+    for where, half in zip(hyperprior.inside(h, w), (index, more_index), strict=True):
+        coded = half.swapaxes(0, 1)[where] % 64
         tables.append(coded[coded.astype(int) > at.skip])
     source = rans.Decoder(stream, package.tables)
     for phase, table in enumerate(tables):

@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 import torch
 
+from aezip.codec import Codec
 from aezip.coding import hyperprior, quantisation
 from aezip.entropy.tables import INDEX_TOP, mixture_masses, mixture_tables
 from aezip_train import flagship
+from aezip_train.data import centre, to_bytes
+from aezip_train.integer import set_integer
+from aezip_train.package_weights import read_model
+from aezip_train.recipe import build
+from aezip_train.train_flagship import FlagshipTraining
 
 
 def test_the_search_is_the_runtimes() -> None:
@@ -47,6 +53,51 @@ def test_gradients_pass_the_search(drawn) -> None:
         assert gradient is not None
         assert torch.isfinite(gradient).all()
         assert gradient.abs().sum() > 0
+
+
+def test_gradients_pass_the_steps(drawn) -> None:
+    """In whole numbers, too, and from a start where all steps are the quality's."""
+    torch.manual_seed(0)
+    model = flagship.Flagship(flagship.Config(16, 24, 1, 1, 8, 16, steps=1))
+    set_integer(model, True)
+    image = torch.tensor(drawn(128, 128)).permute(2, 0, 1)[None].float().sub(128).div(64)
+    said = model(image, torch.tensor([600.0]))
+    (said.bpp.sum() + (said.image - image).square().mean()).backward()
+    for part in (model.prior.first.step, model.context.second.step):
+        assert part.weight.grad.abs().sum() > 0
+
+
+def test_steps_are_as_large_as_they_say() -> None:
+    model = flagship.Flagship(flagship.Config(16, 24, 1, 1, 8, 16, steps=1))
+    y, mean, index = torch.randn(3, 1, 24, 4, 4).mul(9).round().div(16)
+    for on in (False, True):
+        set_integer(model, on)
+        for k, size in ((-2, 11), (-1, 13), (0, 16), (1, 19)):
+            found, _ = model._quantise(y, mean, index + 30, False, 0.0, torch.full_like(y, k))
+            assert (found - y).abs().max() <= size / 32 + (0 if on else 0.02)
+            whole = (found - mean) * 16 / size
+            assert not on or torch.allclose(whole, whole.round(), atol=1e-4)
+
+
+def test_the_runtime_takes_the_same_steps(golden, drawn) -> None:
+    pixels, model = drawn(128, 128, seed=3), read_model(str(golden / "tiny-steps.aezm")).eval()
+    set_integer(model, True)
+    codec = Codec(str(golden / "tiny-steps.aezm"))
+    shown, _ = codec.decode(codec.encode(pixels, 70, effort=0))
+    with torch.no_grad():
+        said = model(centre(pixels[None]), torch.tensor([700.0]), noise=False)
+    # latents that lie half way between two symbols may go either way
+    assert np.abs(to_bytes(said.image)[0].astype(int) - shown).mean() < 0.6
+
+
+def test_a_package_gets_steps_that_change_nothing_yet(tiny, drawn) -> None:
+    recipe = build({"network": {"steps": 1, "latent": 48}, "lambda_max": 0.25})
+    plan, weights = FlagshipTraining.start_from(tiny, recipe)
+    model, before = FlagshipTraining.with_weights(plan, weights), read_model(tiny).eval()
+    image, quality = centre(drawn(128, 128)[None]), torch.tensor([500.0])
+    with torch.no_grad():
+        assert torch.equal(model(image, quality, noise=False).image, before(image, quality, noise=False).image)
+    assert model.config.steps == 1
 
 
 def test_halves_are_the_runtimes() -> None:

@@ -3,18 +3,20 @@
     encoder        image → u                 initialised as a lapped transform
     gains          y = u · g[q]              for each quality, a gain for each latent channel
     hyper-encoder  y → z                     what the decoder should know first
-    prior          z → mean, scale of y      integers (see `integer`), two checkerboard steps
+    prior          z → mean, scale, step of y   integers (see `integer`), two checkerboard steps
     decoder        û = ŷ / g'[q] → image
 
 Every latent is a mixture of two Gaussians of one mean, given the prior; its scale comes on a
-log₂ grid of tables (`aezip.entropy.tables`). Ideas: hyperprior (Ballé et al. 2018), mean and scale (Minnen et
-al. 2018), checkerboard context (He et al. 2021), gains (Cui et al. 2021).
+log₂ grid of tables (`aezip.entropy.tables`). Its step is one of four, finer where an error would be seen. Ideas:
+hyperprior (Ballé et al. 2018), mean and scale (Minnen et al. 2018), checkerboard context (He et al. 2021), gains (Cui
+et al. 2021), steps from the prior (Li, Li and Lu 2022).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +25,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aezip.entropy.tables import INDEX_ONE, INDEX_TOP, MIXTURE, OCTAVE
+from aezip.entropy.tables import INDEX_ONE, INDEX_TOP, MIXTURE, OCTAVE, STEP_SHIFTS, STEPS
 
 from . import lambda_ladder
 from .integer import IntegerConv2d, round_through, through
@@ -31,6 +33,7 @@ from .integer_lapped import IntegerDecoder
 from .lapped import SLOPE, Decoder, Encoder, LappedSizes, start_lapped, strided
 
 LADDERS = ("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset")
+STEP_SPACING = 1.5  # of the four steps, in tables
 CHECKERBOARD = (0, 3, 1, 2)  # 2×2 positions, row by row: those of the first half, then those of the second
 
 
@@ -40,6 +43,7 @@ class Config(LappedSizes):
 
     hyper: int = 96  # channels at 1/64
     integer: int = 0  # 1: the decoder in integers, the same pixels everywhere (`integer_lapped`)
+    steps: int = 0  # 1: the prior says the step of each latent; 0: the quality alone does
     feature: int = 128  # channels of the prior at 1/16
 
 
@@ -75,20 +79,25 @@ class HyperEncoder(nn.Module):
 
 
 class Parameters(nn.Module):
-    """features → mean (in 1/64 of û) and scale (in table steps), both whole numbers."""
+    """features → mean (in 1/64 of û) and scale (in table steps), both whole numbers.
 
-    def __init__(self, c: Config, inputs: int) -> None:
+    With `steps` also which of four steps latents have, −2/8 … 1/8 from the finest to the coarsest; 0 is the quality's.
+    """
+
+    def __init__(self, c: Config, inputs: int, steps: bool = False) -> None:
         super().__init__()
         self.mix = IntegerConv2d(inputs, 2 * c.feature)
         self.mean = IntegerConv2d(2 * c.feature, c.latent, out_bits=6, low=-8191, high=8191)
         self.scale = IntegerConv2d(2 * c.feature, c.latent, out_bits=3, low=-255, high=255)
-        for layer in (self.mean, self.scale):
+        self.step = IntegerConv2d(2 * c.feature, c.latent, out_bits=3, low=-2, high=1) if steps else None
+        for layer in (self.mean, self.scale, *([self.step] if self.step else ())):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Mean, scale, and step where there is one."""
         x = self.mix(x)
-        return self.mean(x), self.scale(x)
+        return tuple(layer(x) for layer in (self.mean, self.scale, self.step) if layer)
 
 
 class Prior(nn.Module):
@@ -100,9 +109,9 @@ class Prior(nn.Module):
         self.to_half = IntegerConv2d(c.feature, 4 * c.hyper)
         self.look_half = IntegerConv2d(c.hyper, c.feature, 3)
         self.to_full = IntegerConv2d(c.feature, 4 * c.feature)
-        self.first = Parameters(c, c.feature)
+        self.first = Parameters(c, c.feature, steps=bool(c.steps))
 
-    def forward(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, z: Tensor) -> tuple[Tensor, ...]:
         x = self.to_half(self.look(z))
         x = self.look_half(F.pixel_shuffle(x, 2))
         features = F.pixel_shuffle(self.to_full(x), 2)
@@ -118,12 +127,12 @@ class Context(nn.Module):
     def __init__(self, c: Config) -> None:
         super().__init__()
         self.look = IntegerConv2d(4 * 2 * c.latent, c.feature)
-        self.second = Parameters(c, 2 * c.feature)
+        self.second = Parameters(c, 2 * c.feature, steps=bool(c.steps))
 
-    def forward(self, features: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor, known: Tensor) -> tuple[Tensor, ...]:
         """features: [2N, feature, p, q], of the second half; known: [2N, latent, p, q], of the first"""
         seen = self.look(neighbours(torch.cat([known, known.abs()], 1)))
-        delta: tuple[Tensor, Tensor] = self.second(torch.cat([features, seen], 1))
+        delta: tuple[Tensor, ...] = self.second(torch.cat([features, seen], 1))
         return delta
 
 
@@ -180,20 +189,21 @@ class Flagship(nn.Module):
         y = self.encoder(image) * torch.exp2(log_gain)
         hyper_bits, z = self._hyper(y, quality, noise)
 
-        features, mean, scale = self.prior(z)
+        features, mean, scale, *step = self.prior(z)
         gain = torch.exp2(log_gain).repeat(2, 1, 1, 1)
         shift = (log_gain * OCTAVE + INDEX_ONE).repeat(2, 1, 1, 1)
         (y_1, y_2), (mean_1, mean_2), (scale_1, scale_2) = halves(y), halves(mean), halves(scale)
 
-        def quantise(y: Tensor, mean: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-            return self._quantise(y, mean * gain, scale * 8 + shift, noise, self.bits_per_error)
+        def quantise(y: Tensor, mean: Tensor, scale: Tensor, *step: Tensor) -> tuple[Tensor, Tensor]:
+            finer = (k * 8 for k in step)
+            return self._quantise(y, mean * gain, scale * 8 + shift, noise, self.bits_per_error, *finer)
 
-        first, bits_1 = quantise(y_1, mean_1, scale_1)
+        first, bits_1 = quantise(y_1, mean_1, scale_1, *(halves(k)[0] for k in step))
         known = torch.clamp(first / gain, -255 / 32, 255 / 32)
         if self.context.look.integer:
             known = round_through(known * 32) / 32
-        mean_more, scale_more = self.context(halves(features)[1], known)
-        second, bits_2 = quantise(y_2, mean_2 + mean_more, scale_2 + scale_more)
+        mean_more, scale_more, *step = self.context(halves(features)[1], known)
+        second, bits_2 = quantise(y_2, mean_2 + mean_more, scale_2 + scale_more, *step)
         decoded = whole(first, second)
 
         hyper_bpp = hyper_bits.sum((1, 2, 3)) / pixels
@@ -214,24 +224,47 @@ class Flagship(nn.Module):
         return bits, z.clamp(-255 / 32, 255 / 32)
 
     def _quantise(
-        self, y: Tensor, mean: Tensor, index: Tensor, noise: bool, bits_per_error: float
+        self, y: Tensor, mean: Tensor, index: Tensor, noise: bool, bits_per_error: float, step: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Round y around its mean and count bits under table `index`.  All [N, C, h, w]."""
+        """Round y around its mean and count bits under table `index`.  All [N, C, h, w].
+
+        step: which of the four steps latents have, −2 … 1. `index` is that of the quality's.
+        """
         if self.prior.look.integer:
             mean = round_through(mean * 16) / 16
             index = round_through(index)
-        off = y - mean
+        size: Tensor | float = 1.0
+        if step is not None:
+            size, wider = self._sizes(step)
+            index = index - wider
+        off = (y - mean) / size
         symbol = round_through(off)
         if not bits_per_error:
             seen = off + torch.empty_like(y).uniform_(-0.5, 0.5) if noise else symbol
-            return symbol + mean, bits_of(seen, index)
+            return symbol * size + mean, bits_of(seen, index)
         symbol = through(off, towards_zero(off, symbol, index, bits_per_error))
         if not noise:
-            return symbol + mean, bits_of(symbol, index)
+            return symbol * size + mean, bits_of(symbol, index)
         # the encoder and the means feel the smooth rate, the scales that of the symbols that are coded
         smooth = bits_of(off + torch.empty_like(y).uniform_(-0.5, 0.5), index.detach())
         hard = bits_of(symbol.detach(), index)
-        return symbol + mean, smooth + hard - hard.detach()
+        return symbol * size + mean, smooth + hard - hard.detach()
+
+    def _sizes(self, step: Tensor) -> tuple[Tensor, Tensor]:
+        """How large steps are, and how many tables wider."""
+        wider = step * STEP_SPACING
+        size = torch.exp2(wider / OCTAVE)
+        if not self.prior.look.integer:
+            return size, wider
+        which = step.round().long() % 4
+        sizes, shifts = _steps(step.device)
+        return through(size, sizes[which]), through(wider, shifts[which])
+
+
+@lru_cache
+def _steps(device: torch.device) -> tuple[Tensor, Tensor]:
+    """What a device keeps: copied anew, it would make a step wait."""
+    return torch.tensor(STEPS, device=device) / 16, torch.tensor(STEP_SHIFTS, device=device).float()
 
 
 @torch.no_grad()

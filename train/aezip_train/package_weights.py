@@ -28,6 +28,7 @@ from .integer_lapped import IntegerDecoder
 from .lapped import stem_weight, up_weight
 
 Array = NDArray[np.float32]
+PRIOR_LAYERS = 7  # without one for local steps
 
 
 class Convolution(NamedTuple):
@@ -63,6 +64,7 @@ def _read(package: Package) -> Flagship:
             latent=len(encoder[down].bias),
             hyper=len(hyper[-1].bias),
             feature=len(hyper[0].bias),
+            steps=int(len(found["prior"]) > PRIOR_LAYERS),
             coarse_blocks=(down - 1) // 3,
             integer=int(integer),
             latent_blocks=(len(encoder) - down - 1) // 3,
@@ -96,15 +98,15 @@ def _layers(model: Flagship) -> dict[str, list[nn.Module]]:
     def branches(blocks: nn.Sequential) -> list[nn.Module]:
         return [layer for block in blocks for layer in block.children()]
 
-    def three(net: Parameters) -> list[nn.Module]:
-        return [net.mix, net.mean, net.scale]
+    def parameters(net: Parameters) -> list[nn.Module]:
+        return [net.mix, *([net.step] if net.step else ()), net.mean, net.scale]
 
     return {
         "encoder": [e.stem, *branches(e.coarse), e.down, *branches(e.latent)],
         "hyper": [h.mix, h.to_half, h.to_quarter],
         "decoder": [*branches(d.latent), d.up, *branches(d.coarse), d.stem],
-        "prior": [prior.look, prior.to_half, prior.look_half, prior.to_full, *three(prior.first)],
-        "context": [context.look, *three(context.second)],
+        "prior": [prior.look, prior.to_half, prior.look_half, prior.to_full, *parameters(prior.first)],
+        "context": [context.look, *parameters(context.second)],
     }
 
 

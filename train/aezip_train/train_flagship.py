@@ -70,8 +70,12 @@ class FlagshipTraining(Training):
         if recipe.network.get("latent", found.latent) != found.latent:
             want = f"the {recipe.network['latent']} of the recipe, or --set 'network={{\"latent\":{found.latent}}}'"
             raise ValueError(f"--init {init}: has {found.latent} latents; expected {want}")
+        weights = model.state_dict()
+        if wanted.steps > found.steps:  # a layer that is still silent
+            found = replace(found, steps=wanted.steps)
+            weights = {**Flagship(found).state_dict(), **weights}
         found = replace(found, integer=max(found.integer, wanted.integer))  # it is converted when the run starts
-        return replace(recipe, network=asdict(found)), model.state_dict()
+        return replace(recipe, network=asdict(found)), weights
 
     def split(self, pictures: list[Picture], val: list[Picture] | None) -> tuple[list[Picture], list[Picture]]:
         return pictures, middle_crops(val or []) if self.process.leads else []

@@ -3,8 +3,8 @@
 `Hyperprior` encodes and decodes in the same three phases: hyper-latents under the tables of their channels; the
 positions of the checkerboard with an even sum of row and column, under what the prior says of them; the odd ones,
 under what the context adds. Symbols go position by position, channels innermost. A latent is coded as
-s = round((y − mean)) in whole steps and stands for s + mean; those whose table index is at most `skip` are not
-coded and stand for their mean.
+s = round((y − mean) / step) and stands for step · s + mean; those whose table is at most `skip` are not coded and stand
+for their mean. An index names a table and, in its two highest bits, one of four steps.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..engine import timing
 from ..engine.graphs import INT16, Graphs
 from ..entropy import coder, rans
 from ..entropy.order import Source
+from ..entropy.tables import STEP_BIT, STEPS
 from ..format.container import NO_SKIP, PROGRESSIVE
 from ..format.geometry import LATENTS_PER_HYPER, grid
 from ..model.ladder import Rung
@@ -28,6 +29,7 @@ from .flat import Flat
 from .quantisation import quantised
 
 T = TypeVar("T", bound=np.generic)
+_STEPS = np.array(STEPS, np.int32)
 SIDE = 6  # of the hyper-latents that `integers` makes up
 
 
@@ -120,23 +122,24 @@ class Hyperprior:
         """
         if flat is not None:
             flat = np.repeat(_rows(flat)[where], latent.shape[-1])
-        latent, mean, index = _rows(latent)[where], _rows(mean)[where], _rows(index)[where]
+        latent, mean, (table, step) = _rows(latent)[where], _rows(mean)[where], _parts(_rows(index)[where].ravel())
         off = np.subtract(latent, mean, dtype=np.int32).ravel()
-        kept = index.ravel() > self.skip
+        kept = table > self.skip
         coded = np.flatnonzero(kept)
-        tables, lost = index.ravel()[coded], int(np.abs(off).max(where=~kept, initial=0))
-        symbol = quantised(off[coded], tables, self.graphs.package, effort, None if flat is None else flat[coded])
-        mean.ravel()[coded] += (16 * symbol).astype(np.int16)
+        tables, lost = table[coded], int(np.abs(off).max(where=~kept, initial=0))
+        own, in_flat = step[coded], None if flat is None else flat[coded]
+        symbol = quantised(off[coded], tables, self.graphs.package, effort, in_flat, own)
+        mean.ravel()[coded] += (own * symbol).astype(np.int16)
         return (tables, symbol), mean, lost
 
     def _take(self, source: Source, mean: INT16, index: NDArray[np.uint8], where: NDArray[np.bool_]) -> INT16:
         """The latents of a half, 0 but where positions are `where`.  [2, p, q, C]"""
         half = np.zeros(mean.shape, np.int16)
-        latent, index = _rows(mean)[where], _rows(index)[where]
-        coded = np.flatnonzero(index > self.skip)
+        latent, (table, step) = _rows(mean)[where], _parts(_rows(index)[where].ravel())
+        coded = np.flatnonzero(table > self.skip)
         with timing.stage("entropy"):
-            symbol = source.take(index.ravel()[coded])
-        latent.ravel()[coded] += 16 * symbol
+            symbol = source.take(table[coded])
+        latent.ravel()[coded] += (step[coded] * symbol).astype(np.int16)
         _rows(half)[where] = latent
         return half
 
@@ -144,6 +147,11 @@ class Hyperprior:
 def hyper_index(shape: tuple[int, ...], rung: Rung) -> NDArray[np.int64]:
     """Table of every hyper-latent.  shape [a, b, Z] → [a·b·Z]"""
     return np.tile(rung.hyper_index, shape[0] * shape[1])
+
+
+def _parts(index: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """The tables and the steps, in 1/16 of the quality's, that indices name.  [n] → [n], [n]"""
+    return index & np.uint8((1 << STEP_BIT) - 1), np.asarray(_STEPS[index >> STEP_BIT])
 
 
 def halves(latent: NDArray[T]) -> tuple[NDArray[T], NDArray[T]]:
