@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX
+from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX, STEP_BIT, STEPS
 from aezip_train.flagship import Config, Context, Flagship, Parameters, Prior, in_halves
 from aezip_train.histograms import LATENT_MAX
 from aezip_train.integer import IntegerConv2d
@@ -237,14 +237,17 @@ def parameters(g: Graph, features: str, net: Parameters, *, both: bool = False) 
 def said(g: Graph, mean: str, scale: str, step: str, mean_gain: str, shift: str, channels: int) -> None:
     """What the entropy coder gets: means in 1/16 of a step, and indices, of a table and a step.
 
-    Step k, −2 … 1, is number k mod 4 of the format's, and its table k lower, or k − 1 where k < 0.
+    A step of the network, −2, −1, 0, 1, is number 2, 3, 0, 1 of the format's. Its table is 3 or 2 higher, the same, 1
+    lower.
     """
     mean = g.round(g.node("Mul", mean, g.per_channel(mean_gain)), -MEAN_MAX, MEAN_MAX)
     table, number = g.node("Add", scale, g.per_channel(shift)), ""
     if step:
-        finer = g.node("Clip", g.node("Mul", step, g.scalar(-1)), g.scalar(0), g.scalar(1))
-        table = g.node("Add", table, g.node("Add", g.node("Mul", step, g.scalar(-1)), finer))
-        number = g.node("Add", g.node("Mul", step, g.scalar(64)), g.node("Mul", finer, g.scalar(256)))
+        less = g.node("Mul", step, g.scalar(-1))
+        finer = g.node("Clip", less, g.scalar(0), g.scalar(1))
+        table = g.node("Add", table, g.node("Add", less, finer))
+        unit = 1 << STEP_BIT
+        number = g.node("Add", g.node("Mul", step, g.scalar(unit)), g.node("Mul", finer, g.scalar(len(STEPS) * unit)))
     index = g.node("Clip", table, g.scalar(0), g.scalar(INDEX_TOP))
     index = g.node("Add", index, number) if step else index
     g.output("mean", g.to_channels_last(g.cast(mean, "int16")), "int16", [2, "p", "q", channels])

@@ -136,7 +136,7 @@ enum {
 	AEZIP_PACKAGE_DAMAGED,     /* a model's members or arrays */
 	AEZIP_MODEL_STATIC,        /* a model without a hyperprior (FORMAT.md, section 6), which is not for this core */
 	AEZIP_TABLES_DAMAGED,      /* its radii or frequencies */
-	AEZIP_INDEX_RANGE,         /* a table above 63 to encode */
+	AEZIP_INDEX_RANGE,         /* a table above 63, to take or to encode */
 	AEZIP_SYMBOL_RANGE,        /* a symbol beyond 2047, to encode */
 	AEZIP_NO_ROOM,             /* a buffer of the caller's is too small */
 	AEZIP_ENGINE_FAILED,       /* the caller's engine said so */

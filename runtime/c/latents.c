@@ -137,33 +137,35 @@ static size_t place_in(const half *h, uint32_t row, uint32_t column)
 	return (((size_t)(row % 2) * h->rows + row / 2) * h->columns + column / 2) * h->channels;
 }
 
-/* Symbols to come, where they go, and how many times each; as many as a whole number of turns has. */
+/* Symbols to come, and where they go, as many as a whole number of turns has. */
 typedef struct {
 	size_t count;
-	uint8_t table[AEZIP_LANES], times[AEZIP_LANES];
+	const uint8_t *times; /* each, by the two highest bits of its index */
+	uint8_t index[AEZIP_LANES];
 	int16_t *place[AEZIP_LANES];
 } gathered;
 
 static int take_gathered(aezip_decoder *decoder, gathered *g)
 {
+	uint8_t table[AEZIP_LANES];
 	int16_t symbol[AEZIP_LANES];
-	int error = aezip_take(decoder, g->table, g->count, symbol);
+	for (size_t i = 0; i < g->count; i++)
+		table[i] = g->index[i] & TABLE;
+	int error = aezip_take(decoder, table, g->count, symbol);
 	for (size_t i = 0; i < g->count && !error; i++)
-		*g->place[i] = (int16_t)(*g->place[i] + g->times[i] * symbol[i]);
+		*g->place[i] = (int16_t)(*g->place[i] + g->times[g->index[i] / AEZIP_TABLES] * symbol[i]);
 	g->count = 0;
 	return error;
 }
 
-/* Of a position's channels, those whose tables are from `low` to `high`.  steps: how many times a symbol counts. */
+/* Of a position's channels, those whose tables are from `low` to `high`. */
 static int gather(
-	aezip_decoder *decoder, gathered *g, const uint8_t *index, uint32_t channels, int low, int high, const uint8_t *steps,
-	int16_t *to)
+	aezip_decoder *decoder, gathered *g, const uint8_t *index, uint32_t channels, int low, int high, int16_t *to)
 {
 	int error = AEZIP_OK;
 	for (uint32_t c = 0; c < channels && !error; c++) {
 		int table = index[c] & TABLE;
-		g->table[g->count] = (uint8_t)table;
-		g->times[g->count] = steps[index[c] / AEZIP_TABLES];
+		g->index[g->count] = index[c];
 		g->place[g->count] = to + c;
 		g->count += table >= low && table <= high;
 		if (g->count == AEZIP_LANES)
@@ -186,10 +188,11 @@ static int take_hyper(
 	gathered g;
 	int error = AEZIP_OK;
 	g.count = 0;
+	g.times = once;
 	memset(hyper, 0, positions * channels * sizeof *hyper);
 	for (int low = progressive ? AEZIP_TABLES - 1 : 0; low >= 0; low--)
 		for (size_t i = 0; i < positions && !error; i++)
-			error = gather(decoder, &g, index, channels, low, highest(low, progressive), once, hyper + i * channels);
+			error = gather(decoder, &g, index, channels, low, highest(low, progressive), hyper + i * channels);
 	return error ? error : take_gathered(decoder, &g);
 }
 
@@ -200,7 +203,7 @@ static int take_tables(aezip_decoder *decoder, gathered *g, const half *h, int l
 	for (uint32_t row = 0; row < h->height; row++)
 		for (uint32_t column = first_column(h, row); column < h->width && !error; column += 2) {
 			int16_t *to = latent + ((size_t)row * h->width + column) * h->channels;
-			error = gather(decoder, g, h->index + place_in(h, row, column), h->channels, low, high, step_of, to);
+			error = gather(decoder, g, h->index + place_in(h, row, column), h->channels, low, high, to);
 		}
 	return error;
 }
@@ -211,6 +214,7 @@ static int take_half(aezip_decoder *decoder, const half *h, int progressive, int
 	gathered g;
 	int error = AEZIP_OK;
 	g.count = 0;
+	g.times = step_of;
 	for (uint32_t row = 0; row < h->height; row++)
 		for (uint32_t column = first_column(h, row); column < h->width; column += 2) {
 			int16_t *to = latent + ((size_t)row * h->width + column) * h->channels;

@@ -15,7 +15,7 @@ typedef struct {
 	aezip_bytes package, vectors;
 	const char *name;  /* of the golden file */
 	unsigned tile;     /* of it */
-	int strict;        /* 1: inputs and sizes have to be the recorded ones; 0: outputs are repeated to whatever size */
+	int strict;        /* 1: inputs and sizes have to be the recorded ones; 0: outputs are repeated to whatever size, with all steps */
 	const char *wrong; /* the array that did not fit */
 } replay;
 

@@ -247,7 +247,7 @@ static void test_whole(replay *r, const char *folder)
 			for (size_t column = (row + odd) % 2; column < tile.width; column += 2)
 				for (size_t c = 0; c < channels; c++, n++) {
 					size_t at = ((row % 2 * rows + row / 2) * columns + column / 2) * channels + c;
-					int step = steps[replay_value(&index, at) / AEZIP_TABLES];
+					int step = steps[at % 4]; /* as a replay says that is not strict */
 					table[n] = (uint8_t)(replay_value(&index, at) % AEZIP_TABLES);
 					symbol[n] = (int16_t)((int32_t)draw(7) - 3);
 					want[(row * tile.width + column) * channels + c] = (int16_t)(replay_value(&mean, at) + step * symbol[n]);

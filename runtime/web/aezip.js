@@ -286,7 +286,7 @@ export class Model {
   }
 
   /**
-   * Hyper-latents [1, a, b, Z] → mean and table index of the first half [2, 2a, 2b, C], and what the context wants.
+   * Hyper-latents [1, a, b, Z] → mean and index (of table and step) of the first half [2, 2a, 2b, C], and what the context wants.
    *
    * @param {Values} hyper
    * @param {import('./ladder.js').Rung} rung
@@ -299,7 +299,7 @@ export class Model {
   }
 
   /**
-   * What the prior carried over, and the first half's latents [2, 2a, 2b, C] → mean and table index of the second half.
+   * What the prior carried over, and the first half's latents [2, 2a, 2b, C] → mean and index of the second half.
    *
    * @param {Record<string, Values>} carried
    * @param {Values} known

@@ -18,7 +18,8 @@ import { AezipError } from './errors.js';
 import { Stream } from './rans.js';
 
 const SLICES = 64; // of each stream, in progressive files of several tiles
-const TABLE = 63; // the bits of an index that name a table
+const STEP_BIT = 6; // of an index: below are the bits that name a table
+const TABLE = (1 << STEP_BIT) - 1;
 const STEPS = [16, 19, 11, 13]; // by its other two bits, in 1/16 of the quality's step
 
 /**
@@ -170,7 +171,7 @@ export async function decodeTile(model, { height, width, stream, noSkip, progres
           const table = index[from + c] & TABLE;
           if (noSkip || table > model.skip) {
             coded[n] = table;
-            steps[n] = STEPS[index[from + c] >> 6];
+            steps[n] = STEPS[index[from + c] >> STEP_BIT];
             where[n++] = to + c;
           }
         }

@@ -95,7 +95,7 @@ export class Stream {
   take(index) {
     const { start, last, guess, zero } = this.#tables;
     const unknown = index.find((table) => table >= TABLES);
-    if (unknown !== undefined) damaged(`the prior says table ${unknown}`, `0 to ${TABLES - 1}`);
+    if (unknown !== undefined) damaged(`the model says table ${unknown}`, `0 to ${TABLES - 1}`);
     const states = this.#states;
     const words = this.#words;
     const symbols = new Int16Array(index.length);

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from aezip import codec as codecs
 from aezip.coding import encoder, lossy
@@ -39,6 +40,7 @@ from conftest import draw
 
 HERE = Path(__file__).parent
 MODEL = HERE / "tiny-steps.aezm"
+SKIP = 30  # so that about half of the latents are left out
 FACTS = {"summary": "For tests.", "licence": "Apache-2.0"}
 CASES = {  # picture, quality, tile, flags
     "steps": (draw(33, 50, 50), 60, 0, 0),
@@ -50,7 +52,7 @@ CASES = {  # picture, quality, tile, flags
 def network() -> Flagship:
     """A transform, and a prior with weights of every size."""
     torch.manual_seed(2)
-    model = Flagship(Config(coarse=16, latent=20, coarse_blocks=1, latent_blocks=1, hyper=8, feature=8, steps=1))
+    model = Flagship(Config(coarse=16, latent=20, coarse_blocks=1, latent_blocks=1, hyper=8, feature=8, local_steps=1))
     model.start_classic(torch.cat([centre(draw(128, 128, seed)[None]) for seed in range(8)]))
     with torch.no_grad():
         for layer in (*model.prior.modules(), *model.context.modules()):
@@ -60,6 +62,7 @@ def network() -> Flagship:
         for net in (model.prior.first, model.context.second):
             assert net.step is not None
             net.step.bias.div_(8)
+            net.scale.weight.mul_(4)  # tables from the first to the last
     set_integer(model, True)
     return proofs.stored_weights(model.eval())
 
@@ -73,15 +76,25 @@ def proved(model: Flagship, path: Path) -> dict[str, Any]:
     return {"log2_bounds": bounds}
 
 
+def every_case(index: NDArray[np.uint8]) -> None:
+    """Look that latents of each step are coded and left out, under the first and the last table, too."""
+    table, step = index % 64, index // 64
+    for number in range(4):
+        assert (table[step == number] > SKIP).any(), number
+        assert (table[step == number] <= SKIP).any(), number
+    assert (table.min(), table.max()) == (0, 63)
+
+
 def main() -> None:
     if MODEL.exists():
         raise SystemExit(f"{MODEL.name}: there already")
     model = network()
     members = package.members_of(model, "For tests.\n")
-    members["tables.npz"] = package.tables_file(short(mixture_tables()), package.ladder_of(model), 5)
+    members["tables.npz"] = package.tables_file(short(mixture_tables()), package.ladder_of(model), SKIP)
     description = package.describe(model, MODEL.stem, members, FACTS)
     package.write_proved(MODEL, members, description, lambda path: proved(model, path))
     found = packages.Package(packages.describe(MODEL))
+    encoder.LOST = 2**31  # whatever is left out
     facts, written = {}, {}
     for name, (image, quality, tile, flags) in CASES.items():
         encoder.TILED_FROM, encoder.TILE = (0, tile) if tile else (2**22, 16)
@@ -93,6 +106,7 @@ def main() -> None:
         facts[name] = {"file": hashlib.sha256(data).hexdigest(), "flags": lat.header.flags, "latents": digest}
         written |= vectors.vectors(found, name, data)
         written[f"{name}.pixels"] = pixels
+    every_case(np.concatenate([written[f"steps.0.{half}.index"].ravel() for half in ("prior", "context")]))
     (HERE / "steps.json").write_text(json.dumps(facts, indent=1) + "\n")
     np.savez(HERE / "steps.npz", **written)
 

@@ -58,7 +58,7 @@ def test_gradients_pass_the_search(drawn) -> None:
 def test_gradients_pass_the_steps(drawn) -> None:
     """In whole numbers, too, and from a start where all steps are the quality's."""
     torch.manual_seed(0)
-    model = flagship.Flagship(flagship.Config(16, 24, 1, 1, 8, 16, steps=1))
+    model = flagship.Flagship(flagship.Config(16, 24, 1, 1, 8, 16, local_steps=1))
     set_integer(model, True)
     image = torch.tensor(drawn(128, 128)).permute(2, 0, 1)[None].float().sub(128).div(64)
     said = model(image, torch.tensor([600.0]))
@@ -68,7 +68,7 @@ def test_gradients_pass_the_steps(drawn) -> None:
 
 
 def test_steps_are_as_large_as_they_say() -> None:
-    model = flagship.Flagship(flagship.Config(16, 24, 1, 1, 8, 16, steps=1))
+    model = flagship.Flagship(flagship.Config(16, 24, 1, 1, 8, 16, local_steps=1))
     y, mean, index = torch.randn(3, 1, 24, 4, 4).mul(9).round().div(16)
     for on in (False, True):
         set_integer(model, on)
@@ -91,13 +91,13 @@ def test_the_runtime_takes_the_same_steps(golden, drawn) -> None:
 
 
 def test_a_package_gets_steps_that_change_nothing_yet(tiny, drawn) -> None:
-    recipe = build({"network": {"steps": 1, "latent": 48}, "lambda_max": 0.25})
+    recipe = build({"network": {"local_steps": 1, "latent": 48}, "lambda_max": 0.25})
     plan, weights = FlagshipTraining.start_from(tiny, recipe)
     model, before = FlagshipTraining.with_weights(plan, weights), read_model(tiny).eval()
     image, quality = centre(drawn(128, 128)[None]), torch.tensor([500.0])
     with torch.no_grad():
         assert torch.equal(model(image, quality, noise=False).image, before(image, quality, noise=False).image)
-    assert model.config.steps == 1
+    assert model.config.local_steps == 1
 
 
 def test_halves_are_the_runtimes() -> None:

@@ -3,7 +3,7 @@
     encoder        image → u                 initialised as a lapped transform
     gains          y = u · g[q]              for each quality, a gain for each latent channel
     hyper-encoder  y → z                     what the decoder should know first
-    prior          z → mean, scale, step of y   integers (see `integer`), two checkerboard steps
+    prior          z → mean, scale, step     integers (see `integer`), the checkerboard's two halves
     decoder        û = ŷ / g'[q] → image
 
 Every latent is a mixture of two Gaussians of one mean, given the prior; its scale comes on a
@@ -43,7 +43,7 @@ class Config(LappedSizes):
 
     hyper: int = 96  # channels at 1/64
     integer: int = 0  # 1: the decoder in integers, the same pixels everywhere (`integer_lapped`)
-    steps: int = 0  # 1: the prior says the step of each latent; 0: the quality alone does
+    local_steps: int = 0  # 1: the prior says the step of each latent; 0: the quality alone does
     feature: int = 128  # channels of the prior at 1/16
 
 
@@ -101,7 +101,7 @@ class Parameters(nn.Module):
 
 
 class Prior(nn.Module):
-    """ẑ [N, hyper, h/4, w/4] → features [N, feature, h, w], and the first step's parameters."""
+    """ẑ [N, hyper, h/4, w/4] → features [N, feature, h, w], and the first half's parameters."""
 
     def __init__(self, c: Config) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class Prior(nn.Module):
         self.to_half = IntegerConv2d(c.feature, 4 * c.hyper)
         self.look_half = IntegerConv2d(c.hyper, c.feature, 3)
         self.to_full = IntegerConv2d(c.feature, 4 * c.feature)
-        self.first = Parameters(c, c.feature, steps=bool(c.steps))
+        self.first = Parameters(c, c.feature, steps=bool(c.local_steps))
 
     def forward(self, z: Tensor) -> tuple[Tensor, ...]:
         x = self.to_half(self.look(z))
@@ -119,7 +119,7 @@ class Prior(nn.Module):
 
 
 class Context(nn.Module):
-    """Features of the second half, and its decoded neighbours → what to add to the first step's parameters.
+    """Features of the second half, and its decoded neighbours → what to add to its means and scales, and its steps.
 
     A position of the second half has four neighbours of the first: above, below, left, right.
     """
@@ -127,7 +127,7 @@ class Context(nn.Module):
     def __init__(self, c: Config) -> None:
         super().__init__()
         self.look = IntegerConv2d(4 * 2 * c.latent, c.feature)
-        self.second = Parameters(c, 2 * c.feature, steps=bool(c.steps))
+        self.second = Parameters(c, 2 * c.feature, steps=bool(c.local_steps))
 
     def forward(self, features: Tensor, known: Tensor) -> tuple[Tensor, ...]:
         """features: [2N, feature, p, q], of the second half; known: [2N, latent, p, q], of the first"""
@@ -195,15 +195,15 @@ class Flagship(nn.Module):
         (y_1, y_2), (mean_1, mean_2), (scale_1, scale_2) = halves(y), halves(mean), halves(scale)
 
         def quantise(y: Tensor, mean: Tensor, scale: Tensor, *step: Tensor) -> tuple[Tensor, Tensor]:
-            finer = (k * 8 for k in step)
-            return self._quantise(y, mean * gain, scale * 8 + shift, noise, self.bits_per_error, *finer)
+            which = (k * 8 for k in step)
+            return self._quantise(y, mean * gain, scale * 8 + shift, noise, self.bits_per_error, *which)
 
         first, bits_1 = quantise(y_1, mean_1, scale_1, *(halves(k)[0] for k in step))
         known = torch.clamp(first / gain, -255 / 32, 255 / 32)
         if self.context.look.integer:
             known = round_through(known * 32) / 32
-        mean_more, scale_more, *step = self.context(halves(features)[1], known)
-        second, bits_2 = quantise(y_2, mean_2 + mean_more, scale_2 + scale_more, *step)
+        mean_more, scale_more, *later = self.context(halves(features)[1], known)
+        second, bits_2 = quantise(y_2, mean_2 + mean_more, scale_2 + scale_more, *later)
         decoded = whole(first, second)
 
         hyper_bpp = hyper_bits.sum((1, 2, 3)) / pixels
@@ -228,7 +228,7 @@ class Flagship(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Round y around its mean and count bits under table `index`.  All [N, C, h, w].
 
-        step: which of the four steps latents have, −2 … 1. `index` is that of the quality's.
+        index: under the quality's step; step: which of the four latents have, −2 … 1.
         """
         if self.prior.look.integer:
             mean = round_through(mean * 16) / 16
@@ -263,7 +263,7 @@ class Flagship(nn.Module):
 
 @lru_cache
 def _steps(device: torch.device) -> tuple[Tensor, Tensor]:
-    """What a device keeps: copied anew, it would make a step wait."""
+    """What a device keeps: copied anew, it would have to be waited for."""
     return torch.tensor(STEPS, device=device) / 16, torch.tensor(STEP_SHIFTS, device=device).float()
 
 

@@ -64,7 +64,7 @@ def _read(package: Package) -> Flagship:
             latent=len(encoder[down].bias),
             hyper=len(hyper[-1].bias),
             feature=len(hyper[0].bias),
-            steps=int(len(found["prior"]) > PRIOR_LAYERS),
+            local_steps=int(len(found["prior"]) > PRIOR_LAYERS),
             coarse_blocks=(down - 1) // 3,
             integer=int(integer),
             latent_blocks=(len(encoder) - down - 1) // 3,

@@ -71,8 +71,8 @@ class FlagshipTraining(Training):
             want = f"the {recipe.network['latent']} of the recipe, or --set 'network={{\"latent\":{found.latent}}}'"
             raise ValueError(f"--init {init}: has {found.latent} latents; expected {want}")
         weights = model.state_dict()
-        if wanted.steps > found.steps:  # a layer that is still silent
-            found = replace(found, steps=wanted.steps)
+        if wanted.local_steps > found.local_steps:  # a layer that is still silent
+            found = replace(found, local_steps=wanted.local_steps)
             weights = {**Flagship(found).state_dict(), **weights}
         found = replace(found, integer=max(found.integer, wanted.integer))  # it is converted when the run starts
         return replace(recipe, network=asdict(found)), weights

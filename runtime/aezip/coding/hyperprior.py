@@ -29,7 +29,8 @@ from .flat import Flat
 from .quantisation import quantised
 
 T = TypeVar("T", bound=np.generic)
-_STEPS = np.array(STEPS, np.int32)
+TABLE = np.uint8((1 << STEP_BIT) - 1)  # the bits of an index that name a table
+_STEPS = np.array(STEPS, np.int16)  # by the others
 SIDE = 6  # of the hyper-latents that `integers` makes up
 
 
@@ -122,24 +123,27 @@ class Hyperprior:
         """
         if flat is not None:
             flat = np.repeat(_rows(flat)[where], latent.shape[-1])
-        latent, mean, (table, step) = _rows(latent)[where], _rows(mean)[where], _parts(_rows(index)[where].ravel())
+        latent, mean, index = _rows(latent)[where], _rows(mean)[where], _rows(index)[where].ravel()
         off = np.subtract(latent, mean, dtype=np.int32).ravel()
+        table = index & TABLE
         kept = table > self.skip
         coded = np.flatnonzero(kept)
         tables, lost = table[coded], int(np.abs(off).max(where=~kept, initial=0))
-        own, in_flat = step[coded], None if flat is None else flat[coded]
-        symbol = quantised(off[coded], tables, self.graphs.package, effort, in_flat, own)
-        mean.ravel()[coded] += (own * symbol).astype(np.int16)
+        step = _STEPS[index[coded] >> STEP_BIT].astype(np.int32)
+        in_flat = None if flat is None else flat[coded]
+        symbol = quantised(off[coded], tables, self.graphs.package, effort, in_flat, step)
+        mean.ravel()[coded] += (step * symbol).astype(np.int16)
         return (tables, symbol), mean, lost
 
     def _take(self, source: Source, mean: INT16, index: NDArray[np.uint8], where: NDArray[np.bool_]) -> INT16:
         """The latents of a half, 0 but where positions are `where`.  [2, p, q, C]"""
         half = np.zeros(mean.shape, np.int16)
-        latent, (table, step) = _rows(mean)[where], _parts(_rows(index)[where].ravel())
+        latent, index = _rows(mean)[where], _rows(index)[where].ravel()
+        table = index & TABLE
         coded = np.flatnonzero(table > self.skip)
         with timing.stage("entropy"):
             symbol = source.take(table[coded])
-        latent.ravel()[coded] += (step[coded] * symbol).astype(np.int16)
+        latent.ravel()[coded] += _STEPS[index[coded] >> STEP_BIT] * symbol
         _rows(half)[where] = latent
         return half
 
@@ -147,11 +151,6 @@ class Hyperprior:
 def hyper_index(shape: tuple[int, ...], rung: Rung) -> NDArray[np.int64]:
     """Table of every hyper-latent.  shape [a, b, Z] → [a·b·Z]"""
     return np.tile(rung.hyper_index, shape[0] * shape[1])
-
-
-def _parts(index: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """The tables and the steps, in 1/16 of the quality's, that indices name.  [n] → [n], [n]"""
-    return index & np.uint8((1 << STEP_BIT) - 1), np.asarray(_STEPS[index >> STEP_BIT])
 
 
 def halves(latent: NDArray[T]) -> tuple[NDArray[T], NDArray[T]]:

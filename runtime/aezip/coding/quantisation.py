@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..entropy.tables import SYMBOL_MAX, Tables
+from ..entropy.tables import STEPS, SYMBOL_MAX, Tables
 from ..model.packages import Package
 
-UNIT = 16  # of the quality's step
+WHOLE = STEPS[0]  # the quality's step, in 1/16 of it
 
 
 def quantised(
@@ -20,7 +20,7 @@ def quantised(
     package: Package,
     effort: int,
     flat: NDArray[np.bool_] | None = None,
-    step: NDArray[np.int32] | int = UNIT,
+    step: NDArray[np.int32] | int = WHOLE,
 ) -> NDArray[np.int32]:
     """The symbols of latents less their means, both [n], under tables [n].
 
@@ -30,12 +30,13 @@ def quantised(
     symbol = rounded(off, step)
     if effort:
         which = np.flatnonzero(symbol if flat is None else (symbol != 0) & ~flat)
-        own, worth = step if isinstance(step, int) else step[which], package.bits_per_error
+        own = step if isinstance(step, int) else step[which]
+        worth = package.bits_per_error
         symbol[which] = towards_zero(off[which], symbol[which], table[which], package.tables, worth, own)
     return symbol
 
 
-def rounded(off: NDArray[np.int32], step: NDArray[np.int32] | int = UNIT) -> NDArray[np.int32]:
+def rounded(off: NDArray[np.int32], step: NDArray[np.int32] | int = WHOLE) -> NDArray[np.int32]:
     """The nearest symbols, half a step upwards."""
     return np.asarray(np.clip((2 * off + step) // (2 * step), -SYMBOL_MAX, SYMBOL_MAX))
 
@@ -46,7 +47,7 @@ def towards_zero(
     table: NDArray[np.uint8],
     tables: Tables,
     bits_per_error: float,
-    step: NDArray[np.int32] | int = UNIT,
+    step: NDArray[np.int32] | int = WHOLE,
 ) -> NDArray[np.int32]:
     """Rate–distortion optimised quantisation of symbols that are not 0: each, or its neighbour towards 0.  [n]
 

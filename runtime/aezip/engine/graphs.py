@@ -48,9 +48,9 @@ class Graphs:
         return self._transform(GraphName("hyper"), ("latent", latent), self._gains("hyper_gain"), ("hyper", shape))
 
     def prior(self, hyper: INT16) -> tuple[INT16, NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
-        """hyper [a, b, Z] → of the first half mean in 1/16 and table index [2, 2a, 2b, C], and what the context wants.
+        """hyper [a, b, Z] → of the first half mean in 1/16 and index [2, 2a, 2b, C], and what the context wants.
 
-        A half is laid out as `hyperprior.halves` has it.
+        A half is laid out as `hyperprior.halves` has it; an index is of a table and a step.
         """
         half = 2, 2 * hyper.shape[0], 2 * hyper.shape[1], len(self.rung.gain)
         shapes = {"mean": half, "index": half, **dict.fromkeys(_CARRIED, (2, None, *half[1:3]))}
@@ -59,7 +59,7 @@ class Graphs:
         return mean, index, dict(zip(_CARRIED, carried, strict=True))
 
     def context(self, carried: dict[str, NDArray[np.float32]], known: INT16) -> tuple[INT16, NDArray[np.uint8]]:
-        """Decoded first half in 1/16 [2, 2a, 2b, C] → mean and table index of the second half, alike."""
+        """Decoded first half in 1/16 [2, 2a, 2b, C] → mean and index of the second half, alike."""
         inputs = {**carried, "known": known, **self._gains("context_gain", "mean_gain", "shift")}
         mean, index = self.sessions.run(GraphName("context"), inputs, {"mean": known.shape, "index": known.shape})
         return mean, index

@@ -159,9 +159,9 @@ def check_phases(phases: Sequence[Phase], lanes: int | None) -> None:
 
 
 def check_index(index: NDArray[np.integer]) -> None:
-    """Raise PackageDamaged when a model's graph names a table that is not there."""
+    """Raise PackageDamaged where a model names a table that is not there."""
     if index.size and not (index.min() >= 0 and index.max() <= INDEX_TOP):
-        raise PackageDamaged(f"the prior gives table indices from {index.min()} to {index.max()}", f"0 to {INDEX_TOP}")
+        raise PackageDamaged(f"the model gives table indices from {index.min()} to {index.max()}", f"0 to {INDEX_TOP}")
 
 
 def check_head(data: bytes) -> NDArray[np.uint32]:
