@@ -137,7 +137,7 @@ enum {
 	AEZIP_MODEL_STATIC,        /* a model without a hyperprior (FORMAT.md, section 6), which is not for this core */
 	AEZIP_TABLES_DAMAGED,      /* its radii or frequencies */
 	AEZIP_INDEX_RANGE,         /* a table above 63, to take or to encode */
-	AEZIP_SYMBOL_RANGE,        /* a symbol beyond 2047, to encode */
+	AEZIP_SYMBOL_RANGE,        /* a symbol beyond 4095, to encode */
 	AEZIP_NO_ROOM,             /* a buffer of the caller's is too small */
 	AEZIP_ENGINE_FAILED,       /* the caller's engine said so */
 	AEZIP_INFLATE_DAMAGED,     /* a zlib stream, or what it inflates to has another size */
@@ -240,7 +240,7 @@ void aezip_join_tile(aezip_tile *tile, uint8_t *room);
 
 #define AEZIP_TABLES 64
 #define AEZIP_LANES 256
-#define AEZIP_SYMBOL_MAX 2047
+#define AEZIP_SYMBOL_MAX 4095
 #define AEZIP_RADIUS_MAX 1023
 #define AEZIP_LAST_MAX 65537
 

@@ -15,7 +15,7 @@ import { AezipError } from './errors.js';
 import { damaged } from './package.js';
 
 const TABLES = 64;
-const SYMBOL_MAX = 2047;
+const SYMBOL_MAX = 4095;
 const RADIUS_MAX = 1023;
 const LOW = 2 ** 16; // states are at least this
 const MAX_ENTRIES = 2 ** 16; // of all tables

@@ -26,7 +26,7 @@ from .data import Picture, centre, to_bytes
 
 NODES = 41  # qualities 0, 25, … QUALITY_TOP
 COUNT = INDEX_TOP + 1
-LATENT_MAX = 16 * SYMBOL_MAX  # in 1/16 of a step
+LATENT_MAX = 16 * 2047  # in 1/16 of a step, within i16
 ROUNDS = 15  # of k-means, at most
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

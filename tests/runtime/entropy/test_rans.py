@@ -158,7 +158,7 @@ def test_the_compiled_coder_reads_noise_alike() -> None:
 def test_what_cannot_be_coded_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(coder.VARIABLE, name)
     good = np.array([3])
-    for phase in ((np.array([64]), good), (np.array([-1]), good), (good, np.array([2048])), (good, np.array([1, 2]))):
+    for phase in ((np.array([64]), good), (np.array([-1]), good), (good, np.array([SYMBOL_MAX + 1])), (good, np.array([1, 2]))):
         with pytest.raises(UsageError):
             coder.encode([phase], TABLES)
     with pytest.raises(UsageError):
