@@ -157,8 +157,8 @@ def test_the_compiled_coder_reads_noise_alike() -> None:
 @pytest.mark.parametrize("name", [n for n in coder.NAMES if n == "numpy" or not coder._absence])
 def test_what_cannot_be_coded_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(coder.VARIABLE, name)
-    good = np.array([3])
-    for phase in ((np.array([64]), good), (np.array([-1]), good), (good, np.array([SYMBOL_MAX + 1])), (good, np.array([1, 2]))):
+    good, far = np.array([3]), np.array([SYMBOL_MAX + 1])
+    for phase in ((np.array([64]), good), (np.array([-1]), good), (good, far), (good, np.array([1, 2]))):
         with pytest.raises(UsageError):
             coder.encode([phase], TABLES)
     with pytest.raises(UsageError):
