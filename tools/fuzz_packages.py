@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from fuzz_mutations import EDGES, Corpus, mangled
 
+from aezip.model.wire import varint
+
 JSON_VALUES: tuple[Any, ...] = (
     None,
     True,
@@ -151,13 +153,13 @@ def _graph(rng: random.Random, data: bytes) -> bytes:
         fields[at] = number, wire, rng.choice((*EDGES, 2**63, 2**64 - 1))
     else:
         fields[at] = number, wire, mangled(rng, value)
-    return b"".join(_varint(n << 3 | w) + _written(w, v) for n, w, v in fields)
+    return b"".join(varint(n << 3 | w) + _written(w, v) for n, w, v in fields)
 
 
 def _written(wire: int, value: int | bytes) -> bytes:
     if isinstance(value, int):
-        return _varint(value)
-    return (_varint(len(value)) if wire == 2 else b"") + value
+        return varint(value)
+    return (varint(len(value)) if wire == 2 else b"") + value
 
 
 def _fields(data: bytes) -> list[tuple[int, int, int | bytes]]:
@@ -185,17 +187,10 @@ def _fields(data: bytes) -> list[tuple[int, int, int | bytes]]:
 
 
 def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """Not the reader under test, which refuses what this one takes."""
     value = shift = 0
     while True:
         value |= (data[at] & 127) << shift
         shift, at = shift + 7, at + 1
         if data[at - 1] < 128:
             return value & (2**64 - 1), at
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes((*out, value))

@@ -90,14 +90,18 @@ class Parameters(nn.Module):
         self.mean = IntegerConv2d(2 * c.feature, c.latent, out_bits=6, low=-8191, high=8191)
         self.scale = IntegerConv2d(2 * c.feature, c.latent, out_bits=3, low=-255, high=255)
         self.step = IntegerConv2d(2 * c.feature, c.latent, out_bits=3, low=-2, high=1) if steps else None
-        for layer in (self.mean, self.scale, *([self.step] if self.step else ())):
+        for layer in self.says():
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
+    def says(self) -> list[IntegerConv2d]:
+        """The layers of mean, scale, and step where there is one."""
+        return [layer for layer in (self.mean, self.scale, self.step) if layer]
+
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Mean, scale, and step where there is one."""
+        """What they say."""
         x = self.mix(x)
-        return tuple(layer(x) for layer in (self.mean, self.scale, self.step) if layer)
+        return tuple(layer(x) for layer in self.says())
 
 
 class Prior(nn.Module):

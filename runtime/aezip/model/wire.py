@@ -27,13 +27,15 @@ def fields(data: bytes | memoryview) -> Iterator[Field]:
     view, position = memoryview(data), 0
     while position < len(view):
         start = position
-        key, position = _varint(view, position)
+        key, position = _read_varint(view, position)
         wire = key & 7
         value: int | memoryview
         if wire == 0:
-            value, position = _varint(view, position)
+            value, position = _read_varint(view, position)
         elif wire in (1, _BYTES, 5):
-            length, position = (8, position) if wire == 1 else (4, position) if wire == 5 else _varint(view, position)
+            length, position = (
+                (8, position) if wire == 1 else (4, position) if wire == 5 else _read_varint(view, position)
+            )
             value = view[position : position + length]
             if len(value) != length:
                 raise Malformed
@@ -60,9 +62,9 @@ def write(parts: Iterable[tuple[int, int | bytes] | memoryview]) -> bytes:
             continue
         number, value = part
         if isinstance(value, int):
-            out += _in_sevens(number << 3) + _in_sevens(value)
+            out += varint(number << 3) + varint(value)
         else:
-            out += _in_sevens(number << 3 | _BYTES) + _in_sevens(len(value)) + value
+            out += varint(number << 3 | _BYTES) + varint(len(value)) + value
     return bytes(out)
 
 
@@ -83,7 +85,7 @@ def text(found: Message, number: int) -> str:
     return name
 
 
-def _varint(view: memoryview, position: int) -> tuple[int, int]:
+def _read_varint(view: memoryview, position: int) -> tuple[int, int]:
     if position < len(view) and view[position] < 128:  # nearly all
         return view[position], position + 1
     value = 0
@@ -98,7 +100,7 @@ def _varint(view: memoryview, position: int) -> tuple[int, int]:
     raise Malformed
 
 
-def _in_sevens(value: int) -> bytes:
+def varint(value: int) -> bytes:
     """The varint of a number."""
     out = bytearray()
     while value > 127:
