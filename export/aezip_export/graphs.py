@@ -237,7 +237,7 @@ def parameters(g: Graph, features: str, net: Parameters, *, both: bool = False) 
 def said(g: Graph, mean: str, scale: str, step: str, mean_gain: str, shift: str, channels: int) -> None:
     """What the entropy coder gets: means in 1/16 of a step, and indices, of a table and a step.
 
-    A step of the network, −2, −1, 0, 1, is number 2, 3, 0, 1 of the format's. Its table is 3 or 2 higher, the same, 1
+    A step of the network, −2, −1, 0, 1, is number 2, 3, 0, 1 of the format's. Its table is 5 or 2 higher, the same, 2
     lower.
     """
     mean = g.round(g.node("Mul", mean, g.per_channel(mean_gain)), -MEAN_MAX, MEAN_MAX)
@@ -245,7 +245,8 @@ def said(g: Graph, mean: str, scale: str, step: str, mean_gain: str, shift: str,
     if step:
         less = g.node("Mul", step, g.scalar(-1))
         finer = g.node("Clip", less, g.scalar(0), g.scalar(1))
-        table = g.node("Add", table, g.node("Add", less, finer))
+        finest = g.node("Clip", g.node("Add", less, g.scalar(-1)), g.scalar(0), g.scalar(1))
+        table = g.node("Add", table, g.node("Add", g.node("Add", less, less), finest))
         unit = 1 << STEP_BIT
         number = g.node("Add", g.node("Mul", step, g.scalar(unit)), g.node("Mul", finer, g.scalar(len(STEPS) * unit)))
     index = g.node("Clip", table, g.scalar(0), g.scalar(INDEX_TOP))

@@ -123,7 +123,7 @@ typedef struct {
 #define TABLE (AEZIP_TABLES - 1) /* the bits of an index that name a table */
 
 /* Steps, in 1/16 of the quality's. */
-static const uint8_t step_of[4] = {16, 19, 11, 13};
+static const uint8_t step_of[4] = {16, 21, 9, 12};
 
 /* The column of a half's first position in a row. */
 static uint32_t first_column(const half *h, uint32_t row)

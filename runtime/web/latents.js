@@ -20,7 +20,7 @@ import { Stream } from './rans.js';
 const SLICES = 64; // of each stream, in progressive files of several tiles
 const STEP_BIT = 6; // of an index: below are the bits that name a table
 const TABLE = (1 << STEP_BIT) - 1;
-const STEPS = [16, 19, 11, 13]; // by its other two bits, in 1/16 of the quality's step
+const STEPS = [16, 21, 9, 12]; // by its other two bits, in 1/16 of the quality's step
 
 /**
  * The tiles of a picture and the stream of each (§2).

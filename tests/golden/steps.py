@@ -51,7 +51,7 @@ CASES = {  # picture, quality, tile, flags
 
 def network() -> Flagship:
     """A transform, and a prior with weights of every size."""
-    torch.manual_seed(2)
+    torch.manual_seed(3)
     model = Flagship(Config(coarse=16, latent=20, coarse_blocks=1, latent_blocks=1, hyper=8, feature=8, local_steps=1))
     model.start_classic(torch.cat([centre(draw(128, 128, seed)[None]) for seed in range(8)]))
     with torch.no_grad():

@@ -33,7 +33,7 @@ from .integer_lapped import IntegerDecoder
 from .lapped import SLOPE, Decoder, Encoder, LappedSizes, start_lapped, strided
 
 LADDERS = ("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset")
-STEP_SPACING = 1.5  # of the four steps, in tables
+STEP_SPACING = 2.25  # of the four steps, in tables
 CHECKERBOARD = (0, 3, 1, 2)  # 2×2 positions, row by row: those of the first half, then those of the second
 
 

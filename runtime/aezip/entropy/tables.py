@@ -34,8 +34,8 @@ SYMBOL_MAX = 4095  # of any symbol, escaped or not: latents of i16 reach 2978 of
 RADIUS_MAX = 1023  # of symbols that are not escaped
 MIXTURE = ((0.77, 0.81), (0.23, 1.5))  # weight and σ, in units of a table's, of its Gaussians: measured on photographs
 REACH = 6  # σ beyond which a symbol is escaped
-STEPS = (16, 19, 11, 13)  # local steps, in 1/16 of the quality's; an index's two highest bits choose one
-STEP_SHIFTS = (0, 1, -3, -2)  # how many tables wider they are
+STEPS = (16, 21, 9, 12)  # local steps, in 1/16 of the quality's; an index's two highest bits choose one
+STEP_SHIFTS = (0, 2, -5, -2)  # how many tables wider they are
 STEP_BIT = 6  # of an index
 
 
