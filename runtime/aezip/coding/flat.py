@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..engine.graphs import INT16
 
 Flat = NDArray[np.bool_]  # [⌈H/16⌉, ⌈W/16⌉]
-SHARE = 0.5  # of the neighbours' mean error: 1 leaves no drift, but a checkerboard that shows
+SHARE = 0.8  # of the neighbours' mean error: 1 leaves least drift, but takes a quarter more bytes at quality 10
 
 
 def pull(off: INT16) -> INT16:
