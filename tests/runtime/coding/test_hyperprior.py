@@ -37,12 +37,14 @@ def test_symbols_fall_towards_zero_only_where_it_pays(seed: int) -> None:
 @pytest.mark.parametrize("effort", [0, 1])
 def test_symbols_are_nearest_in_steps_of_any_size(effort: int) -> None:
     rng = np.random.default_rng(effort)
-    off, step = rng.integers(-900, 900, 4000).astype(np.int32), rng.choice([9, 11, 12, 13, 16, 19, 21], 4000).astype(np.int32)
+    off = rng.integers(-900, 900, 4000).astype(np.int32)
+    step = rng.choice([9, 11, 12, 13, 16, 19, 21], 4000).astype(np.int32)
     index, package = rng.integers(20, 64, 4000).astype(np.uint8), SimpleNamespace(tables=TABLES, bits_per_error=9.0)
     symbol = quantised(off, index, package, effort, step=step)
     error = np.abs(off - step * symbol)
     assert (error <= step * (0.5 + effort)).all()
-    for size in (9, 11, 12, 13, 19, 21):  # what is so many times larger, in steps so many times larger, has the same symbols
+    # what is so many times larger, in steps so many times larger, has the same symbols
+    for size in (9, 11, 12, 13, 19, 21):
         whole = quantised(16 * off, index, package, effort, step=16)
         np.testing.assert_array_equal(quantised(size * off, index, package, effort, step=size), whole)
 
