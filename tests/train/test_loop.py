@@ -5,11 +5,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from aezip_train import evaluate, runs
 from aezip_train.data import Picture
+from aezip_train.flagship import Rate
 from aezip_train.journal import Journal, Validation
 from aezip_train.loop import FALLING, LAST, train
 from aezip_train.recipe import Recipe, build
@@ -43,6 +45,16 @@ def test_two_sessions_are_one(tmp_path: Path, pictures: list[Picture], optimiser
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, second.model.state_dict()[name]), name
         assert torch.equal(whole.averaged[name], second.averaged[name]), name
+
+
+def test_errors_of_cells_count_beside_others(pictures: list[Picture]) -> None:
+    """A decoder that is brighter by one level everywhere errs by 1 in each pixel, and by 1 in each cell."""
+    found = []
+    for cell_error in (0.0, 2.0):
+        run = FlagshipTraining(replace(RECIPE, cell_error=cell_error), pictures)
+        run.model.forward = lambda x, quality: Rate(x + 1 / 64, torch.zeros(2), torch.zeros(2))
+        found.append(run.loss(np.random.default_rng(1), 0.0)["loss"].item())
+    assert found[1] == pytest.approx(3 * found[0])
 
 
 def test_a_session_stops_saves_and_logs(tmp_path: Path, pictures: list[Picture], drawn) -> None:
