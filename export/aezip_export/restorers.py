@@ -44,7 +44,6 @@ def graph(model: Restorer, storage: str = "float16") -> bytes:
     elif task == "inpaint":
         mask = g.cast(g.to_channels_first(g.input("mask", "uint8", [1, "H", "W", 1])), "float32")
         mask = g.node("Clip", mask, g.scalar(0), g.scalar(1))
-        x = g.node("Mul", x, g.node("Add", g.node("Mul", mask, g.scalar(-1)), g.scalar(1)))
         made = unet(g, model, g.node("Concat", x, mask, axis=1), storage)
         x = g.node("Add", x, g.node("Mul", made, mask))
     else:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,13 +12,14 @@ from click.testing import CliRunner
 from PIL import Image
 
 from aezip.model.kinds import TASKS
+from aezip.tasks.restore.holes import deep
 from aezip_train import runs
 from aezip_train.cielab import ab
 from aezip_train.cli import main
 from aezip_train.data import centre
 from aezip_train.loop import train
 from aezip_train.recipe import build
-from aezip_train.restorer import Config, Restorer, Spoilt, grey_of, holes, loss, spoil
+from aezip_train.restorer import COVERED, FLOOR, Config, Restorer, Spoilt, grey_of, holes, loss, scratches, spoil
 from aezip_train.train_restorer import RestorerTraining, checked
 
 SMALL = """{"half": 8, "quarter": 8, "eighth": 8, "sixteenth": 8, "eighth_blocks": 1, "sixteenth_blocks": 1,
@@ -31,8 +33,7 @@ def test_an_untrained_network_changes_nothing(task: str, drawn) -> None:
     given, wanted = spoil(task, clean, np.random.default_rng(1))
     made = Restorer(Config(task))(given)
     assert made.shape == wanted.shape
-    shown = given.picture * (1 - given.mask)
-    assert torch.allclose(made, shown.expand_as(made))
+    assert torch.allclose(made, given.picture.expand_as(made))
 
 
 def test_noise_has_its_sigma_and_grey_stays_grey() -> None:
@@ -64,10 +65,26 @@ def test_only_holes_are_filled_and_count(drawn) -> None:
     given = Spoilt(clean, torch.zeros(1), mask)
     made = model(given)
     assert torch.equal(made * (1 - mask), clean * (1 - mask))
-    assert not torch.equal(made, clean * (1 - mask))
-    other = Spoilt(clean + 1000 * mask, torch.zeros(1), mask)
-    assert torch.equal(model(other), made)  # what is under the mask is not seen
-    assert loss("inpaint", clean + (1 - mask), clean, given) == 0
+    assert not torch.equal(made, clean)
+    assert loss("inpaint", clean + (1 - mask), clean, given) == pytest.approx(math.log(FLOOR))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_missing_is_guessed_from_what_is_not(seed: int, drawn) -> None:
+    clean = centre(drawn(64, 64)[None])
+    given, wanted = spoil("inpaint", clean, np.random.default_rng(seed))
+    assert torch.equal(wanted, clean)
+    assert torch.equal(given.picture * (1 - given.mask), clean * (1 - given.mask))
+    other = spoil("inpaint", torch.where(given.mask > 0, -clean, clean), np.random.default_rng(seed))[0]
+    assert torch.equal(other.picture, given.picture)
+    assert 0 < given.mask.mean() < 1
+
+
+def test_scratches_are_thin() -> None:
+    for seed in range(20):
+        mask = scratches(96, 96, np.random.default_rng(seed))
+        assert mask.mean() > COVERED[0]
+        assert not deep(mask, 12).any()
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -88,7 +105,7 @@ def test_training_learns_and_goes_on(task: str, tmp_path: Path, drawn) -> None:
     if task == "colorize":
         assert figures["ab_error"] < 0.95 * figures["grey_error"]
     else:
-        assert figures["psnr_db"] > figures["before_db"] + 0.3
+        assert figures["psnr_db"] > figures["before_db"] + (0.3 if task == "denoise" else 0.02)  # of a smooth guess
     arguments[arguments.index("80")] = "5"
     assert CliRunner().invoke(main, arguments).exit_code == 0
     assert runs.load_state(tmp_path / "run")["step"] == 85

@@ -2,7 +2,7 @@
 
     denoise     noisy RGB, σ     → RGB: the noise is predicted and taken away (Zhang et al. 2017; σ as in FFDNet, 2018)
     colorize    grey             → chroma, added to the grey values (as regression, on distances of colours)
-    inpaint     RGB, mask        → RGB under the mask (Pathak et al. 2016)
+    inpaint     RGB, mask        → what to add to a smooth guess under the mask (Pathak et al. 2016)
 
 All are one U-Net (Ronneberger et al. 2015) that works at 1/2 … 1/16 of the resolution, its sizes given by the recipe.
 At its bottom dilated blocks (Yu and Koltun 2016) see what a picture is of.
@@ -19,11 +19,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 from aezip.model.kinds import TASKS
+from aezip.tasks.restore.holes import smooth
 
 from .cielab import ab
+from .data import centre, to_bytes
 from .lapped import SLOPE, Residual
 
 STRIDE = 16  # sides of pictures are multiples of this
@@ -31,6 +34,9 @@ UNIT = 64.0  # grey levels
 SIGMA = (3.0, 60.0)  # grey levels of noise in training
 GREY_SHARE = 0.2  # of crops made grey for `denoise`, with one noise in all channels
 HOLE = (8, 48)  # pixels, sides of holes in training; the runtime parts larger ones
+SCRATCHED, THICK = 0.65, (1, 10)  # the share of crops that have scratches instead, and how thick these are
+COVERED = (0.05, 0.25)  # the share of a crop that scratches cover
+FLOOR = 0.5**2 / 64**2  # squared error of a crop that is as good as none
 LUMA = (0.299, 0.587, 0.114)  # Rec. 601
 CHROMA = ((0.0, 1.402), (-0.344136, -0.714136), (1.772, 0.0))  # R, G, B of Cb, Cr
 DILATIONS = (1, 2, 4)  # of the blocks that look far, in turn
@@ -62,7 +68,7 @@ class Config:
 class Spoilt(NamedTuple):
     """What a network gets."""
 
-    picture: Tensor  # [N, 3, H, W], or [N, 1, H, W] for colorize
+    picture: Tensor  # [N, 3, H, W], or [N, 1, H, W] for colorize; its missing pixels hold a smooth guess
     sigma: Tensor  # [N], in grey levels; 0 but for denoise
     mask: Tensor  # [N, 1, H, W], 1 where pixels are missing; 0 but for inpaint
 
@@ -110,10 +116,9 @@ class Restorer(nn.Module):
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
 
     def forward(self, given: Spoilt) -> Tensor:
-        """→ RGB [N, 3, H, W], not clipped; H, W multiples of 16.  Without training: noise, grey or holes stay."""
+        """→ RGB [N, 3, H, W], not clipped; H, W multiples of 16.  Without training: noise, grey or guesses stay."""
         x = given.picture
         if self.config.task == "inpaint":
-            x = x * (1 - given.mask)
             return x + self.unet(torch.cat((x, given.mask), 1)) * given.mask
         if self.config.task == "denoise":
             return x + self.unet(x, given.sigma / UNIT)
@@ -155,7 +160,9 @@ def spoil(task: str, clean: Tensor, rng: np.random.Generator) -> tuple[Spoilt, T
         return Spoilt(grey_of(clean), none[1], none[0]), clean
     if task == "inpaint":
         masks = np.stack([holes(height, width, rng) for _ in range(n)])
-        return Spoilt(clean, none[1], torch.from_numpy(masks)[:, None].float()), clean
+        guesses = np.stack([smooth(p, m) for p, m in zip(to_bytes(clean), masks, strict=True)])
+        missing = torch.from_numpy(masks)[:, None].float()
+        return Spoilt(torch.where(missing > 0, centre(guesses), clean), none[1], missing), clean
     sigma = torch.from_numpy(rng.uniform(*SIGMA, n)).float()
     noise = torch.from_numpy(rng.standard_normal(clean.shape, dtype=np.float32))
     grey = torch.from_numpy(rng.random(n) < GREY_SHARE)[:, None, None, None]
@@ -167,7 +174,9 @@ def spoil(task: str, clean: Tensor, rng: np.random.Generator) -> tuple[Spoilt, T
 
 
 def holes(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Where pixels are missing: rectangles, and now and then a stroke.  [H, W]"""
+    """Where pixels are missing: scratches, or rectangles and now and then a stroke; some pixel is known.  [H, W]"""
+    if rng.random() < SCRATCHED:
+        return scratches(height, width, rng)
     out = np.zeros((height, width), bool)
     for _ in range(int(rng.integers(1, 5))):
         tall, wide = rng.integers(HOLE[0], HOLE[1] + 1, 2)
@@ -178,17 +187,38 @@ def holes(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_
         angle, thick = rng.uniform(0, np.pi), rng.uniform(1, 6)
         off = (x - rng.integers(width)) * np.sin(angle) - (y - rng.integers(height)) * np.cos(angle)
         out |= np.abs(off + rng.uniform(0, 6) * np.sin((x + y) / rng.uniform(8, 30))) < thick
+    out[0, 0] &= not out.all()
     return out
 
 
+def scratches(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Waving lines and specks of one thickness.  [H, W]"""
+    picture = Image.new("1", (width, height))
+    pen, thick = ImageDraw.Draw(picture), int(rng.integers(THICK[0], THICK[1] + 1))
+    covered, speckled = rng.uniform(*COVERED), rng.random() < 0.2
+    while np.asarray(picture).mean() < covered:
+        place, angle = rng.uniform(0, (width, height)), rng.uniform(0, 2 * np.pi)
+        if speckled:
+            pen.ellipse([*(place - thick / 2), *(place + rng.uniform(0.5, 1, 2) * thick)], fill=1)
+            continue
+        line = [tuple(place)]
+        for _ in range(6):
+            angle += rng.normal(0, 0.3)
+            place = place + np.array([np.cos(angle), np.sin(angle)]) * 20
+            line.append(tuple(place))
+        pen.line(line, fill=1, width=thick, joint="curve")
+    return np.array(picture, bool)
+
+
 def loss(task: str, restored: Tensor, wanted: Tensor, given: Spoilt) -> Tensor:
-    """What training makes small: mean absolute error, of the holes alone, or distances of colours in a/b."""
+    """What training makes small: mean absolute error; of holes the log of each crop's error; distances of colours."""
     if task == "colorize":
         squared = (colours(restored) - colours(wanted)).square().sum(1)
         return (squared + 1).sqrt().mean() + SQUARED * squared.mean() / (2 * COLOUR)
     error = restored - wanted
     if task == "inpaint":
-        return (error.abs() * given.mask).sum() / (3 * given.mask.sum()).clamp(min=1)
+        squared = (error.square() * given.mask).sum((1, 2, 3)) / (3 * given.mask.sum((1, 2, 3))).clamp(min=1)
+        return (squared + FLOOR).log().mean()  # each crop's PSNR counts alike
     return error.abs().mean()
 
 

@@ -92,7 +92,7 @@ def checked(model: Restorer, pictures: list[Picture]) -> dict[str, float]:
     for number, picture in enumerate(pictures):
         rng = np.random.default_rng((CHECK_SEED, number))
         given, wanted = spoil(model.config.task, centre(picture[None]), rng)
-        shown = given.picture.expand_as(wanted) * (1 - given.mask)
+        shown = given.picture.expand_as(wanted)
         where = given.mask if model.config.task == "inpaint" else torch.ones_like(given.mask)
         before += float(((_clipped(shown) - wanted).square() * where).sum())
         after += float(((_clipped(model(given)) - wanted).square() * where).sum())

@@ -147,7 +147,7 @@ def test_deep_holes_are_filled_from_smaller_copies(drawn) -> None:
     assert not any(deepest)
 
 
-def test_scratches_are_filled_with_what_bends_least() -> None:
+def test_a_guess_bends_least() -> None:
     y, x = np.mgrid[:60, :80]
     pixels = np.stack((40 + 2 * x, 20 + 3 * y, 200 - x - y), 2).astype(np.uint8)  # plates that do not bend at all
     mask = (np.abs(y - 30 - 8 * np.sin(x / 9)) < 3) | (np.hypot(y - 12, x - 60) < 8)
@@ -155,11 +155,6 @@ def test_scratches_are_filled_with_what_bends_least() -> None:
     made = holes.smooth(shown, mask)
     np.testing.assert_array_equal(made[~mask], pixels[~mask])
     assert np.abs(made.astype(int) - pixels).max() <= 2
-    network = np.zeros_like(pixels)
-    mixed = holes.mixed(shown, mask, network)
-    edge = ~holes.deep(mask, holes.EDGE)
-    np.testing.assert_array_equal(mixed[edge], made[edge])
-    assert abs(int(mixed[12, 60, 0]) - 0.7 * pixels[12, 60, 0]) <= 3
 
 
 def test_halving_and_doubling_are_inverse_on_flats() -> None:

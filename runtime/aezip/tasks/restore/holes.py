@@ -4,8 +4,7 @@ A network has learned to fill holes up to some size. Pixels further than `reach`
 picture at half size, whose holes are half as large and are filled in the same way. Then the rest is filled as if these
 pixels were known.
 
-Scratches are filled by what is smooth alone: a thin plate over each hole, held by the pixels around (biharmonic
-inpainting). It fits better at the edge than a network does; further inside both together do.
+The network starts from what is smooth: a thin plate over each hole, held by the pixels around (biharmonic inpainting).
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from ..features.vectors import summed
 Index = NDArray[np.intp]
 Fill = Callable[[Image8, Mask], Image8]
 REACH = 24  # pixels, where a package does not say
-EDGE, SHARE = 2, 0.3  # pixels from known ones up to which a hole is smooth alone, and the network's share beyond
 WIDE = 5  # pixels from known ones: holes with pixels as deep as this are wide
 RELAXED, BENT = 8, 20  # steps towards a soap film, and from there to a thin plate
 TINY = 1e-12
@@ -40,14 +38,6 @@ def filled(pixels: Image8, mask: Mask, reach: int, fill: Fill) -> Image8:
         missing = mask & ~inner
     made = fill(image, missing)
     return np.where(missing[:, :, None], made, image)
-
-
-def mixed(pixels: Image8, mask: Mask, made: Image8) -> Image8:
-    """Holes filled with what is smooth, and with what a network made of them further inside.  mask: some pixel known"""
-    flat = smooth(pixels, mask)
-    inside = deep(mask, EDGE)[:, :, None]
-    both = np.floor(flat + SHARE * (made.astype(np.float32) - flat) + 0.5).astype(np.uint8)
-    return np.where(inside, both, flat)
 
 
 def smooth(pixels: Image8, mask: Mask) -> Image8:

@@ -118,7 +118,7 @@ class Restorer:
 
         def fill(image: Image8, missing: Mask) -> Image8:
             shown = np.where(missing, np.uint8(MISSING), np.uint8(0))[:, :, None]
-            return holes.mixed(image, missing, self._through({"image": image, "mask": shown}, {}, missing))
+            return self._through({"image": holes.smooth(image, missing), "mask": shown}, {}, missing)
 
         made = holes.filled(in_channels(pixels, 3), mask, reach, fill)
         made = texture.textured(scratches.predicted(made, mask), mask)

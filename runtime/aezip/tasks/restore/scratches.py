@@ -3,7 +3,7 @@
 For each patch with missing pixels the known patches around that are most like it are found. Their covariance, shrunk
 towards that of all known patches, makes the linear prediction with least squared error (non-local Bayes, Lebrun et al.
 2013; for holes as Yu et al. 2012). So edges and fine patterns go on across a scratch. Predictions of overlapping
-patches are averaged, and a part of the smooth guess stays: it errs in other places.
+patches are averaged. They count the more, the more alike patches were found; the rest is the network's guess.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ LIKE, LIKELY = 20.0, 0.5  # squared levels, and shares of a patch's variance, at
 SHRUNK = 40.0  # samples that the covariance of the whole picture counts as
 NOISE, MISSING = 2.0, 1e7  # squared levels, of known pixels and of those that say nothing
 PATCHES = 4096  # of the whole picture, at most
-SHARE = 0.7  # of the prediction in what is filled in
+SHARE = 0.2  # of the prediction in what is filled in, where no patch is alike; 1 where some are equal
+ALIKE, UNLIKE = 10, 0.4  # the patch whose likeness counts, and the share of a variance at which trust falls to 1/e
 TILE = 256  # pixels a side, done one after the other: memory stays small
 BATCH = 32  # patches at once: about 40 MB
 FAR = np.float32(1e9)
@@ -67,7 +68,7 @@ class Field(NamedTuple):
 
 
 def predicted(image: Image8, mask: Mask) -> Image8:
-    """A picture whose missing pixels hold a smooth guess → with those of scratches and dust predicted."""
+    """A picture whose missing pixels hold a guess → with those of scratches and dust predicted."""
     thin = mask & ~opened(mask) & ~deep(mask, DEPTH)
     out: Image8 = image.copy()
     for top, left in product(*(range(0, n, TILE) for n in mask.shape)):
@@ -89,23 +90,24 @@ def _within(image: Image8, mask: Mask, wanted: Mask) -> Image8:
     y, x = np.nonzero(wanted)
     cells = np.unique(y // GRID * mask.shape[1] + x // GRID, return_index=True)[1]
     centres = (y[cells] + FRAME) * (mask.shape[1] + 2 * FRAME) + x[cells] + FRAME
-    total = np.zeros((len(field.grey), 4), np.float32)
+    total = np.zeros((len(field.grey), 5), np.float32)
     for start in range(0, len(centres), BATCH):
         places = centres[start : start + BATCH, None] + field.patch  # [B, P]
-        made = np.ones((*places.shape, 4), np.float32)
-        made[:, :, :3] = _estimates(field, places)
+        made = np.ones((*places.shape, 5), np.float32)
+        made[:, :, :3], made[:, :, 3] = _estimates(field, places)
         np.add.at(total, places, made * NEAR[:, None])
-    found = total.reshape(mask.shape[0] + 2 * FRAME, -1, 4)[FRAME:-FRAME, FRAME:-FRAME][wanted]
-    both = guess + SHARE * (found[:, :3] / found[:, 3:] - guess)
+    found = total.reshape(mask.shape[0] + 2 * FRAME, -1, 5)[FRAME:-FRAME, FRAME:-FRAME][wanted]
+    found = found[:, :4] / found[:, 4:]
+    both = guess + found[:, 3:] * (found[:, :3] - guess)
     return np.asarray(np.floor(np.clip(both, 0, 255) + 0.5), np.uint8)
 
 
-def _estimates(field: Field, places: Index) -> Floats:
-    """Patches [B, P] predicted from their known pixels.  [B, P, 3]"""
+def _estimates(field: Field, places: Index) -> tuple[Floats, Floats]:
+    """Patches [B, P] predicted from their known pixels: [B, P, 3], and the share that is trusted, [B, 1]"""
     known = ~field.missing[places]
     weight = known * NEAR
     weight /= weight.sum(1, keepdims=True)
-    like, worth = _similar(field, places, weight)
+    like, worth, share = _similar(field, places, weight)
     shown = field.colours[places]  # [B, P, 3]
     mean = np.einsum("bp,bpc->bc", weight, shown)[:, None]
     shown = shown - mean
@@ -120,13 +122,14 @@ def _estimates(field: Field, places: Index) -> Floats:
     noisy = covariance.copy()
     diagonal = np.arange(SIDE * SIDE)
     noisy[:, diagonal, diagonal] += np.where(known, np.float32(NOISE), np.float32(MISSING))
-    return np.asarray(covariance @ np.linalg.solve(noisy, shown * known[:, :, None]) + mean, np.float32)
+    return np.asarray(covariance @ np.linalg.solve(noisy, shown * known[:, :, None]) + mean, np.float32), share
 
 
-def _similar(field: Field, places: Index, weight: Floats) -> tuple[Index, Floats]:
+def _similar(field: Field, places: Index, weight: Floats) -> tuple[Index, Floats, Floats]:
     """The known patches around that are most like patches [B, P] in their known pixels, and what they count for.
 
-    weight: of the pixels, float32 [B, P]. Returns places [B, K, P], and float32 [B, K], up to 1.
+    weight: of the pixels, float32 [B, P]. Returns places [B, K, P]; what they count for, float32 [B, K], up to 1;
+    and the share of what is made of them, float32 [B, 1].
     """
     centres = places[:, SIDE * SIDE // 2, None] + field.search  # [B, S]
     around = field.grey[centres[:, :, None] + field.patch]
@@ -140,4 +143,6 @@ def _similar(field: Field, places: Index, weight: Floats) -> tuple[Index, Floats
     apart = np.take_along_axis(apart, best, 1)
     worth = np.exp((apart.min(1, keepdims=True) - apart) / (LIKE + LIKELY * variance)[:, None])
     worth[apart == FAR] = 0
-    return np.take_along_axis(centres, best, 1)[:, :, None] + field.patch, worth
+    unlike = np.partition(apart, ALIKE - 1, 1)[:, ALIKE - 1] / (LIKE + variance)
+    share = SHARE + (1 - SHARE) * np.exp(-np.maximum(unlike, 0) / UNLIKE)
+    return np.take_along_axis(centres, best, 1)[:, :, None] + field.patch, worth, share[:, None]
