@@ -183,11 +183,12 @@ def inpaint(seen: list[Pixels], model: str | None) -> Iterator[str]:
     import cv2
     from skimage.restoration import inpaint_biharmonic
 
+    biharmonic = partial(inpaint_biharmonic, split_into_regions=True)  # in one piece it often fails
     restorer = Restorer("inpaint", model)
     methods: dict[str, Callable[[Pixels, Mask], Pixels]] = {
         "Telea": lambda p, m: np.asarray(cv2.inpaint(p, m.astype(np.uint8), 3, cv2.INPAINT_TELEA), np.uint8),
         "Navier–Stokes": lambda p, m: np.asarray(cv2.inpaint(p, m.astype(np.uint8), 3, cv2.INPAINT_NS), np.uint8),
-        "biharmonic": lambda p, m: (255 * inpaint_biharmonic(p, m, channel_axis=2).clip(0, 1)).round().astype(np.uint8),
+        "biharmonic": lambda p, m: np.asarray(255 * biharmonic(p, m, channel_axis=2).clip(0, 1) + 0.5, np.uint8),
         "aezip": restorer.inpaint,
     }
     masks = {f"scratch {w}": partial(scratches, SIDE, SIDE, w) for w in SCRATCHES}
