@@ -7,30 +7,17 @@ a margin.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from aezip.coding import cells, encoder, lossy
 from aezip.engine.sessions import Sessions
-from aezip.model import packages
 from aezip.model.packages import Package
-from aezip_train.data import Picture, read_folder
-
-from . import package
+from aezip_train.data import Picture
 
 RARE, ROOM = 1e-4, 1.5  # share of photographs' cells that may be worse than the bound without its room
 FEW = 2000  # cells of a class, with fewer of which the next class decides, too
 LEAST = 4.0  # mean squared error; no bound is lower
 SIDE = 1024  # pixels of a picture that are looked at
-
-
-def add_errors(path: Path, folder: Path) -> int:
-    """Measure `cell_errors` on the pictures of a folder and write them into a package.  Returns how many there were."""
-    about = packages.describe(path)
-    found = read_folder(folder, channels=about.channels)
-    package.amend(path, path, {}, cell_errors=measure(Package(about), found))
-    return len(found)
 
 
 def measure(about: Package, found: list[Picture]) -> list[list[float]]:

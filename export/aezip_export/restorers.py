@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from aezip.quality import metrics
+from aezip.tasks.restore.hints import CHROMA
 from aezip.tasks.restore.restorer import Restorer as Running
 from aezip_train.data import centre, to_bytes
 from aezip_train.lapped import SLOPE
-from aezip_train.restorer import CHROMA, HOLE, UNIT, Block, Restorer, Spoilt, holes
+from aezip_train.restorer import HOLE, UNIT, Block, Restorer, Spoilt, holes
 
 from . import graphs, package
 from .builder import Graph
@@ -47,7 +48,7 @@ def graph(model: Restorer, storage: str = "float16") -> bytes:
         made = unet(g, model, g.node("Concat", x, mask, axis=1), storage)
         x = g.node("Add", x, g.node("Mul", made, mask))
     else:
-        matrix = g.constant(np.array(CHROMA, np.float32).reshape(3, 2, 1, 1))
+        matrix = g.constant(CHROMA.reshape(3, 2, 1, 1))
         x = g.node("Add", x, g.conv(unet(g, model, x, storage), matrix, g.constant(np.zeros(3, np.float32))))
     x = g.node("Add", g.node("Mul", x, g.scalar(UNIT)), g.scalar(128))
     g.output("restored", g.to_channels_last(g.cast(g.round(x, 0, 255), "uint8")), "uint8", [1, "H", "W", 3])

@@ -69,7 +69,7 @@ def test_distortions_are_near_the_mean_square(drawn) -> None:
     moved = clean + 0.02 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
     square = objective.distortion("mse", moved, clean)
     assert objective.distortion("bce", moved, clean) == pytest.approx(square, rel=0.4)
-    for kind in objective.LOSSES:
+    for kind in ("mse", "bce", "ms-ssim"):
         assert objective.distortion(kind, clean, clean).item() == pytest.approx(0, abs=0.01)
 
 

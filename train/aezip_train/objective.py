@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 from aezip.quality.metrics import SCALE_WEIGHTS
 
-LOSSES = ("mse", "bce", "ms-ssim")
-SPARSITIES = ("", "l1", "kl")
 BCE_SCALE = 255**2 / 2
 SIMILARITY_SCALE = 3000.0
 EDGE = 1 / 510  # of probabilities: half a grey level

@@ -23,6 +23,8 @@ from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 from aezip.model.kinds import TASKS
+from aezip.tasks.restore.chroma import LUMA
+from aezip.tasks.restore.hints import CHROMA
 from aezip.tasks.restore.holes import smooth
 
 from .cielab import ab
@@ -34,11 +36,9 @@ UNIT = 64.0  # grey levels
 SIGMA = (3.0, 60.0)  # grey levels of noise in training
 GREY_SHARE = 0.2  # of crops made grey for `denoise`, with one noise in all channels
 HOLE = (8, 48)  # pixels, sides of holes in training; the runtime parts larger ones
-SCRATCHED, THICK = 0.65, (1, 10)  # the share of crops that have scratches instead, and how thick these are
+SCRATCHED, THICK = 0.65, (1, 11)  # the share of crops with scratches, and their pixels
 COVERED = (0.05, 0.25)  # the share of a crop that scratches cover
-FLOOR = 0.5**2 / 64**2  # squared error of a crop that is as good as none
-LUMA = (0.299, 0.587, 0.114)  # Rec. 601
-CHROMA = ((0.0, 1.402), (-0.344136, -0.714136), (1.772, 0.0))  # R, G, B of Cb, Cr
+FLOOR = 0.5**2 / 64**2  # squared error that is as good as none
 DILATIONS = (1, 2, 4)  # of the blocks that look far, in turn
 COLOUR, SQUARED = 20.0, 0.3  # a usual distance of colours in a/b, and how much its square counts beside it
 INPUTS = {"denoise": 3, "colorize": 1, "inpaint": 4}
@@ -148,7 +148,7 @@ def coloured(grey: Tensor, chroma: Tensor) -> Tensor:
 
 def grey_of(clean: Tensor) -> Tensor:
     """Luma, rounded to whole levels.  [N, 3, H, W] → [N, 1, H, W]"""
-    luma = torch.einsum("c,nchw->nhw", torch.tensor(LUMA, device=clean.device), clean)[:, None]
+    luma = torch.einsum("c,nchw->nhw", torch.tensor(LUMA, dtype=clean.dtype, device=clean.device), clean)[:, None]
     return (luma * UNIT).round() / UNIT
 
 
@@ -174,7 +174,7 @@ def spoil(task: str, clean: Tensor, rng: np.random.Generator) -> tuple[Spoilt, T
 
 
 def holes(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Where pixels are missing: scratches, or rectangles and now and then a stroke; some pixel is known.  [H, W]"""
+    """Where pixels are missing: scratches or rectangles; some pixel is known.  [H, W]"""
     if rng.random() < SCRATCHED:
         return scratches(height, width, rng)
     out = np.zeros((height, width), bool)
@@ -182,31 +182,19 @@ def holes(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_
         tall, wide = rng.integers(HOLE[0], HOLE[1] + 1, 2)
         top, left = rng.integers(-tall // 2, height - tall // 2), rng.integers(-wide // 2, width - wide // 2)
         out[max(top, 0) : max(top + tall, 0), max(left, 0) : max(left + wide, 0)] = True
-    if rng.random() < 0.5:
-        y, x = np.mgrid[:height, :width]
-        angle, thick = rng.uniform(0, np.pi), rng.uniform(1, 6)
-        off = (x - rng.integers(width)) * np.sin(angle) - (y - rng.integers(height)) * np.cos(angle)
-        out |= np.abs(off + rng.uniform(0, 6) * np.sin((x + y) / rng.uniform(8, 30))) < thick
     out[0, 0] &= not out.all()
     return out
 
 
 def scratches(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Waving lines and specks of one thickness.  [H, W]"""
+    """Waving lines of one thickness.  [H, W]"""
     picture = Image.new("1", (width, height))
-    pen, thick = ImageDraw.Draw(picture), int(rng.integers(THICK[0], THICK[1] + 1))
-    covered, speckled = rng.uniform(*COVERED), rng.random() < 0.2
+    pen, thick = ImageDraw.Draw(picture), int(rng.integers(*THICK))
+    covered = rng.uniform(*COVERED)
     while np.asarray(picture).mean() < covered:
-        place, angle = rng.uniform(0, (width, height)), rng.uniform(0, 2 * np.pi)
-        if speckled:
-            pen.ellipse([*(place - thick / 2), *(place + rng.uniform(0.5, 1, 2) * thick)], fill=1)
-            continue
-        line = [tuple(place)]
-        for _ in range(6):
-            angle += rng.normal(0, 0.3)
-            place = place + np.array([np.cos(angle), np.sin(angle)]) * 20
-            line.append(tuple(place))
-        pen.line(line, fill=1, width=thick, joint="curve")
+        angle = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.3, 7).cumsum()
+        line = rng.uniform(0, (width, height)) + 20 * np.stack((np.cos(angle), np.sin(angle)), 1).cumsum(0)
+        pen.line(line.ravel().tolist(), fill=1, width=thick, joint="curve")
     return np.array(picture, bool)
 
 

@@ -34,7 +34,6 @@ from .resident import ResidentCrops
 from .session import Session
 
 USUAL_WEIGHT, USUAL_BIAS = 0.07, 0.3  # root mean squares in a residual block in float
-CELL = 16  # pixels a side, of those whose mean errors count
 START_BATCHES = 16  # batches of crops that the classic start is measured on
 
 
@@ -130,7 +129,7 @@ class FlagshipTraining(Training):
             error = ssimulacra2.error(out.image, x, fade=False)
             distortion = (1 - r.ssimulacra2) * distortion + r.ssimulacra2 * ssimulacra2.weight_of(lam) * error
         if r.cell_error:
-            cells = F.avg_pool2d(out.image - x, CELL).square().mean((1, 2, 3)) * 64**2
+            cells = F.avg_pool2d(out.image - x, 16).square().mean((1, 2, 3)) * 64**2
             distortion = distortion + r.cell_error * lam * cells
         losses = (out.bpp + distortion) * (lam / lambda_ladder.LAMBDA_MIN) ** -r.rate_weight
         return {"loss": losses.mean(), "bpp": out.bpp.mean(), "mse": mse.mean()}

@@ -6,7 +6,6 @@ restored the validation crops best are kept.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -78,7 +77,7 @@ class RestorerTraining(Training):
             weights = {k: strength * v if k.startswith("tail.") else v for k, v in self.averaged.items()}
             self.keep(figures.get("ab_error", -figures.get("psnr_db", 0.0)), weights)
         figures = {k: round(v, 3) for k, v in figures.items()}
-        loss = round(smooth.get("loss", math.nan), 5)
+        loss = round(smooth.get("loss", np.nan), 5)
         line = {"step": self.step, "hours": round(self.seconds / 3600, 3), "loss": loss, **figures}
         return Validation(line, ", ".join(f"{name} {value:.2f}" for name, value in figures.items()))
 
@@ -88,19 +87,15 @@ def checked(model: Restorer, pictures: list[Picture]) -> dict[str, float]:
     """PSNR in dB of spoilt and of restored crops; of the holes alone for inpaint; for colorize distances in a/b."""
     if model.config.task == "colorize":
         return coloured(model, pictures)
-    before, after, count = 0.0, 0.0, 0.0
+    total = np.zeros(3)
     for number, picture in enumerate(pictures):
         rng = np.random.default_rng((CHECK_SEED, number))
         given, wanted = spoil(model.config.task, centre(picture[None]), rng)
-        shown = given.picture.expand_as(wanted)
         where = given.mask if model.config.task == "inpaint" else torch.ones_like(given.mask)
-        before += float(((_clipped(shown) - wanted).square() * where).sum())
-        after += float(((_clipped(model(given)) - wanted).square() * where).sum())
-        count += float(3 * where.sum())
-    return {
-        name: 10 * math.log10(255**2 / UNIT**2 / max(v / max(count, 1), 1e-9))
-        for name, v in (("before_db", before), ("psnr_db", after))
-    }
+        errors = [((_clipped(x) - wanted).square() * where).sum() for x in (given.picture, model(given))]
+        total += [float(x) for x in (*errors, 3 * where.sum())]
+    squared = np.maximum(total[:2] / max(total[2], 1), 1e-9)
+    return dict(zip(("before_db", "psnr_db"), (10 * np.log10((255 / UNIT) ** 2 / squared)).tolist(), strict=True))
 
 
 def coloured(model: Restorer, pictures: list[Picture]) -> dict[str, float]:

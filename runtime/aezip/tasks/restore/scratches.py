@@ -28,8 +28,8 @@ LIKE, LIKELY = 20.0, 0.5  # squared levels, and shares of a patch's variance, at
 SHRUNK = 40.0  # samples that the covariance of the whole picture counts as
 NOISE, MISSING = 2.0, 1e7  # squared levels, of known pixels and of those that say nothing
 PATCHES = 4096  # of the whole picture, at most
-SHARE = 0.2  # of the prediction in what is filled in, where no patch is alike; 1 where some are equal
-ALIKE, UNLIKE = 10, 0.3  # the patch whose likeness counts, and the share of a variance at which trust falls to 1/e
+SHARE = 0.2  # of the prediction, at least; of equal patches all
+ALIKE, UNLIKE = 10, 0.3  # the patch whose likeness counts, and the shares of a variance to 1/e of the trust
 TILE = 256  # pixels a side, done one after the other: memory stays small
 BATCH = 32  # patches at once: about 40 MB
 FAR = np.float32(1e9)
@@ -144,5 +144,5 @@ def _similar(field: Field, places: Index, weight: Floats) -> tuple[Index, Floats
     worth = np.exp((apart.min(1, keepdims=True) - apart) / (LIKE + LIKELY * variance)[:, None])
     worth[apart == FAR] = 0
     unlike = np.partition(apart, ALIKE - 1, 1)[:, ALIKE - 1] / (LIKE + variance)
-    share = SHARE + (1 - SHARE) * np.exp(-np.maximum(unlike, 0) / UNLIKE)
+    share = SHARE + (1 - SHARE) * np.exp(-unlike / UNLIKE)
     return np.take_along_axis(centres, best, 1)[:, :, None] + field.patch, worth, share[:, None]
