@@ -26,6 +26,13 @@ def draw(height: int, width: int, seed: int = 0, channels: int = 3) -> NDArray[n
     return np.asarray(np.clip(picture, 0, 255).round(), np.uint8)
 
 
+def weave(height: int, width: int) -> NDArray[np.uint8]:
+    """A fine weave, in colours.  [height, width, 3]"""
+    y, x = np.mgrid[:height, :width]
+    wave = np.sin((2 * x + y) / 2.1) + 0.6 * np.sin((x - 2 * y) / 2.7)
+    return np.stack([128 + a * wave for a in (60, 45, -30)], 2).astype(np.uint8)
+
+
 def _no_bounds(classes: NDArray[np.int64], *_: object) -> NDArray[np.float32]:
     return np.full(classes.shape, np.inf, np.float32)
 
@@ -53,6 +60,11 @@ def _nobodys_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def drawn() -> Draw:
     return draw
+
+
+@pytest.fixture(scope="session")
+def cloth() -> Draw:
+    return weave
 
 
 @pytest.fixture(scope="session")

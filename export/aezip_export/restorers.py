@@ -139,7 +139,7 @@ def ran(running: Running, shown: Pixels, mask: NDArray[np.bool_]) -> Pixels:
     if running.task == "denoise":
         inputs["sigma"] = np.array([PROOF_SIGMA], np.float32)
     elif running.task == "inpaint":
-        inputs["mask"] = np.where(mask, np.uint8(255), np.uint8(0))[None, :, :, None]
+        inputs["mask"] = mask[None, :, :, None].astype(np.uint8)
     return running.run(inputs)
 
 

@@ -88,11 +88,12 @@ def test_scratches_are_thin() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_training_learns_and_goes_on(task: str, tmp_path: Path, drawn) -> None:
+def test_training_learns_and_goes_on(task: str, tmp_path: Path, drawn, cloth) -> None:
+    draw = (lambda *size, seed: cloth(*size)) if task == "inpaint" else drawn  # where a smooth guess is far off
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for n in range(3):
-        Image.fromarray(drawn(96, 96, seed=n)).save(pictures / f"{n}.png")
+        Image.fromarray(draw(96, 96, seed=n)).save(pictures / f"{n}.png")
     arguments = [task, "--data", str(pictures), "-o", str(tmp_path / "run"), "--max-steps", "80"]
     arguments += [f"--set={s}" for s in SETTINGS]
     result = CliRunner().invoke(main, arguments)
@@ -100,12 +101,12 @@ def test_training_learns_and_goes_on(task: str, tmp_path: Path, drawn) -> None:
     state = runs.load_state(tmp_path / "run")
     assert state["step"] == 80
     (model,) = RestorerTraining.load(state)
-    crops = [drawn(64, 64, seed=n) for n in range(3)]
+    crops = [draw(64, 64, seed=n) for n in range(3)]
     figures = checked(model, crops)
     if task == "colorize":
         assert figures["ab_error"] < 0.95 * figures["grey_error"]
     else:
-        assert figures["psnr_db"] > figures["before_db"] + (0.3 if task == "denoise" else 0)  # a smooth guess is good
+        assert figures["psnr_db"] > figures["before_db"] + 0.3
     arguments[arguments.index("80")] = "5"
     assert CliRunner().invoke(main, arguments).exit_code == 0
     assert runs.load_state(tmp_path / "run")["step"] == 85

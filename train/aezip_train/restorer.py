@@ -36,10 +36,11 @@ UNIT = 64.0  # grey levels
 SIGMA = (3.0, 60.0)  # grey levels of noise in training
 GREY_SHARE = 0.2  # of crops made grey for `denoise`, with one noise in all channels
 HOLE = (8, 48)  # pixels, sides of holes in training; the runtime parts larger ones
-SCRATCHED, THICK = 0.65, (1, 11)  # the share of crops with scratches, and their pixels
+SCRATCHED = 0.65  # share of crops with scratches instead
+THICK = (1, 11)  # pixels, from and below
 COVERED = (0.05, 0.25)  # the share of a crop that scratches cover
-FLOOR = 0.5**2 / 64**2  # squared error that is as good as none
-DILATIONS = (1, 2, 4)  # of the blocks that look far, in turn
+FLOOR = (0.5 / UNIT) ** 2  # a squared error as good as none
+DILATIONS = (1, 2, 4)  # of blocks that look far, in turn
 COLOUR, SQUARED = 20.0, 0.3  # a usual distance of colours in a/b, and how much its square counts beside it
 INPUTS = {"denoise": 3, "colorize": 1, "inpaint": 4}
 OUTPUTS = {"denoise": 3, "colorize": 2, "inpaint": 3}
@@ -160,9 +161,8 @@ def spoil(task: str, clean: Tensor, rng: np.random.Generator) -> tuple[Spoilt, T
         return Spoilt(grey_of(clean), none[1], none[0]), clean
     if task == "inpaint":
         masks = np.stack([holes(height, width, rng) for _ in range(n)])
-        guesses = np.stack([smooth(p, m) for p, m in zip(to_bytes(clean), masks, strict=True)])
-        missing = torch.from_numpy(masks)[:, None].float()
-        return Spoilt(torch.where(missing > 0, centre(guesses), clean), none[1], missing), clean
+        guess = centre(np.stack([*map(smooth, to_bytes(clean), masks)]))
+        return Spoilt(guess, none[1], torch.from_numpy(masks)[:, None].float()), clean
     sigma = torch.from_numpy(rng.uniform(*SIGMA, n)).float()
     noise = torch.from_numpy(rng.standard_normal(clean.shape, dtype=np.float32))
     grey = torch.from_numpy(rng.random(n) < GREY_SHARE)[:, None, None, None]
@@ -187,13 +187,14 @@ def holes(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_
 
 
 def scratches(height: int, width: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Waving lines of one thickness.  [H, W]"""
+    """Waving lines and specks of one thickness.  [H, W]"""
     picture = Image.new("1", (width, height))
     pen, thick = ImageDraw.Draw(picture), int(rng.integers(*THICK))
     covered = rng.uniform(*COVERED)
     while np.asarray(picture).mean() < covered:
         angle = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.3, 7).cumsum()
-        line = rng.uniform(0, (width, height)) + 20 * np.stack((np.cos(angle), np.sin(angle)), 1).cumsum(0)
+        steps = rng.uniform(0.5, 20) * np.stack((np.cos(angle), np.sin(angle)), 1)
+        line = rng.uniform(0, (width, height)) + steps.cumsum(0)
         pen.line(line.ravel().tolist(), fill=1, width=thick, joint="curve")
     return np.array(picture, bool)
 

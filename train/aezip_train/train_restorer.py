@@ -93,7 +93,7 @@ def checked(model: Restorer, pictures: list[Picture]) -> dict[str, float]:
         given, wanted = spoil(model.config.task, centre(picture[None]), rng)
         where = given.mask if model.config.task == "inpaint" else torch.ones_like(given.mask)
         errors = [((_clipped(x) - wanted).square() * where).sum() for x in (given.picture, model(given))]
-        total += [float(x) for x in (*errors, 3 * where.sum())]
+        total += [*map(float, errors), 3 * float(where.sum())]
     squared = np.maximum(total[:2] / max(total[2], 1), 1e-9)
     return dict(zip(("before_db", "psnr_db"), (10 * np.log10((255 / UNIT) ** 2 / squared)).tolist(), strict=True))
 

@@ -9,19 +9,12 @@ from aezip.quality.metrics import psnr_db
 from aezip.tasks.restore import holes, scratches
 
 
-def cloth(height: int, width: int) -> NDArray[np.uint8]:
-    """A fine weave, in colours."""
-    y, x = np.mgrid[:height, :width]
-    wave = np.sin((2 * x + y) / 2.1) + 0.6 * np.sin((x - 2 * y) / 2.7)
-    return np.stack([128 + a * wave for a in (60, 45, -30)], 2).astype(np.uint8)
-
-
 def scratched(height: int, width: int, thick: int) -> NDArray[np.bool_]:
     y, x = np.mgrid[:height, :width]
     return np.abs(y - 20 - x // 3) < (thick + 1) / 2
 
 
-def test_a_weave_goes_on_across_a_scratch() -> None:
+def test_a_weave_goes_on_across_a_scratch(cloth) -> None:
     picture = cloth(64, 72)
     for thick, gain in ((1, 6), (3, 10)):
         mask = scratched(64, 72, thick)
@@ -37,7 +30,7 @@ def test_what_is_flat_stays_flat() -> None:
     np.testing.assert_array_equal(scratches.predicted(flat, scratched(40, 50, 2)), flat)
 
 
-def test_wide_holes_stay_as_they_were_filled() -> None:
+def test_wide_holes_stay_as_they_were_filled(cloth) -> None:
     picture = cloth(60, 60)
     mask = np.zeros((60, 60), bool)
     mask[20:40, 15:45] = True
@@ -46,7 +39,7 @@ def test_wide_holes_stay_as_they_were_filled() -> None:
     np.testing.assert_array_equal(scratches.predicted(guess, np.zeros_like(mask)), guess)
 
 
-def test_a_picture_without_a_known_patch_keeps_the_guess() -> None:
+def test_a_picture_without_a_known_patch_keeps_the_guess(cloth) -> None:
     for shape in ((1, 1), (3, 40), (12, 12)):
         picture = cloth(*shape)
         mask = np.zeros(shape, bool)

@@ -30,7 +30,6 @@ from . import chroma, hints, holes, likeness, noise, scratches, texture
 
 WINDOW = 64  # side in cells of 16 pixels; of 1024² pixels a graph keeps about 200 MB
 HINTED = 256  # a short side from which on hints colour a smaller copy
-MISSING = 255  # in a mask that a graph sees
 
 
 class Restorer:
@@ -117,8 +116,8 @@ class Restorer:
         reach = int(self.package.about.description.get("hole", holes.REACH))
 
         def fill(image: Image8, missing: Mask) -> Image8:
-            shown = np.where(missing, np.uint8(MISSING), np.uint8(0))[:, :, None]
-            return self._through({"image": holes.smooth(image, missing), "mask": shown}, {}, missing)
+            planes = {"image": holes.smooth(image, missing), "mask": missing[:, :, None].astype(np.uint8)}
+            return self._through(planes, {}, missing)
 
         made = holes.filled(in_channels(pixels, 3), mask, reach, fill)
         made = texture.textured(scratches.predicted(made, mask), mask)
