@@ -27,7 +27,7 @@ from aezip_train.vanilla import PATCH, Dense, Vanilla
 
 from . import package
 from .builder import Graph
-from .graphs import array, conv, down, first, levels, pixels_of, up
+from .graphs import array, conv, down, first, levels, of_decoder, of_encoder, pixels_of, up, with_latent
 from .proofs import decode_agrees, stored_weights, transforms_agree, windows_agree
 from .sample import picture
 
@@ -38,9 +38,7 @@ def encoder(net: Autoencoder, storage: str = "float16") -> bytes:
     """image u8 [N, H, W, C], gain [L] → latent i16 [N, H/16, W/16, L]"""
     c = net.config
     g = Graph("encoder")
-    image = g.input("image", "uint8", ["N", "H", "W", c.channels])
-    gain = g.input("gain", "float32", [c.latent])
-    x = g.cast(g.to_channels_first(image), "float32")
+    x, gain = of_encoder(g, c.channels, c.latent)
     if isinstance(net, Vanilla):
         x = first(g, x, net.patch, storage)
         x = conv(g, dense(g, x, net.before, storage), net.narrow, storage)
@@ -52,19 +50,14 @@ def encoder(net: Autoencoder, storage: str = "float16") -> bytes:
     if isinstance(net, Conv) and hasattr(net, "threshold"):  # as `conv.shrunk`
         size = g.node("Add", g.node("Abs", x), g.constant(-array(net.threshold).reshape(1, -1, 1, 1)))
         x = g.node("Mul", g.node("Sign", x), g.node("Clip", size, g.scalar(0), g.scalar(LATENT_MAX)))
-    y = g.node("Mul", g.node("Mul", x, g.per_channel(gain)), g.scalar(16))
-    latent = g.cast(g.round(y, -LATENT_MAX, LATENT_MAX), "int16")
-    g.output("latent", g.to_channels_last(latent), "int16", ["N", "h", "w", c.latent])
-    return g.build()
+    return with_latent(g, x, gain, c.latent)
 
 
 def decoder(net: Autoencoder, storage: str = "float16") -> bytes:
     """latent i16 [N, h, w, L], inverse_gain [L] (of latents in 1/16) → image u8 [N, 16h, 16w, C]"""
     c = net.config
     g = Graph("decoder")
-    latent = g.input("latent", "int16", ["N", "h", "w", c.latent])
-    inverse = g.input("inverse_gain", "float32", [c.latent])
-    x = g.node("Mul", g.cast(g.to_channels_first(latent), "float32"), g.per_channel(inverse))
+    x = of_decoder(g, c.latent)
     if isinstance(net, Vae):
         x = conv(g, x, net.colour, storage)
     if isinstance(net, Vanilla):

@@ -1,9 +1,8 @@
-"""The flagship's five graphs: encoder, hyper-encoder, prior, context, decoder.
+"""The flagship's transforms as graphs: encoder, hyper-encoder, decoder.
 
 Each function mirrors the module of the same name in `aezip_train.flagship`. Images
 are uint8 [N, H, W, 3] and latents int16 [N, h, w, C] in 1/16 of a step; normalising,
-rounding and clipping are inside. Weights of the transforms are stored as float16,
-those of the prior as int8.
+rounding and clipping are inside. Weights are stored as float16.
 """
 
 from __future__ import annotations
@@ -12,16 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX, STEP_BIT, STEPS
-from aezip_train.flagship import Config, Context, Flagship, Parameters, Prior, in_halves
+from aezip.entropy.tables import RADIUS_MAX
+from aezip_train.flagship import Flagship
 from aezip_train.histograms import LATENT_MAX
-from aezip_train.integer import IntegerConv2d
 from aezip_train.lapped import SLOPE, Decoder, Encoder, Residual, stem_rows, up_rows
 
 from .builder import Graph
-
-MEAN_MAX = 16 * 1024 - 1
-TO_END = 2**31 - 1  # of a slice
 
 
 def array(x: Tensor | None) -> NDArray[np.float32]:
@@ -34,14 +29,31 @@ def encoder(model: Flagship, storage: str = "float16") -> bytes:
     """image u8 [N, H, W, 3], gain [C] → latent i16 [N, H/16, W/16, C]"""
     c, net = model.config, model.encoder
     g = Graph("encoder")
-    image = g.input("image", "uint8", ["N", "H", "W", 3])
-    gain = g.input("gain", "float32", [c.latent])
+    image, gain = of_encoder(g, 3, c.latent)
+    return with_latent(g, down(g, image, net, storage), gain, c.latent)
 
-    x = down(g, g.cast(g.to_channels_first(image), "float32"), net, storage)
-    y = g.node("Mul", x, g.per_channel(gain))
-    latent = g.round(g.node("Mul", y, g.scalar(16)), -LATENT_MAX, LATENT_MAX)
-    g.output("latent", g.to_channels_last(g.cast(latent, "int16")), "int16", ["N", "h", "w", c.latent])
+
+def of_encoder(g: Graph, channels: int, latents: int) -> tuple[str, str]:
+    """The inputs, image in float32 [N, C, H, W] and gain [L]."""
+    image, gain = g.input("image", "uint8", ["N", "H", "W", channels]), g.input("gain", "float32", [latents])
+    return g.cast(g.to_channels_first(image), "float32"), gain
+
+
+def with_latent(g: Graph, x: str, gain: str, latents: int) -> bytes:
+    """The graph that gives this, times the gain.  [N, L, h, w]"""
+    y = g.node("Mul", g.node("Mul", x, g.per_channel(gain)), g.scalar(16))
+    latent = g.cast(g.round(y, -LATENT_MAX, LATENT_MAX), "int16")
+    g.output("latent", g.to_channels_last(latent), "int16", ["N", "h", "w", latents])
     return g.build()
+
+
+def of_decoder(g: Graph, latents: int) -> str:
+    """The inputs' product.  [N, L, h, w]"""
+    latent, inverse = (
+        g.input("latent", "int16", ["N", "h", "w", latents]),
+        g.input("inverse_gain", "float32", [latents]),
+    )
+    return g.node("Mul", g.cast(g.to_channels_first(latent), "float32"), g.per_channel(inverse))
 
 
 def hyper_encoder(model: Flagship, storage: str = "float16") -> bytes:
@@ -69,11 +81,7 @@ def decoder(model: Flagship, storage: str = "float16") -> bytes:
     c, net = model.config, model.decoder
     assert isinstance(net, Decoder)
     g = Graph("decoder")
-    latent = g.input("latent", "int16", ["N", "h", "w", c.latent])
-    inverse = g.input("inverse_gain", "float32", [c.latent])
-
-    x = g.node("Mul", g.cast(g.to_channels_first(latent), "float32"), g.per_channel(inverse))
-    g.output("image", up(g, x, net, storage), "uint8", ["N", "H", "W", 3])
+    g.output("image", up(g, of_decoder(g, c.latent), net, storage), "uint8", ["N", "H", "W", 3])
     return g.build()
 
 
@@ -145,126 +153,3 @@ def residuals(g: Graph, x: str, blocks: nn.Sequential, storage: str) -> str:
                 inner = g.node("LeakyRelu", inner, alpha=SLOPE)
         x = g.node("Add", x, inner)
     return x
-
-
-def prior(model: Flagship) -> bytes:
-    """hyper i16 [1, a, b, Z] and a rung's vectors → of the first half mean i16, index u8 [2, 2a, 2b, C], and of the
-    second what the context wants to know: features, raw_mean, raw_scale [2, …, 2a, 2b]
-
-    A half's even rows stand before its odd ones, as in `aezip_train.flagship.halves`.
-    """
-    c, net = model.config, model.prior
-    assert isinstance(net, Prior)
-    g = Graph("prior")
-    hyper, inverse, offset, mean_gain, shift = prior_inputs(g, c)
-
-    z = g.node("Mul", g.cast(g.to_channels_first(hyper), "float32"), g.per_channel(inverse))
-    z = g.node("Add", g.round(z, -32767, 32767), g.per_channel(offset))
-    x = g.node("Clip", z, g.scalar(-255), g.scalar(255))
-    x = integer_conv(g, integer_conv(g, x, net.look), net.to_half)
-    x = g.node("DepthToSpace", x, blocksize=2, mode="CRD")
-    # The last shuffle is left out: four outputs for each feature are the four positions of 2×2, which are those of the
-    # checkerboard's halves. Put in the halves' order, they are four pictures of one size.
-    order = in_halves(c.feature)
-    x = integer_conv(g, integer_conv(g, x, net.look_half), net.to_full, order)
-    x = g.node("Reshape", x, g.constant(np.array([4, c.feature, 0, 0], np.int64)))
-    mean, scale, step = parameters(g, x, net.first, both=True)
-
-    said(g, g.slice(mean, 0, 0, 2), g.slice(scale, 0, 0, 2), step, mean_gain, shift, c.latent)
-    carried = (("features", x, c.feature), ("raw_mean", mean, c.latent), ("raw_scale", scale, c.latent))
-    for name, value, depth in carried:
-        g.output(name, g.slice(value, 0, 2, 4), "float32", [2, depth, "p", "q"])
-    return g.build()
-
-
-def context(model: Flagship) -> bytes:
-    """What `prior` carried over, known i16 [2, p, q, C] of the first half → of the second mean i16, index u8, alike
-
-    The look at the four neighbours is two convolutions, 2×1 and 1×2, which see both parts of the first half.
-    """
-    c, net = model.config, model.context
-    assert isinstance(net, Context)
-    g = Graph("context")
-    features, raw_mean, raw_scale, known, context_gain, mean_gain, shift = context_inputs(g, c)
-
-    x = g.node("Mul", g.cast(g.to_channels_first(known), "float32"), g.per_channel(context_gain))
-    x = g.round(x, -255, 255)
-    seen = neighbourhood(g, g.node("Concat", x, g.node("Abs", x), axis=1), net.look)
-    mean, scale, step = parameters(g, g.node("Concat", features, seen, axis=1), net.second)
-    said(g, g.node("Add", raw_mean, mean), g.node("Add", raw_scale, scale), step, mean_gain, shift, c.latent)
-    return g.build()
-
-
-def prior_inputs(g: Graph, c: Config) -> tuple[str, ...]:
-    """hyper, hyper_inverse, hyper_offset, mean_gain, shift"""
-    hyper = g.input("hyper", "int16", [1, "a", "b", c.hyper])
-    of_hyper = [g.input(name, "float32", [c.hyper]) for name in ("hyper_inverse", "hyper_offset")]
-    return hyper, *of_hyper, *(g.input(name, "float32", [c.latent]) for name in ("mean_gain", "shift"))
-
-
-def context_inputs(g: Graph, c: Config) -> tuple[str, ...]:
-    """features, raw_mean, raw_scale, known, context_gain, mean_gain, shift"""
-    carried = {"features": c.feature, "raw_mean": c.latent, "raw_scale": c.latent}
-    of_prior = [g.input(name, "float32", [2, depth, "p", "q"]) for name, depth in carried.items()]
-    known = g.input("known", "int16", [2, "p", "q", c.latent])
-    gains = [g.input(name, "float32", [c.latent]) for name in ("context_gain", "mean_gain", "shift")]
-    return *of_prior, known, *gains
-
-
-def neighbourhood(g: Graph, x: str, layer: IntegerConv2d) -> str:
-    """`layer` on `aezip_train.flagship.neighbours(x)`, without making those.  x [2, I, p, q] → [2, O, p, q]"""
-    q = layer.quantise()
-    above, below, left, right = np.split(array(q.weight)[:, :, 0, 0], 4, axis=1)
-    upright = g.stored(np.stack([above, below], 2)[:, :, :, None], "int8")
-    level = g.stored(np.stack([left, right], 2)[:, :, None, :], "int8")
-    none = np.zeros(len(above), np.float32)
-    v = g.node("Conv", x, upright, g.constant(array(q.bias)), strides=[1, 1], pads=[1, 0, 1, 0])  # [2, O, p + 1, q]
-    h = g.node("Conv", x, level, g.constant(none), strides=[1, 1], pads=[0, 1, 0, 1])  # [2, O, p, q + 1]
-    v_even, v_odd, h_even, h_odd = (g.slice(y, 0, n, n + 1) for y in (v, h) for n in (0, 1))
-    # the second half's even rows lie between two odd ones and within an even one; its odd rows the other way round
-    upper = g.node("Add", g.slice(v_odd, 2, 0, -1), g.slice(h_even, 3, 1, TO_END))
-    lower = g.node("Add", g.slice(v_even, 2, 1, TO_END), g.slice(h_odd, 3, 0, -1))
-    return rounded(g, g.node("Concat", upper, lower, axis=0), layer)
-
-
-def parameters(g: Graph, features: str, net: Parameters, *, both: bool = False) -> tuple[str, str, str]:
-    """features → mean, scale and step (or ''), whole.  both: of both halves, but for the step"""
-    x = integer_conv(g, features, net.mix)
-    step = integer_conv(g, g.slice(x, 0, 0, 2) if both else x, net.step) if net.step else ""
-    return integer_conv(g, x, net.mean), integer_conv(g, x, net.scale), step
-
-
-def said(g: Graph, mean: str, scale: str, step: str, mean_gain: str, shift: str, channels: int) -> None:
-    """What the entropy coder gets: means in 1/16 of a step, and indices, of a table and a step.
-
-    A step of the network, −2, −1, 0, 1, is number 2, 3, 0, 1 of the format's. Its table is 5 or 2 higher, the same, 2
-    lower.
-    """
-    mean = g.round(g.node("Mul", mean, g.per_channel(mean_gain)), -MEAN_MAX, MEAN_MAX)
-    table, number = g.node("Add", scale, g.per_channel(shift)), ""
-    if step:
-        less = g.node("Mul", step, g.scalar(-1))
-        finer = g.node("Clip", less, g.scalar(0), g.scalar(1))
-        finest = g.node("Clip", g.node("Add", less, g.scalar(-1)), g.scalar(0), g.scalar(1))
-        table = g.node("Add", table, g.node("Add", g.node("Add", less, less), finest))
-        unit = 1 << STEP_BIT
-        number = g.node("Add", g.node("Mul", step, g.scalar(unit)), g.node("Mul", finer, g.scalar(len(STEPS) * unit)))
-    index = g.node("Clip", table, g.scalar(0), g.scalar(INDEX_TOP))
-    index = g.node("Add", index, number) if step else index
-    g.output("mean", g.to_channels_last(g.cast(mean, "int16")), "int16", [2, "p", "q", channels])
-    g.output("index", g.to_channels_last(g.cast(index, "uint8")), "uint8", [2, "p", "q", channels])
-
-
-def integer_conv(g: Graph, x: str, layer: IntegerConv2d, order: NDArray[np.int64] | None = None) -> str:
-    """clip(floor(sum · 2^-k + ½), low, high) of whole numbers.  order: of the output's channels, if not their own"""
-    q = layer.quantise()
-    weight, bias = (v if order is None else v[order] for v in (array(q.weight), array(q.bias)))
-    x = g.conv(x, g.stored(weight, "int8"), g.constant(bias), pad=layer.kernel_size[0] // 2)
-    return rounded(g, x, layer, order)
-
-
-def rounded(g: Graph, x: str, layer: IntegerConv2d, order: NDArray[np.int64] | None = None) -> str:
-    """A layer's sums, shifted, rounded and clipped."""
-    shift = array(layer.quantise().shift)
-    factor = np.exp2(-(shift if order is None else shift[order])).reshape(1, -1, 1, 1)
-    return g.round(g.node("Mul", x, g.constant(factor)), layer.low, layer.high)

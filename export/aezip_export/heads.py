@@ -27,7 +27,7 @@ from aezip_train.data import Picture, read_folder
 
 from . import package
 from .builder import Graph
-from .graphs import pixels_of
+from .graphs import of_decoder, pixels_of
 
 SIDE = 1024  # pixels of a picture that are looked at
 RIDGE = 1e-4  # of a latent's variance, about 1, in the decoder's units
@@ -100,12 +100,12 @@ def _targets(image: NDArray[np.uint8], scale: int) -> Array:
 
 def graph(scale: int, weight: Array, bias: Array, channels: int) -> bytes:
     """latent i16 [N, h, w, C], inverse_gain [C] → image u8 [N, 16h / scale, 16w / scale, channels]"""
-    latents = weight.shape[1]
     g = Graph(kinds.REDUCED[scale])
-    latent = g.input("latent", "int16", ["N", "h", "w", latents])
-    inverse = g.input("inverse_gain", "float32", [latents])
-    x = g.node("Mul", g.cast(g.to_channels_first(latent), "float32"), g.per_channel(inverse))
-    x = g.conv(g.pad_edge(x, 1), g.stored(weight * UNIT, "float16"), g.constant(bias * UNIT + CENTRE))
+    x = g.conv(
+        g.pad_edge(of_decoder(g, weight.shape[1]), 1),
+        g.stored(weight * UNIT, "float16"),
+        g.constant(bias * UNIT + CENTRE),
+    )
     g.output("image", pixels_of(g, x, LATENT_STRIDE // scale), "uint8", ["N", "H", "W", channels])
     return g.build()
 

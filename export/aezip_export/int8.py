@@ -15,11 +15,11 @@ bits: processors without VNNI add products in pairs of 16 bits, which 8 bits wou
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,16 +28,15 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from aezip import codec as codecs
-from aezip import images
 from aezip.coding import encoder, lossy, windows
 from aezip.engine.library import onnxruntime
 from aezip.engine.sessions import Sessions
-from aezip.errors import AezipError
+from aezip.model import packages
 from aezip.model.packages import Package
-from aezip.model.store import find_codec
 from aezip.quality import metrics
+from aezip_train.data import middle_crops, read_folder
 
-from .package import amend
+from . import package
 
 QUALITIES = (20, 60, 90)
 COUNT, SIDE = 32, 256  # of the pictures' middles that calibrate
@@ -73,7 +72,7 @@ def quantised(data: bytes, rows: Rows, *, deep: bool = False) -> bytes:
         quantize_static(
             model,
             f"{folder}/8.onnx",
-            _Reader(rows),
+            SimpleNamespace(get_next=partial(next, iter(rows), None)),  # a CalibrationDataReader by its method
             op_types_to_quantize=["Conv", "LeakyRelu"],
             per_channel=True,
             reduce_range=True,
@@ -86,16 +85,6 @@ def quantised(data: bytes, rows: Rows, *, deep: bool = False) -> bytes:
     del model.graph.value_info[:], model.metadata_props[:]
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
-
-
-class _Reader:
-    """Inputs, one row after the other: a CalibrationDataReader by its method."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows = iter(rows)
-
-    def get_next(self) -> dict[str, Any] | None:
-        return next(self._rows, None)
 
 
 def _unfold(graph: onnx.GraphProto) -> None:
@@ -179,9 +168,9 @@ def _scale(graph: onnx.GraphProto, branch: Branch, weights: dict[str, Any], tops
         graph.node.insert(list(graph.node).index(near) + after, mul)
 
 
-def calibration(package: Package, pictures: list[codecs.Pixels]) -> dict[str, Rows]:
+def calibration(found: Package, pictures: list[codecs.Pixels]) -> dict[str, Rows]:
     """Inputs of encoder and decoder, of pictures at several qualities.  pictures: uint8 [H, W, 3]"""
-    sessions = Sessions(package)
+    sessions = Sessions(found)
     rows: dict[str, Rows] = {"encoder": [], "decoder": []}
     for n, pixels in enumerate(pictures):
         quality = QUALITIES[n % len(QUALITIES)]
@@ -191,16 +180,16 @@ def calibration(package: Package, pictures: list[codecs.Pixels]) -> dict[str, Ro
     return rows
 
 
-def add(package: Package, pictures: list[codecs.Pixels]) -> dict[str, bytes]:
+def add(found: Package, pictures: list[codecs.Pixels]) -> dict[str, bytes]:
     """A package's graphs in 8 bits, by their members' names; of a decoder of exact pixels none.
 
     Raises ValueError where a graph has no such branches.
     """
-    rows = calibration(package, pictures)
-    if package.exact_pixels:
+    rows = calibration(found, pictures)
+    if found.exact_pixels:
         del rows["decoder"]
     return {
-        f"{name}.int8.onnx": quantised(package.member(f"{name}.onnx"), given, deep=name == "decoder")
+        f"{name}.int8.onnx": quantised(found.member(f"{name}.onnx"), given, deep=name == "decoder")
         for name, given in rows.items()
     }
 
@@ -217,40 +206,23 @@ def loss_db(path: Path, pictures: list[codecs.Pixels], quality: int = 60) -> tup
     return before - after, grown / size - 1
 
 
-def middles(folder: Path) -> list[codecs.Pixels]:
-    """The middles of up to COUNT pictures, evenly from the folder's."""
-    every = sorted(f for f in folder.iterdir() if f.suffix.lower() in images.READ_SUFFIXES)
-    found = []
-    for file in every[:: max(1, len(every) // COUNT)][:COUNT]:
-        pixels = images.read(file).pixels
-        top, left = (max(0, (size - SIDE) // 2) for size in pixels.shape[:2])
-        found.append(np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3))[top:, left:][:SIDE, :SIDE]))
-    return found
+def add_to(path: Path, folder: Path, output: Path | None = None) -> int:
+    """Write a package with graphs in 8 bits, in its own place or another.  Returns how many pictures calibrated them.
 
-
-def main() -> None:
-    """The command; writes nothing where 8 bits lose more than LOSS_DB."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="name of an installed model, or an .aezm file")
-    parser.add_argument("--pictures", type=Path, required=True, help="folder of photographs")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="package to write: NAME.aezm")
-    given = parser.parse_args()
-    try:
-        pictures = middles(given.pictures)
-        package = find_codec(given.model)
-        with tempfile.TemporaryDirectory() as folder:
-            trial = Path(folder) / "trial.aezm"
-            made = add(package, pictures)
-            amend(package.about.path, trial, made, measure=False)
-            lost, grown = loss_db(trial, pictures)
-        if lost > LOSS_DB:
-            sys.exit(f"{given.output} not written: 8 bits lose {lost:.2f} dB; the limit is {LOSS_DB}")
-        amend(package.about.path, given.output, made)
-    except (AezipError, OSError, ValueError) as error:
-        sys.exit(f"{given.output} not written: {error}")
-    size = given.output.stat().st_size
-    print(f"{given.output}: {size:,} bytes; 8 bits lose {lost:.3f} dB, files grow by {100 * grown:.2f} %")
+    Raises ValueError where 8 bits lose more than LOSS_DB.
+    """
+    pictures = middle_crops(read_folder(folder, smallest=SIDE), SIDE, COUNT)
+    made = add(Package(packages.describe(path)), pictures)
+    with tempfile.TemporaryDirectory() as place:
+        trial = Path(place) / "trial.aezm"
+        package.amend(path, trial, made, measure=False)
+        lost, grown = loss_db(trial, pictures)
+    if lost > LOSS_DB:
+        raise ValueError(f"8 bits lose {lost:.2f} dB; the limit is {LOSS_DB}")
+    package.amend(path, output or path, made)
+    print(f"8 bits lose {lost:.3f} dB, files grow by {100 * grown:.2f} %")
+    return len(pictures)
 
 
 if __name__ == "__main__":
-    main()
+    package.on_pictures(str(__doc__), add_to, "graphs in 8 bits, calibrated with")

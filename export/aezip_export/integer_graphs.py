@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from aezip_train.flagship import Flagship
-from aezip_train.integer import IntegerConv2d, Quantised
+from aezip_train.integer import WEIGHT_MAX, IntegerConv2d, Quantised
 from aezip_train.integer_lapped import FAR, FINEST, NARROW_TOP, IntegerDecoder, IntegerResidual, WideResidual
 from aezip_train.lapped import SLOPE
 
@@ -46,18 +46,20 @@ def narrow_blocks(g: Graph, x: str, blocks: nn.Sequential) -> str:
     for block in blocks:
         assert isinstance(block, IntegerResidual)
         inner = eight_bits(g, g.node("Mul", x, g.constant(array(block.gain))), NARROW_TOP)
-        inner = g.to_channels_first(as_float(g, inner, NARROW_TOP))
-        for layer in (block.reduce, block.spatial):
-            inner = as_float(g, eight_bits(g, conv(g, inner, layer), 0), 0)
-        x = g.node("Add", x, product(g, inner, block.expand))
+        inner = conv(g, g.to_channels_first(as_float(g, inner, NARROW_TOP)), block.reduce)
+        inner = conv(g, as_float(g, eight_bits(g, inner, 0), 0), block.spatial)
+        x = g.node("Add", x, product(g, g.to_channels_last(eight_bits(g, inner, 0)), block.expand))
     return x
 
 
 def product(g: Graph, x: str, layer: IntegerConv2d) -> str:
-    """The last layer of such a block, whose sums are not rounded.  [N, C, h, w] → [N, h, w, C]"""
+    """A layer's sums.  [..., C], of 8 bits → [..., O]"""
     q = layer.quantise()
-    weight = narrow(g, array(q.weight)[:, :, 0, 0].T, scale_of(q), axis=1)
-    return g.node("MatMul", g.to_channels_last(x), weight)
+    weight = narrow(g, array(q.weight)[:, :, 0, 0].T, scale_of(q))
+    sums = g.node("MatMul", as_float(g, x, 0), weight)
+    return (
+        g.node("Add", sums, g.constant(array(q.bias) * scale_of(q))) if isinstance(layer.bias, nn.Parameter) else sums
+    )
 
 
 def wide_blocks(g: Graph, x: str, blocks: nn.Sequential) -> str:
@@ -77,14 +79,14 @@ def wide(g: Graph, x: str, layer: IntegerConv2d, edge: int = 0) -> str:
     return wide_conv(g, g.pad_edge(x, edge) if edge else x, layer)
 
 
-def wide_conv(g: Graph, x: str, layer: IntegerConv2d) -> str:
-    """A wide layer on whole numbers."""
+def wide_conv(g: Graph, x: str, layer: IntegerConv2d, order: NDArray[np.int64] | None = None) -> str:
+    """A layer on whole numbers in float32; the sums.  order: of the outputs, if not their own"""
     q = layer.quantise()
-    scale = scale_of(q)
-    stored = g.cast(g.constant(array(q.weight).astype(np.int16)), "float32")
-    weight = g.node("Mul", stored, g.constant(scale[:, None, None, None]))
-    bias = g.constant(array(q.bias) * scale)
-    return g.conv(x, weight, bias, pad=int(layer.padding[0]))
+    chosen = slice(None) if order is None else order
+    weight, bias, scale = (value[chosen] for value in (array(q.weight), array(q.bias), scale_of(q)))
+    stored = g.stored(weight, "int8" if layer.weight_max <= WEIGHT_MAX else "int16")
+    weights = g.node("Mul", stored, g.constant(scale[:, None, None, None]))
+    return g.conv(x, weights, g.constant(bias * scale), pad=int(layer.padding[0]))
 
 
 def within(g: Graph, x: str, top: str) -> str:
@@ -110,7 +112,7 @@ def conv(g: Graph, x: str, layer: IntegerConv2d) -> str:
     return g.conv(x, narrow(g, array(q.weight), scale, axis=0), bias, pad=layer.kernel_size[0] // 2)
 
 
-def narrow(g: Graph, weight: Array, scale: Array, axis: int) -> str:
+def narrow(g: Graph, weight: Array, scale: Array, axis: int = 1) -> str:
     """Weights of 8 bits with one scale an output."""
     stored = g.constant(weight.astype(np.int8))
     zeros = g.constant(np.zeros(len(scale), np.int8))

@@ -29,7 +29,7 @@ from aezip_train import lambda_ladder
 from aezip_train.flagship import Flagship
 from aezip_train.histograms import whole
 
-from . import graphs, integer_graphs, macs, reach, sample
+from . import graphs, integer_graphs, macs, prior_graphs, reach, sample
 
 # Latents under tables up to this index are not coded. Most latents are under the first (train/TRIALS.md).
 SKIP = 0
@@ -54,8 +54,8 @@ def members_of(model: Flagship, card: str) -> dict[str, bytes]:
     return {
         "encoder.onnx": graphs.encoder(model),
         "hyper.onnx": graphs.hyper_encoder(model),
-        "prior.onnx": graphs.prior(model),
-        "context.onnx": graphs.context(model),
+        "prior.onnx": prior_graphs.prior(model),
+        "context.onnx": prior_graphs.context(model),
         "decoder.onnx": (integer_graphs if model.config.integer else graphs).decoder(model),
         "tables.npz": tables_file(mixture_tables(), ladder_of(model), SKIP),
         "CARD.md": card.encode(),

@@ -29,9 +29,9 @@ from aezip.model import packages
 from aezip.model.ladder import Rung
 from aezip_train.data import centre, to_bytes
 from aezip_train.flagship import Flagship, halves
-from aezip_train.integer import SUM_LIMIT, IntegerConv2d, set_integer
+from aezip_train.integer import PAIR_MAX, SUM_LIMIT, IntegerConv2d, in_pairs, set_integer
 
-from .graphs import MEAN_MAX
+from .prior_graphs import MEAN_MAX
 from .sample import figures
 
 QUALITIES = (0, 137, 500, 863, 1000)
@@ -78,10 +78,8 @@ def largest_sum(layer: IntegerConv2d) -> int:
     if not q.weight.abs().max() <= layer.weight_max:
         raise ValueError(f"its weights are too large; the limit is {layer.weight_max}")
     sums = (q.weight.abs().long() * reach.long()[:, None, None]).sum((1, 2, 3)) + q.bias.abs().long()
-    if layer.rounds and not layer.even:  # with the ½ that rounds up, should a runtime fold it into the bias
-        if not q.shift.min() >= 1:
-            raise ValueError("its weights are too small; a half of its outputs' unit is not whole")
-        sums += 1 << (q.shift.long() - 1)
+    if layer.paired and not torch.equal(in_pairs(q.weight), q.weight):
+        raise ValueError(f"two of its weights add to more than {PAIR_MAX}")
     return int(sums.max())
 
 
@@ -103,10 +101,10 @@ def prior_is_exact(model: Flagship, sessions: Sessions) -> None:
         *said_first, carried = graphs.prior(hyper)
         (_, features), (mean, later_mean), (scale, later_scale) = map(halves, (features, mean, scale))
         for name, value in (("features", features * 32), ("raw_mean", later_mean * 64), ("raw_scale", later_scale * 8)):
-            _same(name, value, carried[name])
+            _same(name, value, carried[name].transpose(0, 3, 1, 2))
 
         known = rng.normal(0, 40, (2, 10, 6, model.config.latent)).astype(np.int16)
-        v = np.floor(known * step.context_gain.astype(np.float64) + 0.5).clip(-255, 255)
+        v = np.rint(known * step.context_gain.astype(np.float64)).clip(-255, 255)
         near = torch.from_numpy(v.astype(np.float32).transpose(0, 3, 1, 2)) / 32
         more_mean, more_scale, *later_steps = model.context(features, near)
         said_second = graphs.context(carried, known)

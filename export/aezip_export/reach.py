@@ -16,26 +16,9 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper, numpy_helper
 
 from aezip.format.geometry import LATENT_STRIDE
+from aezip.model.onnx_check import OPERATORS
 
-POINTWISE = frozenset(
-    (
-        "Abs",
-        "Add",
-        "Cast",
-        "Clip",
-        "Concat",
-        "DequantizeLinear",
-        "Floor",
-        "LeakyRelu",
-        "Log",
-        "Max",
-        "Min",
-        "Mul",
-        "QuantizeLinear",
-        "Round",
-        "Sign",
-    )
-)
+POINTWISE = OPERATORS - {"Conv", "DepthToSpace", "MatMul", "Pad", "Reshape", "Slice", "Transpose"}
 
 Rows = tuple[int, int]  # first and last
 

@@ -15,12 +15,13 @@ from PIL import Image
 import aezip
 from aezip.model.onnx_check import OPERATORS
 from aezip.quality.metrics import psnr_db
-from aezip_export import flagships, graphs, proofs
+from aezip_export import flagships, graphs, prior_graphs, proofs
 from aezip_export.builder import Graph
 from aezip_export.cli import main as export_command
 from aezip_train import runs
 from aezip_train.cli import main as train_command
 from aezip_train.flagship import Config, Flagship
+from aezip_train.integer import IntegerConv2d
 from aezip_train.train_flagship import FlagshipTraining
 
 SMALL = '{"coarse": 32, "latent": 48, "hyper": 8, "feature": 16, "coarse_blocks": 1, "latent_blocks": 1}'
@@ -85,12 +86,12 @@ def test_a_broken_bound_writes_nothing(tmp_path: Path, monkeypatch) -> None:
 
 
 def test_a_prior_that_differs_writes_nothing(run: Path, tmp_path: Path, monkeypatch) -> None:
-    round_ = Graph.round
+    rounded = prior_graphs.rounded
 
-    def off(g: Graph, x: str, low: float, high: float) -> str:
-        return round_(g, g.node("Add", x, g.scalar(0.01)), low, high)
+    def off(g: Graph, sums: str, layer: IntegerConv2d) -> str:
+        return rounded(g, g.node("Add", sums, g.scalar(0.01)), layer)
 
-    monkeypatch.setattr(graphs.Graph, "round", off)
+    monkeypatch.setattr(prior_graphs, "rounded", off)
     with pytest.raises(proofs.ProofFailed, match="differ"):
         export(trained(run), tmp_path / "x.aezm")
     assert not list(tmp_path.iterdir())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from aezip.engine.library import onnxruntime
-from aezip_export import graphs, integer_graphs, proofs
+from aezip_export import integer_graphs, prior_graphs, proofs
 from aezip_export.builder import Graph
 from aezip_train.integer import NARROW_MAX, SUM_LIMIT, IntegerConv2d, Quantised
 from aezip_train.integer_lapped import NARROW_TOP, wide_conv
@@ -23,7 +23,7 @@ Whole = NDArray[np.int64]
 
 def narrow(kernel: int, top: int, **more: bool) -> IntegerConv2d:
     """A layer for kernels of 8 bits."""
-    kind = {"in_bits": 0, "out_bits": 0, "weight_max": NARROW_MAX, "even": True}
+    kind = {"in_bits": 0, "out_bits": 0, "weight_max": NARROW_MAX}
     return IntegerConv2d(40, 12, kernel, top=top, **kind, **more)
 
 
@@ -39,8 +39,24 @@ def in_8_bits(zero: int) -> Callable[[Graph, str, IntegerConv2d], str]:
 
 def product(g: Graph, x: str, layer: IntegerConv2d) -> str:
     """The last layer of such a block."""
-    inner = integer_graphs.as_float(g, integer_graphs.eight_bits(g, x, 0), 0)
+    inner = integer_graphs.eight_bits(g, g.to_channels_last(x), 0)
     return g.to_channels_first(integer_graphs.product(g, inner, layer))
+
+
+def of_8_bits(g: Graph, x: str, layer: IntegerConv2d) -> str:
+    """A layer of the prior on what has 8 bits."""
+    inner = integer_graphs.eight_bits(g, g.to_channels_last(x), 0)
+    return g.to_channels_first(prior_graphs.whole(g, inner, layer))
+
+
+def in_float(g: Graph, x: str, layer: IntegerConv2d) -> str:
+    """A convolution of the prior."""
+    return prior_graphs.rounded(g, integer_graphs.wide_conv(g, x, layer), layer)
+
+
+def says(**more: bool) -> IntegerConv2d:
+    """A layer of the prior that says means."""
+    return IntegerConv2d(40, 12, 1 if more else 3, out_bits=6, low=-8191, high=8191, **more)
 
 
 class Kind(NamedTuple):
@@ -52,7 +68,8 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "of the prior": Kind(lambda: IntegerConv2d(40, 12, 3, out_bits=6, low=-8191, high=8191), graphs.integer_conv, -1),
+    "of the prior": Kind(says, in_float, -1),
+    "of the prior, 8 bits": Kind(lambda: says(paired=True), of_8_bits, 0),
     "8 bits with a sign": Kind(lambda: narrow(1, NARROW_TOP - 1), in_8_bits(NARROW_TOP), -1),
     "8 bits": Kind(lambda: narrow(3, 255), in_8_bits(0), 0),
     "8 bits, sums": Kind(lambda: narrow(1, 255, rounds=False, biased=False), product, 0),
@@ -86,8 +103,7 @@ def wanted(layer: IntegerConv2d, sums: Whole) -> NDArray[np.float64]:
     unit = 2.0 ** np.asarray(layer.quantise().shift, np.float64)
     if not layer.rounds:
         return sums / unit
-    whole = np.rint(sums / unit) if layer.even else np.floor(sums / unit + 0.5)
-    return whole.clip(layer.low, layer.high)
+    return np.rint(sums / unit).clip(layer.low, layer.high)
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["", "read again"])
@@ -138,6 +154,21 @@ def test_a_bound_is_counted_in_whole_numbers(monkeypatch) -> None:
                 proofs.bounds(nn.Sequential(layer))
         else:
             assert proofs.bounds(nn.Sequential(layer)) == {"0": 24.0}
+
+
+def test_pairs_of_products_fit_16_bits(monkeypatch) -> None:
+    """Those of two neighbouring inputs: the largest of each sign."""
+    layer = drawn(KINDS["of the prior, 8 bits"])
+    weight = layer.quantise().weight[:, :, 0, 0].reshape(12, 20, 2)
+    for sign in (1, -1):
+        sums = 255 * (sign * weight).clamp_min(0).sum(2)
+        assert 2**15 - 255 < sums.max() < 2**15
+    proofs.bounds(nn.Sequential(layer))
+    wrong = layer.quantise()
+    wrong.weight[0, :2] = 100
+    monkeypatch.setattr(layer, "quantise", lambda: wrong)
+    with pytest.raises(proofs.ProofFailed, match="0: two of its weights add to more than 128"):
+        proofs.bounds(nn.Sequential(layer))
 
 
 @pytest.mark.parametrize(

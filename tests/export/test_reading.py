@@ -3,13 +3,19 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
+import torch
 
 from aezip.entropy.tables import Tables
 from aezip.model.ladder import Ladder
 from aezip.model.packages import Package
 from aezip.model.store import find
-from aezip_export import macs, package
+from aezip_export import flagships, macs, package
+from aezip_train.flagship import Config, Flagship
+from aezip_train.integer import IntegerConv2d
 from aezip_train.package_weights import read_model
+
+FACTS = {"summary": "A test.", "licence": "CC0-1.0", "training": {"recipe": "none", "steps": 0, "hours": 0.0}}
 
 
 def test_a_package_comes_back_and_exports_alike() -> None:
@@ -24,9 +30,21 @@ def test_a_package_comes_back_and_exports_alike() -> None:
         np.testing.assert_array_equal(again[name], wanted[name], name)
 
 
-def test_steps_come_back(golden) -> None:
-    path = str(golden / "tiny-steps.aezm")
-    stored, members = Package(find(path)), package.members_of(read_model(path), "")
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_prior_comes_back(tmp_path, steps) -> None:
+    """With local steps and without, weights of every size."""
+    torch.manual_seed(steps)
+    model = Flagship(
+        Config(coarse=16, latent=24, coarse_blocks=1, latent_blocks=1, hyper=8, feature=8, local_steps=steps)
+    )
+    with torch.no_grad():
+        for layer in (*model.prior.modules(), *model.context.modules()):
+            if isinstance(layer, IntegerConv2d):
+                layer.weight.normal_(0, 3 / layer.weight[0].numel() ** 0.5)
+                layer.bias.normal_()
+    path = tmp_path / "x.aezm"
+    flagships.export(model, path, name="x", facts=FACTS, card="A test.")
+    stored, members = Package(find(str(path))), package.members_of(read_model(str(path)), "")
     for name in ("prior.onnx", "context.onnx"):
         assert members[name] == stored.member(name), name
 

@@ -1,8 +1,9 @@
 """Writes a small package whose prior chooses the step of each latent, files of it, and their vectors.
 
-    python tests/golden/steps.py
+    python tests/golden/steps.py products
 
-Written once, as those of `write.py`. The network is a transform of drawn pictures; its prior is by chance.
+Each name is written once, as what `write.py` writes: `steps` has a prior of convolutions, `products` one of matrix
+products. The network is a transform of drawn pictures; its prior is by chance.
 """
 
 from __future__ import annotations
@@ -39,13 +40,12 @@ from integer import short
 from conftest import draw
 
 HERE = Path(__file__).parent
-MODEL = HERE / "tiny-steps.aezm"
 SKIP = 30  # so that about half of the latents are left out
 FACTS = {"summary": "For tests.", "licence": "Apache-2.0"}
-CASES = {  # picture, quality, tile, flags
-    "steps": (draw(33, 50, 50), 60, 0, 0),
-    "steps-early": (draw(70, 67, 51), 30, 1, PROGRESSIVE),
-    "steps-whole": (draw(40, 48, 52), 90, 0, NO_SKIP),
+CASES = {  # by what follows the name: picture, quality, tile, flags
+    "": (draw(33, 50, 50), 60, 0, 0),
+    "-early": (draw(70, 67, 51), 30, 1, PROGRESSIVE),
+    "-whole": (draw(40, 48, 52), 90, 0, NO_SKIP),
 }
 
 
@@ -85,31 +85,33 @@ def every_case(index: NDArray[np.uint8]) -> None:
     assert (table.min(), table.max()) == (0, 63)
 
 
-def main() -> None:
-    if MODEL.exists():
-        raise SystemExit(f"{MODEL.name}: there already")
+def main(which: str) -> None:
+    path = HERE / f"tiny-{which}.aezm"
+    if path.exists():
+        raise SystemExit(f"{path.name}: there already")
     model = network()
     members = package.members_of(model, "For tests.\n")
     members["tables.npz"] = package.tables_file(short(mixture_tables()), package.ladder_of(model), SKIP)
-    description = package.describe(model, MODEL.stem, members, FACTS)
-    package.write_proved(MODEL, members, description, lambda path: proved(model, path))
-    found = packages.Package(packages.describe(MODEL))
+    description = package.describe(model, path.stem, members, FACTS)
+    package.write_proved(path, members, description, lambda trial: proved(model, trial))
+    found = packages.Package(packages.describe(path))
     encoder.LOST = 2**31  # whatever is left out
     facts, written = {}, {}
-    for name, (image, quality, tile, flags) in CASES.items():
+    for ending, (image, quality, tile, flags) in CASES.items():
+        name = which + ending
         encoder.TILED_FROM, encoder.TILE = (0, tile) if tile else (2**22, 16)
         data = container.pack(encoder.Encoder(Sessions(found), 10 * quality, flags=flags).encode(image))
         (HERE / f"{name}.lat").write_bytes(data)
-        pixels, lat = codecs.Codec(str(MODEL)).decode(data)
+        pixels, lat = codecs.Codec(str(path)).decode(data)
         latents, _ = lossy.decode_latents(Sessions(found), lat)
         digest = hashlib.sha256(latents.astype("<i2").tobytes()).hexdigest()
         facts[name] = {"file": hashlib.sha256(data).hexdigest(), "flags": lat.header.flags, "latents": digest}
         written |= vectors.vectors(found, name, data)
         written[f"{name}.pixels"] = pixels
-    every_case(np.concatenate([written[f"steps.0.{half}.index"].ravel() for half in ("prior", "context")]))
-    (HERE / "steps.json").write_text(json.dumps(facts, indent=1) + "\n")
-    np.savez(HERE / "steps.npz", **written)
+    every_case(np.concatenate([written[f"{which}.0.{half}.index"].ravel() for half in ("prior", "context")]))
+    (HERE / f"{which}.json").write_text(json.dumps(facts, indent=1) + "\n")
+    np.savez(HERE / f"{which}.npz", **written)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -22,7 +22,9 @@ CORE = Path(__file__).parents[2] / "runtime" / "c"
 GOLDEN = Path(__file__).parents[1] / "golden"
 NAMED = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles", "early-tiles"]  # have vectors, and are damaged
 REPAIRED = ["patched", "patched-grey", "whole", "early", "early-whole"]  # have vectors, too
-EXACT, DEPTH, STEPS = (json.loads((GOLDEN / f"{name}.json").read_text()) for name in ("exact", "depth", "steps"))
+EXACT, DEPTH, STEPS, PRODUCTS = (
+    json.loads((GOLDEN / f"{name}.json").read_text()) for name in ("exact", "depth", "steps", "products")
+)
 MORE = 8  # files that are damaged besides: exact pixels, patches, more bits
 
 pytestmark = pytest.mark.skipif(not (shutil.which("make") and shutil.which("cc")), reason="needs make and a C compiler")
@@ -58,11 +60,12 @@ def test_latents_are_those_of_python(name, build, golden, tiny) -> None:
     assert sha256(done.stdout).hexdigest() == json.loads((golden / "facts.json").read_text())[name]["latents"]
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", STEPS | PRODUCTS)
 def test_latents_of_any_steps_are_those_of_python(name, build, golden) -> None:
-    command = [build / "aezip-dump", golden / "tiny-steps.aezm", golden / "steps.npz", golden / f"{name}.lat"]
+    which = name.partition("-")[0]
+    command = [build / "aezip-dump", golden / f"tiny-{which}.aezm", golden / f"{which}.npz", golden / f"{name}.lat"]
     done = subprocess.run(command, capture_output=True, check=True)
-    assert sha256(done.stdout).hexdigest() == STEPS[name]["latents"]
+    assert sha256(done.stdout).hexdigest() == (STEPS | PRODUCTS)[name]["latents"]
 
 
 def pixels_of(build: Path, file: Path, to: Path) -> tuple[str, bytes]:

@@ -7,6 +7,7 @@ import torch
 from aezip.codec import Codec
 from aezip.coding import hyperprior, quantisation
 from aezip.entropy.tables import INDEX_TOP, mixture_masses, mixture_tables
+from aezip_export import flagships
 from aezip_train import flagship
 from aezip_train.data import centre, to_bytes
 from aezip_train.integer import set_integer
@@ -80,9 +81,9 @@ def test_steps_are_as_large_as_they_say() -> None:
 
 
 def test_the_runtime_takes_the_same_steps(golden, drawn) -> None:
-    pixels, model = drawn(128, 128, seed=3), read_model(str(golden / "tiny-steps.aezm")).eval()
+    pixels, model = drawn(128, 128, seed=3), read_model(str(golden / "tiny-products.aezm")).eval()
     set_integer(model, True)
-    codec = Codec(str(golden / "tiny-steps.aezm"))
+    codec = Codec(str(golden / "tiny-products.aezm"))
     shown, _ = codec.decode(codec.encode(pixels, 70, effort=0))
     with torch.no_grad():
         said = model(centre(pixels[None]), torch.tensor([700.0]), noise=False)
@@ -90,10 +91,14 @@ def test_the_runtime_takes_the_same_steps(golden, drawn) -> None:
     assert np.abs(to_bytes(said.image)[0].astype(int) - shown).mean() < 0.6
 
 
-def test_a_package_gets_steps_that_change_nothing_yet(tiny, drawn) -> None:
-    recipe = build({"network": {"local_steps": 1, "latent": 48}, "lambda_max": 0.25})
-    plan, weights = FlagshipTraining.start_from(tiny, recipe)
-    model, before = FlagshipTraining.with_weights(plan, weights), read_model(tiny).eval()
+def test_a_package_gets_steps_that_change_nothing_yet(drawn, tmp_path) -> None:
+    path = str(tmp_path / "x.aezm")
+    small = flagship.Flagship(flagship.Config(16, 24, 1, 1, hyper=8, feature=8))
+    facts = {"summary": "A test.", "licence": "CC0-1.0", "training": {"recipe": "none", "steps": 0, "hours": 0.0}}
+    flagships.export(small, tmp_path / "x.aezm", name="x", facts=facts, card="A test.")
+    recipe = build({"network": {"local_steps": 1, "latent": 24}})
+    plan, weights = FlagshipTraining.start_from(path, recipe)
+    model, before = FlagshipTraining.with_weights(plan, weights), read_model(path).eval()
     image, quality = centre(drawn(128, 128)[None]), torch.tensor([500.0])
     with torch.no_grad():
         assert torch.equal(model(image, quality, noise=False).image, before(image, quality, noise=False).image)

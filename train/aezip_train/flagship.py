@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from aezip.entropy.tables import INDEX_ONE, INDEX_TOP, MIXTURE, OCTAVE, STEP_SHIFTS, STEPS
 
 from . import lambda_ladder
-from .integer import IntegerConv2d, round_through, through
+from .integer import IntegerConv2d, round_even, round_through, through
 from .integer_lapped import IntegerDecoder
 from .lapped import SLOPE, Decoder, Encoder, LappedSizes, start_lapped, strided
 
@@ -86,10 +86,11 @@ class Parameters(nn.Module):
 
     def __init__(self, c: Config, inputs: int, steps: bool = False) -> None:
         super().__init__()
-        self.mix = IntegerConv2d(inputs, 2 * c.feature)
-        self.mean = IntegerConv2d(2 * c.feature, c.latent, out_bits=6, low=-8191, high=8191)
-        self.scale = IntegerConv2d(2 * c.feature, c.latent, out_bits=3, low=-255, high=255)
-        self.step = IntegerConv2d(2 * c.feature, c.latent, out_bits=3, low=-2, high=1) if steps else None
+        hidden = 2 * c.feature
+        self.mix = IntegerConv2d(inputs, hidden, paired=True)
+        self.mean = IntegerConv2d(hidden, c.latent, out_bits=6, low=-8191, high=8191, paired=True)
+        self.scale = IntegerConv2d(hidden, c.latent, out_bits=3, low=-255, high=255, paired=True)
+        self.step = IntegerConv2d(hidden, c.latent, out_bits=3, low=-2, high=1, paired=True) if steps else None
         for layer in self.says():
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
@@ -130,7 +131,7 @@ class Context(nn.Module):
 
     def __init__(self, c: Config) -> None:
         super().__init__()
-        self.look = IntegerConv2d(4 * 2 * c.latent, c.feature)
+        self.look = IntegerConv2d(4 * 2 * c.latent, c.feature, paired=True)
         self.second = Parameters(c, 2 * c.feature, steps=bool(c.local_steps))
 
     def forward(self, features: Tensor, known: Tensor) -> tuple[Tensor, ...]:
@@ -205,7 +206,7 @@ class Flagship(nn.Module):
         first, bits_1 = quantise(y_1, mean_1, scale_1, *(halves(k)[0] for k in step))
         known = torch.clamp(first / gain, -255 / 32, 255 / 32)
         if self.context.look.integer:
-            known = round_through(known * 32) / 32
+            known = round_even(known * 32) / 32
         mean_more, scale_more, *later = self.context(halves(features)[1], known)
         second, bits_2 = quantise(y_2, mean_2 + mean_more, scale_2 + scale_more, *later)
         decoded = whole(first, second)

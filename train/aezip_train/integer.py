@@ -6,15 +6,15 @@ any order of summation).  With activations `a`, weights `W`, bias `B`, all whole
 
     t = clip(round((Σ a·W + B) · 2^-k), low, high)          k per output channel
 
-Halves are rounded up in the prior and to even in the decoder, as its kernels of 8 bits do.
-In training the same layer runs on *real* numbers, in the prior `a / 32`: with `integer` off
-that is an ordinary convolution and a clip (the float twin); with it on, weights,
-bias and output are rounded as above, with straight-through gradients (Bengio et
-al. 2013; integer networks for exact decoding: Ballé, Johnston, Minnen 2019).
+Halves are rounded to even numbers, as kernels of 8 bits do. In training the same layer runs on *real* numbers, in
+the prior `a / 32`: with `integer` off that is an ordinary convolution and a clip (the float twin); with it on, weights,
+bias and output are rounded as above, with straight-through gradients (Bengio et al. 2013; integer networks for exact
+decoding: Ballé, Johnston, Minnen 2019).
 
 Invariants, proved per output channel by `quantise`:
     |W| ≤ 127,   max|a| · Σ|W| + |B| < 2²⁴.
-Of layers for kernels of 8 bits |W| ≤ 63: processors without VNNI add products in pairs of 16 bits.
+Processors without VNNI add products of 8 bits in pairs of 16. So, of layers for such kernels, in a matrix product
+weights of one sign of two neighbouring inputs add to no more than 128, and in a convolution |W| ≤ 63.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ ACTIVATION_BITS = 5  # a real activation r is the integer 32·r
 ACTIVATION_MAX = 255
 WEIGHT_MAX = 127
 NARROW_MAX = 63  # of weights for kernels of 8 bits
+PAIR_MAX = 128  # of two of one sign
 SUM_LIMIT = 2**24
 
 
@@ -55,7 +56,7 @@ class IntegerConv2d(nn.Conv2d):
     in_bits, out_bits: a real number r is the integer 2^bits · r, going in and coming out.
     top: largest magnitude of an integer that goes in; of an input of its own where the layer has `tops`.
     low, high: clip of the integer output.
-    even: halves are rounded to even numbers, instead of up.
+    paired: for a matrix product of 8 bits, whose weights keep to PAIR_MAX.
     rounds: the output is rounded and clipped; if not, it is the sum, a whole multiple of 2^-k.
     biased: there is a bias. finest: the most bits below 1 that weights may have.
     """
@@ -72,7 +73,7 @@ class IntegerConv2d(nn.Conv2d):
         weight_max: int = WEIGHT_MAX,
         low: int = 0,
         high: int = ACTIVATION_MAX,
-        even: bool = False,
+        paired: bool = False,
         rounds: bool = True,
         biased: bool = True,
         finest: int = 14,
@@ -85,7 +86,7 @@ class IntegerConv2d(nn.Conv2d):
             del self.bias
             self.register_buffer("bias", torch.zeros(outputs), persistent=False)
         self.in_bits, self.out_bits, self.top, self.weight_max = in_bits, out_bits, top, weight_max
-        self.low, self.high, self.even, self.rounds, self.finest = low, high, even, rounds, finest
+        self.low, self.high, self.paired, self.rounds, self.finest = low, high, paired, rounds, finest
         self.integer = False
 
     tops: Tensor | None
@@ -123,6 +124,8 @@ class IntegerConv2d(nn.Conv2d):
         k = k.clamp(-14, self.finest)
         scale = torch.exp2(k)
         weight = (self.weight * scale[:, None, None, None]).round()
+        if self.paired:
+            weight = in_pairs(weight)
         bias = (self.bias * scale * 2**self.in_bits).round()
         # the sum carries 2^(in_bits + k) and the output wants 2^out_bits: the shift is the rest
         return weight, bias, k + self.in_bits - self.out_bits
@@ -160,8 +163,15 @@ class IntegerConv2d(nn.Conv2d):
         out = F.conv2d(x, weight, bias, padding=self.padding)
         if not self.rounds:
             return out
-        whole = (round_even if self.even else round_through)(out * unit)
-        return whole.clamp(self.low, self.high) / unit
+        return round_even(out * unit).clamp(self.low, self.high) / unit
+
+
+def in_pairs(weight: Tensor) -> Tensor:
+    """Whole weights, those of one sign of two neighbouring inputs made smaller until they add to PAIR_MAX."""
+    a, b = weight[:, 0::2], weight[:, 1::2]
+    over = (a.abs() + b.abs() - PAIR_MAX).clamp_min(0) * (a * b > 0)
+    less = (over / 2).floor()
+    return torch.stack([a - a.sign() * less, b - b.sign() * (over - less)], 2).flatten(1, 2)
 
 
 def through(x: Tensor, value: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ class IntegerResidual(nn.Module):
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
         self.register_buffer("gain", torch.ones(width))  # powers of two
-        kind: dict[str, Any] = {"in_bits": 0, "out_bits": 0, "weight_max": NARROW_MAX, "even": True}
+        kind: dict[str, Any] = {"in_bits": 0, "out_bits": 0, "weight_max": NARROW_MAX}
         self.reduce = IntegerConv2d(width, inner, top=NARROW_TOP, **kind)
         self.spatial = IntegerConv2d(inner, inner, 3, **kind)
         self.expand = IntegerConv2d(inner, width, rounds=False, biased=False, **kind)

@@ -1,23 +1,25 @@
-"""The graph of a decoder in integers → its weights: the inverse of `aezip_export.integer_graphs`.
+"""Graphs in integers → their weights: the inverse of `aezip_export.integer_graphs` and `prior_graphs`.
 
 What comes back exports to the same graphs. Needs onnx.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .flagship import Context, Parameters, Prior, in_halves
 from .graph_steps import Array, Step, steps
 from .integer import IntegerConv2d
 from .integer_lapped import IntegerDecoder
 
 
 @torch.no_grad()
-def read(net: IntegerDecoder, graph: bytes) -> None:
+def read_decoder(net: IntegerDecoder, graph: bytes) -> None:
     """Fill the decoder from its graph.  Raises ValueError, StopIteration."""
     left = iter(steps(graph))
 
@@ -40,6 +42,39 @@ def read(net: IntegerDecoder, graph: bytes) -> None:
         layer.tops.copy_(_tensor(following("Min").value.reshape(-1)))
         step = following("Conv")
         _become(layer, step.value, step.scale, step.bias / step.scale.reshape(-1))
+
+
+@torch.no_grad()
+def read_prior(net: Prior, graph: bytes) -> None:
+    """Fill the prior from its graph.  Raises ValueError, StopIteration."""
+    left = iter(steps(graph))
+    layers = net.look, net.to_half, net.look_half, net.to_full
+    order = in_halves(net.to_full.out_channels // 4).argsort()
+    for layer in layers:
+        step = next(step for step in left if step.operator == "Conv")
+        scale = step.scale.reshape(-1)
+        values = step.value, scale, step.bias / scale
+        _become(layer, *(v[order] for v in values) if layer is net.to_full else values)
+    _read_parameters(net.first, left)
+
+
+@torch.no_grad()
+def read_context(net: Context, graph: bytes) -> None:
+    """Fill the context from its graph.  Raises ValueError, StopIteration."""
+    left = iter(steps(graph))
+    signed, unsigned = (next(step for step in left if step.operator == "MatMul") for _ in range(2))
+    features = net.look.out_channels
+    taps = np.stack([s.value.reshape(len(s.value), 4, features) for s in (signed, unsigned)])  # [2, C, 4, F]
+    weight = taps.transpose(3, 2, 0, 1).reshape(features, -1)[..., None, None]
+    scale = signed.scale[:features]
+    _become(net.look, weight, scale, next(step for step in left if step.operator == "Add").value / scale)
+    _read_parameters(net.second, left)
+
+
+def _read_parameters(net: Parameters, left: Iterator[Step]) -> None:
+    for layer in (net.mix, *([net.step] if net.step else ()), net.mean, net.scale):
+        step = next(step for step in left if step.operator == "MatMul")
+        _become(layer, step.value, step.scale, next(s for s in left if s.operator == "Add").value / step.scale)
 
 
 def _become(layer: IntegerConv2d, weight: Array, scale: Array, bias: Array) -> None:

@@ -97,17 +97,11 @@ def fit(reading: Reading, output: str, force: bool) -> None:
     "--heat", "output", metavar="OUT", type=click.Path(readable=False), help="Heat map to write, or a folder for them."
 )
 @options.force
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@options.json_option("Print a JSON list.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table.")
 @options.max_pixels
 @options.intake
-@click.option(
-    "-m",
-    "--model",
-    metavar="MODEL",
-    shell_complete=options.models,
-    help="Name or .aezm file.  [default: the profile's]",
-)
+@options.model_option(".  [default: the profile's]")
 @options.run
 def score(run: Run, profile: str, rate: float, as_json: bool, as_csv: bool, **reading: Any) -> None:
     """Score pictures against a PROFILE of `fit`.

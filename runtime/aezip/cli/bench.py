@@ -42,17 +42,7 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> list[str]:
     metavar="OUT",
     help="Folder for bench.json, points.csv, plots, crops and report.html.",
 )
-@click.option(
-    "-m",
-    "--model",
-    "models",
-    multiple=True,
-    default=("photo",),
-    show_default=True,
-    metavar="MODEL",
-    shell_complete=options.models,
-    help="Name or .aezm file; may be repeated.",
-)
+@options.model_option("; may be repeated.", "models", multiple=True, default=("photo",), show_default=True)
 @click.option(
     "-q",
     "--qualities",
@@ -111,7 +101,7 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> list[str]:
     metavar="PERCENT",
     help="--compare: how much worse a ratio may be.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@options.json_option("Print everything as JSON.")
 def bench(
     inputs: tuple[Path, ...],
     output: Path | None,

@@ -15,7 +15,7 @@ from .messages import show
 @click.command()
 @options.model
 @options.threads
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@options.json_option("Print everything as JSON.")
 @options.debug
 def doctor(model: str, threads: int | None, as_json: bool) -> None:
     """Check this installation: coder, providers, exactness.

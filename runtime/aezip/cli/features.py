@@ -25,7 +25,7 @@ _SUFFIX = ".npz"
     help="Print which of the pictures are most like this one.",
 )
 @click.option("-k", "--count", type=click.IntRange(min=1), default=5, show_default=True, help="--nearest: how many.")
-@click.option("--json", "as_json", is_flag=True, help="--nearest: print them as a JSON list.")
+@options.json_option("--nearest: print them as a JSON list.")
 @options.force
 @options.reading
 def features(

@@ -16,7 +16,7 @@ from .messages import Failures, show
 
 @click.command()
 @options.inputs("FILE...")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@options.json_option("Print a JSON list.")
 @options.debug
 def info(inputs: tuple[str, ...], as_json: bool) -> None:
     """Show what is in .lat files.

@@ -15,12 +15,11 @@ from ..storage.files import atomic_write
 from . import models_places, options
 from .messages import Failures, say, show, table
 
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _force_option = click.option("-f", "--force", is_flag=True, help="Replace a model of the same name.")
 
 
 @click.group(invoke_without_command=True)
-@_json_option
+@options.json_option()
 @options.debug
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> None:
@@ -43,7 +42,7 @@ def models(context: click.Context, as_json: bool) -> None:
 
 
 @models.command("list")
-@_json_option
+@options.json_option()
 @options.debug
 def list_models(as_json: bool) -> None:
     """List the installed models.
@@ -74,7 +73,7 @@ def _fit(line: str) -> str:
 
 @models.command("show")
 @click.argument("model")
-@_json_option
+@options.json_option()
 @options.debug
 def show_model(model: str, as_json: bool) -> None:
     """Show what a model is.

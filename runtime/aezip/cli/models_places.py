@@ -17,8 +17,6 @@ from . import options
 from .messages import Failures, say, show, table
 from .run import LAT, say_notes
 
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
 
 @click.command()
 @click.argument("names", metavar="PLACE...", nargs=-1, required=True)
@@ -53,7 +51,7 @@ def add(names: tuple[str, ...]) -> None:
 
 
 @click.command()
-@_json_option
+@options.json_option()
 @options.debug
 def places(as_json: bool) -> None:
     """List the places that were added."""
@@ -105,15 +103,9 @@ def index(folder: Path) -> None:
 
 @click.command()
 @click.argument("inputs", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(readable=False))
-@click.option(
-    "-m",
-    "--model",
-    metavar="MODEL",
-    shell_complete=options.models,
-    help="Name or .aezm file: list the files that need it.",
-)
+@options.model_option(": list the files that need it.")
 @click.option("--save", is_flag=True, help="Save the decoders next to the files, in FOLDER/.aezip.")
-@_json_option
+@options.json_option()
 @options.offline
 @options.debug
 def needed(inputs: tuple[str, ...], model: str | None, save: bool, as_json: bool, offline: bool) -> None:

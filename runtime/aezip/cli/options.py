@@ -68,22 +68,21 @@ max_pixels = click.option(
     metavar="N",
     help="Refuse larger pictures.",
 )
-model = click.option(
-    "-m",
-    "--model",
-    default="photo",
-    show_default=True,
-    metavar="MODEL",
-    shell_complete=models,
-    help="Name or .aezm file.",
-)
-decoding_model = click.option(
-    "-m",
-    "--model",
-    metavar="MODEL",
-    shell_complete=models,
-    help="Name or .aezm file.  [default: the installed one that fits]",
-)
+
+
+def model_option(more: str, *name: str, **settings: Any) -> Callable[[F], F]:
+    """--model.  more: the end of its help"""
+    about = f"Name or .aezm file{more}"
+    return click.option("-m", "--model", *name, metavar="MODEL", shell_complete=models, help=about, **settings)
+
+
+def json_option(about: str = "Print JSON.") -> Callable[[F], F]:
+    """--json"""
+    return click.option("--json", "as_json", is_flag=True, help=about)
+
+
+model = model_option(".", default="photo", show_default=True)
+decoding_model = model_option(".  [default: the installed one that fits]")
 provider = click.option(
     "--provider",
     default="cpu",

@@ -55,13 +55,7 @@ _OWN = {
 @options.format
 @options.max_pixels
 @options.intake_and_strip
-@click.option(
-    "-m",
-    "--model",
-    metavar="MODEL",
-    shell_complete=options.models,
-    help="Name or .aezm file.  [default: the model named as the task]",
-)
+@options.model_option(".  [default: the model named as the task]")
 @options.write
 def restore(
     run: Run,

@@ -63,15 +63,7 @@ def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
     help="Draw the images between these two, which must have the same size, instead of new ones.",
 )
 @options.force
-@click.option(
-    "-m",
-    "--model",
-    default="vae",
-    show_default=True,
-    metavar="MODEL",
-    shell_complete=options.models,
-    help="Name or .aezm file.",
-)
+@options.model_option(".", default="vae", show_default=True)
 @options.provider
 @options.threads
 @options.debug

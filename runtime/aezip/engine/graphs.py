@@ -53,7 +53,7 @@ class Graphs:
         A half is laid out as `hyperprior.halves` has it; an index is of a table and a step.
         """
         half = 2, 2 * hyper.shape[0], 2 * hyper.shape[1], len(self.rung.gain)
-        shapes = {"mean": half, "index": half, **dict.fromkeys(_CARRIED, (2, None, *half[1:3]))}
+        shapes = {"mean": half, "index": half, **dict.fromkeys(_CARRIED, (2, None, None, None))}
         inputs = {"hyper": hyper[None], **self._gains("hyper_inverse", "hyper_offset", "mean_gain", "shift")}
         mean, index, *carried = self.sessions.run(GraphName("prior"), inputs, shapes)
         return mean, index, dict(zip(_CARRIED, carried, strict=True))

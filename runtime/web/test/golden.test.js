@@ -9,9 +9,10 @@ import { openPackage, readArrays } from '../package.js';
 /** @param {string} name */
 const golden = (name) => readFileSync(new URL(`../../../tests/golden/${name}`, import.meta.url));
 ort.env.wasm.numThreads = 1;
-const vectors = { ...readArrays(golden('vectors.npz')), ...readArrays(golden('steps.npz')) };
+const vectors = Object.assign({}, ...['vectors', 'steps', 'products'].map((name) => readArrays(golden(`${name}.npz`))));
 const tiny = await Model.open(golden('tiny.aezm'), ort);
 const withSteps = await Model.open(golden('tiny-steps.aezm'), ort);
+const withProducts = await Model.open(golden('tiny-products.aezm'), ort);
 const files = Object.keys(vectors).filter((key) => key.endsWith('.pixels')).map((key) => key.slice(0, -7));
 
 /**
@@ -25,7 +26,7 @@ function same(found, key) {
 }
 
 for (const name of files) {
-  const model = name.startsWith('steps') ? withSteps : tiny;
+  const model = name.startsWith('steps') ? withSteps : name.startsWith('products') ? withProducts : tiny;
   test(`${name}: ladder, tables, symbols and latents are the golden ones`, async () => {
     const { rung, tiles } = await model.latents(unpack(golden(`${name}.lat`)));
     for (const field of /** @type {const} */ (['hyper_inverse', 'hyper_offset', 'mean_gain', 'context_gain', 'shift'])) {
