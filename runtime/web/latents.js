@@ -95,17 +95,18 @@ export function joined(parts) {
 }
 
 /**
- * The places of symbols in the order of their tables, the highest first.
+ * Symbols in the order of their tables, the highest first: their places, and their tables.
  *
  * @param {Uint8Array} index
  */
-function orderOf(index) {
+function inOrder(index) {
   const next = new Uint32Array(257);
-  for (const table of index) next[255 - table + 1]++;
-  for (let i = 1; i < 257; i++) next[i] += next[i - 1];
+  for (let i = 0; i < index.length; i++) next[255 - index[i] + 1]++;
+  const sorted = new Uint8Array(index.length);
+  for (let i = 1; i < 257; i++) sorted.fill(256 - i, next[i - 1], (next[i] += next[i - 1]));
   const order = new Uint32Array(index.length);
   for (let i = 0; i < index.length; i++) order[next[255 - index[i]]++] = i;
-  return order;
+  return { order, sorted };
 }
 
 /**
@@ -124,8 +125,7 @@ export async function decodeTile(model, { height, width, stream, noSkip, progres
   const phases = [];
   /** @param {Uint8Array} index */
   const take = (index) => {
-    const order = progressive ? orderOf(index) : undefined;
-    const sorted = order ? Uint8Array.from(order, (i) => index[i]) : index;
+    const { order, sorted } = progressive ? inOrder(index) : { sorted: index };
     const symbol = source.take(sorted);
     phases.push({ index: sorted, symbol });
     if (!order) return symbol;

@@ -94,8 +94,9 @@ export class Stream {
    */
   take(index) {
     const { start, last, guess, zero } = this.#tables;
-    const unknown = index.find((table) => table >= TABLES);
-    if (unknown !== undefined) damaged(`the model says table ${unknown}`, `0 to ${TABLES - 1}`);
+    let most = 0;
+    for (let i = 0; i < index.length; i++) most = Math.max(most, index[i]);
+    if (most >= TABLES) damaged(`the model says table ${most}`, `0 to ${TABLES - 1}`);
     const states = this.#states;
     const words = this.#words;
     const symbols = new Int16Array(index.length);

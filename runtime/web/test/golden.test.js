@@ -9,7 +9,7 @@ import { openPackage, readArrays } from '../package.js';
 /** @param {string} name */
 const golden = (name) => readFileSync(new URL(`../../../tests/golden/${name}`, import.meta.url));
 ort.env.wasm.numThreads = 1;
-const vectors = Object.assign({}, ...['vectors', 'steps', 'products'].map((name) => readArrays(golden(`${name}.npz`))));
+const vectors = { ...readArrays(golden('vectors.npz')), ...readArrays(golden('steps.npz')), ...readArrays(golden('products.npz')) };
 const tiny = await Model.open(golden('tiny.aezm'), ort);
 const withSteps = await Model.open(golden('tiny-steps.aezm'), ort);
 const withProducts = await Model.open(golden('tiny-products.aezm'), ort);
