@@ -46,17 +46,18 @@ def narrow_blocks(g: Graph, x: str, blocks: nn.Sequential) -> str:
     for block in blocks:
         assert isinstance(block, IntegerResidual)
         inner = eight_bits(g, g.node("Mul", x, g.constant(array(block.gain))), NARROW_TOP)
-        inner = conv(g, g.to_channels_first(as_float(g, inner, NARROW_TOP)), block.reduce)
-        inner = conv(g, as_float(g, eight_bits(g, inner, 0), 0), block.spatial)
-        x = g.node("Add", x, product(g, g.to_channels_last(eight_bits(g, inner, 0)), block.expand))
+        inner = g.to_channels_first(as_float(g, inner, NARROW_TOP))
+        for layer in (block.reduce, block.spatial):
+            inner = as_float(g, eight_bits(g, conv(g, inner, layer), 0), 0)
+        x = g.node("Add", x, product(g, g.to_channels_last(inner), block.expand))
     return x
 
 
 def product(g: Graph, x: str, layer: IntegerConv2d) -> str:
-    """A layer's sums.  [..., C], of 8 bits → [..., O]"""
+    """A layer's sums, of what had 8 bits.  [..., C] → [..., O]"""
     q = layer.quantise()
     weight = narrow(g, array(q.weight)[:, :, 0, 0].T, scale_of(q))
-    sums = g.node("MatMul", as_float(g, x, 0), weight)
+    sums = g.node("MatMul", x, weight)
     return (
         g.node("Add", sums, g.constant(array(q.bias) * scale_of(q))) if isinstance(layer.bias, nn.Parameter) else sums
     )

@@ -105,7 +105,7 @@ def moved(g: Graph, x: str, axis: int, by: int) -> str:
 
 def parameters(g: Graph, features: str, net: Parameters, *, both: bool = False) -> tuple[str, str, str]:
     """features, of 8 bits → mean, scale and step (or ''), whole.  both: of both halves, but for the step"""
-    x = eight_bits(g, product(g, features, net.mix), 0)
+    x = eight_bits(g, product(g, as_float(g, features, 0), net.mix), 0)
     step = whole(g, g.slice(x, 0, 0, 2) if both else x, net.step) if net.step else ""
     return whole(g, x, net.mean), whole(g, x, net.scale), step
 
@@ -133,7 +133,7 @@ def said(g: Graph, mean: str, scale: str, step: str, mean_gain: str, shift: str,
 
 def whole(g: Graph, x: str, layer: IntegerConv2d) -> str:
     """A layer on inputs of 8 bits, with more in its outputs."""
-    return rounded(g, product(g, x, layer), layer)
+    return rounded(g, product(g, as_float(g, x, 0), layer), layer)
 
 
 def rounded(g: Graph, sums: str, layer: IntegerConv2d) -> str:

@@ -39,8 +39,8 @@ def in_8_bits(zero: int) -> Callable[[Graph, str, IntegerConv2d], str]:
 
 def product(g: Graph, x: str, layer: IntegerConv2d) -> str:
     """The last layer of such a block."""
-    inner = integer_graphs.eight_bits(g, g.to_channels_last(x), 0)
-    return g.to_channels_first(integer_graphs.product(g, inner, layer))
+    inner = integer_graphs.as_float(g, integer_graphs.eight_bits(g, x, 0), 0)
+    return g.to_channels_first(integer_graphs.product(g, g.to_channels_last(inner), layer))
 
 
 def of_8_bits(g: Graph, x: str, layer: IntegerConv2d) -> str:
