@@ -128,8 +128,8 @@ class Hyperprior:
         table = index & TABLE
         kept = table > self.skip
         coded = np.flatnonzero(kept)
-        tables, lost = table[coded], int(np.abs(off).max(where=~kept, initial=0))
-        step = _STEPS[index[coded] >> STEP_BIT].astype(np.int32)
+        tables, lost = table[coded], int((np.abs(off) * ~kept).max(initial=0))
+        step = _STEPS.take(index[coded] >> STEP_BIT).astype(np.int32)
         in_flat = None if flat is None else flat[coded]
         symbol = quantised(off[coded], tables, self.graphs.package, effort, in_flat, step)
         mean.ravel()[coded] += (step * symbol).astype(np.int16)
@@ -143,7 +143,7 @@ class Hyperprior:
         coded = np.flatnonzero(table > self.skip)
         with timing.stage("entropy"):
             symbol = source.take(table[coded])
-        latent.ravel()[coded] += _STEPS[index[coded] >> STEP_BIT] * symbol
+        latent.ravel()[coded] += _STEPS.take(index[coded] >> STEP_BIT) * symbol
         _rows(half)[where] = latent
         return half
 

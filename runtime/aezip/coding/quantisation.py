@@ -38,7 +38,7 @@ def quantised(
 
 def rounded(off: NDArray[np.int32], step: NDArray[np.int32] | int = WHOLE) -> NDArray[np.int32]:
     """The nearest symbols, half a step upwards."""
-    return np.asarray(np.clip((2 * off + step) // (2 * step), -SYMBOL_MAX, SYMBOL_MAX))
+    return np.clip(np.floor((off + step / 2) / step), -SYMBOL_MAX, SYMBOL_MAX).astype(np.int32)
 
 
 def towards_zero(
