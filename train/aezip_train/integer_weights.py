@@ -23,24 +23,21 @@ def read_decoder(net: IntegerDecoder, graph: bytes) -> None:
     """Fill the decoder from its graph.  Raises ValueError, StopIteration."""
     left = iter(steps(graph))
 
-    def following(operator: str) -> Step:
-        return next(step for step in left if step.operator == operator)
-
-    net.unit.copy_(_tensor(following("Mul").value))
+    net.unit.copy_(_tensor(_following(left, "Mul").value))
     narrow: Any = net.latent
     wide: Any = net.coarse
     for block in narrow:
-        block.gain.copy_(_tensor(following("Mul").value))
+        block.gain.copy_(_tensor(_following(left, "Mul").value))
         for layer in (block.reduce, block.spatial):
-            step = following("Conv")
+            step = _following(left, "Conv")
             _become(layer, step.value, step.scale, step.bias)
-        step = following("MatMul")
+        step = _following(left, "MatMul")
         _become(block.expand, step.value, step.scale, np.zeros(step.value.shape[1]))
-    net.latent_offset.copy_(_tensor(following("Add").value))
+    net.latent_offset.copy_(_tensor(_following(left, "Add").value))
     blocks = [layer for block in wide for layer in (block.reduce, block.spatial, block.expand)]
     for layer in (net.up, *blocks, net.stem):
-        layer.tops.copy_(_tensor(following("Min").value.reshape(-1)))
-        step = following("Conv")
+        layer.tops.copy_(_tensor(_following(left, "Min").value.reshape(-1)))
+        step = _following(left, "Conv")
         _become(layer, step.value, step.scale, step.bias / step.scale.reshape(-1))
 
 
@@ -51,7 +48,7 @@ def read_prior(net: Prior, graph: bytes) -> None:
     layers = net.look, net.to_half, net.look_half, net.to_full
     order = in_halves(net.to_full.out_channels // 4).argsort()
     for layer in layers:
-        step = next(step for step in left if step.operator == "Conv")
+        step = _following(left, "Conv")
         scale = step.scale.reshape(-1)
         values = step.value, scale, step.bias / scale
         _become(layer, *(v[order] for v in values) if layer is net.to_full else values)
@@ -62,19 +59,24 @@ def read_prior(net: Prior, graph: bytes) -> None:
 def read_context(net: Context, graph: bytes) -> None:
     """Fill the context from its graph.  Raises ValueError, StopIteration."""
     left = iter(steps(graph))
-    signed, unsigned = (next(step for step in left if step.operator == "MatMul") for _ in range(2))
+    signed, unsigned = _following(left, "MatMul"), _following(left, "MatMul")
     features = net.look.out_channels
     taps = np.stack([s.value.reshape(len(s.value), 4, features) for s in (signed, unsigned)])  # [2, C, 4, F]
     weight = taps.transpose(3, 2, 0, 1).reshape(features, -1)[..., None, None]
     scale = signed.scale[:features]
-    _become(net.look, weight, scale, next(step for step in left if step.operator == "Add").value / scale)
+    _become(net.look, weight, scale, _following(left, "Add").value / scale)
     _read_parameters(net.second, left)
 
 
 def _read_parameters(net: Parameters, left: Iterator[Step]) -> None:
     for layer in (net.mix, *([net.step] if net.step else ()), net.mean, net.scale):
-        step = next(step for step in left if step.operator == "MatMul")
-        _become(layer, step.value, step.scale, next(s for s in left if s.operator == "Add").value / step.scale)
+        step = _following(left, "MatMul")
+        _become(layer, step.value, step.scale, _following(left, "Add").value / step.scale)
+
+
+def _following(left: Iterator[Step], operator: str) -> Step:
+    """The next one of its kind."""
+    return next(step for step in left if step.operator == operator)
 
 
 def _become(layer: IntegerConv2d, weight: Array, scale: Array, bias: Array) -> None:
