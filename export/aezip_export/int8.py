@@ -5,12 +5,11 @@
 In: a package, and photographs that show how large values become. Out: the same package with two more members,
 `encoder.int8.onnx` and `decoder.int8.onnx`. Its fingerprint stays, because files are read with the same prior.
 
-Static quantisation (Jacob et al., 2018) by onnxruntime.quantization, in the form that onnxruntime fuses: QuantizeLinear
-and DequantizeLinear around the convolutions. The trunk, the strided layers and the first and last one stay in float,
-and of the decoder the branches next to the pixels, where 8 bits alone lose 0.2 dB. A trunk's channels differ a
-hundredfold in size, so each is scaled to one range before a branch, and each channel of the branch back behind it (as
-SmoothQuant, Xiao et al., 2023: the weights take the scales in); without that, a model loses 2 dB. Weights are of 7
-bits: processors without VNNI add products in pairs of 16 bits, which 8 bits would overflow.
+Static quantisation (Jacob et al., 2018) by onnxruntime.quantization. Trunk, strided layers, the first and the last one
+stay in float, and of the decoder the branches next to the pixels, where 8 bits alone lose 0.2 dB. A trunk's channels
+differ a hundredfold in size, so each is scaled to one range before a branch and back behind it (as SmoothQuant, Xiao et
+al., 2023); without that, a model loses 2 dB. Weights are of 7 bits: processors without VNNI add products in pairs of 16
+bits, which 8 bits would overflow.
 """
 
 from __future__ import annotations

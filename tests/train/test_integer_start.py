@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,3 +81,21 @@ def test_a_converted_run_learns_goes_on_and_is_exported(small: Flagship, drawn, 
     assert codec.package.about.description["exact_pixels"]
     pixels = drawn(70, 90, seed=5)
     assert codec.decode(codec.encode(pixels, 60))[0].shape == pixels.shape
+
+
+def test_a_learning_rate_means_the_same_to_channels_of_all_sizes(small: Flagship, crops: torch.Tensor) -> None:
+    d: Any = convert(small, Flagship(replace(small.config, integer=1)), lambda: crops).decoder
+    before = {p: p / unit for p, unit in d.units().items()}
+    block = d.coarse[0]
+    with torch.no_grad():  # a channel of the trunk at 1/8 in whole numbers that are four times as large
+        for layer in (d.stem, block.reduce):
+            layer.tops[3] *= 4
+            layer.weight[:, 3] /= 4
+        for row in range(3, len(d.up.bias), SIZES["coarse"]):
+            d.up.weight[row] *= 4
+            d.up.bias[row] *= 4
+        block.expand.weight[3] *= 4
+        block.expand.bias[3] *= 4
+    after = {p: p / unit for p, unit in d.units().items()}
+    assert set(before) == set(d.parameters())
+    assert all(torch.equal(value, after[p]) for p, value in before.items())

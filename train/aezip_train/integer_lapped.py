@@ -59,7 +59,7 @@ class IntegerResidual(nn.Module):
 class WideResidual(nn.Module):
     """The same with wide activations and leaky rectifiers, for trunks at 1/8.
 
-    There 8 bits lose 0.1 dB at quality 60 and 0.2 at 90, and plain rectifiers 1 and 2.6.
+    There 8 bits lose too much (train/TRIALS.md).
     """
 
     def __init__(self, width: int, inner: int) -> None:
@@ -97,12 +97,32 @@ class IntegerDecoder(nn.Module):
         self.coarse = nn.Sequential(*[WideResidual(c.coarse, c.coarse // 2) for _ in range(c.coarse_blocks)])
         self.stem = wide_conv(c.coarse, 64 * channels, 2)  # makes grey levels, 0 … 255
 
+    def units(self) -> dict[nn.Parameter, Tensor]:
+        """What 1 is of a network whose activations are about 1, as learning rates want it: powers of two."""
+        up, stem = usual(self.up), usual(self.stem)
+        outputs: list[Any] = [(self.up, stem.repeat(4)), (self.stem, stem.new_full((self.stem.out_channels,), 64))]
+        both: Any = (self.latent, up), (self.coarse, stem)
+        for blocks, trunk in both:
+            for b in blocks:
+                outputs += (b.reduce, usual(b.spatial)), (b.spatial, usual(b.expand)), (b.expand, trunk)
+        found: dict[Any, Tensor] = {self.latent_offset: up}
+        for layer, unit in outputs:
+            found[layer.weight] = unit[:, None, None, None] / usual(layer)[:, None, None]
+            if isinstance(layer.bias, nn.Parameter):
+                found[layer.bias] = unit
+        return {p: torch.exp2(unit.log2().round()) for p, unit in found.items()}
+
     def forward(self, u: Tensor) -> Tensor:
         x = self.latent(round_even(within(u * self.unit[:, None, None], self.up)))
         x = x + (round_even(self.latent_offset * 2**FINEST) / 2**FINEST)[:, None, None]
         x = self.coarse(shuffled(self.up(round_even(within(x, self.up))), 2))
         x = F.pad(round_even(within(x, self.stem)), (1, 1, 1, 1), mode="replicate")
         return (shuffled(self.stem(x), 8)[:, :, 4:-4, 4:-4] - 128) / 64
+
+
+def usual(layer: IntegerConv2d) -> Tensor:
+    """About each input's root mean square.  [in]"""
+    return layer.reach().clamp_min(1) / (4 if layer.tops is None else 40)
 
 
 def shuffled(x: Tensor, block: int) -> Tensor:

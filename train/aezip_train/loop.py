@@ -11,6 +11,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -113,8 +114,9 @@ class Training:
         """Parameters that start as a transform and learn at the recipe's `strided_rate`."""
         return ()
 
-    def rates(self) -> dict[nn.Parameter, float]:
-        """Parameters that learn at another rate than the recipe's: its factor."""
+    @cached_property
+    def units(self) -> dict[nn.Parameter, Tensor]:
+        """Parameters that are learnt in other units than stored: what 1 of these is, in powers of two."""
         return {}
 
     def fall(self, share: float) -> float:
@@ -155,16 +157,13 @@ class Training:
     def make_optimisers(self) -> list[torch.optim.Optimizer]:
         """Adam on strided layers, gains and biases; the recipe's choice on the other convolutions."""
         strided = set(self.strided())
-        own = self.rates()
-        scales = dict.fromkeys(strided, self.recipe.strided_rate) | own
-        # By whether they are such weights, and by their rate. Rates of their own are found anew when a run goes on:
-        # such a parameter has its own group, so that the groups are those that were saved.
-        groups: dict[tuple[bool, float, int], list[nn.Parameter]] = {}
+        # by whether they are such weights, and by their rate
+        groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
         for p in self.model.parameters():
-            plain = p.dim() == 4 and p not in strided
-            groups.setdefault((plain, scales.get(p, 1.0), id(p) if p in own else 0), []).append(p)
+            scale = self.recipe.strided_rate if p in strided else 1.0
+            groups.setdefault((p.dim() == 4 and p not in strided, scale), []).append(p)
         others, convolutions = (
-            [{"params": params, "scale": scale} for (plain, scale, _), params in groups.items() if plain is wanted]
+            [{"params": params, "scale": scale} for (plain, scale), params in groups.items() if plain is wanted]
             for wanted in (False, True)
         )
         if self.recipe.optimiser == "adam":
@@ -200,6 +199,9 @@ class Training:
         found["loss"].backward()
         said = torch.stack([value.detach() for value in found.values()])
         self.process.mean_([p.grad for p in self.model.parameters() if p.grad is not None] + [said])
+        for p, unit in self.units.items():
+            if p.grad is not None:
+                p.grad.mul_(unit)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
         self._names = *found, "norm"
         self._unread.append(torch.cat([said, norm[None]]))
@@ -209,10 +211,14 @@ class Training:
                     p.grad.nan_to_num_(0.0, 0.0, 0.0)
         scalars = {} if queues and (self.step + 1) % READ else self.read()
         if queues or scalars:
+            for p, unit in self.units.items():
+                p.data.div_(unit)
             for optimiser in self.optimisers:
                 for group in optimiser.param_groups:
                     group["lr"] = self.learning_rate(share) * group["scale"]
                 optimiser.step()
+            for p, unit in self.units.items():
+                p.data.mul_(unit)
             self.average()
         else:
             self.model.zero_grad(set_to_none=True)

@@ -22,7 +22,7 @@ from .contact_sheet import contact_sheet
 from .data import Crops, Picture, middle_crops
 from .evaluate import QUALITIES, RateDistortion
 from .flagship import Config, Flagship
-from .integer import IntegerConv2d, set_integer
+from .integer import set_integer
 from .integer_lapped import IntegerDecoder
 from .integer_start import convert
 from .journal import Validation
@@ -33,7 +33,6 @@ from .recipe import Recipe
 from .resident import ResidentCrops
 from .session import Session
 
-USUAL_WEIGHT, USUAL_BIAS = 0.07, 0.3  # root mean squares in a residual block in float
 START_BATCHES = 16  # batches of crops that the classic start is measured on
 
 
@@ -96,18 +95,10 @@ class FlagshipTraining(Training):
     def strided(self) -> Sequence[nn.Parameter]:
         return self.model.strided()
 
-    def rates(self) -> dict[nn.Parameter, float]:
-        """Of a decoder in integers, whose numbers are of every size: a step is the same part of them as in float."""
+    @cached_property
+    def units(self) -> dict[nn.Parameter, Tensor]:
         d = self.model.decoder
-        if not isinstance(d, IntegerDecoder):
-            return {}
-        found: dict[nn.Parameter, float] = {d.latent_offset: _size(d.latent_offset) / USUAL_BIAS}
-        for layer in (m for m in d.modules() if isinstance(m, IntegerConv2d)):
-            near = self.recipe.strided_rate if layer in (d.up, d.stem) else 1.0
-            for p, usual in ((layer.weight, USUAL_WEIGHT), (layer.bias, USUAL_BIAS)):
-                if isinstance(p, nn.Parameter):
-                    found[p] = near * _size(p) / usual
-        return found
+        return d.units() if isinstance(d, IntegerDecoder) else {}
 
     def fall(self, share: float) -> float:
         """Linear over the last part `fall` of the session."""
@@ -182,8 +173,3 @@ class FlagshipTraining(Training):
         figures = f"{ours.bpp[middle]:.3f} bpp, {ours.psnr_db[middle]:.2f} dB at quality {QUALITIES[middle] / 10:g}"
         more = "" if jpeg is None else f"BD-rate {jpeg:+.2f} % against JPEG"
         return Validation(line, figures, more, {"sheet.png": contact_sheet(model, self.check)}, scalars)
-
-
-def _size(x: Tensor) -> float:
-    """Root mean square."""
-    return max(x.detach().square().mean().sqrt().item(), 1e-4)
