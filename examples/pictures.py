@@ -9,6 +9,7 @@ import argparse
 from importlib.resources import as_file, files
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 SIZE = 288, 256  # training takes crops of 256²
@@ -18,6 +19,7 @@ COLOURS = """
 """
 MAP = 1200, 900
 DOTS = (20, 12), (110, 20), (30, 80), (100, 100)
+NOISE = 20  # σ in grey levels, of night.jpg
 SCRATCH = (40, 60), (150, 70)
 
 
@@ -30,6 +32,9 @@ def main() -> None:
         sample = Image.open(path).convert("RGB")
     for place, name in enumerate(COLOURS.split()):
         save(sample.crop((16 * place, 96, 16 * place + SIZE[0], 96 + SIZE[1])), folder / name)
+    night = np.asarray(Image.open(folder / "night.jpg"))
+    noisy = night + np.random.default_rng(1).normal(0, NOISE, night.shape)
+    save(Image.fromarray(noisy.clip(0, 255).astype(np.uint8)), folder / "night.jpg")
     street = sample.crop((0, 96, 144, 224))
     save(street.convert("L"), folder / "old/street.png")
     street.putalpha(0)

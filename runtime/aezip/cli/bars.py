@@ -54,7 +54,7 @@ def above(shown: Any) -> Any:
 
 
 def _seen(quiet: bool) -> bool:
-    return not quiet and sys.stderr.isatty()
+    return bool(not quiet and sys.stderr and sys.stderr.isatty())
 
 
 def _shown(**options: Any) -> Any:

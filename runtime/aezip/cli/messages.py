@@ -16,6 +16,7 @@ _PLAIN = {"→": "->", "×": "x", "…": "...", "–": "-", "−": "-", "≤": "
 _OPTIONS = {
     "force=True": "--force",
     "append=True": "--append-suffix",
+    "as grey_of makes it": "or --grey",
     "recursive=True": "--recursive",
     "ReadOptions(to_8bit=True)": "--to-8bit",
     "ReadOptions(plain_cmyk=True)": "--plain-cmyk",

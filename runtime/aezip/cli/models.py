@@ -68,7 +68,8 @@ def list_models(as_json: bool) -> None:
 def _fit(line: str) -> str:
     """A line that does not wrap in a terminal."""
     room = shutil.get_terminal_size().columns
-    return line if not sys.stdout.isatty() or len(line) <= room else line[: room - 1].rstrip() + "…"
+    wraps = sys.stdout and sys.stdout.isatty() and len(line) > room
+    return line[: room - 1].rstrip() + "…" if wraps else line
 
 
 @models.command("show")

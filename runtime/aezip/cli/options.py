@@ -181,9 +181,9 @@ _WRITING = (
         help="File, folder or URL to write; - for stdout.",
     ),
     force,
-    click.option("--append-suffix", is_flag=True, help="Append the suffix to the full name of the input: a.jpg.lat."),
+    click.option("--append-suffix", is_flag=True, help="Append the suffix to the full name of the input."),
     click.option("--skip-existing", is_flag=True, help="Skip inputs whose output exists (resume a run)."),
-    click.option("--keep-times", is_flag=True, help="Give output files the modification times of their inputs."),
+    click.option("--keep-times", is_flag=True, help="Give outputs the times of their inputs."),
 )
 intake = _together(*_INTAKE, gather=("intake", "..images", "ReadOptions"))  # how an image is read
 intake_and_strip = _together(*_INTAKE, strip, gather=("intake", "..images", "ReadOptions"))

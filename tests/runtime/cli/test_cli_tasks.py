@@ -172,6 +172,7 @@ def test_inpaint_takes_a_mask_or_a_folder_of_them() -> None:
         (("features", "a.png", "-o", "vectors"), 2, "expected a name that ends in .npz"),
         (("features", "a.png"), 2, "expected --output, --nearest, or both"),
         (("features", "a.png", "--nearest", "none.png", "-m", "tiny"), 1, "none.png: no such file"),
+        (("features", "none.npz", "--nearest", "a.png", "-m", "tiny"), 1, "none.npz: no such file"),
     ],
 )
 def test_bad_input_gets_one_line(args: tuple[str, ...], code: int, finding: str) -> None:

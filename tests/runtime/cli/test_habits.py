@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -135,3 +137,12 @@ def test_an_empty_name_is_called_empty(command: str) -> None:
     result = run(command, "")
     assert result.exit_code in (1, 2)
     assert "is empty; expected " in result.stderr
+
+
+@pytest.mark.parametrize("command", [("models",), ("compress", "a.png", "-m", "tiny", "-f")])
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_closed_stream_is_no_error(command: tuple[str, ...], stream: str) -> None:
+    Image.linear_gradient("L").resize((40, 30)).save("a.png")
+    shell = f'exec "$@" {">&-" if stream == "stdout" else "2>&-"}'
+    done = subprocess.run(["sh", "-c", shell, "sh", sys.executable, "-m", "aezip", *command], check=False)
+    assert done.returncode == 0

@@ -33,6 +33,7 @@ def test_the_noise_is_found(sigma: float, channels: int) -> None:
 def test_noise_of_what_tells_nothing_is_none() -> None:
     assert noise.sigma_of(np.full((8, 200, 3), 9, np.uint8)) == 0
     assert noise.sigma_of(np.full((64, 64, 1), 255, np.uint8)) == 0
+    assert noise.noise_of(np.full((1, 50, 3), 9, np.uint8)).sigma == 0
 
 
 def ramp(channels: int = 3) -> np.ndarray:

@@ -63,8 +63,9 @@ def write(path: str, vectors: Vectors, *, force: bool = False) -> int:
 
 def read(path: str) -> Vectors:
     """Files and pooled vectors of such a file.  Raises ImageError."""
+    data = read_bytes(path, ImageError)
     try:
-        with np.load(io.BytesIO(read_bytes(path, ImageError)), allow_pickle=False) as file:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
             files, vectors, model = file["files"], file["pooled"], file["model"]
         if vectors.dtype != np.float32 or vectors.ndim != 2 or len(vectors) != len(files) or not len(files):
             raise ValueError("not vectors")

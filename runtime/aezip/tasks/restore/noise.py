@@ -127,7 +127,7 @@ def _blocks(pixels: Image8) -> _Blocks:
         pixels = pixels[:, :, :1]
     side, channels = 2 * SIDE, pixels.shape[2]
     found = []
-    for top in range(0, pixels.shape[0], ROWS):
+    for top in range(0, max(1, len(pixels)), ROWS):
         rows, columns = (n // side for n in pixels[top : top + ROWS].shape[:2])
         part = pixels[top : top + rows * side, : columns * side].astype(np.float32)
         cells = (part[0::2, 0::2] - part[0::2, 1::2] - part[1::2, 0::2] + part[1::2, 1::2]) / 2
