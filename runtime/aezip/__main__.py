@@ -27,8 +27,7 @@ def run() -> None:
 def _end(code: int) -> None:
     """Leave the process once its exit functions have run and its output is written; return if that fails.
 
-    Python would also free sessions, their threads and every module, which the system does by itself. Without this a
-    cold `aezip --help` takes 24 % longer.
+    Python would also free sessions, their threads and every module, which the system does by itself.
     """
     if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
         return

@@ -171,7 +171,8 @@ class Work:
 
     def check(self, item: Item) -> None:
         """Find out, before any work, what would keep the item from being done.  Raises OutputError."""
-        if item.target in ("", places.STANDARD):
+        here = item.source != places.STANDARD and not places.is_url(item.source)
+        if item.target in ("", places.STANDARD) or (here and not os.path.exists(item.source)):
             return
         if places.is_url(item.target):
             if not self.force and self._exists(item):

@@ -146,3 +146,9 @@ def test_a_closed_stream_is_no_error(command: tuple[str, ...], stream: str) -> N
     shell = f'exec "$@" {">&-" if stream == "stdout" else "2>&-"}'
     done = subprocess.run(["sh", "-c", shell, "sh", sys.executable, "-m", "aezip", *command], check=False)
     assert done.returncode == 0
+
+
+def test_what_is_missing_gets_no_folder() -> None:
+    Path("list").write_text("below/none.png\n")
+    assert run("compress", "--files-from", "list", "-m", "tiny", "-o", "out/").exit_code == 1
+    assert not Path("out/below").exists()
