@@ -95,7 +95,6 @@ def sheet(
     if plan.left_out and not quiet:
         say(left_out_line(plan.left_out))
     if not shown:
-        failures.exit_if_any()
         raise UsageError("no picture for the sheet", "the names of .lat files, or of folders that hold some")
     page = images.sheet(shown, size, columns)
     images.write(output, page, format, force=force)
