@@ -99,3 +99,18 @@ def test_a_learning_rate_means_the_same_to_channels_of_all_sizes(small: Flagship
     after = {p: p / unit for p, unit in d.units().items()}
     assert set(before) == set(d.parameters())
     assert all(torch.equal(value, after[p]) for p, value in before.items())
+
+
+def test_a_step_that_breaks_leaves_the_weights(small: Flagship, drawn, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = Recipe(network={**SIZES, "integer": 1}, crop=128, batch=2, integer_from=0, threads=1)
+    run = FlagshipTraining(recipe, [drawn(140, 150, seed) for seed in range(3)], weights=small.state_dict())
+    start = {name: value.clone() for name, value in run.model.state_dict().items()}
+
+    def full() -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(run.optimisers[0], "step", full)
+    with pytest.raises(MemoryError):
+        run.train_step()
+    for name, value in run.model.state_dict().items():
+        assert torch.equal(value, start[name]), name

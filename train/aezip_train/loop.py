@@ -213,12 +213,14 @@ class Training:
         if queues or scalars:
             for p, unit in self.units.items():
                 p.data.div_(unit)
-            for optimiser in self.optimisers:
-                for group in optimiser.param_groups:
-                    group["lr"] = self.learning_rate(share) * group["scale"]
-                optimiser.step()
-            for p, unit in self.units.items():
-                p.data.mul_(unit)
+            try:
+                for optimiser in self.optimisers:
+                    for group in optimiser.param_groups:
+                        group["lr"] = self.learning_rate(share) * group["scale"]
+                    optimiser.step()
+            finally:
+                for p, unit in self.units.items():
+                    p.data.mul_(unit)
             self.average()
         else:
             self.model.zero_grad(set_to_none=True)
