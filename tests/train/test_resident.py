@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from aezip_train import loop, resident, train_flagship
+from aezip_train import loop, resident
 from aezip_train.data import Crops, Picture, to_bytes
 from aezip_train.flagship import Config, Flagship
 from aezip_train.integer import set_integer
@@ -86,7 +86,6 @@ def training(pictures: list[Picture], device: str) -> FlagshipTraining:
 @pytest.mark.usefixtures("queueing")
 def test_no_step_reads_what_the_device_computes(pictures: list[Picture], monkeypatch: pytest.MonkeyPatch) -> None:
     """On `meta` there is nothing to read, and a tensor that was left on the CPU is an error."""
-    monkeypatch.setattr(train_flagship, "_size", lambda _: 1.0)  # looked at once, at the start
     monkeypatch.setattr(FlagshipTraining, "adam", lambda _, groups: torch.optim.Adam(groups, 1e-3))  # not fused there
     run = training(pictures, "meta")
     for share in (0.0, 0.6):  # what stays on a device gets there
