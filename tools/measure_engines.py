@@ -1,6 +1,7 @@
 """Whether all engines decode the same symbols, and how long each takes.
 
     python tools/measure_engines.py photo.png another.lat … [--crop 768x512] [--quality 60] [--repeat 5]
+        [--decoder small]
 
 Pictures are compressed first. Each file is decoded natively (onnxruntime, 1 thread), by the C core with the output of
 the native prior, and with onnxruntime-web in Node and in headless Chromium (1 thread; then as the viewer page, on as
@@ -118,9 +119,9 @@ def page(package: str) -> Iterator[str]:
         running.server_close()
 
 
-def javascript(package: str, files: list[Path], repeat: int) -> Iterator[Result]:
+def javascript(package: str, decoder: str, files: list[Path], repeat: int) -> Iterator[Result]:
     """Node, Chromium, and the viewer in it."""
-    asked: dict[str, Any] = {"package": package, "files": [str(file) for file in files], "repeat": repeat}
+    asked: dict[str, Any] = {"package": package, "decoder": decoder, "files": list(map(str, files)), "repeat": repeat}
     chromium = shutil.which("chromium")
     if not chromium:
         print("no chromium: left out")
@@ -155,8 +156,8 @@ def report(results: list[Result]) -> bool:
 
 
 def main() -> None:
-    options = parser(__doc__, "files+", crop=str, quality=60.0, repeat=5, model="photo").parse_args()
-    coder = codec.Codec(options.model, threads=1)
+    options = parser(__doc__, "files+", crop=str, quality=60.0, repeat=5, model="photo", decoder="full").parse_args()
+    coder = codec.Codec(options.model, threads=1, decoder=options.decoder)
     package = os.path.abspath(store.find(options.model).path)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -168,7 +169,7 @@ def main() -> None:
         else:
             print("no make, or no C compiler: left out")
         if shutil.which("node") and (RUNTIME / "web/node_modules").is_dir():
-            results += javascript(package, files, options.repeat)
+            results += javascript(package, options.decoder, files, options.repeat)
         else:
             print("no node, or no runtime/web/node_modules: left out")
         raise SystemExit(0 if report(results) else 1)

@@ -1,7 +1,7 @@
 """Whether pixels are the same bytes everywhere, and how long each engine takes.
 
     python tools/measure_exact.py photo.png … --model mine.aezm [--processors FOLDER] [--qualities 20,60,90]
-        [--crop 256x192] [--emulated 4] [--repeat 0]
+        [--crop 256x192] [--emulated 4] [--repeat 0] [--decoder small]
 
 Pictures are compressed at each quality. The files are decoded by onnxruntime at every level of optimisation on one
 thread and on two, by onnxruntime-web in Node and in headless Chromium, and on the processors that `processors.py` made
@@ -37,10 +37,10 @@ WORKER = Path(__file__).with_name("pixels_of.py")
 
 
 def python(
-    engine: str, command: list[str], package: str, threads: int, level: str, repeat: int, files: list[Path]
+    engine: str, command: list[str], package: list[str], threads: int, level: str, repeat: int, files: list[Path]
 ) -> Iterator[Result]:
     """What a Python of any processor makes of the files."""
-    arguments = [str(WORKER), package, str(threads), level, str(repeat), *map(str, files)]
+    arguments = [str(WORKER), *package, str(threads), level, str(repeat), *map(str, files)]
     with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         out, err = process.communicate()
     for line in out.splitlines():
@@ -54,20 +54,24 @@ def named(engine: str, threads: int) -> str:
     return f"{engine}, {threads} thread{'s' if threads > 1 else ''}"
 
 
-def everywhere(package: str, files: list[Path], few: list[Path], processors: str, repeat: int) -> Iterator[Result]:
-    """Results of all engines, FIRST first.  few: the files for slow ones"""
+def everywhere(
+    package: list[str], files: list[Path], few: list[Path], processors: str, repeat: int
+) -> Iterator[Result]:
+    """Results of all engines, FIRST first.  package: its path, and which decoder of it; few: the files for slow ones"""
     for level in LEVELS:
         for threads in (1, 2):
             engine = named(f"onnxruntime, {level}", threads)
             yield from python(engine, [sys.executable], package, threads, level, repeat, files)
     if shutil.which("node") and (RUNTIME / "web/node_modules").is_dir():
-        for result in javascript(package, files, repeat):
+        for result in javascript(*package, files, repeat):
             if "pixels" in result:
                 yield {**result, "engine": named(result["engine"], result["threads"])}
     else:
         print("no node, or no runtime/web/node_modules: left out", file=sys.stderr)
     for name, command in commands(Path(processors).resolve()) if processors else ():
         slow = name.startswith("qemu")
+        if slow and not few:
+            continue
         yield from python(name, command, package, 1, "all", 0 if slow else repeat, few if slow else files)
 
 
@@ -94,7 +98,15 @@ def report(results: list[Result]) -> bool:
 
 def main() -> None:
     options = parser(
-        __doc__, "files+", model="photo", processors="", qualities="20,60,90", crop=str, emulated=4, repeat=0
+        __doc__,
+        "files+",
+        model="photo",
+        processors="",
+        qualities="20,60,90",
+        crop=str,
+        emulated=4,
+        repeat=0,
+        decoder="full",
     ).parse_args()
     if options.processors and not Path(options.processors).is_dir():
         raise SystemExit(f"{options.processors}: no folder; make it with tools/processors.py")
@@ -107,7 +119,7 @@ def main() -> None:
             made = files_of(options.files, options.crop, quality, package, folder)
             files += made
             few += made[: options.emulated]
-        results = list(everywhere(package, files, few, options.processors, options.repeat))
+        results = list(everywhere([package, options.decoder], files, few, options.processors, options.repeat))
     raise SystemExit(0 if report(results) else 1)
 
 

@@ -1,6 +1,6 @@
 """What files decode to: for `measure_exact.py`, which starts this on other processors, with no more than aezip there.
 
-    python tools/pixels_of.py MODEL THREADS OPTIMISATION REPEAT FILE …
+    python tools/pixels_of.py MODEL DECODER THREADS OPTIMISATION REPEAT FILE …
 
 Says a line of JSON for each file: the SHA-256 of its pixels as RGBA, and the milliseconds of REPEAT decodings after the
 first.
@@ -24,9 +24,11 @@ from aezip.format import container
 from aezip.model import store
 
 
-def pixels_of(model: str, threads: int, optimisation: str, repeat: int, files: list[str]) -> Iterator[dict[str, Any]]:
+def pixels_of(
+    model: str, decoder: str, threads: int, optimisation: str, repeat: int, files: list[str]
+) -> Iterator[dict[str, Any]]:
     """As above."""
-    sessions = Sessions(store.find_codec(model), threads=threads, optimisation=optimisation)
+    sessions = Sessions(store.find_codec(model), threads=threads, optimisation=optimisation, decoder=decoder)
     for file in files:
         lat = container.unpack(Path(file).read_bytes())
         shown = np.full((lat.header.height, lat.header.width, 4), 255, np.uint8)
@@ -42,6 +44,7 @@ def pixels_of(model: str, threads: int, optimisation: str, repeat: int, files: l
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("model")
+    options.add_argument("decoder")
     options.add_argument("threads", type=int)
     options.add_argument("optimisation")
     options.add_argument("repeat", type=int)

@@ -1,7 +1,6 @@
 """Autoencoders without a hyperprior: two graphs, the static tables, and the proofs before they are written.
 
-Graphs take and give uint8 images [N, H, W, 3 or 1] and latents in 1/16 of a step, as the flagship's; each function
-mirrors the module of the same name in `aezip_train`. Weights are stored as float16.
+Graphs are as the flagship's; each function mirrors the module of the same name in `aezip_train`.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
 
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
@@ -18,16 +16,16 @@ from aezip.format.container import QUALITY_TOP
 from aezip.model import kinds, packages
 from aezip.model.packages import Package
 from aezip_train.autoencoder import Autoencoder
-from aezip_train.conv import Conv
+from aezip_train.conv import Conv, LappedAutoencoder
 from aezip_train.histograms import LATENT_MAX, Static
-from aezip_train.lapped import SLOPE, up_rows
+from aezip_train.lapped import up_rows
 from aezip_train.train_autoencoder import BITS_PER_ERROR
 from aezip_train.vae import Vae
-from aezip_train.vanilla import PATCH, Dense, Vanilla
+from aezip_train.vanilla import PATCH, Vanilla
 
 from . import package
 from .builder import Graph
-from .graphs import array, conv, down, first, levels, of_decoder, of_encoder, pixels_of, up, with_latent
+from .graphs import array, conv, down, first, levels, of_decoder, of_encoder, pixels_of, residuals, up, with_latent
 from .proofs import decode_agrees, stored_weights, transforms_agree, windows_agree
 from .sample import picture
 
@@ -37,48 +35,38 @@ QUALITIES = (0, 200, 605, 900, 1000)
 def encoder(net: Autoencoder, storage: str = "float16") -> bytes:
     """image u8 [N, H, W, C], gain [L] → latent i16 [N, H/16, W/16, L]"""
     c = net.config
-    g = Graph("encoder")
+    g = Graph("encoder", storage)
     x, gain = of_encoder(g, c.channels, c.latent)
     if isinstance(net, Vanilla):
-        x = first(g, x, net.patch, storage)
-        x = conv(g, dense(g, x, net.before, storage), net.narrow, storage)
+        x = conv(g, residuals(g, first(g, x, net.patch), net.before), net.narrow)
     else:
-        assert isinstance(net, Conv | Vae)
-        x = down(g, x, net.encoder, storage)
+        assert isinstance(net, LappedAutoencoder)
+        x = down(g, x, net.encoder)
     if isinstance(net, Vae):
-        x = conv(g, x, net.whiten, storage)
+        x = conv(g, x, net.whiten)
     if isinstance(net, Conv) and hasattr(net, "threshold"):  # as `conv.shrunk`
         size = g.node("Add", g.node("Abs", x), g.constant(-array(net.threshold).reshape(1, -1, 1, 1)))
         x = g.node("Mul", g.node("Sign", x), g.node("Clip", size, g.scalar(0), g.scalar(LATENT_MAX)))
     return with_latent(g, x, gain, c.latent)
 
 
-def decoder(net: Autoencoder, storage: str = "float16") -> bytes:
+def decoder(net: Autoencoder) -> bytes:
     """latent i16 [N, h, w, L], inverse_gain [L] (of latents in 1/16) → image u8 [N, 16h, 16w, C]"""
     c = net.config
     g = Graph("decoder")
     x = of_decoder(g, c.latent)
     if isinstance(net, Vae):
-        x = conv(g, x, net.colour, storage)
+        x = conv(g, x, net.colour)
     if isinstance(net, Vanilla):
-        x = dense(g, conv(g, x, net.widen, storage), net.after, storage)
+        x = residuals(g, conv(g, x, net.widen), net.after)
         weight = array(up_rows(net.unpatch.weight)) * 64
-        x = g.conv(x, g.stored(weight, storage), g.constant(levels(net.unpatch, PATCH**2)))
+        x = g.conv(x, g.stored(weight), g.constant(levels(net.unpatch, PATCH**2)))
         image = pixels_of(g, x, PATCH)
     else:
-        assert isinstance(net, Conv | Vae)
-        image = up(g, x, net.decoder, storage)
+        assert isinstance(net, LappedAutoencoder)
+        image = up(g, x, net.decoder)
     g.output("image", image, "uint8", ["N", "H", "W", c.channels])
     return g.build()
-
-
-def dense(g: Graph, x: str, blocks: nn.Sequential, storage: str) -> str:
-    """A run of `vanilla.Dense`."""
-    for block in blocks:
-        assert isinstance(block, Dense)
-        inner = g.node("LeakyRelu", conv(g, x, block.reduce, storage), alpha=SLOPE)
-        x = g.node("Add", x, conv(g, inner, block.expand, storage))
-    return x
 
 
 def export(

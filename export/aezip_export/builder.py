@@ -1,7 +1,6 @@
 """ONNX graphs written by hand: small, of old operators, the same bytes for the same weights.
 
-A `Graph` is a list of nodes under construction; each method adds one and returns the
-name of its output. Only operators in OPERATORS are used.
+Each method of a `Graph` adds a node and returns the name of its output.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ def _type(kind: str) -> int:
 
 
 class Graph:
-    """An ONNX graph under construction."""
+    """An ONNX graph under construction.  storage: the type in which float weights are stored."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, storage: str = "float16") -> None:
+        self.name, self.storage = name, storage
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
         self._inputs: list[onnx.ValueInfoProto] = []
@@ -56,8 +55,9 @@ class Graph:
         self._constants[tensor.name] = tensor
         return str(tensor.name)
 
-    def stored(self, value: Array, kind: str) -> str:
-        """A float32 constant, stored as `kind` and cast back."""
+    def stored(self, value: Array, kind: str = "") -> str:
+        """A float32 constant, stored as `kind`, or as the graph's weights are, and cast back."""
+        kind = kind or self.storage
         small = self.constant(value.astype(kind))
         return small if kind == "float32" else self.cast(small, "float32")
 

@@ -1,8 +1,7 @@
 """How far the cells of decoded photographs are from their originals: the bound that the codec keeps.
 
-The runtime (`aezip.coding.cells`) patches cells of 16 × 16 pixels whose error is above the package's `cell_errors`.
-This module measures them: for each quality and class of activity the error that one cell in ten thousand exceeds, plus
-a margin.
+The runtime (`aezip.coding.cells`) patches cells whose error is above the package's `cell_errors`: for each quality and
+class of activity the error that one cell in ten thousand exceeds, plus a margin.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """The flagship's transforms as graphs: encoder, hyper-encoder, decoder.
 
-Each function mirrors the module of the same name in `aezip_train.flagship`. Images
-are uint8 [N, H, W, 3] and latents int16 [N, h, w, C] in 1/16 of a step; normalising,
-rounding and clipping are inside. Weights are stored as float16.
+Each function mirrors the module of the same name in `aezip_train.flagship`. Normalising, rounding and clipping are
+inside. Weights are stored as float16.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from aezip.entropy.tables import RADIUS_MAX
 from aezip_train.flagship import Flagship
 from aezip_train.histograms import LATENT_MAX
-from aezip_train.lapped import SLOPE, Decoder, Encoder, Residual, stem_rows, up_rows
+from aezip_train.lapped import SLOPE, Decoder, Encoder, stem_rows, up_rows
 
 from .builder import Graph
 
@@ -25,12 +26,12 @@ def array(x: Tensor | None) -> NDArray[np.float32]:
     return np.asarray(x.detach().cpu().numpy(), np.float32)
 
 
-def encoder(model: Flagship, storage: str = "float16") -> bytes:
+def encoder(model: Flagship) -> bytes:
     """image u8 [N, H, W, 3], gain [C] → latent i16 [N, H/16, W/16, C]"""
     c, net = model.config, model.encoder
     g = Graph("encoder")
     image, gain = of_encoder(g, 3, c.latent)
-    return with_latent(g, down(g, image, net, storage), gain, c.latent)
+    return with_latent(g, down(g, image, net), gain, c.latent)
 
 
 def of_encoder(g: Graph, channels: int, latents: int) -> tuple[str, str]:
@@ -56,7 +57,7 @@ def of_decoder(g: Graph, latents: int) -> str:
     return g.node("Mul", g.cast(g.to_channels_first(latent), "float32"), g.per_channel(inverse))
 
 
-def hyper_encoder(model: Flagship, storage: str = "float16") -> bytes:
+def hyper_encoder(model: Flagship) -> bytes:
     """latent i16 [N, 4a, 4b, C], hyper_gain [Z] → hyper i16 [N, a, b, Z]"""
     c, net = model.config, model.hyper_encoder
     g = Graph("hyper")
@@ -67,10 +68,7 @@ def hyper_encoder(model: Flagship, storage: str = "float16") -> bytes:
     magnitude = g.node("Log", g.node("Add", g.node("Abs", y), g.scalar(1)))
     signed = g.node("Mul", magnitude, g.node("Sign", y))
     x = g.node("Concat", magnitude, signed, axis=1)
-    for layer in (net.mix, net.to_half, net.to_quarter):
-        x = conv(g, x, layer, storage)
-        if layer is not net.to_quarter:
-            x = g.node("LeakyRelu", x, alpha=SLOPE)
+    x = convs(g, x, (net.mix, net.to_half, net.to_quarter))
     hyper = g.round(g.node("Mul", x, g.per_channel(hyper_gain)), -RADIUS_MAX, RADIUS_MAX)
     g.output("hyper", g.to_channels_last(g.cast(hyper, "int16")), "int16", ["N", "a", "b", c.hyper])
     return g.build()
@@ -80,14 +78,15 @@ def decoder(model: Flagship, storage: str = "float16") -> bytes:
     """latent i16 [N, h, w, C], inverse_gain [C] (of latents in 1/16) → image u8 [N, 16h, 16w, 3]"""
     c, net = model.config, model.decoder
     assert isinstance(net, Decoder)
-    g = Graph("decoder")
-    g.output("image", up(g, of_decoder(g, c.latent), net, storage), "uint8", ["N", "H", "W", 3])
+    g = Graph("decoder", storage)
+    g.output("image", up(g, of_decoder(g, c.latent), net), "uint8", ["N", "H", "W", 3])
     return g.build()
 
 
-def conv(g: Graph, x: str, layer: nn.Conv2d, storage: str) -> str:
-    """A layer as it is."""
-    weight, bias = g.stored(array(layer.weight), storage), g.constant(array(layer.bias))
+def conv(g: Graph, x: str, layer: nn.Module) -> str:
+    """A convolution as it is."""
+    assert isinstance(layer, nn.Conv2d)
+    weight, bias = g.stored(array(layer.weight)), g.constant(array(layer.bias))
     return g.conv(
         x,
         weight,
@@ -99,11 +98,11 @@ def conv(g: Graph, x: str, layer: nn.Conv2d, storage: str) -> str:
     )
 
 
-def first(g: Graph, x: str, layer: nn.Conv2d, storage: str) -> str:
+def first(g: Graph, x: str, layer: nn.Conv2d) -> str:
     """The layer that sees pixels: (x − 128) / 64 is folded into it; powers of two keep stored weights exact."""
-    weight = (array(layer.weight) / 64).astype(storage).astype(np.float32)
+    weight = (array(layer.weight) / 64).astype(g.storage).astype(np.float32)
     bias = array(layer.bias) - 128 * weight.sum((1, 2, 3), dtype=np.float64).astype(np.float32)
-    return g.conv(x, g.stored(weight, storage), g.constant(bias), stride=layer.stride[0])
+    return g.conv(x, g.stored(weight), g.constant(bias), stride=layer.stride[0])
 
 
 def levels(layer: nn.ConvTranspose2d, times: int) -> NDArray[np.float32]:
@@ -111,19 +110,19 @@ def levels(layer: nn.ConvTranspose2d, times: int) -> NDArray[np.float32]:
     return np.asarray(np.tile(array(layer.bias), times) * 64 + 128, np.float32)
 
 
-def down(g: Graph, x: str, net: Encoder, storage: str) -> str:
+def down(g: Graph, x: str, net: Encoder) -> str:
     """An encoder on pixels in float32.  [N, C, 16h, 16w] → [N, L, h, w]"""
-    x = residuals(g, first(g, g.pad_edge(x, 4), net.stem, storage), net.coarse, storage)
-    return residuals(g, conv(g, x, net.down, storage), net.latent, storage)
+    x = residuals(g, first(g, g.pad_edge(x, 4), net.stem), net.coarse)
+    return residuals(g, conv(g, x, net.down), net.latent)
 
 
-def up(g: Graph, x: str, net: Decoder, storage: str) -> str:
+def up(g: Graph, x: str, net: Decoder) -> str:
     """A decoder, to pixels in uint8.  [N, L, h, w] → [N, 16h, 16w, C]"""
-    x = residuals(g, x, net.latent, storage)
-    x = g.conv(x, g.stored(array(up_rows(net.up.weight)), storage), g.constant(np.tile(array(net.up.bias), 4)))
-    x = residuals(g, g.node("DepthToSpace", x, blocksize=2, mode="DCR"), net.coarse, storage)
+    x = residuals(g, x, net.latent)
+    x = g.conv(x, g.stored(array(up_rows(net.up.weight))), g.constant(np.tile(array(net.up.bias), 4)))
+    x = residuals(g, g.node("DepthToSpace", x, blocksize=2, mode="DCR"), net.coarse)
     stem = array(stem_rows(net.stem.weight)) * 64
-    return image_of(g, g.conv(g.pad_edge(x, 1), g.stored(stem, storage), g.constant(levels(net.stem, 64))))
+    return image_of(g, g.conv(g.pad_edge(x, 1), g.stored(stem), g.constant(levels(net.stem, 64))))
 
 
 def image_of(g: Graph, x: str) -> str:
@@ -142,14 +141,15 @@ def pixels_of(g: Graph, x: str, side: int) -> str:
     return g.to_channels_last(g.node("DepthToSpace", x, blocksize=side, mode="DCR"))
 
 
-def residuals(g: Graph, x: str, blocks: nn.Sequential, storage: str) -> str:
-    """A run of residual blocks."""
-    for block in blocks:
-        assert isinstance(block, Residual)
-        inner = x
-        for layer in (block.reduce, block.spatial, block.expand):
-            inner = conv(g, inner, layer, storage)
-            if layer is not block.expand:
-                inner = g.node("LeakyRelu", inner, alpha=SLOPE)
-        x = g.node("Add", x, inner)
+def residuals(g: Graph, x: str, blocks: nn.Module) -> str:
+    """A run of residual blocks, whose branches are `convs`."""
+    for block in blocks.children():
+        x = g.node("Add", x, convs(g, x, block.children()))
+    return x
+
+
+def convs(g: Graph, x: str, layers: Iterable[nn.Module]) -> str:
+    """Layers with leaky rectifiers between them."""
+    for n, layer in enumerate(layers):
+        x = conv(g, g.node("LeakyRelu", x, alpha=SLOPE) if n else x, layer)
     return x

@@ -2,10 +2,9 @@
 
     python -m aezip_export.heads MODEL --pictures FOLDER -o NAME.aezm
 
-In: a package, and photographs. Out: the same package with `decoder.8.onnx` and `decoder.4.onnx`, which make pictures 8
-and 4 times smaller in each direction; its fingerprint stays. A decoder is nearly linear once pixels are averaged: a 3×3
-convolution on the dequantised latents, fitted by ridge regression, is 45 to 50 dB from the averages of its pictures at
-1/8. Thumbnails need neither the decoder nor its memory.
+The package gets `decoder.8.onnx` and `decoder.4.onnx`, which make pictures 8 and 4 times smaller; its fingerprint
+stays. A decoder is nearly linear once pixels are averaged: a 3×3 convolution on the dequantised latents, fitted by
+ridge regression, is 45 to 50 dB from the averages of its pictures at 1/8.
 """
 
 from __future__ import annotations
@@ -103,7 +102,7 @@ def graph(scale: int, weight: Array, bias: Array, channels: int) -> bytes:
     g = Graph(kinds.REDUCED[scale])
     x = g.conv(
         g.pad_edge(of_decoder(g, weight.shape[1]), 1),
-        g.stored(weight * UNIT, "float16"),
+        g.stored(weight * UNIT),
         g.constant(bias * UNIT + CENTRE),
     )
     g.output("image", pixels_of(g, x, LATENT_STRIDE // scale), "uint8", ["N", "H", "W", channels])

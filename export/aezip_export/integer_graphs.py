@@ -45,7 +45,8 @@ def narrow_blocks(g: Graph, x: str, blocks: nn.Sequential) -> str:
     """A trunk and what blocks of 8 bits add to it.  [N, h, w, C] float32"""
     for block in blocks:
         assert isinstance(block, IntegerResidual)
-        inner = eight_bits(g, g.node("Mul", x, g.constant(array(block.gain))), NARROW_TOP)
+        seen = x if block.gain.eq(1).all() else g.node("Mul", x, g.constant(array(block.gain)))
+        inner = eight_bits(g, seen, NARROW_TOP)
         inner = g.to_channels_first(as_float(g, inner, NARROW_TOP))
         for layer in (block.reduce, block.spatial):
             inner = as_float(g, eight_bits(g, conv(g, inner, layer), 0), 0)
@@ -54,13 +55,16 @@ def narrow_blocks(g: Graph, x: str, blocks: nn.Sequential) -> str:
 
 
 def product(g: Graph, x: str, layer: IntegerConv2d) -> str:
-    """A layer's sums, of what had 8 bits.  [..., C] → [..., O]"""
+    """A layer's sums, of all that it sees at a place.  [..., kh·kw·C] → [..., O]"""
     q = layer.quantise()
-    weight = narrow(g, array(q.weight)[:, :, 0, 0].T, scale_of(q))
+    scale = scale_of(q)
+    rows = array(q.weight).transpose(2, 3, 1, 0).reshape(-1, len(scale))
+    if layer.weight_max > WEIGHT_MAX:
+        weight = g.node("Mul", g.stored(rows, "int16"), g.constant(scale))
+    else:
+        weight = narrow(g, rows, scale)
     sums = g.node("MatMul", x, weight)
-    return (
-        g.node("Add", sums, g.constant(array(q.bias) * scale_of(q))) if isinstance(layer.bias, nn.Parameter) else sums
-    )
+    return g.node("Add", sums, g.constant(array(q.bias) * scale)) if isinstance(layer.bias, nn.Parameter) else sums
 
 
 def wide_blocks(g: Graph, x: str, blocks: nn.Sequential) -> str:

@@ -34,7 +34,9 @@ from . import graphs, integer_graphs, macs, prior_graphs, reach, sample
 # Latents under tables up to this index are not coded. Most latents are under the first (train/TRIALS.md).
 SKIP = 0
 # Transforms, and how many times smaller their pictures are.
-SCALES = dict.fromkeys((*kinds.HYPERPRIOR.windowed, *kinds.TASKS), 1) | {name: n for n, name in kinds.REDUCED.items()}
+SCALES = dict.fromkeys((*kinds.HYPERPRIOR.windowed, "decoder.small", *kinds.TASKS), 1) | {
+    name: n for n, name in kinds.REDUCED.items()
+}
 
 
 def ladder_of(model: Flagship) -> Ladder:
@@ -178,22 +180,30 @@ def amend(path: Path, output: Path, members: dict[str, bytes], *, measure: bool 
     write_proved(output, members, description, lambda trial: {"measured": sample.measured(trial, qualities)})
 
 
-def on_pictures(about: str, add_to: Callable[[Path, Path, Path | None], int], made: str) -> None:
+def on_pictures(about: str, add_to: Callable[..., int], made: str, minutes: float = 0) -> None:
     """The command of a module that makes something of pictures for a package.
 
     about: the module, of which the first paragraph is shown; add_to: takes a package, a folder and a package to write,
-    and returns how many pictures there were; made: what, in words.
+    and returns how many pictures there were; made: what, in words; minutes: the default of how long it takes, which
+    `add_to` then takes, too.
     """
     parser = argparse.ArgumentParser(
         description=about.partition("\n\n")[0], formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model", help="name or package")
-    parser.add_argument("--pictures", type=Path, required=True, metavar="FOLDER", help="photographs to measure on")
+    parser.add_argument("--pictures", type=Path, required=True, metavar="FOLDER", help="photographs")
     parser.add_argument("-o", "--output", type=Path, metavar="NAME.aezm", help="package to write  [default: the same]")
+    if minutes:
+        parser.add_argument("--minutes", type=float, default=minutes, help="how long it learns  [default: %(default)s]")
     options = parser.parse_args()
+    if options.output and options.output.suffix != packages.SUFFIX:
+        parser.error(f"-o {options.output}: expected a name ending in {packages.SUFFIX}")
+    how = {"minutes": options.minutes} if minutes else {}
     try:
         path = find_codec(options.model).about.path
-        count = add_to(path, options.pictures, options.output)
+        count = add_to(path, options.pictures, options.output, **how)
     except (AezipError, OSError, ValueError) as error:
         sys.exit(f"aezip-export: {options.model}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     print(f"{options.output or path}: {made} {count} pictures", file=sys.stderr)

@@ -30,6 +30,7 @@ from aezip.model.ladder import Rung
 from aezip_train.data import centre, to_bytes
 from aezip_train.flagship import Flagship, halves
 from aezip_train.integer import PAIR_MAX, SUM_LIMIT, IntegerConv2d, in_pairs, set_integer
+from aezip_train.small_decoder import SmallDecoder
 
 from .prior_graphs import MEAN_MAX
 from .sample import figures
@@ -39,7 +40,7 @@ TOLERANCE = 2e-3  # of a transform's output, relative to its largest value
 Model = TypeVar("Model", bound=nn.Module)
 
 
-class ProofFailed(Exception):
+class ProofFailed(ValueError):
     """A package that may not be written."""
 
 
@@ -52,7 +53,7 @@ def stored_weights(model: Model) -> Model:
     return model
 
 
-def bounds(model: Flagship) -> dict[str, float]:
+def bounds(model: nn.Module) -> dict[str, float]:
     """Prove Σ max|input| · |W| + |B| < 2²⁴ for every output channel.  Returns log₂ of each layer's bound."""
     found = {}
     for name, layer in model.named_modules():
@@ -180,12 +181,12 @@ def decode_agrees(
     return measured
 
 
-def pixels_agree(package: packages.Package) -> str:
+def pixels_agree(package: packages.Package, decoder: str = "full") -> str:
     """A decoder in integers in float32, and as onnxruntime has it: the same pixels.  Returns their digest.
 
     The digest is of usual latents; the largest and smallest, well mixed, are tried, too.
     """
-    both = [Sessions(package, optimisation=level) for level in ("disabled", "all")]
+    both = [Sessions(package, optimisation=level, decoder=decoder) for level in ("disabled", "all")]
     slow, fast = map(doctor.pixels_digest, both)
     if slow != fast:
         raise ProofFailed(f"decoder: other pixels in integers ({fast}) than in float32 ({slow})")
@@ -195,6 +196,22 @@ def pixels_agree(package: packages.Package) -> str:
         latent = rng.choice(np.array([ends.min, ends.max], np.int16), (doctor.SIDE, doctor.SIDE, len(one.rung.gain)))
         alike("decoder: pixels of extreme latents", one.decoder(latent), other.decoder(latent), most=0)
     return slow
+
+
+@torch.no_grad()
+def small_agrees(package: packages.Package, net: SmallDecoder) -> str:
+    """A small decoder in integers, its margin, and its pixels against torch's.  Returns their digest."""
+    bounds(net)
+    own, most = (package.margin(name) for name in ("decoder.small", "decoder"))
+    if own > most:
+        raise ProofFailed(f"the small decoder looks {own} latents far; the limit is {most}, as of the full one")
+    digest, rng = pixels_agree(package, "small"), np.random.default_rng(1)
+    for quality in QUALITIES:
+        graphs = Graphs.at(Sessions(package, decoder="small"), quality)
+        latent = np.rint(rng.laplace(0, 60, (9, 7, len(graphs.rung.gain)))).astype(np.int16)
+        levels = net.levels(_nchw(latent * graphs.rung.inverse_gain))[0].clamp(0, 255).round()
+        alike("small decoder: pixels of torch", levels.permute(1, 2, 0).numpy(), graphs.decoder(latent), most=0)
+    return digest
 
 
 def alike(what: str, one: NDArray[Any], other: NDArray[Any], unit: str = "levels", most: int = 1) -> None:
@@ -212,7 +229,7 @@ def all_of(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]
     prior_is_exact(model, graphs.sessions)
     transforms_agree(graphs, pixels, model.encoder)
     windows_agree(graphs, np.tile(pixels, (3, 2, 1)))
-    digest = {doctor.PIXELS: pixels_agree(graphs.package)} if graphs.package.exact_pixels else {}
+    digest = {doctor.PIXELS["full"]: pixels_agree(graphs.package)} if graphs.package.exact_pixels else {}
     return {"log2_bounds": log_bounds, **digest, "measured": decode_agrees(graphs.sessions, pixels, model.decoder)}
 
 

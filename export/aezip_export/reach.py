@@ -68,16 +68,22 @@ def _through(node: NodeProto, rows: Rows, constants: dict[str, NDArray[Any]]) ->
             return first * strides[0] - pads[0], last * strides[0] - pads[0] + (kernel[0] - 1) * apart[0]
     if node.op_type == "DepthToSpace":
         return first // given["blocksize"], last // given["blocksize"]
-    if node.op_type == "Transpose" and list(given["perm"]) in ([0, 3, 1, 2], [0, 2, 3, 1]):
+    if node.op_type == "Transpose" and list(given["perm"]) in ([0, 3, 1, 2], [0, 2, 3, 1], [0, 1, 3, 2, 4]):
         return rows
+    if node.op_type == "Reshape":  # of the three of a shuffle with channels last the first knows the block
+        shape = constants[node.input[1]].tolist()
+        if shape in ([0, 0, -1, *shape[3:]], [0, -1, 1, 0, *shape[4:]]):
+            block = shape[3] if len(shape) == 5 and shape[1] == 0 else 1
+            return first // block, last // block
     if node.op_type == "MatMul":
         return rows
     if node.op_type == "Pad":
         pads = constants[node.input[1]].tolist()
-        if pads == [0, 0, pads[2], pads[2]] * 2:
+        if pads in ([0, 0, pads[2], pads[2]] * 2, [0, pads[2], pads[2], 0] * 2):
             return first - pads[2], last - pads[2]
     if node.op_type == "Slice":
         starts, _, axes = (constants[name].tolist() for name in node.input[1:])
-        if min(starts) >= 0 and axes == [1, 2]:
-            return first + starts[0], last + starts[0]
+        if min(starts) >= 0 and set(axes) <= {1, 2, 3}:
+            cut = dict(zip(axes, starts, strict=True)).get(1, 0)
+            return first + cut, last + cut
     raise ValueError(f"the receptive field of {node.op_type} ({node.output[0]}) cannot be told")

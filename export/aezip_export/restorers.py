@@ -12,18 +12,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from aezip.quality import metrics
 from aezip.tasks.restore.hints import CHROMA
 from aezip.tasks.restore.restorer import Restorer as Running
 from aezip_train.data import centre, to_bytes
-from aezip_train.lapped import SLOPE
-from aezip_train.restorer import HOLE, UNIT, Block, Restorer, Spoilt, holes
+from aezip_train.restorer import HOLE, UNIT, Restorer, Spoilt, holes
 
-from . import graphs, package
+from . import package
 from .builder import Graph
-from .graphs import array
+from .graphs import array, conv, residuals
 from .proofs import alike, stored_weights
 from .sample import picture
 
@@ -31,7 +29,7 @@ Pixels = NDArray[np.uint8]
 PROOF_SIGMA = 25.0
 
 
-def graph(model: Restorer, storage: str = "float16") -> bytes:
+def graph(model: Restorer) -> bytes:
     """image u8 [1, H, W, C] (and sigma f32 [1], or mask u8 [1, H, W, 1]) → restored u8 [1, H, W, 3]"""
     task = model.config.task
     g = Graph(task)
@@ -41,46 +39,34 @@ def graph(model: Restorer, storage: str = "float16") -> bytes:
     if task == "denoise":
         sigma = g.node("Mul", g.input("sigma", "float32", [1]), g.scalar(1 / UNIT))
         level = g.node("Mul", g.constant(array(model.level).reshape(1, -1, 1, 1)), sigma)
-        x = g.node("Add", x, unet(g, model, x, storage, level))
+        x = g.node("Add", x, unet(g, model, x, level))
     elif task == "inpaint":
         mask = g.cast(g.to_channels_first(g.input("mask", "uint8", [1, "H", "W", 1])), "float32")
         mask = g.node("Clip", mask, g.scalar(0), g.scalar(1))
-        made = unet(g, model, g.node("Concat", x, mask, axis=1), storage)
+        made = unet(g, model, g.node("Concat", x, mask, axis=1))
         x = g.node("Add", x, g.node("Mul", made, mask))
     else:
         matrix = g.constant(CHROMA.reshape(3, 2, 1, 1))
-        x = g.node("Add", x, g.conv(unet(g, model, x, storage), matrix, g.constant(np.zeros(3, np.float32))))
+        x = g.node("Add", x, g.conv(unet(g, model, x), matrix, g.constant(np.zeros(3, np.float32))))
     x = g.node("Add", g.node("Mul", x, g.scalar(UNIT)), g.scalar(128))
     g.output("restored", g.to_channels_last(g.cast(g.round(x, 0, 255), "uint8")), "uint8", [1, "H", "W", 3])
     return g.build()
 
 
-def unet(g: Graph, model: Restorer, x: str, storage: str, level: str | None = None) -> str:
+def unet(g: Graph, model: Restorer, x: str, level: str | None = None) -> str:
     """As `Restorer.unet`."""
-
-    def conv(x: str, layer: nn.Module) -> str:
-        assert isinstance(layer, nn.Conv2d)
-        return graphs.conv(g, x, layer, storage)
-
-    def run(x: str, blocks: nn.Module) -> str:
-        assert isinstance(blocks, nn.Sequential)
-        for block in blocks:
-            assert isinstance(block, Block)
-            x = g.node("Add", x, conv(g.node("LeakyRelu", conv(x, block.first), alpha=SLOPE), block.second))
-        return x
-
-    x = conv(x, model.stem)
+    x = conv(g, x, model.stem)
     if level:
         x = g.node("Add", x, level)
     kept = []
     for before, down in zip(model.before, model.down, strict=True):
-        kept.append(run(x, before))
-        x = conv(kept[-1], down)
-    x = graphs.residuals(g, run(x, model.bottom), model.far, storage)
+        kept.append(residuals(g, x, before))
+        x = conv(g, kept[-1], down)
+    x = residuals(g, residuals(g, x, model.bottom), model.far)
     for up, after in zip(list(model.up)[::-1], list(model.after)[::-1], strict=True):
-        x = g.node("DepthToSpace", conv(x, up), blocksize=2, mode="CRD")
-        x = run(g.node("Add", kept.pop(), x), after)
-    return g.node("DepthToSpace", conv(x, model.tail), blocksize=2, mode="CRD")
+        x = g.node("DepthToSpace", conv(g, x, up), blocksize=2, mode="CRD")
+        x = residuals(g, g.node("Add", kept.pop(), x), after)
+    return g.node("DepthToSpace", conv(g, x, model.tail), blocksize=2, mode="CRD")
 
 
 def export(model: Restorer, output: Path, *, name: str, facts: dict[str, Any], card: str) -> dict[str, Any]:

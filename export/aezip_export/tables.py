@@ -2,9 +2,8 @@
 
     python -m aezip_export.tables MODEL --pictures FOLDER -o NAME.aezm
 
-In: a package whose prior is a network, and photographs. Out: the same package with other tables, and so with another
-fingerprint. Rounding and the encoder's search leave more zeros and longer tails than the mixtures have, and the scales
-that the prior says are not exact: what is counted takes 1 to 2 % fewer bits.
+The package, whose prior is a network, gets another fingerprint. Rounding and the encoder's search leave more zeros and
+longer tails than the mixtures have: what is counted takes 1 to 2 % fewer bits.
 """
 
 from __future__ import annotations

@@ -47,15 +47,14 @@ class Codec:
         model: A name that `aezip models` lists, or the path of a package; None to decode only.
         provider: Where the transforms run: cpu, cuda, tensorrt, openvino, coreml, directml, migraphx, rocm.
         threads: Number of onnxruntime's threads. None: its own choice.
-        precision: `float`, or `int8` for the faster and a little worse variants of encoder and decoder that a package
-            may hold.
+        decoder: `full`, or `small` for the faster and less precise decoder that a package may hold.
         batch: How many pictures of one size and quality, from as many threads, go through a transform together, at
             most. None: 1 on the CPU, which gains nothing from more, and 8 elsewhere.
         offline: Fetch no model from the places that the user added (`aezip models add`).
 
     Raises:
         ModelNotFound: There is no such model.
-        ModelUnfit: The model codes no pictures, or has no graphs in 8 bits.
+        ModelUnfit: The model codes no pictures.
         PackageDamaged: The package is not as it was written.
         ProviderError: This onnxruntime has no such provider.
         UsageError: A setting is outside its range.
@@ -67,14 +66,14 @@ class Codec:
         *,
         provider: str = "cpu",
         threads: int | None = None,
-        precision: str = "float",
+        decoder: str = "full",
         batch: int | None = None,
         offline: bool = False,
     ) -> None:
-        arguments.check_settings(provider, threads, precision, batch)
+        arguments.check_settings(provider, threads, decoder, batch)
         name = arguments.check_model(model) if model is not None else None
         self._lasting = os.path.abspath(name) if name and store.is_path(name) else name
-        self.provider, self.threads, self.precision = provider, threads, precision
+        self.provider, self.threads, self.decoder = provider, threads, decoder
         self.batch, self.offline = batch or (1 if provider == "cpu" else BATCH), offline
         self._opened: dict[bytes, Sessions] = {}
         self._beside: dict[Path, None] = {}  # folders of archives, in the order in which they were met
@@ -82,11 +81,11 @@ class Codec:
         self._own = store.package(name) if name is not None else None
         if self._own:
             self._encoding = self._of(self._own)
-            if self._own.about.half != "encoder":
+            if self._own.about.half != "encoder" and decoder == "full":
                 self._opened[self._own.fingerprint] = self._encoding
 
     def __reduce__(self) -> tuple[Any, ...]:
-        settings = partial(type(self), provider=self.provider, threads=self.threads, precision=self.precision)
+        settings = partial(type(self), provider=self.provider, threads=self.threads, decoder=self.decoder)
         return partial(settings, batch=self.batch, offline=self.offline), (self._lasting,)
 
     def __enter__(self) -> Codec:
@@ -219,6 +218,7 @@ class Codec:
         Raises:
             FormatError: The file is damaged.
             LimitExceeded: It has more pixels than `max_pixels`.
+            ModelUnfit: The model has no small decoder.
             UnknownFingerprint: The model that wrote the file is not installed.
             PackageDamaged: The package is not as it was written.
             UsageError: The region is not inside the picture, or there is no such scale or limit.
@@ -365,12 +365,13 @@ class Codec:
         with self._lock:
             if fingerprint not in self._opened:
                 own = self._own.about if self._own else None
-                found = store.find_fingerprint(fingerprint, own, list(self._beside), offline=self.offline)
-                self._opened[fingerprint] = self._of(Package(found))
+                how: Any = {"offline": self.offline, "member": "decoder.small.onnx" if self.decoder == "small" else ""}
+                found = store.find_fingerprint(fingerprint, own, list(self._beside), **how)
+                self._opened[fingerprint] = self._of(Package(found), self.decoder)
             return self._opened[fingerprint]
 
-    def _of(self, package: Package) -> Sessions:
-        return Sessions(package, self.provider, self.threads, precision=self.precision, batch=self.batch)
+    def _of(self, package: Package, decoder: str = "full") -> Sessions:
+        return Sessions(package, self.provider, self.threads, decoder=decoder, batch=self.batch)
 
 
 def _taken(

@@ -81,11 +81,13 @@ class Decoder:
         model: Name or path of a package that decodes.
         size: Rows and columns of every picture; None: any.
         threads: Number of onnxruntime's threads. None: its own choice.
+        decoder: `full`, or `small` for the faster and less precise decoder that a package may hold.
         max_pixels: Larger pictures are refused.
 
     Raises:
         ModelNotFound: There is no such model.
         HalfPackage: The package only encodes.
+        ModelUnfit: It has no small decoder.
         PackageDamaged: The package is not as it was written.
         UsageError: A setting is outside its range.
     """
@@ -96,9 +98,10 @@ class Decoder:
         *,
         size: Size | None = None,
         threads: int | None = None,
+        decoder: str = "full",
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
-        (self._sessions, self._size), self._max_pixels = _open(model, "decoder", size, threads), max_pixels
+        (self._sessions, self._size), self._max_pixels = _open(model, "decoder", size, threads, decoder), max_pixels
 
     def decode(self, data: bytes, *, scale: int = 1, to_8bit: bool = False, tone_map: bool = False) -> Samples:
         """A whole file → its picture.
@@ -140,15 +143,16 @@ class Decoder:
 
 
 def _open(
-    model: str | os.PathLike[str], half: str, size: Size | None, threads: int | None
+    model: str | os.PathLike[str], half: str, size: Size | None, threads: int | None, decoder: str = "full"
 ) -> tuple[Sessions, Size | None]:
     """The graphs of a package that has this half, with all but the graphs read and checked; and the size."""
-    check_settings("cpu", threads)
+    check_settings("cpu", threads, decoder)
     size = size if size is None else check_shape(size)
     package = store.find_codec(check_model(model))
     package.require(half)
     package.check()
-    return Sessions(package, threads=threads) if size is None else FixedSizeSessions(package, threads=threads), size
+    kind = Sessions if size is None else FixedSizeSessions
+    return kind(package, threads=threads, decoder=decoder), size
 
 
 def _check_size(found: tuple[int, ...], size: Size | None, half: str) -> None:

@@ -68,15 +68,10 @@ class LatImageFile(ImageFile.ImageFile):
         self.tile = [ImageFile._Tile("lat", (0, 0, *self.size), 0, ())]
 
     def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, float, float]] | None:
-        """Load a smaller picture, which is faster; what Pillow calls before `thumbnail`.
+        """Load a smaller picture, which is faster: the smallest of 1, 1/2, 1/4, 1/8 and 1/16 with this size or more.
 
-        Args:
-            mode: Not used: pictures come in their own.
-            size: Width and height that the picture must still have; the smallest such of 1, 1/2, 1/4, 1/8 and 1/16 of
-                the file's is loaded.
-
-        Returns:
-            The mode, and the box of the picture in pixels of the smaller one; None if nothing changes.
+        Pillow calls it before `thumbnail`. Gives the mode, and the picture's box in pixels of the smaller one; None if
+        nothing changes.
         """
         if len(self.tile) != 1 or not size or self.tile[0].args:
             return None
@@ -89,11 +84,7 @@ class LatImageFile(ImageFile.ImageFile):
         return self.mode, (0, 0, width / scale, height / scale)
 
     def verify(self) -> None:
-        """Check every checksum and the structure; nothing is decoded.
-
-        Raises:
-            OSError: The file is damaged.
-        """
+        """Check every checksum and the structure; nothing is decoded.  Raises OSError."""
         assert self.fp is not None
         self.fp.seek(0)
         try:
@@ -107,7 +98,7 @@ class LatImageFile(ImageFile.ImageFile):
 
 
 class _Decoder(ImageFile.PyDecoder):
-    """The whole file → the image's pixels, or those of a smaller image.  args: how many times smaller, or none"""
+    """The whole file → the image's pixels.  args: how many times smaller, or none"""
 
     _pulls_fd = True
 
@@ -130,16 +121,9 @@ class _Decoder(ImageFile.PyDecoder):
 
 
 def _head(file: IO[bytes]) -> tuple[container.Header, list[Section], bool]:
-    """Read what is in front of the latents or exact pixels.
+    """The header of a file, its sections of metadata, and whether it has alpha; nothing else is read.
 
-    Args:
-        file: A `.lat` file, from its beginning; alpha, patches, latents and exact pixels are not read.
-
-    Returns:
-        The header, the sections of metadata, and whether the file has alpha.
-
-    Raises:
-        FormatError: What was read is damaged.
+    Raises FormatError.
     """
     end = file.seek(0, io.SEEK_END)
     file.seek(0)
@@ -166,16 +150,9 @@ def _head(file: IO[bytes]) -> tuple[container.Header, list[Section], bool]:
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """Write the frame that the image is at, for `Image.save`.
+    """Write the frame that the image is at, with the options of `Image.save`; empty bytes drop metadata.
 
-    Args:
-        image: Its `encoderinfo` holds the options: quality, lossless, cell_psnr, effort, model, threads; those of
-            ReadOptions; icc_profile, exif, xmp and dpi in place of the image's own metadata, where empty bytes drop it.
-        file: Where the bytes go.
-        filename: Not used; Pillow passes it.
-
-    Raises:
-        OSError: The image cannot be coded, there is no such model, or an option is not one of these.
+    Raises OSError.
     """
     options = image.encoderinfo
     try:
@@ -205,18 +182,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
 
 @lru_cache(maxsize=4)
 def _codec(model: str | None, threads: int | None) -> Codec:
-    """Open a codec, once for each model and number of threads.
-
-    Args:
-        model: A name or a path; None decodes, with the model that a file names.
-        threads: Of onnxruntime; None for its own choice.
-
-    Returns:
-        The codec, of which the last four are kept.
-
-    Raises:
-        ModelError: There is no such model, or it is damaged.
-    """
+    """Of a model, None for the one that a file names.  Raises ModelError."""
     from .codec import Codec
 
     return Codec(model, threads=threads)

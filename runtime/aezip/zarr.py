@@ -12,7 +12,7 @@ Zarr's register of extensions. zarr finds it through an entry point, so that rea
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,18 +43,16 @@ class Aezip(ArrayBytesCodec):
     depth: int | None = None
 
     def __post_init__(self) -> None:
-        numcodecs.check_settings(self.model, self.quality, self.effort, self.lossless, self.depth)
+        numcodecs.check_settings(**asdict(self))
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Aezip:
         """From the codec's entry in `zarr.json`.  Raises UsageError."""
         configuration = data.get("configuration", {})
-        unknown = sorted(set(configuration) - {"model", "quality", "effort", "lossless", "depth"})
+        known = [field.name for field in fields(cls)]
+        unknown = ", ".join(sorted(set(configuration) - set(known)))
         if unknown:
-            raise UsageError(
-                f"the codec {numcodecs.NAME} is configured with {', '.join(unknown)}",
-                "model, quality, effort, lossless, depth",
-            )
+            raise UsageError(f"the codec {numcodecs.NAME} is configured with {unknown}", ", ".join(known))
         return cls(**configuration)
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,9 +73,7 @@ class Aezip(ArrayBytesCodec):
         raise NotImplementedError
 
     async def _encode_single(self, chunk: NDBuffer, spec: ArraySpec) -> Buffer:
-        data = await asyncio.to_thread(
-            numcodecs.encode, chunk.as_numpy_array(), self.model, self.quality, self.effort, self.lossless, self.depth
-        )
+        data = await asyncio.to_thread(numcodecs.encode, chunk.as_numpy_array(), **asdict(self))
         stored: Buffer = spec.prototype.buffer.from_bytes(data)
         return stored
 

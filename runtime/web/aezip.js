@@ -108,8 +108,9 @@ export class Model {
     /** @param {string} name @param {boolean} [deep] a decoder of finer samples */
     const open = async (name, deep) => {
       const bytes = found.members.get(`${name}.onnx`);
-      if (!bytes) return; // a model without a hyperprior, or without decoders of smaller pictures
-      const exact = !name.startsWith('decoder') || (name === 'decoder' && found.description.exact_pixels === true);
+      if (!bytes) return; // a model without a hyperprior, a small decoder, or decoders of smaller pictures
+      const smaller = /[48]$/.test(name);
+      const exact = !name.startsWith('decoder') || (!smaller && found.description.exact_pixels === true);
       const providers = elsewhere && !exact ? [provider] : ['wasm'];
       try {
         const settings = { executionProviders: providers, ...SETTINGS };
@@ -162,6 +163,7 @@ export class Model {
    * @param {number} [options.maxPixels] larger pictures are refused
    * @param {number} [options.scale] 2, 4, 8 or 16: a picture so many times smaller, its sides rounded up; from 4 on that
    *   is faster, with a model that has decoders for it
+   * @param {'full' | 'small'} [options.decoder] 'small' is faster and less precise, with a model that has one
    * @param {boolean} [options.deep] also give `samples`, of files of more than 8 bits
    * @param {(picture: Picture) => void} [options.look] called with a small picture as soon as there are latents
    * @param {boolean} [options.partial] also decode a file that is cut off within its latents; `missing` of the picture
@@ -172,7 +174,10 @@ export class Model {
    */
   async decode(
     data,
-    { maxPixels = MAX_PIXELS, scale = 1, deep = false, look, partial = false, side = SIDE, progress = () => {} } = {},
+    {
+      maxPixels = MAX_PIXELS, scale = 1, decoder = 'full', deep = false, look, partial = false, side = SIDE,
+      progress = () => {},
+    } = {},
   ) {
     checkScale(scale);
     const lat = unpack(data, maxPixels, partial);
@@ -183,7 +188,7 @@ export class Model {
     const found = { lat, patches: await patchesOf(lat), ...(await this.latents(lat, (done) => progress(done / 2))) };
     const between = performance.now();
     const depth = deep ? lat.depth : PLAIN;
-    const rest = { side, progress: (/** @type {number} */ done) => progress((1 + done) / 2) };
+    const rest = { side, decoder, progress: (/** @type {number} */ done) => progress((1 + done) / 2) };
     const milliseconds = { latents: between - began, decoder: 0 };
     if (look && scale < FIRST && this.#decoderOf(FIRST)[1] === FIRST) {
       const first = await this.#draw(found, FIRST, { ...rest, depth: PLAIN, progress: () => {} });
@@ -201,6 +206,7 @@ export class Model {
    * @param {object} [options] as of `decode`, which it has more of
    * @param {number} [options.maxPixels]
    * @param {number} [options.scale]
+   * @param {'full' | 'small'} [options.decoder]
    * @param {boolean} [options.deep]
    * @param {(picture: Picture) => void} [options.look] called with small pictures, each better than the one before
    * @param {number} [options.side]
@@ -231,18 +237,21 @@ export class Model {
    * @param {{ lat: import('./container.js').Lat, patches?: import('./patches.js').Patches, latent: Int16Array,
    *   rung: import('./ladder.js').Rung }} found
    * @param {number} scale
-   * @param {{ side: number, depth: number, progress: (done: number) => void }} rest depth: of the samples, the file's or 8
+   * @param {{ side: number, decoder: string, depth: number, progress: (done: number) => void }} rest depth: of the samples,
+   *   the file's or 8
    */
-  async #draw({ lat, patches, latent, rung }, scale, { side, depth, progress }) {
-    const [{ header }, alpha, [held, own]] = [lat, await alphaOf(lat, depth), this.#decoderOf(scale)];
+  async #draw({ lat, patches, latent, rung }, scale, { side, decoder, depth, progress }) {
+    const [{ header }, alpha, [role, own]] = [lat, await alphaOf(lat, depth), this.#decoderOf(scale)];
+    const held = role === 'decoder' && decoder !== 'full' ? `decoder.${decoder}` : role;
     const [name, type] = depth > PLAIN ? [held + FINE, 'float32'] : [held, 'uint8'];
-    if (!this.#sessions[name]) await this.#open(held, true);
+    if (!this.#sessions[name]) await this.#open(held, depth > PLAIN);
+    if (!this.#sessions[name]) throw new AezipError('ModelUnfit', `the model '${this.name}' has no ${decoder} decoder`, 'full');
     const by = depth > PLAIN ? ofFine(depth) : undefined;
     const [width, height] = [reduced(header.width, scale), reduced(header.height, scale)];
     const [rows, columns] = [Math.ceil(header.height / 16), Math.ceil(header.width / 16)];
     const plane = alpha && averagedPlane(alpha, header.width, header.height, scale);
     const pixels = roomFor(depth, 4 * width * height);
-    const areas = windows(rows, columns, this.margins[held], side);
+    const areas = windows(rows, columns, this.margins[role], side);
     for (const [number, area] of areas.entries()) {
       const seen = windowOf(latent, columns, rung.shift.length, area.around);
       const shape = [1, (16 / own) * seen.dims[1], (16 / own) * seen.dims[2], this.channels];

@@ -2,7 +2,7 @@
 export class AezipError extends Error {
   /**
    * @param {'NotALat' | 'Truncated' | 'HeaderDamaged' | 'UnsupportedVersion' | 'LimitExceeded' | 'SectionDamaged' |
-   *   'SectionUnknown' | 'SectionOrder' | 'StreamDamaged' | 'PackageDamaged' | 'UnknownFingerprint' | 'UsageError'} name
+   *   'SectionUnknown' | 'SectionOrder' | 'StreamDamaged' | 'PackageDamaged' | 'UnknownFingerprint' | 'ModelUnfit' | 'UsageError'} name
    * @param {string} finding
    * @param {string} expectation
    */

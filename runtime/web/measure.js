@@ -1,6 +1,6 @@
 /**
  * Decodes the same files in Node and in Chromium, for tools/measure_engines.py, which starts this and compares.
- * In, as the argument: a JSON of the `package` and the `files` as paths, how often to `repeat`, and for Chromium, unless that is
+ * In, as the argument: a JSON of the `package`, which `decoder` of it, the `files` as paths, how often to `repeat`, and for Chromium, unless that is
  * to be left out, its path `chromium` and the viewer's `address`. Out: a line of JSON for each engine and file, with the
  * SHA-256 over table and symbol of each phase, then the latents, of each tile; that of the pixels, RGBA; and the
  * milliseconds of each decoding.
@@ -11,7 +11,7 @@ import * as ort from 'onnxruntime-web';
 import { chromium } from 'playwright-core';
 import { Model, unpack } from './aezip.js';
 
-/** @type {{ package: string, files: string[], repeat: number, chromium?: string, address?: string }} */
+/** @type {{ package: string, decoder: 'full' | 'small', files: string[], repeat: number, chromium?: string, address?: string }} */
 const asked = JSON.parse(process.argv[2]);
 /** @param {object} said */
 const tell = (said) => console.log(JSON.stringify(said));
@@ -27,11 +27,11 @@ async function inNode() {
     const hash = createHash('sha256');
     const { tiles } = await model.latents(unpack(data));
     for (const { phases, latent } of tiles) for (const part of partsOf(phases, latent)) hash.update(part);
-    const pixels = createHash('sha256').update((await model.decode(data)).pixels).digest('hex');
+    const pixels = createHash('sha256').update((await model.decode(data, { decoder: asked.decoder })).pixels).digest('hex');
     const milliseconds = [];
     for (let turn = 0; turn < asked.repeat; turn++) {
       const began = performance.now();
-      await model.decode(data);
+      await model.decode(data, { decoder: asked.decoder });
       milliseconds.push(performance.now() - began);
     }
     tell({ engine: 'Node', threads: 1, file, digest: hash.digest('hex'), pixels, milliseconds });
@@ -41,7 +41,7 @@ async function inNode() {
 /** @param {import('playwright-core').Page} page @param {string} address @param {number} threads */
 async function alone(page, address, threads) {
   for (const file of asked.files) {
-    const found = await page.evaluate(async ([bytes, repeat, base, threads]) => {
+    const found = await page.evaluate(async ([bytes, repeat, base, threads, decoder]) => {
       const [ort, { Model, unpack }] = await Promise.all([import(`${base}ort.mjs`), import(`${base}aezip.js`)]);
       ort.env.wasm.numThreads = threads;
       const data = Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0));
@@ -58,15 +58,15 @@ async function alone(page, address, threads) {
         return Array.from(new Uint8Array(sum), (byte) => byte.toString(16).padStart(2, '0')).join('');
       };
       const digest = await sha256(...parts);
-      const pixels = await sha256((await kept.model.decode(data)).pixels);
+      const pixels = await sha256((await kept.model.decode(data, { decoder })).pixels);
       const milliseconds = [];
       for (let turn = 0; turn < repeat; turn++) {
         const began = performance.now();
-        await kept.model.decode(data);
+        await kept.model.decode(data, { decoder });
         milliseconds.push(performance.now() - began);
       }
       return { digest, pixels, milliseconds };
-    }, /** @type {const} */ ([readFileSync(file).toString('base64'), asked.repeat, address, threads]));
+    }, /** @type {const} */ ([readFileSync(file).toString('base64'), asked.repeat, address, threads, asked.decoder]));
     tell({ engine: 'Chromium', threads, file, ...found });
   }
 }

@@ -37,7 +37,8 @@ export async function openPackage(data) {
   const { coding } = description;
   if (coding !== undefined && coding !== 'static') damaged(`coding ${coding}`, 'static or none');
   const decoding = coding ? STATIC : DECODING;
-  const optional = REDUCED.map(([name]) => `${name}.onnx`).filter((name) => description.digests?.[name]);
+  const others = ['decoder.small', ...REDUCED.map(([name]) => name)].map((name) => `${name}.onnx`);
+  const optional = others.filter((name) => description.digests?.[name]);
   for (const name of [...decoding, ...optional]) {
     const content = member(all, name);
     const digest = await sha256(content);

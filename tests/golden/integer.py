@@ -99,7 +99,7 @@ def proved(model: Flagship, path: Path) -> dict[str, Any]:
     graphs = Graphs.at(Sessions(packages.Package(packages.describe(path))), 500)
     proofs.prior_is_exact(model, graphs.sessions)
     proofs.windows_agree(graphs, np.tile(picture(), (3, 2, 1)))
-    return {"log2_bounds": bounds, doctor.PIXELS: proofs.pixels_agree(graphs.package)}
+    return {"log2_bounds": bounds, doctor.PIXELS["full"]: proofs.pixels_agree(graphs.package)}
 
 
 def by_torch(model: Flagship, latent: NDArray[np.int16], step: Rung) -> NDArray[np.uint8]:

@@ -257,7 +257,7 @@ def test_parameters_of_decoding_that_are_none(codec: Codec, tiny: str, drawn) ->
 SETTINGS = {  # what no codec is opened with, and the sentence
     "threads": (["2", 0, 1.5, True], "threads .*; expected a whole number, 1 or more"),
     "batch": (["2", 0, 2.5, True], "batch .*; expected a whole number, 1 or more"),
-    "precision": (["half", None, []], "expected one of float, int8"),
+    "decoder": (["half", None, []], "expected one of full, small"),
     "provider": (["abacus", 3, []], "expected one of cpu, cuda"),
     "model": ([3, b"photo", ["photo"]], "model .*; expected a name or a path"),
 }

@@ -5,8 +5,8 @@
     density  p(u), one for each channel       what a symbol costs, without its neighbours
     decode   û → image
 
-There is no hyperprior: after training, histograms of the symbols become tables (`histograms`). The density is a
-mixture of logistic distributions around 0, known in training only (factorised prior: Ballé et al. 2017).
+After training, histograms of the symbols become tables (`histograms`): the density is known in training only
+(factorised prior: Ballé et al. 2017).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .integer import round_through
 
 SPREADS = (0.1, 0.35, 1.2)  # of the density's parts at the start, in standard deviations
 FLOOR = 2.0**-20  # of a symbol's probability
+MOVED = 0.3  # of a latent, to see what it does
 
 
 class Coded(NamedTuple):
@@ -101,11 +102,7 @@ class Autoencoder(nn.Module):
         self.inverse_gain.copy_(-gain)
 
     def forward(self, image: Tensor, quality: Tensor, noise: bool = True) -> Coded:
-        """Code and decode.  image: [N, C, H, W], sides multiples of 16; quality: [N] in 0 … 1000.
-
-        With `noise` the rate is that of uniformly disturbed latents, while the decoder sees rounded ones with
-        straight-through gradients; without, both are rounded.
-        """
+        """Code and decode.  image: [N, C, H, W], sides multiples of 16; quality, noise: as of `flagship`."""
         u = self.encode(image)
         log_gain = lambda_ladder.at(self.gain, quality)
         y = u * torch.exp2(log_gain)
@@ -117,16 +114,16 @@ class Autoencoder(nn.Module):
 
 
 @torch.no_grad()
-def sensitivity(model: Autoencoder, latent: Tensor, step: float = 0.3) -> Tensor:
+def sensitivity(model: Autoencoder, latent: Tensor) -> Tensor:
     """By how much a unit of each channel moves the picture: the root of the summed square of all samples.  [latent]
 
-    latent: [1, latent, h, w]; a channel at a time is disturbed everywhere, by ± step at random.
+    latent: [1, latent, h, w]; a channel at a time is disturbed everywhere, by ± MOVED at random.
     """
     before, out = model.decode(latent), []
     signs = torch.randint(0, 2, latent.shape[2:], generator=torch.Generator().manual_seed(1)) * 2.0 - 1
     for channel in range(latent.shape[1]):
         moved = latent.clone()
-        moved[:, channel] += step * signs
+        moved[:, channel] += MOVED * signs
         change = (model.decode(moved) - before).square().sum().item()
-        out.append(math.sqrt(change / (step**2 * signs.numel())))
+        out.append(math.sqrt(change / (MOVED**2 * signs.numel())))
     return torch.tensor(out)

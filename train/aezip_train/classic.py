@@ -1,11 +1,8 @@
 """The classic start: colour × lapped 8-point × Hadamard, as convolution weights.
 
-A network of strided linear layers *is* a transform codec when its weights are a
-transform. `LAPPED` is the lapped orthogonal transform of Malvar & Staelin (1989,
-the fast type-II form): 16 taps a side, 8 apart, orthonormal, and without the
-block edges of the DCT it is made of. Behind it a 2×2 Hadamard halves the
-resolution again. Of both stages' components those of the largest variance over
-training pictures are kept, each divided by its standard deviation.
+A network of strided linear layers *is* a transform codec when its weights are a transform: the lapped orthogonal one of
+Malvar & Staelin (1989, the fast type-II form) has 16 taps a side, 8 apart, and no block edges. Behind it a 2×2 Hadamard
+halves the resolution again. Of both stages' components those of the largest variance are kept.
 """
 
 from __future__ import annotations
@@ -30,19 +27,18 @@ def dct(size: int) -> NDArray[np.float64]:
     return rows
 
 
-def lapped(size: int = 8) -> NDArray[np.float64]:
-    """Lapped orthogonal transform, one basis function a row.  [size, 2·size]"""
-    rows = dct(size)
+def lapped() -> NDArray[np.float64]:
+    """Lapped orthogonal transform, one basis function a row.  [8, 16]"""
+    rows = dct(8)
     even, odd = rows[0::2], rows[1::2]
-    half = size // 2
     first = np.hstack([even - odd, (even - odd)[:, ::-1]])
     second = np.hstack([even - odd, -(even - odd)[:, ::-1]])
-    rotation = np.eye(half)
-    for i, angle in enumerate((0.13 * np.pi, 0.16 * np.pi, 0.13 * np.pi)[: half - 1]):
-        turn = np.eye(half)
+    rotation = np.eye(4)
+    for i, angle in enumerate((0.13 * np.pi, 0.16 * np.pi, 0.13 * np.pi)):
+        turn = np.eye(4)
         turn[i : i + 2, i : i + 2] = [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
         rotation = rotation @ turn
-    out = np.empty((size, 2 * size))
+    out = np.empty((8, 16))
     out[0::2] = first / 2
     out[1::2] = rotation.T @ second / 2
     return out

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from .data import centre, to_bytes
+from .objective import blurred
 
 KINDS = ("noise", "blur", "jpeg")
 SIGMA = (3.0, 30.0)  # grey levels of noise
@@ -30,21 +31,12 @@ def corrupted(clean: Tensor, kinds: list[str], rng: np.random.Generator) -> Tens
             noise = rng.normal(0, rng.uniform(*SIGMA), tuple(clean[n].shape)).astype(np.float32)
             out[n] = clean[n] + torch.from_numpy(noise) / 64
         elif kind == "blur":
-            out[n] = blurred(clean[n], rng.uniform(*BLUR))
+            sigma = rng.uniform(*BLUR)
+            radius = int(np.ceil(3 * sigma))
+            out[n] = blurred(F.pad(clean[n, None], (radius,) * 4, mode="replicate"), sigma, radius)[0]
         else:
             out[n] = through_jpeg(clean[n], int(rng.integers(*QUALITY)))
     return out.clamp(-2, 127 / 64)
-
-
-def blurred(image: Tensor, sigma: float) -> Tensor:
-    """[C, H, W], edges repeated."""
-    radius = int(np.ceil(3 * sigma))
-    far = torch.arange(-radius, radius + 1) / sigma
-    window = torch.exp(-far.square() / 2)
-    window = (window / window.sum()).expand(len(image), 1, 1, -1).contiguous()
-    x = F.pad(image[None], (radius,) * 4, mode="replicate")
-    x = F.conv2d(x, window, groups=len(image))
-    return F.conv2d(x, window.mT.contiguous(), groups=len(image))[0]
 
 
 def through_jpeg(image: Tensor, quality: int) -> Tensor:

@@ -1,8 +1,7 @@
 """Pictures in memory, and reproducible crops of them.
 
-All pictures of a folder are decoded once, as uint8, together with half-size
-copies; a batch is then a few slices, so that no worker processes are needed and
-the generator's state alone says how far training is.
+A batch is a few slices of them, so that no worker processes are needed and the generator's state alone says how far
+training is.
 """
 
 from __future__ import annotations
@@ -17,6 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from aezip.tasks.features.vectors import halved as halve
+
 from . import drawn
 
 Picture = NDArray[np.uint8]  # [H, W, C]
@@ -25,7 +26,7 @@ LIGHT, GAMMA = (0.75, 1.2), 0.25  # of upright crops: factors of all samples, an
 SUFFIXES = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
-def read_folder(folder: Path, *, smallest: int = 64, limit: int | None = None, channels: int = 3) -> list[Picture]:
+def read_folder(folder: Path, *, smallest: int = 64, channels: int = 3) -> list[Picture]:
     """Every picture below `folder` as RGB (or grey), sorted by name; those with a side under `smallest` left out."""
 
     def read(file: Path) -> Picture:
@@ -35,17 +36,10 @@ def read_folder(folder: Path, *, smallest: int = 64, limit: int | None = None, c
 
     files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES)
     with ThreadPoolExecutor() as threads:
-        pictures = [picture for picture in threads.map(read, files[:limit]) if min(picture.shape[:2]) >= smallest]
+        pictures = [picture for picture in threads.map(read, files) if min(picture.shape[:2]) >= smallest]
     if not pictures:
         raise FileNotFoundError(f"{folder}: no picture of at least {smallest}×{smallest} pixels found")
     return pictures
-
-
-def halve(picture: Picture) -> Picture:
-    """Half-size copy by averaging 2×2 pixels (in the picture's own, gamma-encoded values)."""
-    h, w = (n // 2 * 2 for n in picture.shape[:2])
-    rows = np.add(picture[0:h:2, :w], picture[1:h:2, :w], dtype=np.uint16)
-    return ((rows[:, 0::2] + rows[:, 1::2] + 2) >> 2).astype(np.uint8)
 
 
 def centre(pictures: NDArray[np.uint8] | Tensor) -> Tensor:

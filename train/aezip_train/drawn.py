@@ -1,8 +1,6 @@
 """Pictures drawn by code, to teach a codec what photographs do not show.
 
-Text, interfaces, charts, line art, gradients, saturated shapes, dithers, test patterns, and lettering on photographs.
-`draw` takes a generator and gives pixels; the same generator's state gives the same picture where the same fonts are
-installed (fonts of the system, else Pillow's own).
+The same generator's state gives the same picture where the same fonts are installed (the system's, else Pillow's own).
 """
 
 from __future__ import annotations
@@ -51,7 +49,7 @@ def draw(rng: Rng, side: int, ground: Picture | None = None) -> Picture:
 
 
 def text(rng: Rng, side: int) -> Picture:
-    """A page: lines of one or two fonts on flat paper."""
+    """Lines of one or two fonts on flat paper."""
     paper, ink = pair(rng)
     image = Image.new("RGB", (side, side), paper)
     pen = ImageDraw.Draw(image)
@@ -138,7 +136,7 @@ def chart(rng: Rng, side: int) -> Picture:
 
 
 def lines(rng: Rng, side: int) -> Picture:
-    """Line art: strokes, curves, rings and hatching, with smooth edges or hard ones."""
+    """Curves and rings, with smooth edges or hard ones."""
     more = 4 if rng.random() < 0.7 else 1
     paper, ink = pair(rng)
     image = Image.new("RGB", (side * more, side * more), paper)
@@ -158,7 +156,7 @@ def lines(rng: Rng, side: int) -> Picture:
 
 
 def gradient(rng: Rng, side: int) -> Picture:
-    """Smooth ramps of one to three channels, waves and sun spots, now and then with a little noise."""
+    """Ramps, waves and sun spots, now and then with a little noise."""
     v, u = np.indices((side, side)) / side
     out = np.zeros((side, side, 3))
     for c in range(3):
@@ -177,7 +175,7 @@ def gradient(rng: Rng, side: int) -> Picture:
 
 
 def shapes(rng: Rng, side: int) -> Picture:
-    """Saturated polygons, discs, rings and boxes on flat colour."""
+    """Saturated polygons, discs and boxes on flat colour."""
     more = 4 if rng.random() < 0.5 else 1
     image = Image.new("RGB", (side * more, side * more), saturated(rng))
     pen = ImageDraw.Draw(image)

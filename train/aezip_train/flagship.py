@@ -6,10 +6,9 @@
     prior          z → mean, scale, step     integers (see `integer`), the checkerboard's two halves
     decoder        û = ŷ / g'[q] → image
 
-Every latent is a mixture of two Gaussians of one mean, given the prior; its scale comes on a
-log₂ grid of tables (`aezip.entropy.tables`). Its step is one of four, finer where an error would be seen. Ideas:
-hyperprior (Ballé et al. 2018), mean and scale (Minnen et al. 2018), checkerboard context (He et al. 2021), gains (Cui
-et al. 2021), steps from the prior (Li, Li and Lu 2022).
+Every latent is a mixture of two Gaussians of one mean, given the prior (`aezip.entropy.tables`). Its step is one of
+four, finer where an error would be seen. Ideas: hyperprior (Ballé et al. 2018), mean and scale (Minnen et al. 2018),
+checkerboard context (He et al. 2021), gains (Cui et al. 2021), steps from the prior (Li, Li and Lu 2022).
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from aezip.entropy.tables import INDEX_ONE, INDEX_TOP, MIXTURE, OCTAVE, STEP_SHI
 from . import lambda_ladder
 from .integer import IntegerConv2d, round_even, round_through, through
 from .integer_lapped import IntegerDecoder
-from .lapped import SLOPE, Decoder, Encoder, LappedSizes, start_lapped, strided
+from .lapped import SLOPE, Decoder, Encoder, LappedSizes, start_lapped, start_zero, strided
 
 LADDERS = ("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset")
 STEP_SPACING = 2.25  # of the four steps, in tables
@@ -58,8 +57,7 @@ class Rate(NamedTuple):
 class HyperEncoder(nn.Module):
     """y [N, latent, h, w] (h, w multiples of 4) → w [N, hyper, h/4, w/4].
 
-    It sees log(1 + |y|) with and without the sign: what falls below half a step
-    is nearly nothing to it, so the hyper-latent thins out with the quality.
+    What falls below half a step is nearly nothing to it, so the hyper-latent thins out with the quality.
     """
 
     def __init__(self, c: Config) -> None:
@@ -91,9 +89,7 @@ class Parameters(nn.Module):
         self.mean = IntegerConv2d(hidden, c.latent, out_bits=6, low=-8191, high=8191, paired=True)
         self.scale = IntegerConv2d(hidden, c.latent, out_bits=3, low=-255, high=255, paired=True)
         self.step = IntegerConv2d(hidden, c.latent, out_bits=3, low=-2, high=1, paired=True) if steps else None
-        for layer in self.says():
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        start_zero(*self.says())
 
     def says(self) -> list[IntegerConv2d]:
         """The layers of mean, scale, and step where there is one."""
@@ -124,10 +120,7 @@ class Prior(nn.Module):
 
 
 class Context(nn.Module):
-    """Features of the second half, and its decoded neighbours → what to add to its means and scales, and its steps.
-
-    A position of the second half has four neighbours of the first: above, below, left, right.
-    """
+    """Features of the second half, and its decoded neighbours → what to add to its means and scales, and its steps."""
 
     def __init__(self, c: Config) -> None:
         super().__init__()
@@ -163,7 +156,6 @@ class Flagship(nn.Module):
         self.hyper_offset = nn.Parameter(torch.zeros(lambda_ladder.NODES, c.hyper))
 
     def strided(self) -> list[nn.Parameter]:
-        """The parameters that start as a transform already."""
         return strided(self.encoder, self.decoder)
 
     @torch.no_grad()
@@ -309,7 +301,7 @@ def bits_of(symbol: Tensor, index: Tensor) -> Tensor:
 
 
 def in_halves(features: int) -> NDArray[np.int64]:
-    """The outputs before the prior's last shuffle, four a feature, in the order of the checkerboard's positions."""
+    """The outputs before the prior's last shuffle, in the order of the checkerboard's positions."""
     return np.arange(4 * features).reshape(features, 4)[:, CHECKERBOARD].T.ravel()
 
 

@@ -1,9 +1,8 @@
 """Static tables for a model without a hyperprior: histograms of its symbols, as integers.
 
-In: a trained model and crops of its training pictures. Out: 64 frequency tables and, for each channel at NODES
-qualities, which of them its symbols are coded under. Histograms are counted per channel and node of what the
-encoder's search leaves (`aezip.coding.quantisation.towards_zero`), then those most alike share one table (k-means by
-the bits that sharing costs; Lloyd 1982), so that the coder and its 64 tables are the flagship's.
+Histograms are counted per channel, at NODES qualities, of what the encoder's search leaves
+(`aezip.coding.quantisation.towards_zero`), then those most alike share one of 64 tables (k-means by the bits that
+sharing costs; Lloyd 1982).
 """
 
 from __future__ import annotations

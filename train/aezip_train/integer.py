@@ -97,9 +97,9 @@ class IntegerConv2d(nn.Conv2d):
 
     @torch.no_grad()
     def quantise(self) -> Quantised:
-        """The integer layer: the finest power-of-two scale that keeps both bounds.
+        """The integer layer: the finest power-of-two scale that keeps both bounds.  Raises ValueError where none does.
 
-        Raises ValueError where none does. `forward` does not ask: a device that queues would have to wait.
+        `forward` does not ask: a device that queues would have to wait.
         """
         weight, bias, shift = self._whole()
         if not (self.weight.isfinite().all() and self.bias.isfinite().all()):
@@ -134,8 +134,7 @@ class IntegerConv2d(nn.Conv2d):
     def become(self, weight: Tensor, bias: Tensor, shift: Tensor) -> None:
         """The inverse of `quantise`: real numbers that round to these integers at this scale.
 
-        The integers themselves, or, where their sum alone would choose another scale, a little off
-        towards zero or away from it, within what rounds to them. Raises ValueError where nothing does.
+        Where the integers themselves would choose another scale, a little off.  Raises ValueError where nothing does.
         """
         scale = torch.exp2(shift - self.in_bits + self.out_bits)
         self.bias.copy_(bias / (scale * 2**self.in_bits))

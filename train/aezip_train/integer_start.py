@@ -53,13 +53,13 @@ class Seen:
 def convert(small: Flagship, whole: Flagship, draw: Callable[[], Tensor]) -> Flagship:
     """`whole`, which is in integers and else alike, with what `small` computes.
 
-    draw: crops [N, 3, H, W], centred, /64, of photographs: drawn pictures reach much further than what is usual.
+    draw: crops [N, 3, H, W], centred, /64, of photographs: drawn pictures reach much further.
     Raises ValueError where sums cannot be kept below their limit.
     """
     kept = {k: v for k, v in small.state_dict().items() if not k.startswith("decoder.")}
     whole.load_state_dict({**whole.state_dict(), **kept})
-    decoder = small.decoder
-    blocks: list[Any] = [*decoder.latent, *decoder.coarse]
+    decoder: Any = small.decoder
+    blocks = [*decoder.latent, *decoder.coarse]
     layers = [layer for block in blocks for layer in (block.reduce, block.spatial)]
     seen = Seen([*blocks, *layers, decoder.up, decoder.stem])
     for n in range(BATCHES):
@@ -68,7 +68,7 @@ def convert(small: Flagship, whole: Flagship, draw: Callable[[], Tensor]) -> Fla
         small(crops, quality, noise=False)
     for hook in seen.hooks:
         hook.remove()
-    _decoder(small.decoder, whole.decoder, seen)
+    _decoder(decoder, whole.decoder, seen)
     for layer in whole.decoder.modules():
         if isinstance(layer, IntegerConv2d):
             layer.quantise()
@@ -111,8 +111,8 @@ def _wide(rows: Tensor, worth: Tensor, values: dict[nn.Module, list[Tensor]], *m
     rows: its weights, [outputs, inputs, kh, kw]; worth: of an error of an output, [outputs]; values: by module, of
     which the last is what the layer sees.
 
-    What rounding inputs adds goes with the weights' squares, what rounding weights adds with the inputs', and sums have
-    so many bits: so both are in balance where an input's unit goes with √(weights / inputs).
+    What rounding inputs adds goes with the weights' squares, what rounding weights adds with the inputs': both are in
+    balance where an input's unit goes with √(weights / inputs).
     """
     largest = torch.stack([torch.cat(values[m], 1).abs().amax(1) for m in modules]).amax(0).clamp_min(1e-6)
     usual = torch.cat(values[modules[-1]], 1).square().mean(1).sqrt().clamp_min(1e-6)

@@ -1,9 +1,7 @@
 """The quality ladder: λ, and vectors that are linear in the quality between nodes.
 
-`quality` is 0 … 1000 (the command's 0 … 100 with one decimal). λ of the loss
-`bpp + λ·MSE₂₅₅` is log-spaced over it, from LAMBDA_MIN to the recipe's `lambda_max`, and so
-are the gains: a parameter holds log₂ gains at `NODES` evenly spaced qualities, and every
-other quality is interpolated linearly (gained VAE, Cui et al. 2021, with the λ of each node).
+`quality` is 0 … 1000. λ of the loss `bpp + λ·MSE₂₅₅` is log-spaced over it, from LAMBDA_MIN to the recipe's
+`lambda_max`. A parameter holds log₂ gains at NODES evenly spaced qualities (gained VAE, Cui et al. 2021).
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ def stretched(nodes: Tensor, largest: float, wanted: float) -> Tensor:
 
 
 def at(nodes: Tensor, quality: Tensor) -> Tensor:
-    """Interpolate a lambda_ladder.  nodes: [NODES, C], quality: [N]  →  [N, C, 1, 1]."""
+    """Interpolate.  nodes: [NODES, C], quality: [N]  →  [N, C, 1, 1]."""
     return _between(nodes, quality * ((NODES - 1) / TOP))[:, :, None, None]
 
 

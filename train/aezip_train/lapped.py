@@ -32,6 +32,12 @@ class LappedSizes:
     latent_inner: int = 0  # channels inside the blocks at 1/16; 0: half of the latent's
 
 
+def start_zero(*layers: nn.Module) -> None:
+    """Layers that say nothing yet."""
+    for p in (p for layer in layers for p in layer.parameters()):
+        nn.init.zeros_(p)
+
+
 class Residual(nn.Module):
     """x + expand(act(conv3×3(act(reduce(x))))), the 3×3 one dilated; the last layer starts at zero.
 
@@ -48,8 +54,7 @@ class Residual(nn.Module):
         self.reduce = nn.Conv2d(width, inner, 1)
         self.spatial = nn.Conv2d(inner, inner, 3, padding=dilation, dilation=dilation)
         self.expand = nn.Conv2d(inner, width, 1)
-        nn.init.zeros_(self.expand.weight)
-        nn.init.zeros_(self.expand.bias)  # type: ignore[arg-type]
+        start_zero(self.expand)
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, torch.bfloat16) if self.fast else nullcontext():

@@ -1,8 +1,7 @@
 """The training loop of every family. It can be stopped anywhere and continued.
 
 `Training` is a network with all that decides its next step. Its subclasses (`train_flagship`, `train_autoencoder`,
-`train_restorer`) say what differs between families: the network, a step's loss, what a validation shows, and whether
-a run continues exactly. On several processes (see `processes`), a step equals that of one process with the whole batch.
+`train_restorer`) say what differs between families.
 """
 
 from __future__ import annotations
@@ -88,7 +87,7 @@ class Training:
 
     @classmethod
     def load(cls, state: dict[str, Any]) -> tuple[Any, ...]:
-        """What is exported of a run's state: the network with its averaged weights."""
+        """What is exported of a run's state."""
         return (cls.with_weights(build(state["recipe"]), state["averaged"]),)
 
     @classmethod
@@ -106,7 +105,7 @@ class Training:
         return pictures, middle_crops(val or [])
 
     def start(self, weights: Weights | None) -> None:
-        """Start from weights, or as what an untrained network is best set to."""
+        """Start from weights, or as an untrained network is best set."""
         if weights is not None:
             self.model.load_state_dict(weights)
 
@@ -188,7 +187,7 @@ class Training:
         """One step.  share: of the session that is over.  Returns scalars for the log, where they are read.
 
         A step whose loss or gradient is not finite is thrown away. A device that queues is not asked: there such a
-        gradient is zero, and Adam's means go on. It is asked for scalars every READ steps, whose means they are.
+        gradient is zero. Its scalars are means over READ steps.
         """
         self.share, seeds = share, (self.recipe.seed, self.step)
         if not self.process.repeats:
@@ -228,7 +227,7 @@ class Training:
         return scalars
 
     def read(self) -> dict[str, float]:
-        """Means of the scalars of the steps since it was last asked; none where all of them were thrown away."""
+        """Means of the scalars of steps not read yet; none where all of them were thrown away."""
         if not self._unread:
             return {}
         rows = torch.stack(self._unread).cpu().double()
@@ -301,10 +300,7 @@ def train(
     tensorboard: bool | None = None,
     progress: bool = True,
 ) -> str:
-    """Train until time, the recipe's steps or `max_steps` are used up, validation ends it, or SIGINT or SIGTERM does.
-
-    Returns the reason.
-    """
+    """Train until a limit is reached, or validation or a signal ends it.  Returns the reason."""
     leads, before = run.process.leads, run.seconds
     folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder, run.step, on=leads, tensorboard=tensorboard, progress=progress)

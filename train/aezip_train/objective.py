@@ -42,8 +42,8 @@ def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
     for scale, weight in enumerate(weights):
         if scale:
             x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)
-        mx, my = _window(x), _window(y)
-        vx, vy, both = _window(x * x) - mx * mx, _window(y * y) - my * my, _window(x * y) - mx * my
+        mx, my = blurred(x), blurred(y)
+        vx, vy, both = blurred(x * x) - mx * mx, blurred(y * y) - my * my, blurred(x * y) - mx * my
         value = (2 * both + c2) / (vx + vy + c2)
         if scale == scales - 1:
             value = value * (2 * mx * my + c1) / (mx * mx + my * my + c1)
@@ -51,8 +51,9 @@ def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
     return product.mean(1)
 
 
-def _window(x: Tensor) -> Tensor:
-    far = torch.arange(-5, 6, dtype=x.dtype, device=x.device) / 1.5
+def blurred(x: Tensor, sigma: float = 1.5, radius: int = 5) -> Tensor:
+    """Means under a Gaussian window, where all of it lies within.  [N, C, H, W]"""
+    far = torch.arange(-radius, radius + 1, dtype=x.dtype, device=x.device) / sigma
     row = torch.exp(-far.square() / 2)
     row = (row / row.sum()).expand(x.shape[1], 1, 1, -1)
     return F.conv2d(F.conv2d(x, row, groups=x.shape[1]), row.mT, groups=x.shape[1])
@@ -71,16 +72,16 @@ def sparsity(kind: str, latent: Tensor) -> Tensor:
     return (ACTIVE * (ACTIVE / active).log() + (1 - ACTIVE) * ((1 - ACTIVE) / (1 - active)).log()).mean()
 
 
-def silent(latent: Tensor, share: float = NEAR) -> float:
-    """The fraction of activations below `share` of their channel's root mean square.  [N, C, h, w]"""
+def silent(latent: Tensor) -> float:
+    """The fraction of activations below NEAR of their channel's root mean square.  [N, C, h, w]"""
     size = latent.square().mean((0, 2, 3), keepdim=True).sqrt()
-    return float((latent.abs() < share * size).float().mean())
+    return float((latent.abs() < NEAR * size).float().mean())
 
 
 def weight_penalty(model: nn.Module, l1: float, l2: float) -> Tensor:
     """L1 and L2 of all convolutions' weights that start random or silent."""
     total = torch.zeros(())
-    for name, p in model.named_parameters():
-        if p.dim() == 4 and (l1 or l2) and name.endswith("weight"):
+    for p in model.parameters():
+        if p.dim() == 4:
             total = total + l1 * p.abs().sum() + l2 * p.square().sum()
     return total

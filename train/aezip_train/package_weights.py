@@ -1,8 +1,7 @@
 """A flagship's package → the network it was exported from, to train on: the inverse of `aezip_export.graphs`.
 
-Weights are read from the graphs' convolutions, in the order in which the exporter writes them. What comes back has the
-weights as stored (float16, integers), and exports to the same graphs and ladders. Frequency tables do not come back: a
-network has none, and those of a package may have been counted in pictures. Needs onnx.
+What comes back has the weights as stored (float16, integers), and exports to the same graphs and ladders, but without
+frequency tables that were counted in pictures. Needs onnx.
 """
 
 from __future__ import annotations

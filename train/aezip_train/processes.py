@@ -1,8 +1,7 @@
 """Where a run computes: a device, and which of several equal processes this one is.
 
-Under torchrun every process holds the same weights, draws the same batch from the same seed, computes its own part of
-it, and averages gradients with the others (`mean_`), so that a step is that of one process with the whole batch. The
-first process (`leads`) alone writes and decides when to stop.
+Under torchrun every process draws the same batch, computes its own part of it, and averages gradients with the others,
+so that a step is that of one process with the whole batch. The first process alone writes and decides when to stop.
 """
 
 from __future__ import annotations

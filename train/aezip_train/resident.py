@@ -1,7 +1,7 @@
 """Training pictures in a GPU's memory: crops are cut there, and a step sends it three numbers a crop.
 
-Crops are those that `data.Crops` would draw, but for the ones drawn by code: these take the processor milliseconds
-each, so a fixed number of them is made at the start, by all processors.
+Crops are as of `data.Crops`, but for the ones drawn by code: these take the processor milliseconds each, so a fixed
+number of them is made at the start.
 """
 
 from __future__ import annotations

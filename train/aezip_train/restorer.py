@@ -4,8 +4,8 @@
     colorize    grey             → chroma, added to the grey values (as regression, on distances of colours)
     inpaint     RGB, mask        → what to add to a smooth guess under the mask (Pathak et al. 2016)
 
-All are one U-Net (Ronneberger et al. 2015) that works at 1/2 … 1/16 of the resolution, its sizes given by the recipe.
-At its bottom dilated blocks (Yu and Koltun 2016) see what a picture is of.
+All are one U-Net (Ronneberger et al. 2015) that works at 1/2 … 1/16 of the resolution. At its bottom dilated blocks
+(Yu and Koltun 2016) see what a picture is of.
 Pictures are in units of 64 grey levels around 128. `spoil` makes inputs of clean crops, `loss` compares.
 """
 
@@ -29,7 +29,7 @@ from aezip.tasks.restore.holes import smooth
 
 from .cielab import ab
 from .data import centre, to_bytes
-from .lapped import SLOPE, Residual
+from .lapped import SLOPE, Residual, start_zero
 
 STRIDE = 16  # sides of pictures are multiples of this
 UNIT = 64.0  # grey levels
@@ -81,8 +81,7 @@ class Block(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
+        start_zero(self.second)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.second(F.leaky_relu(self.first(x), SLOPE))
@@ -113,8 +112,7 @@ class Restorer(nn.Module):
         self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairs)
         self.after = nn.ModuleList(blocks(w, n) for w, n in zip(widths, counts, strict=False))
         self.tail = nn.Conv2d(c.half, 4 * OUTPUTS[c.task], 3, padding=1)
-        nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
+        start_zero(self.tail)
 
     def forward(self, given: Spoilt) -> Tensor:
         """→ RGB [N, 3, H, W], not clipped; H, W multiples of 16.  Without training: noise, grey or guesses stay."""

@@ -1,11 +1,8 @@
 """SOAP: Adam in the eigenbasis of Shampoo's preconditioner (Vyas et al. 2024, arXiv 2409.11321).
 
-A convolution's weight is seen as [out, taps, in]. The covariances of its gradient over
-`out` and over `in` are averaged, and Adam runs on the gradient rotated into their
-eigenvectors, which every few steps follow by one power iteration and a QR.
-Weights of one shape are stacked, so that a step is a few batched products; in the
-memory order of channels-last convolutions no product needs a copy. What is not a
-convolution's weight gets plain Adam. For learned codecs: arXiv 2601.20769.
+The covariances of a convolution's gradient [out, taps, in] over `out` and over `in` are averaged, and Adam runs on the
+gradient rotated into their eigenvectors, which every few steps follow by one power iteration and a QR. Weights of one
+shape are stacked. What is not a convolution's weight gets plain Adam. For learned codecs: arXiv 2601.20769.
 """
 
 from __future__ import annotations
@@ -16,28 +13,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
+MEAN, SQUARE, MEMORY = 0.95, 0.99, 0.95  # what running means keep at a step: of gradients, squares, covariances
+
 
 class Soap(torch.optim.Optimizer):
     """params: parameters, or groups of them with their own `lr`.
 
-    betas: of mean and square, as Adam's; memory: of the covariances, which every `look`-th step adds to;
-    refresh: steps between new eigenvectors; largest: sides of more entries are not rotated.
+    look: every so many steps covariances are added to; refresh: steps between new eigenvectors; largest: sides of more
+    entries are not rotated.
     """
 
     def __init__(
         self,
         params: Iterable[Any],
         lr: float = 1e-3,
-        betas: tuple[float, float] = (0.95, 0.99),
         *,
-        memory: float = 0.95,
-        eps: float = 1e-8,
         look: int = 4,
         refresh: int = 20,
         largest: int = 256,
     ) -> None:
-        settings = {"memory": memory, "eps": eps, "look": look, "refresh": refresh, "largest": largest}
-        super().__init__(params, {"lr": lr, "betas": betas, **settings})
+        super().__init__(params, {"lr": lr, "look": look, "refresh": refresh, "largest": largest})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -81,20 +76,20 @@ def _update(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> T
             if gradient.shape[1] > 1 and size <= group["largest"]:
                 state[side] = torch.zeros(len(gradient), size, size, device=gradient.device)
                 state[f"{side} basis"] = torch.eye(size, device=gradient.device).repeat(len(gradient), 1, 1)
-    step, (beta1, beta2) = state["step"], group["betas"]
+    step = state["step"]
     state["step"] = step + 1
     if step % group["look"] == 0:
-        weight = max(1 - group["memory"], 1 / (step / group["look"] + 1))
+        weight = max(1 - MEMORY, 1 / (step / group["look"] + 1))
         for side in _sides(state):
             flat = gradient.flatten(2) if side == "out" else gradient.flatten(1, 2).mT
             state[side].lerp_(flat @ flat.mT, weight)
     if step % group["refresh"] == 0:
         _turn(state, first=step == 0)
     rotated = _rotate(gradient, state)
-    state["mean"].lerp_(rotated, 1 - beta1)
-    state["square"].mul_(beta2).addcmul_(rotated, rotated, value=1 - beta2)
-    spread = (state["square"] / (1 - beta2 ** (step + 1))).sqrt_().add_(group["eps"])
-    return _rotate(state["mean"] / (1 - beta1 ** (step + 1)) / spread, state, back=True)
+    state["mean"].lerp_(rotated, 1 - MEAN)
+    state["square"].mul_(SQUARE).addcmul_(rotated, rotated, value=1 - SQUARE)
+    spread = (state["square"] / (1 - SQUARE ** (step + 1))).sqrt_().add_(1e-8)
+    return _rotate(state["mean"] / (1 - MEAN ** (step + 1)) / spread, state, back=True)
 
 
 def _sides(state: dict[str, Any]) -> list[str]:

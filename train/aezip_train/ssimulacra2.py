@@ -1,8 +1,7 @@
 """SSIMULACRA2 (Sneyers 2022) as differentiable torch code, for the loss.
 
-The error is the metric's weighted sum of error maps, as `aezip.quality.ssimulacra2` has it, whose `score` of it is 100
-for equal pictures. The published metric fades to black beyond the left and right border; a loss on crops mirrors
-instead (`fade`).
+As `aezip.quality.ssimulacra2`, without its `score` of the error. The published metric fades to black beyond the left
+and right border; a loss on crops mirrors instead (`fade`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Training of the autoencoders `vanilla`, `conv` and `vae`, with early stopping on validation.
 
-A validation adds a line to `log.jsonl`, and the best weights are kept: they are measured (`histograms`), shown
-(`report.html`) and exported, and a run continues from them.
+The best weights are kept: they are measured (`histograms`), shown (`report.html`) and exported, and runs go on from
+them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Training of the flagship: rate and distortion at one quality an image, validated against JPEG and AVIF.
 
-A validation adds a line to `log.jsonl` and writes `sheet.png`. A step draws its crops and qualities from a generator
-kept in the state, so that n + m steps in two sessions are n + m steps in one, bit for bit on the CPU.
+A step draws its crops and qualities from a generator kept in the state, so that n + m steps in two sessions are n + m
+steps in one, bit for bit on the CPU.
 """
 
 from __future__ import annotations

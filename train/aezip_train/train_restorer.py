@@ -1,7 +1,6 @@
 """Training of networks that restore pictures, one for each task.
 
-A validation adds a line to `log.jsonl`. A run continues from its averaged weights. With `keep_best`, the weights that
-restored the validation crops best are kept.
+A run continues from its averaged weights, with `keep_best` from those that restored the validation crops best.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ The prior is an independent normal distribution for each latent. Neighbouring ce
 so independent latents cannot be cells' components: a filter a channel, over 9×9 cells, takes out what neighbours
 share, and another puts it back. They start as the inverse and the plain root of the components' power spectra
 (fitted where those are steep), so that the untrained model draws Gaussian textures with the spectrum of photographs.
-Training changes them.
 
 The loss is distortion + β · KL. The mean is what is coded; its gains are found after training (`settle`).
 """
@@ -21,9 +20,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .autoencoder import Autoencoder, Coded, sensitivity
-from .conv import start_classic
-from .lapped import Decoder, Encoder, LappedSizes, strided
+from .autoencoder import Coded, sensitivity
+from .conv import LappedAutoencoder, Sizes
+from .lapped import start_zero
 
 NOISE = 5.0  # grey levels, of the decoder's Gaussian at the start
 STEEP, FIT_STEPS = 12, 400  # channels whose filters are fitted, and for how long
@@ -31,10 +30,9 @@ LOG_VARIANCE = (-12.0, 2.0)
 
 
 @dataclass(frozen=True)
-class Config(LappedSizes):
+class Config(Sizes):
     """Sizes."""
 
-    channels: int = 3  # of pictures
     coarse: int = 64
     latent: int = 128
     coarse_blocks: int = 1
@@ -42,15 +40,14 @@ class Config(LappedSizes):
     reach: int = 4  # cells that the filters look far
 
 
-class Vae(Autoencoder):
+class Vae(LappedAutoencoder):
     """The family `vae`."""
 
     family = "vae"
+    config: Config
 
-    def __init__(self, config: Config | None = None) -> None:
-        config = c = config or Config()
-        super().__init__(config)
-        self.encoder, self.decoder = Encoder(c, c.channels), Decoder(c, c.channels)
+    def __init__(self, c: Config) -> None:
+        super().__init__(c)
         side = 2 * c.reach + 1
         self.whiten = nn.Conv2d(c.latent, c.latent, side, padding=c.reach, groups=c.latent)
         self.log_variance = nn.Conv2d(c.latent, c.latent, 1)
@@ -78,26 +75,21 @@ class Vae(Autoencoder):
         return Coded(self.decode(latent), divergence / (image.shape[2] * image.shape[3]), mean)
 
     def strided(self) -> list[nn.Parameter]:
-        return [*strided(self.encoder, self.decoder), *self.whiten.parameters(), *self.colour.parameters()]
+        return [*super().strided(), *self.whiten.parameters(), *self.colour.parameters()]
 
     @torch.no_grad()
     def start(self, images: Tensor) -> None:
         """The lapped transform between filters made of its components' spectra.  images: 256² pixels or more."""
-        c = self.config
-        assert isinstance(c, Config)
-        std = start_classic(self.encoder, self.decoder, images)
-        u = torch.cat([self.encoder(image[None]) for image in images])
-        white, colour = filters(u, c.reach)
+        std, u = self.start_classic(images), self.encoded(images)
+        white, colour = filters(u, self.config.reach)
         noise = NOISE / (64 * std)
         fit_filters(u, white, colour, noise)
         variance = 1 / (1 + noise**-2)  # what the noise covers is not told
         shrink = (1 - variance).sqrt()[:, None, None, None]
+        start_zero(self.whiten, self.log_variance, self.colour)
         self.whiten.weight.copy_(white * shrink)
         self.colour.weight.copy_(colour * shrink)
-        nn.init.zeros_(self.log_variance.weight)
         self.log_variance.bias.copy_(variance.log())  # type: ignore[union-attr]
-        nn.init.zeros_(self.whiten.bias)  # type: ignore[arg-type]
-        nn.init.zeros_(self.colour.bias)  # type: ignore[arg-type]
         self.start_ladder(std)
 
     @torch.no_grad()

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .autoencoder import Autoencoder
-from .lapped import SLOPE
+from .lapped import SLOPE, start_zero
 
 PATCH = 16  # pixels
 LEAST = 0.02  # of a component's standard deviation, in units of 64 grey levels
@@ -39,8 +39,7 @@ class Dense(nn.Module):
         super().__init__()
         self.reduce = nn.Conv2d(width, width, 1)
         self.expand = nn.Conv2d(width, width, 1)
-        nn.init.zeros_(self.expand.weight)
-        nn.init.zeros_(self.expand.bias)  # type: ignore[arg-type]
+        start_zero(self.expand)
 
     def forward(self, x: Tensor) -> Tensor:
         inner = F.leaky_relu(self.reduce(x), SLOPE)
@@ -51,10 +50,10 @@ class Vanilla(Autoencoder):
     """The family `vanilla`."""
 
     family = "vanilla"
+    config: Config
 
-    def __init__(self, config: Config | None = None) -> None:
-        config = c = config or Config()
-        super().__init__(config)
+    def __init__(self, c: Config) -> None:
+        super().__init__(c)
         self.patch = nn.Conv2d(c.channels, c.wide, PATCH, stride=PATCH)
         self.before = nn.Sequential(*[Dense(c.wide) for _ in range(c.blocks)])
         self.narrow = nn.Conv2d(c.wide, c.latent, 1)
@@ -76,7 +75,6 @@ class Vanilla(Autoencoder):
     def start(self, images: Tensor) -> None:
         """Principal components of the patches of `images`, those of the largest variance first."""
         c = self.config
-        assert isinstance(c, Config)
         patches = F.unfold(images, PATCH, stride=PATCH).permute(0, 2, 1).flatten(0, 1).double()
         values, vectors = torch.linalg.eigh(patches.mT @ patches / len(patches))
         basis = vectors.flip(1).mT[: c.wide].float()  # [wide, C·16·16]

@@ -1,7 +1,4 @@
-"""What a speed measurement shows: tables, and a chart of times beside the peers'.
-
-In: what `speed.measure` found. Out: rows for people, PNG and SVG files (matplotlib, extra `bench`).
-"""
+"""What `speed.measure` found: tables, and a chart of times beside the peers' (PNG, SVG)."""
 
 from __future__ import annotations
 

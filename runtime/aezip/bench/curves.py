@@ -1,8 +1,4 @@
-"""Curves: a codec's averages over pictures, and how many bits one needs more or less than another.
-
-In: points, as `measure` makes them. Out: one curve a codec, BD-rates. `MEASURES` are the distortions they are drawn
-and compared by.
-"""
+"""Curves: a codec's averages over pictures, and how many bits one needs more or less than another (BD-rates)."""
 
 from __future__ import annotations
 
@@ -117,9 +113,9 @@ def curves(points: Sequence[Point]) -> list[Curve]:
     return out
 
 
-def bd_table(found: Sequence[Curve], against: str = "jpeg") -> dict[str, dict[str, float]]:
-    """BD-rate of each curve against one of them, in percent, by each measure's key; NaN without a common range."""
-    reference = next((c for c in found if c.codec == against), None)
+def bd_table(found: Sequence[Curve]) -> dict[str, dict[str, float]]:
+    """BD-rate of each curve against JPEG's, in percent, by each measure's key; NaN without a common range."""
+    reference = next((c for c in found if c.codec == "jpeg"), None)
     if reference is None:
         return {}
     measures = measured(found)

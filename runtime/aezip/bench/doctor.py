@@ -30,7 +30,7 @@ from ..model.store import find_codec
 
 LEVELS = (0, 300, 600, 1000)  # qualities that go into the digests
 SIDE, REACH = 6, 32  # of latents made up for pixels
-PIXELS = "pixels_digest"  # in a package's description
+PIXELS = {"full": "pixels_digest", "small": "small_pixels_digest"}  # in a package's description, by decoder
 TIMED = (512, 768)  # pixels, rows and columns
 
 
@@ -55,7 +55,7 @@ def examine(model: str = "photo", threads: int | None = None) -> dict[str, Any]:
         "model": package.about.name,
         "fingerprint": package.fingerprint.hex(),
         "digest": want,
-        "pixels": package.about.description.get(PIXELS) if package.about.decodes else None,
+        "pixels": " and ".join(_said(package).values()) or None,
         "providers": [_provider(package, p, threads, want) for p, known in PROVIDERS.items() if known in there],
         "absent": [p for p, known in PROVIDERS.items() if known not in there],
     }
@@ -85,15 +85,25 @@ def _mixed(shape: tuple[int, ...], reach: int) -> INT16:
     return np.asarray((hashed % np.uint64(2 * reach + 1)).astype(np.int16).reshape(shape) - np.int16(reach), np.int16)
 
 
+def _said(package: Package) -> dict[str, str]:
+    """Digests of pixels that a package's decoders make everywhere."""
+    about = package.about
+    return {
+        which: about.description[key] for which, key in PIXELS.items() if key in about.description and about.decodes
+    }
+
+
 def _provider(package: Package, name: str, threads: int | None, want: str) -> dict[str, Any]:
     """Digest on one provider, and how long its transforms take."""
     facts: dict[str, Any] = {"name": name, "onnxruntime": PROVIDERS[name]}
-    sessions = Sessions(package, name, threads, on_cpu=())
+    sessions, said = Sessions(package, name, threads, on_cpu=()), _said(package)
     try:
         prepare(name)
         facts["digest"] = digest(sessions)
-        if PIXELS in package.about.description and package.about.decodes:
-            facts["pixels"] = pixels_digest(sessions)
+        if said:
+            every = {which: Sessions(package, name, threads, on_cpu=(), decoder=which) for which in said}
+            made = {which: pixels_digest(sessions) for which, sessions in every.items()}
+            facts.update(pixels=" and ".join(made.values()), exact_pixels=made == said)
         graphs = coding.at(sessions, 600).graphs
         image = (_mixed((*TIMED, package.about.channels), 100) + 128).astype(np.uint8)
         latent = _mixed((TIMED[0] // 16, TIMED[1] // 16, len(graphs.rung.gain)), REACH)
@@ -104,8 +114,6 @@ def _provider(package: Package, name: str, threads: int | None, want: str) -> di
     except AezipError as error:
         return {**facts, "digest": None, "error": error.finding}
     facts["exact"] = facts["digest"] == want
-    if "pixels" in facts:
-        facts["exact_pixels"] = facts["pixels"] == package.about.description[PIXELS]
     return facts
 
 

@@ -14,10 +14,7 @@ from .peers import Peer
 
 
 def at_rate(peer: Peer, pixels: Image8, bpp: float) -> tuple[bytes, float]:
-    """The peer's file nearest below `bpp` bits per pixel (its smallest, if none is), and its setting.
-
-    Settings are searched in halves between the peer's first and last, 100 at most apart by one.
-    """
+    """The peer's file nearest below `bpp` bits per pixel (its smallest, if none is), and its whole-numbered setting."""
     limit = bpp * pixels.shape[0] * pixels.shape[1] / 8
     low, high = int(min(peer.settings)), int(max(peer.settings))
     best = peer.encode(pixels, low), float(low)

@@ -1,6 +1,5 @@
-"""Measuring codecs on pictures: rate, distortion, time, memory.
+"""Measuring codecs on a folder of pictures: rate, distortion, time, memory.
 
-In: a folder of pictures, and codecs. Out: one `Point` a codec, setting and picture, and what `curves` makes of them.
 Rates count the bytes of whole files; distortions compare 8-bit pictures, decoded from those files.
 """
 
@@ -126,18 +125,9 @@ def compare(
 ) -> Comparison:
     """Make the files of a plan and measure them.
 
-    A picture that cannot be read is left out, and so is a codec that cannot code all others.
-
-    Args:
-        plan: What is to be measured.
-        similarity: Measure MS-SSIM and SSIMULACRA2, too.
-        butteraugli: Measure Butteraugli, too; NaN where that fails.
-        say: Takes a line for each codec that is done.
-        step: Takes how many of `plan.steps` were done.
-        failed: Takes each error, and what it is about.
-
-    Raises:
-        ImageError: No picture can be read.
+    A picture that cannot be read is left out, and so is a codec that cannot code all others. similarity: measure
+    MS-SSIM and SSIMULACRA2, too; butteraugli: this, too, NaN where it fails; say: takes a line for each codec; step:
+    takes how many of `plan.steps` were done.  Raises ImageError if no picture can be read.
     """
     pictures = _read(plan, step, failed)
     tried = _tried(failed) if butteraugli else None

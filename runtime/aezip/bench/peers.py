@@ -1,7 +1,6 @@
 """Who takes part in a benchmark: each codec as two functions, at several settings.
 
-A `Peer` encodes pixels to the bytes of a whole file, and decodes them again. The
-classic ones are Pillow's encoders with the settings people use when size counts.
+The classic ones are Pillow's encoders with the settings people use when size counts.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ def classic(names: Sequence[str] | None = None, threads: int | None = None) -> l
         ),
         _pillow("webp", "WebP, method 6", "WEBP", (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98), method=6),
     ]
-    if "avif" in features.modules and features.check("avif"):  # Pillow before 11.3 warns of the question
+    if features.check("avif"):
         settings = (15, 20, 25, 30, 40, 50, 60, 70, 80, 88, 94)
         for name, chroma, speed, tune in AVIF:
             version = features.version("avif") or "unknown"
@@ -104,7 +103,7 @@ def _pillow(
 
     def decode(data: bytes) -> Image8:
         if kind == "AVIF":
-            from PIL import AvifImagePlugin  # Pillow 11.3 and later have it
+            from PIL import AvifImagePlugin
 
             AvifImagePlugin.DEFAULT_MAX_THREADS = threads or 0  # the only way to say it to Pillow's decoder
         with Image.open(io.BytesIO(data)) as image:

@@ -1,7 +1,4 @@
-"""What a benchmark shows: tables, rate–distortion plots, a page with pictures.
-
-In: a comparison. Out: rows for people, PNG/SVG files (matplotlib, extra `bench`), one HTML file.
-"""
+"""What a benchmark shows: tables, rate–distortion plots (PNG, SVG), a page with pictures (HTML)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Archives that carry their decoders (FORMAT.md §11), and what archives need.
-
-carry    the decoder of a model → `.aezip` at the root of a plan's outputs, once
-Needed   files → the models that decode them, and where these are kept
-"""
+"""Archives that carry their decoders (FORMAT.md §11), in `.aezip` at the root of outputs; and what archives need."""
 
 from __future__ import annotations
 

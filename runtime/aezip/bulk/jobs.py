@@ -18,8 +18,6 @@ from ..format.scales import scale_for
 if TYPE_CHECKING:
     from ..codec import Codec
     from ..quality.targets import Target
-    from ..quality.verify import Report
-
 
 DONE, KEPT = "done", "kept"
 
@@ -62,21 +60,15 @@ class Coding:
     """A job of a Codec."""
 
     max_pixels: int = DEFAULT_MAX_PIXELS
-    precision: str = "float"
+    decoder: str = "full"
     batch: int | None = None
     offline: bool = False
 
     def open(self, model: str | None, provider: str, threads: int | None) -> Codec:
         from ..codec import Codec
 
-        return Codec(
-            model,
-            provider=provider,
-            threads=threads,
-            precision=self.precision,
-            batch=self.batch,
-            offline=self.offline,
-        )
+        how: dict[str, Any] = {"decoder": self.decoder, "batch": self.batch, "offline": self.offline}
+        return Codec(model, provider=provider, threads=threads, **how)
 
 
 @dataclass(frozen=True)
@@ -100,12 +92,6 @@ class Compression(Coding):
             codec.prepare()  # goes on while a picture is decompressed
         picture = images.parse(data, self.max_pixels, self.intake._replace(deep=True))
         sections = images.sections_of(picture)
-
-        def report(lat: bytes) -> Report:
-            from ..quality.verify import verify
-
-            return verify(codec, lat, picture.pixels, picture.depth, max_pixels=self.max_pixels)
-
         how: dict[str, Any] = {"effort": self.effort, "cell_psnr": self.cell_psnr, "max_pixels": self.max_pixels}
         how |= {"sections": sections, "lossless": self.lossless, "depth": picture.depth}
         measured: dict[str, Any] = {}
@@ -122,7 +108,9 @@ class Compression(Coding):
             lat = codec.encode(picture.pixels, self.quality, **how)
         parsed = unpack(lat, MAX_SIDE**2)
         if self.verify or self.min_psnr:
-            found = report(lat)
+            from ..quality.verify import verify
+
+            found = verify(codec, lat, picture.pixels, picture.depth, max_pixels=self.max_pixels)
             measured.update(psnr_db=found.psnr_db, ssimulacra2=found.ssimulacra2)
             images.check_sections(parsed, picture)
             if found.psnr_db < self.min_psnr:

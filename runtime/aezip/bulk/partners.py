@@ -19,12 +19,8 @@ from .work import Item
 def paired(plan: Plan, folder: str, what: str, taken: frozenset[str], *, shared: bool) -> Plan:
     """The plan with a partner for each item; items without one become problems.
 
-    Args:
-        plan: What is to be done.
-        folder: Where partners are; its tree is searched whole. Or a file: the partner of all items.
-        what: "mask" or "original", for errors.
-        taken: Suffixes of partners.
-        shared: Whether several items of one path may have one partner: one picture's files of several folders.
+    folder: its tree is searched whole; or a file, the partner of all items; what: "mask" or "original", for errors;
+    taken: suffixes of partners; shared: several items of one path may have one, as files of one picture.
     """
     if not places.is_folder(folder):
         return plan._replace(items=[item._replace(partner=folder) for item in plan.items])

@@ -114,15 +114,9 @@ def listed(data: bytes) -> list[str]:
 def plan(inputs: Inputs, output: str | None, suffix: str | None, *, append: bool = False) -> Plan:
     """The items of the inputs.
 
-    Args:
-        inputs: What is worked on.
-        output: A file for one input, or a folder for any number. One that ends in a slash, or that an input folder
-            goes to, is made if it does not exist.
-        suffix: Of outputs; None if nothing is written.
-        append: Append the suffix to the name; do not replace the name's own suffix.
-
-    Raises:
-        UsageError: Outputs that cannot be meant.
+    output: a file for one input, or a folder for any number; one that ends in a slash, or that an input folder goes to,
+    is made if it does not exist; suffix: of outputs, None if nothing is written; append: it does not replace the name's
+    own.  Raises UsageError for outputs that cannot be meant.
     """
     if output is not None and not output:
         raise UsageError("the name of the output is empty", "a file, a folder, a URL or -")

@@ -20,8 +20,5 @@ def prepare() -> None:
 
 
 def spare_cores() -> None:
-    """Keep numpy from computing products of matrices in threads.  Call it before numpy is loaded.
-
-    Codecs have no such products, and the threads would keep all cores busy for a while.
-    """
+    """Call it before numpy is loaded: its threads for products of matrices, which codecs have not, keep cores busy."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -17,15 +17,8 @@ def outcomes(
 ) -> Generator[Outcome, None, None]:
     """What becomes of each item and each problem of the plan, as they are ready.
 
-    Args:
-        plan: What is to be done.
-        work: How.
-        processes: How many do it.
-        scheduler: The address of a Dask cluster's, which then does it.
-        late: As of `Work.outcomes`.
-
-    Raises:
-        AezipError: As `Work.open` and `cluster.outcomes`.
+    scheduler: the address of a Dask cluster's, which then does it; late: as of `Work.outcomes`.
+    Raises as `Work.open` and `cluster.outcomes`.
     """
     late = [] if late is None else late
     existing = None

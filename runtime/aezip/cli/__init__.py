@@ -1,8 +1,7 @@
 """The command `aezip`: parse, call the library, print.
 
-stdout carries the tables and data that were asked for, stderr progress and messages. Exit code 0, 1 if some input
-failed, 2 for wrong usage, 130 after Ctrl-C, 143 after SIGTERM. What takes time to load is loaded inside the commands
-that need it. One module a command; `options` and `run` are what those share that run a model over files.
+stdout carries what was asked for, stderr progress and messages. Exit code 0, 1 if some input failed, 2 for wrong usage,
+130 after Ctrl-C, 143 after SIGTERM. What takes time to load is loaded inside the commands that need it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from typing import Any
 
 import click
@@ -13,7 +12,7 @@ from ..bulk.work import Outcome
 from ..storage.files import atomic_write, check_output
 from ..tasks.jobs import Scoring
 from . import options
-from .messages import Failures, as_options, say, show
+from .messages import Failures, as_options, say, show, show_json
 from .progress import json_of
 from .run import Reading, Run
 
@@ -126,8 +125,10 @@ def score(run: Run, profile: str, rate: float, as_json: bool, as_csv: bool, **re
         plan = run.plan(".png" if run.output else None)
         run.do(Scoring(profile, rate, **reading), plan, print_line=show, each=each)
     finally:
-        if each:
-            show(json.dumps([json_of(row) for row in rows], indent=2) if as_json else _csv(rows))
+        if as_json:
+            show_json([json_of(row) for row in rows])
+        elif as_csv:
+            show(_csv(rows))
 
 
 def _csv(rows: list[Outcome]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..engine import progress
+from .messages import is_terminal
 
 _ONE = "{desc} {percentage:3.0f}%|{bar}| {remaining} left"
 
@@ -15,7 +16,7 @@ _ONE = "{desc} {percentage:3.0f}%|{bar}| {remaining} left"
 @contextlib.contextmanager
 def bar(files: int, quiet: bool, **options: Any) -> Iterator[Any]:
     """Inside, a bar of several files.  None if there is one, or if nobody watches."""
-    if files < 2 or not _seen(quiet):
+    if files < 2 or quiet or not is_terminal(sys.stderr):
         yield None
         return
     with _shown(**options) as shown:
@@ -38,7 +39,7 @@ def picture_bar(files: int, quiet: bool) -> Iterator[Callable[[], None]]:
         while shown:
             shown.pop().close()
 
-    if files > 1 or not _seen(quiet):
+    if files > 1 or quiet or not is_terminal(sys.stderr):
         yield close
         return
     try:
@@ -51,10 +52,6 @@ def picture_bar(files: int, quiet: bool) -> Iterator[Callable[[], None]]:
 def above(shown: Any) -> Any:
     """Inside, lines can be printed while a bar, or None, is shown."""
     return contextlib.nullcontext() if shown is None else shown.external_write_mode(file=sys.stderr)
-
-
-def _seen(quiet: bool) -> bool:
-    return bool(not quiet and sys.stderr and sys.stderr.isatty())
 
 
 def _shown(**options: Any) -> Any:

@@ -109,7 +109,6 @@ class Quality(click.FloatRange):
 )
 @options.max_pixels
 @options.intake_and_strip
-@options.precision
 @options.batch
 @click.option("--with-model", is_flag=True, help="Save the model's decoder next to the files, in the folder .aezip.")
 # With what, and where to.

@@ -61,7 +61,7 @@ def _scale(_: click.Context, __: click.Parameter, value: str) -> int:
 @options.strip
 @click.option("--partial", is_flag=True, help="Also decode files whose end is missing, as far as possible.")
 @options.max_pixels
-@options.precision
+@options.decoder
 @options.batch
 @options.offline
 # With what, and where to.

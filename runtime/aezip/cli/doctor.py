@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from ..engine.library import BUILDS, advice
 from . import options
-from .messages import show
+from .messages import show, show_json
 
 
 @click.command()
@@ -33,7 +32,10 @@ def doctor(model: str, threads: int | None, as_json: bool) -> None:
     from ..bench.doctor import examine
 
     facts = examine(model, threads)
-    show(json.dumps(facts, indent=2) if as_json else "\n".join(_lines(facts)))
+    if as_json:
+        show_json(facts)
+    else:
+        show("\n".join(_lines(facts)))
     (cpu,) = (p for p in facts["providers"] if p["name"] == "cpu")
     if not (cpu.get("exact") and cpu.get("exact_pixels", True)):
         click.get_current_context().exit(1)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from ..storage.files import check_output
 from . import options
-from .messages import Failures, name_of, say, show, table
+from .messages import Failures, name_of, say, show, show_json, table
 from .run import Reading
 
 _SUFFIX = ".npz"
@@ -83,7 +81,7 @@ def _check(inputs: tuple[str, ...], output: str | None, nearest: str | None) -> 
 
 def _show_nearest(near: list[tuple[str, float]], as_json: bool) -> None:
     if as_json:
-        show(json.dumps([{"file": file, "distance": round(distance, 5)} for file, distance in near], indent=2))
+        show_json([{"file": file, "distance": round(distance, 5)} for file, distance in near])
     else:
         rows = [(name_of(file), f"{distance:.3f}") for file, distance in near]
         show(table([("FILE", "DISTANCE"), *rows], right=(1,)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from ..errors import FormatError
@@ -11,7 +9,7 @@ from ..format.container import MAX_SIDE, unpack
 from ..format.facts import facts_of, lines_of
 from ..storage import places
 from . import options
-from .messages import Failures, show
+from .messages import Failures, show, show_json
 
 
 @click.command()
@@ -43,5 +41,5 @@ def info(inputs: tuple[str, ...], as_json: bool) -> None:
             if not as_json:
                 show("\n".join(lines_of(facts)))
     if as_json:
-        show(json.dumps(found, indent=2))
+        show_json(found)
     failures.exit_if_any()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -41,9 +42,19 @@ def show(text: str) -> None:
     click.echo(_fit(text, sys.stdout))
 
 
+def show_json(data: Any) -> None:
+    """The same as JSON."""
+    show(json.dumps(data, indent=2))
+
+
 def say(text: str) -> None:
     """A message, to stderr."""
     click.echo(_fit(text, sys.stderr), err=True)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody looks at a stream; None: one that is closed."""
+    return stream is not None and stream.isatty()
 
 
 def name_of(file: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from ..errors import AezipError, PackageDamaged
 from ..model.facts import model_facts, model_lines
 from ..storage.files import atomic_write
 from . import models_places, options
-from .messages import Failures, say, show, table
+from .messages import Failures, is_terminal, say, show, show_json, table
 
 _force_option = click.option("-f", "--force", is_flag=True, help="Replace a model of the same name.")
 
@@ -54,7 +53,7 @@ def list_models(as_json: bool) -> None:
 
     found = [model_facts(model) for model in (*installed(), *older_releases())]
     if as_json:
-        show(json.dumps(found, indent=2))
+        show_json(found)
     elif found:
         rows = [("NAME", "FINGERPRINT", "QUALITIES", "SIZE", "SUMMARY")]
         for m in found:
@@ -68,7 +67,7 @@ def list_models(as_json: bool) -> None:
 def _fit(line: str) -> str:
     """A line that does not wrap in a terminal."""
     room = shutil.get_terminal_size().columns
-    wraps = sys.stdout and sys.stdout.isatty() and len(line) > room
+    wraps = is_terminal(sys.stdout) and len(line) > room
     return line[: room - 1].rstrip() + "…" if wraps else line
 
 
@@ -84,11 +83,10 @@ def show_model(model: str, as_json: bool) -> None:
     from ..model.store import find
 
     found = find(model)
-    show(
-        json.dumps({**model_facts(found), "description": found.description}, indent=2)
-        if as_json
-        else "\n".join(model_lines(found))
-    )
+    if as_json:
+        show_json({**model_facts(found), "description": found.description})
+    else:
+        show("\n".join(model_lines(found)))
 
 
 @models.command()

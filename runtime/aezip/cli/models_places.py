@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -14,7 +13,7 @@ from ..errors import FormatError, ModelError, UsageError
 from ..format.container import HEADER, read_header
 from ..storage import places as storage
 from . import options
-from .messages import Failures, say, show, table
+from .messages import Failures, say, show, show_json, table
 from .run import LAT, say_notes
 
 
@@ -59,7 +58,7 @@ def places(as_json: bool) -> None:
 
     listed = [place.name for place in home.places()]
     if as_json:
-        show(json.dumps(listed, indent=2))
+        show_json(listed)
     elif listed:
         show("\n".join(listed))
     else:
@@ -134,9 +133,11 @@ def needed(inputs: tuple[str, ...], model: str | None, save: bool, as_json: bool
                 found.add(fingerprint, item.source)
                 files.append(item.source)
     names = installed_names()
-    if own:
-        show(json.dumps(files, indent=2) if as_json else "\n".join(files)) if files or as_json else None
-    else:
+    if own and as_json:
+        show_json(files)
+    elif own and files:
+        show("\n".join(files))
+    elif not own:
         _show(list(found.needs.values()), names, as_json, offline)
         if files and not found.needs and not as_json:
             say("aezip: the files need no model")
@@ -161,7 +162,7 @@ def _show(needs: list[Need], names: dict[bytes, str], as_json: bool, offline: bo
         rows.append((names.get(need.fingerprint), need.fingerprint.hex(), need.files, where))
     if as_json:
         keys = ("model", "fingerprint", "files", "where")
-        show(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2))
+        show_json([dict(zip(keys, row, strict=True)) for row in rows])
     elif rows:
         head = ("MODEL", "FINGERPRINT", "FILES", "WHERE")
         cells = [(name or "?", key, f"{files:,}", ", ".join(where) or "nowhere") for name, key, files, where in rows]

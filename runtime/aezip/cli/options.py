@@ -93,12 +93,12 @@ provider = click.option(
 threads = click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.  [default: all cores]"
 )
-precision = click.option(
-    "--precision",
-    type=click.Choice(["float", "int8"]),
-    default="float",
+decoder = click.option(
+    "--decoder",
+    type=click.Choice(["full", "small"]),
+    default="full",
     show_default=True,
-    help="int8 is faster and slightly less accurate, if the model has it.",
+    help="small is faster and less precise, if the model has it.",
 )
 batch = click.option(
     "--batch",

@@ -1,8 +1,4 @@
-"""What is printed while files are done: a line for each, or a bar and a summary, or JSON lines.
-
-The bar shows files, bytes, ratio and remaining time, or the progress of one large picture, if stderr is a terminal.
-With several files, lines for single files then need --verbose.
-"""
+"""What is printed while files are done: a line for each, or a bar (on a terminal) and a summary, or JSON lines."""
 
 from __future__ import annotations
 

@@ -25,7 +25,6 @@ LOSS = (
 @click.option("-q", "--quality", type=Quality(0, 100), help="From smallest to best.  [default: each file's own]")
 @click.option("--with-model", is_flag=True, help="Save the model's decoder next to the files, in the folder .aezip.")
 @options.max_pixels
-@options.precision
 @options.batch
 @options.offline
 @options.model

@@ -27,7 +27,7 @@ from ..model.store import find, installed_names
 from ..storage import places
 from ..storage.folders import SLASHES
 from .bars import bar
-from .messages import Failures, as_options, name_of, say
+from .messages import Failures, as_options, is_terminal, name_of, say
 from .progress import Progress, left_out_line
 from .stopping import CODES, WORDS, Stopped, Stops
 
@@ -86,7 +86,7 @@ class Run(NamedTuple):
         to_stdout = any(item.target == places.STANDARD for item in plan.items)
         if to_stdout and self.json_lines:
             raise click.UsageError("--json-lines and the output would both go to stdout; expected another --output")
-        if to_stdout and sys.stdout and sys.stdout.isatty():
+        if to_stdout and is_terminal(sys.stdout):
             raise click.UsageError("the output would go to the terminal; expected a pipe, or --output FILE")
         if self.keep_times and (to_stdout or any(places.is_url(item.target) for item in plan.items)):
             say("aezip: note: --keep-times is for files; objects of stores get the time they are written at")
@@ -106,8 +106,7 @@ class Run(NamedTuple):
     ) -> None:
         """Do the job for each item and say how it went; leave with 1 if any failed, 130 or 143 after a signal.
 
-        print_line: takes the line of each file; each: takes the outcomes instead; also: takes them, too; in_place and
-        spare_older: as of Work.
+        print_line, each, also: as of Progress; in_place, spare_older: as of Work.
         """
         keep_times = self._check_output(plan)
         if isinstance(job, Coding):
@@ -178,22 +177,28 @@ class Reading(NamedTuple):
         return taken.pixels
 
     def each(self, label: str, failures: Failures, do: Callable[[str], None]) -> int:
-        """Call `do` with the name of each picture, and return how many there are; what fails does not stop others."""
-        plan = plans.plan(Inputs(self.inputs, images.READ_SUFFIXES, self.recursive), None, None)
-        for problem in plan.problems:
-            failures.report(problem)
-        if not self.quiet:
-            say_notes(plan)
-        count = len(plan.items)
-        with bar(count, self.quiet, total=count, desc=label, unit="") as shown:
-            for item in plan.items:
-                with failures.reported(item.source):
-                    do(item.source)
-                if shown is not None:
-                    shown.update()
-        if plan.left_out and not self.quiet:
-            say(left_out_line(plan.left_out))
-        return count
+        """As `each_of`, of the pictures."""
+        inputs = Inputs(self.inputs, images.READ_SUFFIXES, self.recursive)
+        return each_of(inputs, do, failures, self.quiet, label)
+
+
+def each_of(inputs: Inputs, do: Callable[[str], object], failures: Failures, quiet: bool, label: str = "") -> int:
+    """Call `do` with the name of each file, and return how many there are; what fails does not stop others."""
+    plan = plans.plan(inputs, None, None)
+    for problem in plan.problems:
+        failures.report(problem)
+    if not quiet:
+        say_notes(plan)
+    count = len(plan.items)
+    with bar(count, quiet, total=count, desc=label, unit="") as shown:
+        for item in plan.items:
+            with failures.reported(item.source):
+                do(item.source)
+            if shown is not None:
+                shown.update()
+    if plan.left_out and not quiet:
+        say(left_out_line(plan.left_out))
+    return count
 
 
 def _check_last(run: Run, taken: frozenset[str]) -> None:

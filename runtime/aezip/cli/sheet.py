@@ -8,17 +8,14 @@ from typing import Any
 import click
 
 from .. import images
-from ..bulk import plan as plans
 from ..bulk.jobs import Decompression
 from ..bulk.plan import Inputs
 from ..errors import FormatError, UsageError
 from ..storage import places
 from ..storage.files import check_output
 from . import options
-from .bars import bar
 from .messages import Failures, name_of, say
-from .progress import left_out_line
-from .run import LAT, say_notes
+from .run import LAT, each_of
 
 
 @click.command()
@@ -75,25 +72,17 @@ def sheet(
     format = images.format_of(output)
     images.kind_of(format)
     check_output(output, force=force)
-    plan, failures = plans.plan(Inputs(inputs, LAT, recursive), None, None), Failures()
-    for problem in plan.problems:
-        failures.report(problem)
-    if not quiet:
-        say_notes(plan)
     how: dict[str, Any] = {"max_size": size, "to_8bit": True, "tone_map": True, "strip": True}
     job = Decompression(format="png", max_pixels=max_pixels, offline=offline, **how)
-    codec, shown = job.open(model, "cpu", threads), []
-    with bar(len(plan.items), quiet, total=len(plan.items), unit="") as progress:
-        for item in plan.items:
-            with failures.reported(item.source):
-                codec.look_beside(item.source)
-                made = job.run(codec, places.read(item.source, FormatError), "").data
-                name = name_of(os.path.splitext(places.last_of(item.source))[0])
-                shown.append((name, images.parse(made or b"")))
-            if progress is not None:
-                progress.update()
-    if plan.left_out and not quiet:
-        say(left_out_line(plan.left_out))
+    codec, shown, failures = job.open(model, "cpu", threads), list[tuple[str, images.Picture]](), Failures()
+
+    def decode(source: str) -> None:
+        codec.look_beside(source)
+        made = job.run(codec, places.read(source, FormatError), "").data
+        name = name_of(os.path.splitext(places.last_of(source))[0])
+        shown.append((name, images.parse(made or b"")))
+
+    each_of(Inputs(inputs, LAT, recursive), decode, failures, quiet)
     if not shown:
         raise UsageError("no picture for the sheet", "the names of .lat files, or of folders that hold some")
     page = images.sheet(shown, size, columns)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Region
 from ..engine import library
-from ..engine.sessions import PRECISIONS, PROVIDERS
+from ..engine.sessions import DECODERS, PROVIDERS
 from ..errors import ImageError, LimitExceeded, ProviderError, UsageError
 from ..format import container
 from ..format import depth as depths
@@ -146,9 +146,9 @@ def check_model(model: Any) -> str:
     return found
 
 
-def check_settings(provider: str, threads: int | None, precision: str = "float", batch: int | None = None) -> None:
+def check_settings(provider: str, threads: int | None, decoder: str = "full", batch: int | None = None) -> None:
     """Raise UsageError or ProviderError for settings that no session can be opened with."""
-    for what, value, known in (("precision", precision, PRECISIONS), ("provider", provider, tuple(PROVIDERS))):
+    for what, value, known in (("decoder", decoder, DECODERS), ("provider", provider, tuple(PROVIDERS))):
         if value not in known:
             raise UsageError(f"{what} {value!r}", f"one of {', '.join(known)}")
     for name, number in (("threads", threads), ("batch", batch)):

@@ -1,8 +1,7 @@
 """How far a decoded picture may be from its original: the error of every cell of 16 × 16 pixels, and its bound.
 
-What is usual depends on the quality and on how much happens in a cell and around it: a flat sky has to come back flat,
-a meadow may lose its blades. A package says what photographs' cells have (`cell_errors` in model.json: mean squared
-errors at 9 evenly spaced qualities for 8 classes of activity); a cell that is worse is one that the network failed on.
+A package says what photographs' cells have (`cell_errors` in model.json: mean squared errors at 9 evenly spaced
+qualities for 8 classes of activity): a flat sky has to come back flat, a meadow may lose its blades.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """Pixels → a file with latents; if wanted, one that was decoded and found good.  What reads it: `lossy`.
 
-A file is one of several attempts. The first leaves out latents that are next to their means. That is no use where much
-of the picture is flat, or where a latent is lost that lies far from its mean; the second attempt leaves out none.
+A file is one of two attempts. The first leaves out latents that are next to their means. That is no use where much of
+the picture is flat, or where a latent is lost that lies far from its mean; the second leaves out none.
 
 An encoder that verifies looks at what a reader will show. If cells are further from the original than photographs'
-cells ever are (`cells`), it makes the second attempt, too, patches what is wrong with exact pixels, and takes the
-shorter file.
+ever are (`cells`), it makes the second attempt, too, patches what is wrong with exact pixels, and takes the shorter.
 """
 
 from __future__ import annotations

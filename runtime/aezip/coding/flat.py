@@ -1,9 +1,8 @@
 """Flat areas, such as skies: neighbours share their rounding errors, so that no level drifts away from the original.
 
-In a flat area all latents of a channel are rounded the same way, so the whole area has one error, which changes where
-their means do: at the borders of tiles, as a seam. There, symbols are rounded without weighing their bits, and a
-position of the checkerboard's second half takes on a part of what its four neighbours of the first are off by, as
-error diffusion does with grey values (Floyd and Steinberg 1976). Readers know nothing of it.
+A flat area would have one error, which changes where means do: at the borders of tiles, as a seam. There, symbols are
+rounded without weighing their bits, and a position of the checkerboard's second half takes on a part of what its four
+neighbours of the first are off by (error diffusion: Floyd and Steinberg 1976). Readers know nothing of it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Latents ↔ stream of a model without a hyperprior: each channel under a table that the quality chooses.
 
-`StaticTables` encodes and decodes in one phase: all positions in row-major order, channels ascending. The package says
-which of its tables a channel has at evenly spaced qualities (`table` [N, C]); between them the nearest counts, in
-integers. A latent is coded as s = round(y) in whole steps and stands for s.
+There is one phase: all positions in row-major order, channels ascending. The package says which of its tables a channel
+has at evenly spaced qualities (`table` [N, C]); between them the nearest counts.
 """
 
 from __future__ import annotations

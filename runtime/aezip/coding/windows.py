@@ -1,8 +1,7 @@
 """Any size: networks see a picture through windows, each with a margin of its neighbours.
 
 The margin is as far as a network looks (the package says how far), so that windows put together are the whole picture,
-up to float rounding where the network is in float. Windows end at the picture's borders, not beyond; what lies outside
-is padded as for the whole.
+up to float rounding. Windows end at the picture's borders, not beyond.
 """
 
 from __future__ import annotations

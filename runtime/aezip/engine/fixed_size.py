@@ -44,7 +44,8 @@ class FixedSizeSessions(Sessions):
                 "a": rows // HYPER_STRIDE,
                 "b": columns // HYPER_STRIDE,
             }
-            session = open_session(self.package, name, self.provider, self.threads, dimensions=dimensions)
+            variant = self.variant(name)
+            session = open_session(self.package, variant, self.provider, self.threads, dimensions=dimensions)
             self._sessions[key] = _Plan(session, copied=first == "image")
         return self._sessions[key]
 

@@ -33,7 +33,7 @@ PROVIDERS = {
     "migraphx": "MIGraphXExecutionProvider",
     "rocm": "ROCMExecutionProvider",
 }
-PRECISIONS = ("float", "int8")
+DECODERS = ("full", "small")
 EXACT = ("prior", "context")
 BATCH_ELEMENTS = 2**25  # of a transform's input, in one run of several pictures
 
@@ -46,12 +46,12 @@ class Sessions:
         provider: One of PROVIDERS, for all graphs but `on_cpu`.
         threads: Of onnxruntime; None: its own choice.
         optimisation: disabled, basic, extended or all, as onnxruntime has it.
-        precision: One of PRECISIONS; int8 takes the variants in 8 bits of encoder and decoder.
+        decoder: One of DECODERS; small is faster and less precise.
         batch: How many pictures of one kind, from as many threads, go through a transform together, at most.
         on_cpu: The graphs that run on the CPU whatever the provider is. None: EXACT, and a decoder that is exact, too.
 
     Raises:
-        ModelUnfit: The package has no variants in 8 bits.
+        ModelUnfit: The package has no small decoder.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Sessions:
         provider: str = "cpu",
         threads: int | None = None,
         optimisation: str = "all",
-        precision: str = "float",
+        decoder: str = "full",
         batch: int = 1,
         on_cpu: Sequence[str] | None = None,
     ) -> None:
@@ -68,10 +68,10 @@ class Sessions:
         exact = (*EXACT, "decoder") if package.exact_pixels else EXACT
         self._on_cpu = exact if on_cpu is None else on_cpu
         held = {GraphName.of(name) for name in package.about.members if name.endswith(".onnx")}
-        self._in_int8 = {name.role for name in held if name.int8 and precision == "int8"}
-        if precision == "int8" and not self._in_int8 and not ("decoder" in exact and package.about.half == "decoder"):
-            finding = f"the model '{package.about.name}' has no graphs in 8 bits"
-            raise ModelUnfit(finding, "precision 'float', or a model to which aezip_export.int8 added them")
+        self._small = decoder == "small"
+        if self._small and GraphName("decoder", small=True) not in held:
+            finding = f"the model '{package.about.name}' has no small decoder"
+            raise ModelUnfit(finding, "the full one, or a model to which aezip_export.small added one")
         self._sessions: dict[Hashable, Any] = {}
         self._ahead: set[GraphName] = set()  # those whose turn `prepare` has begun
         self._locks: dict[GraphName, Lock] = {}  # of each while it is opened
@@ -148,10 +148,13 @@ class Sessions:
             with suppress(Exception):  # whoever needs it tries once more, and hears
                 self.session(name, {})
 
+    def variant(self, name: GraphName) -> GraphName:
+        """What stands for a graph: of the decoder the small one, if that is wanted."""
+        return name._replace(small=self._small and name.role == "decoder")
+
     def _open(self, name: GraphName) -> onnxruntime.InferenceSession:
         provider = "cpu" if name.role in self._on_cpu else self.provider
-        variant = name._replace(int8=name.role in self._in_int8)
-        return open_session(self.package, variant, provider, self.threads, self.optimisation)
+        return open_session(self.package, self.variant(name), provider, self.threads, self.optimisation)
 
 
 def _first_line(error: Exception) -> str:

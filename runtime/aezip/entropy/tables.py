@@ -1,13 +1,10 @@
 """The frequency tables: 64 symmetric distributions of zero mean on a log₂ grid of scales.
 
-Table `i` has scale σ = 2^((i − INDEX_ONE) / OCTAVE): σ = 1 is table 18, σ = 0.1035
-table 0, σ = 290 table 63. Everything that picks a table works on `i` itself, in
-integers. A table covers the symbols −radius … radius and ends with the escape;
-its frequencies are whole, at least 1, and sum to 2¹⁶ exactly.
+Table `i` has scale σ = 2^((i − INDEX_ONE) / OCTAVE): 0.1035 for table 0, 290 for table 63. A table covers the symbols
+−radius … radius and ends with the escape; its frequencies are whole, at least 1, and sum to 2¹⁶ exactly.
 
-Networks learn with mixtures of two Gaussians. Tables are made once, at export, from
-the mixtures or from what is counted in pictures, and travel in the model package as
-integers: no decoder evaluates an error function.
+Networks learn with mixtures of two Gaussians. Tables are made once, at export, from these or from what is counted in
+pictures, and travel in the model package as integers: no decoder evaluates an error function.
 """
 
 from __future__ import annotations

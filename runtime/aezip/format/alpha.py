@@ -2,7 +2,7 @@
 
 In and out: uint8 [H, W], 0 transparent, 255 opaque; of a picture of more bits uint16 of its depth, stored as an exact
 picture (`exact`) where 8 bits do not say it. A constant plane takes two bytes. Any other is cut into `bands`, each with
-one prediction for all of its rows. Nothing is allocated but the rows that were asked for, and a band.
+one prediction for all of its rows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The container: bytes of a `.lat` file ↔ header and sections.
 
-In: bytes. Out: `Lat`. `pack` and `unpack` are inverse, byte for byte. Layout and
-rules stand in FORMAT.md; each rule broken raises its own error. A file can be
-measured and listed without the model that wrote it.
+`pack` and `unpack` are inverse, byte for byte. Layout and rules stand in FORMAT.md; each rule broken raises its own
+error. No model is needed.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ class Header(NamedTuple):
     fingerprint: bytes
     tile_units: int = 0
     version: int = VERSION
-    flags: int = 0  # NO_SKIP and PROGRESSIVE
+    flags: int = 0
 
     @property
     def quality(self) -> float:

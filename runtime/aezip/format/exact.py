@@ -1,9 +1,8 @@
 """Exact pixels: uint8 or uint16 [H, W, C] ↔ bytes, without loss; the body of the sections `PIXL` and `PTCH`.
 
-What few colours make (scans, icons, charts, palettes) is stored as samples of 1, 2 or 4 bits, or as places in a
-palette; anything else as bytes, red and blue as their differences from green where that is shorter. They lie in
-`bands`; each row says its prediction. Samples of 9 to 16 bits take 16; of their differences the high bytes of a row
-stand before the low ones.
+Few colours are stored as samples of 1, 2 or 4 bits, or as places in a palette; anything else as bytes, red and blue as
+their differences from green where that is shorter. They lie in `bands`; each row says its prediction. Samples of 9 to
+16 bits take 16; of their differences the high bytes of a row stand before the low ones.
 """
 
 from __future__ import annotations

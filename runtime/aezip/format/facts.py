@@ -4,49 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import container
 from .colour import Cicp, ContentLight, Mastering
-from .container import (
-    ALPHA,
-    CICP,
-    COMMENT,
-    CONTENT_LIGHT,
-    DEPTH,
-    EXIF,
-    EXTENDED_XMP,
-    GAIN_MAP,
-    ICC,
-    IPTC,
-    LATENTS,
-    MASTERING,
-    NO_SKIP,
-    PATCHES,
-    PIXELS,
-    RESOLUTION,
-    TEXTS,
-    XMP,
-    Lat,
-)
+from .container import Lat
 from .geometry import CELL_SIZE, grid
 from .resolution import Resolution
 
 NAMES = {
-    ICC: "ICC profile",
-    CICP: "code points of colours",
-    EXIF: "EXIF",
-    XMP: "XMP",
-    RESOLUTION: "resolution",
-    ALPHA: "alpha",
-    DEPTH: "depth",
-    LATENTS: "latents",
-    PATCHES: "patches",
-    PIXELS: "exact pixels",
-    IPTC: "IPTC",
-    EXTENDED_XMP: "extended XMP",
-    COMMENT: "comment",
-    TEXTS: "texts of a PNG",
-    CONTENT_LIGHT: "content light level",
-    MASTERING: "mastering display",
-    GAIN_MAP: "gain map",
+    container.ICC: "ICC profile",
+    container.CICP: "code points of colours",
+    container.EXIF: "EXIF",
+    container.XMP: "XMP",
+    container.RESOLUTION: "resolution",
+    container.ALPHA: "alpha",
+    container.DEPTH: "depth",
+    container.LATENTS: "latents",
+    container.PATCHES: "patches",
+    container.PIXELS: "exact pixels",
+    container.IPTC: "IPTC",
+    container.EXTENDED_XMP: "extended XMP",
+    container.COMMENT: "comment",
+    container.TEXTS: "texts of a PNG",
+    container.CONTENT_LIGHT: "content light level",
+    container.MASTERING: "mastering display",
+    container.GAIN_MAP: "gain map",
 }
 
 
@@ -62,14 +43,14 @@ def facts_of(file: str, lat: Lat, size: int, models: dict[bytes, str]) -> dict[s
         "height": h.height,
         "channels": h.channels,
         "depth": lat.depth,
-        "alpha": lat.section(ALPHA) is not None,
+        "alpha": lat.section(container.ALPHA) is not None,
         "resolution": _resolution(lat),
         "colours": _colours(lat),
         "light": _light(lat),
         "quality": h.quality,
         "lossless": lat.lossless,
         "patched_cells": _patched(lat),
-        "no_skip": bool(h.flags & NO_SKIP),
+        "no_skip": bool(h.flags & container.NO_SKIP),
         "tile": h.tile,
         "fingerprint": h.fingerprint.hex(),
         "model": models.get(h.fingerprint),
@@ -79,7 +60,7 @@ def facts_of(file: str, lat: Lat, size: int, models: dict[bytes, str]) -> dict[s
 
 def _patched(lat: Lat) -> int:
     """How many cells have patches."""
-    data = lat.section(PATCHES)
+    data = lat.section(container.PATCHES)
     if data is None:
         return 0
     from . import patches  # and numpy, which no other fact needs
@@ -88,22 +69,19 @@ def _patched(lat: Lat) -> int:
 
 
 def _resolution(lat: Lat) -> str | None:
-    """In words."""
-    data = lat.section(RESOLUTION)
+    data = lat.section(container.RESOLUTION)
     return None if data is None else str(Resolution.unpack(data))
 
 
 def _colours(lat: Lat) -> str:
-    """In words."""
-    named = lat.section(CICP)
+    named = lat.section(container.CICP)
     if named is not None:
         return str(Cicp.unpack(named))
-    return "sRGB" if lat.section(ICC) is None else "ICC profile"
+    return "sRGB" if lat.section(container.ICC) is None else "ICC profile"
 
 
 def _light(lat: Lat) -> str | None:
-    """In words."""
-    kinds = ((CONTENT_LIGHT, ContentLight), (MASTERING, Mastering))
+    kinds = ((container.CONTENT_LIGHT, ContentLight), (container.MASTERING, Mastering))
     known = [str(kind.unpack(data)) for name, kind in kinds if (data := lat.section(name)) is not None]
     return ", ".join(known) or None
 

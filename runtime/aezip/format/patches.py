@@ -1,7 +1,7 @@
 """Patches: cells of exact pixels, laid over the decoded picture; the section `PTCH`.
 
-A cell is CELL_SIZE pixels a side, at the picture's right and lower end what remains of it. The section says which
-cells, as a deflated bitmap, and holds their pixels below each other as one narrow picture (`exact`).
+The section says which cells, as a deflated bitmap, and holds their pixels below each other as one narrow picture
+(`exact`).
 """
 
 from __future__ import annotations

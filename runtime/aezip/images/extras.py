@@ -1,7 +1,6 @@
 """What some kinds of image files carry besides ICC profile, EXIF and XMP, and what of it stays behind.
 
-IPTC, extended XMP, comments and the texts of PNGs become sections that a reader may skip (FORMAT.md §1), and go back
-into files that have a place for them. Gain maps, further pictures and videos are named in a note.
+It becomes sections that a reader may skip (FORMAT.md §1), and goes back into files that have a place for it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What the header of a file says and Pillow does not: bits per sample, H.273 colours, an ICC profile.
-
-And the parts that PNGs and JPEGs consist of. A header is read by its kind's module in kinds/.
-"""
+"""What the header of a file says and Pillow does not, as the modules in kinds/ read it; parts of PNGs and JPEGs."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..format.colour import Cicp
 from ..format.container import Section
@@ -36,14 +33,14 @@ NOTHING = Facts()
 
 def file_of(image: Image.Image) -> bytes:
     """The bytes of an image's file, none if it is closed."""
-    file = getattr(image, "fp", None)
+    file: Any = getattr(image, "fp", None)
     with contextlib.suppress(AttributeError, OSError, ValueError):
-        before = file.tell()  # type: ignore[union-attr]
+        before = file.tell()
         try:
-            file.seek(0)  # type: ignore[union-attr]
-            return bytes(file.read())  # type: ignore[union-attr]
+            file.seek(0)
+            return bytes(file.read())
         finally:
-            file.seek(before)  # type: ignore[union-attr]
+            file.seek(before)
     return b""
 
 

@@ -112,8 +112,7 @@ def alpha_of(lat: Lat, region: Region | None = None, scale: int = 1) -> Samples 
 def picture_of(pixels: Samples, lat: Lat, region: Region | None = None, scale: int = 1) -> Picture:
     """Decoded pixels [H, W, C], of 8 bits or the file's depth, and what else the `.lat` file they are from holds.
 
-    region: x, y, width, height of what was decoded, None for the whole; scale: how many times smaller it is. Raises
-    SectionDamaged.
+    region, scale: of what was decoded, as of `Codec.decode`.  Raises SectionDamaged.
     """
     depth = PLAIN if pixels.itemsize == 1 else lat.depth
     plane, said = alpha_of(lat, region, scale), metadata_of(lat.sections)

@@ -48,10 +48,7 @@ def info_of(said: Metadata, channels: int) -> dict[str, Any]:
 
 
 def array_of(image: Image.Image, mode: str) -> NDArray[np.uint8]:
-    """The pixels of an image in another mode, or its own, a strip at a time.  [H, W, C]
-
-    Pillow keeps four bytes for a pixel of three channels, and converting a whole image makes a copy.
-    """
+    """The pixels of an image in another mode, or its own.  [H, W, C]  A strip at a time, as Pillow makes copies."""
     import numpy as np
 
     out = np.empty((image.height, image.width, {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[mode]), np.uint8)

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
 
 class Tag(IntEnum):
-    """Numbers of tags."""
+    """Numbers of tags; others are in a range of these."""
 
     NEW_SUBFILE_TYPE = 254
-    SUBFILE_TYPE = 255
     WIDTH = 256
     HEIGHT = 257
     BITS_PER_SAMPLE = 258
@@ -27,13 +26,9 @@ class Tag(IntEnum):
     PHOTOMETRIC = 262
     FILL_ORDER = 266
     DOCUMENT_NAME = 269
-    DESCRIPTION = 270
-    MAKE = 271
-    MODEL = 272
     STRIP_OFFSETS = 273
     ORIENTATION = 274
     SAMPLES_PER_PIXEL = 277
-    ROWS_PER_STRIP = 278
     STRIP_BYTE_COUNTS = 279
     X_RESOLUTION = 282
     Y_RESOLUTION = 283
@@ -46,10 +41,6 @@ class Tag(IntEnum):
     HOST_COMPUTER = 316
     PREDICTOR = 317
     COLOR_MAP = 320
-    HALFTONE_HINTS = 321
-    TILE_WIDTH = 322
-    TILE_LENGTH = 323
-    TILE_OFFSETS = 324
     TILE_BYTE_COUNTS = 325
     SUB_IFDS = 330
     EXTRA_SAMPLES = 338
@@ -57,7 +48,6 @@ class Tag(IntEnum):
     JPEG_OFFSET = 513
     JPEG_BYTE_COUNT = 514
     YCBCR_SUBSAMPLING = 530
-    YCBCR_POSITIONING = 531
     REFERENCE_BLACK_WHITE = 532
     XMP = 700
     COPYRIGHT = 33432
@@ -72,9 +62,6 @@ class Tag(IntEnum):
     GEO_ASCII_PARAMS = 34737
     GPS = 34853
     XP_TITLE = 40091
-    XP_COMMENT = 40092
-    XP_AUTHOR = 40093
-    XP_KEYWORDS = 40094
     XP_SUBJECT = 40095
     INTEROPERABILITY = 40965
     GDAL_METADATA = 42112
@@ -94,21 +81,14 @@ GEO = (
 )
 # a TIFF file is its own EXIF; these of its tags are not about how it stores the pixels
 DESCRIPTIVE = (
-    Tag.DOCUMENT_NAME,
-    Tag.DESCRIPTION,
-    Tag.MAKE,
-    Tag.MODEL,
+    *range(Tag.DOCUMENT_NAME, Tag.STRIP_OFFSETS),
     Tag.PAGE_NAME,
     Tag.SOFTWARE,
     Tag.DATE_TIME,
     Tag.ARTIST,
     Tag.HOST_COMPUTER,
     Tag.COPYRIGHT,
-    Tag.XP_TITLE,
-    Tag.XP_COMMENT,
-    Tag.XP_AUTHOR,
-    Tag.XP_KEYWORDS,
-    Tag.XP_SUBJECT,
+    *range(Tag.XP_TITLE, Tag.XP_SUBJECT + 1),
     *GEO,
     Tag.GDAL_METADATA,
     Tag.GDAL_NODATA,
@@ -128,33 +108,19 @@ ABOUT_PIXELS = frozenset(
 )
 # those of how a file stores its pixels, which EXIF may hold, too
 STORAGE = (
-    Tag.NEW_SUBFILE_TYPE,
-    Tag.SUBFILE_TYPE,
-    Tag.WIDTH,
-    Tag.HEIGHT,
-    Tag.BITS_PER_SAMPLE,
-    Tag.COMPRESSION,
+    *range(Tag.NEW_SUBFILE_TYPE, Tag.COMPRESSION + 1),
     Tag.PHOTOMETRIC,
     Tag.FILL_ORDER,
     Tag.STRIP_OFFSETS,
-    Tag.SAMPLES_PER_PIXEL,
-    Tag.ROWS_PER_STRIP,
-    Tag.STRIP_BYTE_COUNTS,
+    *range(Tag.SAMPLES_PER_PIXEL, Tag.STRIP_BYTE_COUNTS + 1),
     Tag.PLANAR_CONFIGURATION,
     Tag.PREDICTOR,
-    Tag.COLOR_MAP,
-    Tag.HALFTONE_HINTS,
-    Tag.TILE_WIDTH,
-    Tag.TILE_LENGTH,
-    Tag.TILE_OFFSETS,
-    Tag.TILE_BYTE_COUNTS,
+    *range(Tag.COLOR_MAP, Tag.TILE_BYTE_COUNTS + 1),
     Tag.EXTRA_SAMPLES,
     Tag.SAMPLE_FORMAT,
     Tag.JPEG_OFFSET,
     Tag.JPEG_BYTE_COUNT,
-    Tag.YCBCR_SUBSAMPLING,
-    Tag.YCBCR_POSITIONING,
-    Tag.REFERENCE_BLACK_WHITE,
+    *range(Tag.YCBCR_SUBSAMPLING, Tag.REFERENCE_BLACK_WHITE + 1),
 )
 ORDERS = {b"II": "<", b"MM": ">"}  # a file's first bytes, and struct's letters
 SHORT, LONG = 3, 4  # types of whole numbers
@@ -187,7 +153,7 @@ class Entry(NamedTuple):
     tag: int
     kind: int  # SHORT, LONG, …
     size: int  # numbers
-    place: int  # of the entry, which has 12 bytes
+    place: int  # of the entry
 
     @property
     def value(self) -> int:

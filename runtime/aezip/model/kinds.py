@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 CARD = "CARD.md"
-_INT8, _FINE = ".int8", ".fine"  # behind a graph's role
+_SMALL, _FINE = ".small", ".fine"  # behind a graph's role
 REDUCED = {8: "decoder.8", 4: "decoder.4"}  # how many times smaller the decoder's pictures are, the smallest first
 _REDUCED = tuple(f"{name}.onnx" for name in REDUCED.values())
 # What one direction alone needs.
 HALVES = {
-    "encoder": ("encoder.int8.onnx", "encoder.onnx", "hyper.onnx"),
-    "decoder": ("decoder.int8.onnx", "decoder.onnx", *_REDUCED),
+    "encoder": ("encoder.onnx", "hyper.onnx"),
+    "decoder": ("decoder.small.onnx", "decoder.onnx", *_REDUCED),
 }
 TASKS = ("denoise", "colorize", "inpaint")  # of a package that restores pictures: its one graph has the task's name
 
@@ -22,14 +22,14 @@ class GraphName(NamedTuple):
     """A graph of a package, in one of its variants."""
 
     role: str  # encoder, decoder.8, …: a key of `onnx_check.SIGNATURES`
-    int8: bool = False  # with most of its arithmetic in 8 bits
+    small: bool = False  # of the decoder: the faster and less precise one
     fine: bool = False  # for samples of more than 8 bits; made of the graph that packages hold (`float_graphs`)
 
     @classmethod
     def of(cls, text: str) -> GraphName:
         """The inverse of `str`; a member's name is one, too."""
         held = text.removesuffix(".onnx").removesuffix(_FINE)
-        return cls(held.removesuffix(_INT8), held.endswith(_INT8), text.endswith(_FINE))
+        return cls(held.removesuffix(_SMALL), held.endswith(_SMALL), text.endswith(_FINE))
 
     @property
     def member(self) -> str:
@@ -37,7 +37,7 @@ class GraphName(NamedTuple):
         return f"{self._replace(fine=False)}.onnx"
 
     def __str__(self) -> str:
-        return self.role + _INT8 * self.int8 + _FINE * self.fine
+        return self.role + _SMALL * self.small + _FINE * self.fine
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ HYPERPRIOR = Kind(
     "hyperprior",
     ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz"),
     ("encoder.onnx", "hyper.onnx", CARD),
-    ("decoder.int8.onnx", "encoder.int8.onnx", *_REDUCED),
+    ("decoder.small.onnx", *_REDUCED),
     encoding=("encoder", "hyper", "prior", "context"),
     decoding=("prior", "context", "decoder"),
     gains=("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset"),

@@ -85,7 +85,12 @@ def is_path(model: str) -> bool:
 
 
 def find_fingerprint(
-    fingerprint: bytes, own: PackageInfo | None = None, beside: Iterable[Path] = (), *, offline: bool = False
+    fingerprint: bytes,
+    own: PackageInfo | None = None,
+    beside: Iterable[Path] = (),
+    *,
+    offline: bool = False,
+    member: str = "",
 ) -> PackageInfo:
     """The package that decodes files of this fingerprint.
 
@@ -94,6 +99,7 @@ def find_fingerprint(
         own: A package that is at hand.
         beside: Folders `.aezip` that archives carry.
         offline: Places of the web are not asked.
+        member: What the package had better hold.
 
     Returns:
         The package; if there is only an encoder's half, that, which can still check files.
@@ -104,8 +110,9 @@ def find_fingerprint(
     found, damaged = _search()
     fitting = [m for m in ([own] if own else []) + found if m.fingerprint == fingerprint and not m.task]
     wrong: list[AezipError] = list(damaged[:1])
-    for other in (m for m in fitting if m.decodes):
-        return other
+    decoding = [m for m in fitting if m.decodes]
+    if decoding:
+        return next((m for m in decoding if member in m.members), decoding[0])
     for about in _elsewhere(fingerprint, beside, offline or home.is_offline()):
         if isinstance(about, PackageInfo):
             return about

@@ -30,7 +30,7 @@ def split(package: Package, half: str, *, lean: bool = False) -> bytes:
     Args:
         package: A whole one, or this half.
         half: `encoder` or `decoder`.
-        lean: Without what a package may hold and need not: faster variants of its graphs.
+        lean: Without what a package may hold and need not: other decoders.
 
     Raises:
         HalfPackage: It is the other half.

@@ -1,7 +1,6 @@
 """Verification: how near a `.lat` file is to its original.
 
-Decoding checks the checksums, the structure, and every symbol of the streams, which must end where they began;
-`Codec.check` does that much without the pixels.
+Decoding checks it as `Codec.check` does without the pixels.
 """
 
 from __future__ import annotations

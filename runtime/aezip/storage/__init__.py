@@ -1,6 +1,1 @@
-"""Where bytes come from and go to.
-
-files      whole files or none: written beside the target, then renamed
-folders    local folders and patterns → files; links, and what cannot be read
-places     the same for local paths and URLs, folders, patterns
-"""
+"""Where bytes come from and go to: `files`, local `folders`, `places`, which are these or URLs, and `web` (models)."""

@@ -23,20 +23,23 @@ except ImportError:  # Windows, where an open file cannot be removed
 
 from ..errors import AezipError, InputNotFound, OutputError, OutputExists, finding_of
 
-READABLE = "a file that can be read"
+_READABLE = "a file that can be read"
 _PREFIX, _PART = ".aezip-", ".part"
 
 
-def read_bytes(path: str | os.PathLike[str], error: type[AezipError] = AezipError) -> bytes:
-    """The file's bytes.  Raises InputNotFound, or `error`, one line, if they cannot be read."""
+def read_bytes(path: str | os.PathLike[str], error: type[AezipError] = AezipError, size: int | None = None) -> bytes:
+    """The file's bytes, or the first of them.  Raises InputNotFound, or `error`, one line, if they cannot be read."""
     if not os.fspath(path):
         raise error("the name of a file is empty", "the name of a file")
     try:
-        return Path(path).read_bytes()
+        if size is None:
+            return Path(path).read_bytes()
+        with open(path, "rb") as file:
+            return file.read(size)
     except FileNotFoundError as e:
-        raise InputNotFound(expectation=READABLE, file=os.fspath(path)) from e
+        raise InputNotFound(expectation=_READABLE, file=os.fspath(path)) from e
     except (OSError, ValueError) as e:
-        raise error(finding_of(e), READABLE, file=os.fspath(path)) from e
+        raise error(finding_of(e), _READABLE, file=os.fspath(path)) from e
 
 
 def check_output(path: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -76,16 +79,10 @@ def atomic_write(
 ) -> None:
     """Write a whole file or none.  A device or pipe is written directly.
 
-    A file that is replaced leaves its permissions to the new one.
+    A file that is replaced (`force`) leaves its permissions to the new one. times: of access and modification, in ns;
+    check: called with the file before it gets its name, raises if it must not be kept.
 
-    Args:
-        path: Where to.
-        data: All of it.
-        force: Replace an existing file.
-        times: Of access and modification, in ns.
-        check: Called with the file before it gets its final name; raises if the file must not be kept.
-
-    Raises OutputExists if the file exists and `force` is not set, and OutputError for all else.
+    Raises OutputError, OutputExists.
     """
     check_output(path, force=force)
     target = _beside(path)
@@ -142,7 +139,8 @@ def sweep(folder: str | os.PathLike[str]) -> None:
             if fcntl is None and time.time() - os.stat(path).st_mtime < 60:
                 continue
             with open(path, "rb") as f:
-                _lock(f)
+                if fcntl:  # raises BlockingIOError if another process is writing the file
+                    fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.unlink(path)
 
 
@@ -157,12 +155,6 @@ def _begun(temporary: Path) -> BinaryIO:
             break
         file.close()  # swept by another process before it was marked
     return file
-
-
-def _lock(file: BinaryIO) -> None:
-    """Raises BlockingIOError if another process is writing the file."""
-    if fcntl:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _beside(path: str | os.PathLike[str]) -> Path:

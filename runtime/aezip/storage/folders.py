@@ -68,7 +68,7 @@ def _walk(
                 remarks.problems.append(AezipError(finding_of(e), "a file or folder", file=entry.path))
             continue
         if is_folder and recursive:
-            if entry.is_symlink() and _same(entry.path, above):
+            if entry.is_symlink() and (facts.st_dev, facts.st_ino) in above:
                 remarks.notes.append(f"{entry.path}: is not followed: it links to a folder that holds it")
             else:
                 yield from _walk(entry.path, f"{below}{entry.name}/", recursive, remarks, above)
@@ -81,11 +81,6 @@ def _walk(
     if unseen:
         folders = "a subfolder is" if unseen == 1 else f"{unseen} subfolders are"
         remarks.notes.append(f"{folder}: {folders} left out; recursive=True goes into them")
-
-
-def _same(folder: str, above: tuple[tuple[int, int], ...]) -> bool:
-    facts = os.stat(folder)
-    return (facts.st_dev, facts.st_ino) in above
 
 
 def is_pattern(name: str) -> bool:

@@ -24,7 +24,7 @@ from ..errors import (
     require,
 )
 from . import folders
-from .files import READABLE, atomic_write, read_bytes, temporary_name
+from .files import atomic_write, read_bytes, temporary_name
 from .folders import Found, Remarks
 
 STANDARD = "-"
@@ -60,13 +60,7 @@ def head(name: str, size: int, error: type[AezipError] = AezipError) -> bytes:
     if is_url(name):
         with _opened(name, error) as (fs, path), fs.open(path, "rb") as file:
             return bytes(file.read(size))
-    try:
-        with open(name, "rb") as file:
-            return file.read(size)
-    except FileNotFoundError as e:
-        raise InputNotFound(expectation=READABLE, file=name) from e
-    except (OSError, ValueError) as e:
-        raise error(finding_of(e), READABLE, file=name) from e
+    return read_bytes(name, error, size)
 
 
 def write(name: str, data: bytes, *, force: bool = False, times: tuple[int, int] | None = None) -> None:

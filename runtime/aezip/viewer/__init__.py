@@ -1,5 +1,1 @@
-"""`aezip view`: a page that decodes in the browser, served to this machine only.
-
-server     the page, the file and the model over HTTP
-web/       the page and the decoder, built from runtime/web
-"""
+"""`aezip view`: a page that decodes in the browser, built from runtime/web to `web/` and served by `server`."""

@@ -1,9 +1,8 @@
 """The viewer page, served on the loopback interface: a `.lat` file, its original, and the models that decode it.
 
-The page decodes in the browser (`runtime/web/`); what is served are files: those that `npm run build` made (`web/`),
-the two pictures, and installed packages by fingerprint. Only clients that know the secret address are served: a request
-must name this host (a page elsewhere whose name was bound to 127.0.0.1 does not), and answers forbid other origins to
-read them. Two headers of isolation let onnxruntime-web use threads.
+The page decodes in the browser (`runtime/web/`, which `npm run build` packs into `web/`). Only clients that know the
+secret address are served: a request must name this host (a page elsewhere whose name was bound to 127.0.0.1 does not),
+and answers forbid other origins to read them. Two headers of isolation let onnxruntime-web use threads.
 """
 
 from __future__ import annotations

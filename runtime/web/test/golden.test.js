@@ -79,6 +79,32 @@ for (const name of Object.keys(integers)) {
   });
 }
 
+const small = readArrays(golden('small/pixels.npz'));
+for (const name of Object.keys(small)) {
+  test(`${name}: so does the small one`, async () => {
+    const other = await Model.open(golden('small/tiny-integer.aezm'), ort);
+    const { shape, values } = small[name];
+    for (const side of [64, 3]) {
+      const { width, height, pixels } = await other.decode(golden(`${name}.lat`), { decoder: 'small', side });
+      assert.deepEqual([height, width], shape.slice(0, 2));
+      const wrong = values.findIndex((value, i) => value !== pixels[4 * Math.floor(i / shape[2]) + (i % shape[2])]);
+      assert.equal(wrong, -1);
+    }
+  });
+}
+
+test('a small decoder makes finer samples, and is missed by name', async () => {
+  const other = await Model.open(golden('small/tiny-integer.aezm'), ort);
+  const file = golden('depth-16-integer.lat');
+  const [deep, plain] = [await other.decode(file, { decoder: 'small', deep: true }), await other.decode(file, { decoder: 'small' })];
+  assert.ok(deep.samples?.every((sample, i) => Math.abs(sample / 257 - plain.pixels[i]) < 0.51));
+  assert.notDeepEqual(plain.pixels, (await other.decode(file)).pixels);
+  const without = await Model.open(golden('tiny-integer.aezm'), ort);
+  await assert.rejects(without.decode(file, { decoder: 'small' }), { name: 'ModelUnfit' });
+  const wrong = /** @type {any} */ ({ decoder: 'half' });
+  await assert.rejects(without.decode(file, wrong), { name: 'ModelUnfit' });
+});
+
 test('damaged files are refused by name', async () => {
   const whole = new Uint8Array(golden('odd.lat'));
   for (let at = 0; at < whole.length; at++) {

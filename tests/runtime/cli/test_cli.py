@@ -44,7 +44,7 @@ class CodecStub:
         model: str | None = "photo",
         provider: str = "cpu",
         threads: int | None = None,
-        precision: str = "float",
+        decoder: str = "full",
         batch: int | None = None,
         offline: bool = False,
     ) -> None:

@@ -1,14 +1,6 @@
 """Kinds of image files: what is particular to each, so that the rest of images/ names none.
 
-base       a reader and a writer as most kinds need them
-jpeg       segments: IPTC, comments, extended XMP, gain maps
-png        chunks: texts, light, code points, 16 bits
-tiff       tags: resolution, IPTC, 16 bits
-webp       profiles of RGB alone
-jpeg2000   comments; of GIF, too
-avif       10 and 12 bits, EXIF, XMP and light, which libraries leave out
-jpeg_xl    samples without loss, colours named anew
-netpbm     PPM and PAM
+`base` is a reader and a writer as most kinds need them.
 """
 
 from __future__ import annotations
@@ -47,10 +39,7 @@ def reader_of(image: Image.Image) -> Reader:
 
 
 def facts_of(reader: Reader, data: bytes) -> Facts:
-    """What the header of a file says, of which `reader` reads more than Pillow.
-
-    A header that cannot be understood says nothing; whether it is damaged is for the decoder to say.
-    """
+    """What the header of a file says: nothing if it cannot be understood, as damage is for the decoder to find."""
     with contextlib.suppress(struct.error, IndexError, ValueError, StopIteration):
         return reader.facts(data)
     return NOTHING

@@ -1,7 +1,7 @@
 """Readers and writers of image files as most kinds need them.
 
-Pillow reads most of what a file says. It writes 8 bits a sample, and colours by an ICC profile. A picture is fitted to
-the kind, coded, and completed with what Pillow does not write. Each step names what it loses.
+A picture is fitted to the kind, coded by Pillow, and completed with what that does not write. Each step names what it
+loses.
 """
 
 from __future__ import annotations

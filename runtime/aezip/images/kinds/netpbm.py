@@ -1,7 +1,4 @@
-"""Netpbm: PGM and PPM, or PAM with alpha; samples of any depth and nothing else.
-
-What reads and writes them is loaded when one comes: every process that reads pictures loads this module.
-"""
+"""Netpbm: samples of any depth and nothing else; images/netpbm.py, which reads and writes them, is loaded at need."""
 
 from __future__ import annotations
 

@@ -1,18 +1,16 @@
 """Pixels → what simple filters answer at four sizes: grey value and colours, slopes, edges and spots.
 
-Each size is half the one before, and its cells are 4×4 of its pixels: 4, 8, 16 and 32 pixels of the picture. A large
-picture is halved first. Few numbers for each cell: so a Gaussian of each place can be known from tens of pictures,
-which the hundreds of a latent's channels never allow.
+Cells are 4, 8, 16 and 32 pixels of the picture; a large picture is halved first. Few numbers for each cell: so a
+Gaussian of each place can be known from tens of pictures, which a latent's hundreds of channels never allow.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...arrays import Image8
+from .gaussian import Array
 
-Array = NDArray[np.float32]
 LEVELS = 4
 POOL = 4  # pixels of a level a side, of which a mean is taken
 LONGEST = 768  # pixels a side that filters see; a larger picture is halved until it fits

@@ -1,9 +1,8 @@
 """A Gaussian of many vectors, gathered a few at a time, and how far a vector lies from its middle.
 
-Moments can be added and taken from each other, so that the statistics without some pictures cost nothing more. The
-covariance is that of standardised coordinates: either shrunk towards their identity as far as its number of
-vectors makes it uncertain (Chen, Wiesel, Eldar and Hero 2010, the oracle-approximating shrinkage), or, of few
-vectors, kept in its leading principal components alone.
+Moments can be added and taken from each other. The covariance is that of standardised coordinates: shrunk towards their
+identity as far as its number of vectors makes it uncertain (Chen, Wiesel, Eldar and Hero 2010, the oracle-approximating
+shrinkage), or, of few vectors, kept in its leading principal components alone.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ class Moments:
         return Moments(self.count - other.count, self.total - other.total, self.outer - other.outer)
 
 
-def moments(rows: Array) -> Moments:
-    """Of vectors [n, D]."""
-    x = rows.astype(np.float64)
+def moments(vectors: Array) -> Moments:
+    """Of vectors [..., D]."""
+    x = vectors.reshape(-1, vectors.shape[-1]).astype(np.float64)
     return Moments(len(x), x.sum(0), x.T @ x)
 
 

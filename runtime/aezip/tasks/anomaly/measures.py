@@ -14,12 +14,12 @@ If they do not, places say nothing, and one Gaussian for all of them counts:
     whole     of the whole picture these energies, along the directions in which those of normal pictures differ
               most: it tells of another kind of picture
 
-Which of the two holds is seen from normal pictures alone: small defects are planted into each fifth of them
-(`planted`). Parts lie alike if Gaussians of the others' places see them much better than those for all places do.
-A measure of latents that sees planted defects less than another counts less: a tint must not hide a scratch.
+Which of the two holds is seen from small defects that are planted into each fifth of the normal pictures (`planted`):
+parts lie alike if Gaussians of the others' places see them much better than those for all places do. A measure of
+latents that sees fewer of them counts less: a tint must not hide a scratch.
 
-Each measure is put in units of its own spread over normal pictures. The largest, once more in units of its own spread,
-is the score. What normal scores are is found by scoring each fifth of the pictures with the statistics of the others.
+Each measure is put in units of its own spread over normal pictures. The largest, once more in such units, is the score.
+Normal scores are those of each fifth of the pictures by the statistics of the others.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import TypeVar
 
 import numpy as np
@@ -37,10 +39,9 @@ from ...errors import ImageError, UsageError
 from ...format.geometry import LATENT_STRIDE
 from ..features.vectors import FLOOR, Latents, energies, halved
 from . import filters, places, planted
-from .gaussian import Gaussian, Moments, fitted, leading, moments
+from .gaussian import Array, Gaussian, Moments, fitted, leading, moments
 from .places import Places
 
-Array = NDArray[np.float32]
 Number = TypeVar("Number", float, Array)
 TINY = 1e-9  # a distance of nothing
 FOLDS = 5
@@ -180,8 +181,7 @@ def colours(pixels: Image8, h: int, w: int) -> Array:
 class Fit:
     """The profile of normal pictures in the making.
 
-    Vectors are kept in memory up to `keep` bytes; pictures beyond are read and encoded a second time. The first PLANTED
-    pictures are read once more, to be measured with a defect.
+    Vectors are kept in memory up to `keep` bytes; pictures beyond are read and encoded a second time.
     """
 
     def __init__(self, latents: Latents, keep: int = 2**29) -> None:
@@ -198,7 +198,7 @@ class Fit:
         self._reads.append(read)
         self._again.append((lambda: picture) if self._keep >= 0 else lambda: seen(self._latents, read()))
         self._grids = self._grids or {name: picture.vectors[name].shape[:2] for name in LEVELS}
-        found = {name: moments(_rows(picture.vectors[name])) for name in MEASURES}
+        found = {name: moments(picture.vectors[name]) for name in MEASURES}
         found |= {name: places.moments(picture.vectors[name], self._grids[name]) for name in LEVELS}
         fold = (len(self._again) - 1) % FOLDS
         if fold < len(self._moments):
@@ -210,13 +210,13 @@ class Fit:
         """Raises ImageError for fewer than FEWEST pictures."""
         if len(self._again) < FEWEST:
             raise ImageError(f"{len(self._again)} normal pictures", f"at least {FEWEST}")
-        total = {name: _sum([fold[name] for fold in self._moments]) for name in self._moments[0]}
+        total = {name: reduce(add, (fold[name] for fold in self._moments)) for name in self._moments[0]}
         latents, everywhere, here = Aside(), Aside(), Aside()
         for fold, moments_of_fold in enumerate(self._moments):
             others = {name: total[name] - moments_of_fold[name] for name in total}
             kinds = (
                 (latents, Statistics(_gaussians(others), {})),
-                (everywhere, Statistics({}, _everywhere(others))),
+                (everywhere, Statistics({}, _places({name: places.everywhere(others[name]) for name in LEVELS}))),
                 (here, Statistics({}, _places(others))),
             )
             for number in range(fold, len(self._again), FOLDS):
@@ -246,7 +246,7 @@ class Aside:
             self._pairs.append((self.found[-1], _measures(statistics.distances(spoiled))))
 
     def rises(self, names: Sequence[str]) -> list[float]:
-        """By how many spreads defects raise each measure on average; one defect counts at most MOST, at least 0."""
+        """By how many spreads defects raise each measure on average, each of them by at most MOST."""
         out = []
         for name in names:
             spread = _scale(np.array([each[name] for each in self.found])).spread
@@ -255,7 +255,7 @@ class Aside:
         return out
 
     def weights(self, names: Sequence[str]) -> dict[str, float]:
-        """How much each measure counts against the one that sees most; alike if none sees anything."""
+        """How much each measure counts against the one that sees most."""
         rises = self.rises(names)
         best = max(rises)
         return {
@@ -301,14 +301,6 @@ def squares(cells: Array) -> Array:
     return np.asarray((cells[:-1, :-1] + cells[1:, :-1] + cells[:-1, 1:] + cells[1:, 1:]) / 4)
 
 
-def _rows(vectors: Array) -> Array:
-    return vectors.reshape(-1, vectors.shape[-1])
-
-
-def _sum(parts: list[Moments]) -> Moments:
-    return sum(parts[1:], parts[0])
-
-
 def _gaussians(of_measures: Mapping[str, Moments]) -> dict[str, Gaussian]:
     return {
         name: leading(found, COMPONENTS) if name == "whole" else fitted(found, INDEPENDENT, LEAST)
@@ -319,10 +311,6 @@ def _gaussians(of_measures: Mapping[str, Moments]) -> dict[str, Gaussian]:
 
 def _places(of_levels: Mapping[str, Moments]) -> dict[str, Places]:
     return {name: places.fitted(of_levels[name], filters.FLOORS) for name in LEVELS}
-
-
-def _everywhere(of_levels: Mapping[str, Moments]) -> dict[str, Places]:
-    return {name: places.fitted(places.everywhere(of_levels[name]), filters.FLOORS) for name in LEVELS}
 
 
 def _measures(distances: Mapping[str, Array]) -> dict[str, float]:

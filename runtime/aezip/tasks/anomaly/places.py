@@ -1,7 +1,6 @@
 """A Gaussian for each place of pictures that show their parts alike (PaDiM, Defard et al. 2020).
 
-Its covariance is that of the place and its neighbours, shrunk towards the mean of all. `everywhere` gives one Gaussian
-for all places, to tell what knowing the place is worth.
+Its covariance is that of the place and its neighbours, shrunk towards the mean of all.
 Moments here have a row for each place: total [h, w, D], outer [h, w, T], the T = D (D + 1) / 2 products of the upper
 triangle.
 """
@@ -13,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .gaussian import Moments
+from .gaussian import Array, Moments
 
-Array = NDArray[np.float32]
 SHRINKAGE = 0.2  # towards the mean covariance of all places
 AROUND = [(y, x) for y in range(3) for x in range(3)]
 
@@ -69,7 +67,7 @@ def fitted(of: Moments, floors: NDArray[np.float64]) -> Places:
     return Places(mean.astype(np.float32), inverse[..., lower[0], lower[1]].astype(np.float32))
 
 
-def regridded(vectors: NDArray[np.float32], grid: tuple[int, ...]) -> Array:
+def regridded(vectors: Array, grid: tuple[int, ...]) -> Array:
     """The vectors nearest to the places of a grid.  [H, W, D] → [h, w, D]"""
     if vectors.shape[:2] == tuple(grid):
         return vectors

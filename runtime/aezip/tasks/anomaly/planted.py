@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...arrays import Image8
+from .gaussian import Array
 
-Array = NDArray[np.float32]
 BLOCK = 8  # pixels; the defect's middle is that of a block, drawn in proportion to its slopes
 RADII = 0.02, 0.06  # of the shorter side
 LEAST = 8.0  # grey levels that the picture's deviation counts as, at least

@@ -1,8 +1,7 @@
 """An anomaly profile ↔ its file: an .npz of plain arrays, a description in JSON among them.
 
-Whitening matrices are stored as float16, each column in units of its largest number, of square ones the triangle; of
-places all triangles. Distances are within 0.1 % of those before. By latents of the model `photo` a profile takes a
-third of a megabyte; by places it takes up to 12 MB.
+Whitening matrices are stored as float16, each column in units of its largest number, of square ones the triangle.
+Distances are within 0.1 % of those before. A profile takes a third of a megabyte, by places up to 12 MB.
 """
 
 from __future__ import annotations

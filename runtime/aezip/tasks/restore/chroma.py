@@ -1,8 +1,7 @@
 """Colours of a small picture ↔ those of a large one: chroma is smooth, so that a network need not see every pixel.
 
-`spread` carries chroma from a half-size copy to the next larger one, and so on. Between the four nearest small pixels
-it trusts those whose grey values are like the large pixel's (joint bilateral upsampling, Kopf et al. 2007), so that
-colours end where things do.
+Of the four nearest small pixels those count whose grey values are like the large pixel's (joint bilateral upsampling,
+Kopf et al. 2007), so that colours end where things do.
 """
 
 from __future__ import annotations

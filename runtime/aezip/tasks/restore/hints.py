@@ -1,12 +1,12 @@
 """A grey picture and the colours of some of its pixels → colours of all.
 
-Neighbours of like brightness have like colours (Levin, Lischinski and Weiss 2004): of all chroma that has the hints'
-values, the one whose squared differences between neighbours, weighed by how alike these are, sum to the least. That
-is a system of linear equations with a Laplacian of the picture's grid. It is solved by conjugate gradients, each step
-helped by a V of coarser grids whose cells are 2×2 of the next finer one (unsmoothed aggregation).
+Neighbours of like brightness have like colours (Levin, Lischinski and Weiss 2004): the squared differences between
+neighbours, weighed by how alike these are, sum to the least. That is a system of linear equations with a Laplacian of
+the picture's grid, solved by conjugate gradients, each step helped by a V of coarser grids whose cells are 2×2 of the
+next finer one (unsmoothed aggregation).
 
-Things also come apart: `guessed` compares every pixel with the hints, by brightness and place, and holds it weakly at
-the mean of those it is like (kernel regression; Nadaraya and Watson 1964).
+`guessed` compares every pixel with the hints, by brightness and place, and holds it weakly at the mean of those it is
+like (kernel regression; Nadaraya and Watson 1964).
 
 Hints are set by hand, or come from a picture like it (`likeness`).
 """
@@ -16,12 +16,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...arrays import Image8
-from .chroma import LUMA
-
-Plane = NDArray[np.float32]
+from .chroma import LUMA, Plane
 
 CHROMA = np.array([[0.0, 1.402], [-0.344136, -0.714136], [1.772, 0.0]], np.float32)  # R, G, B of Cb, Cr
 POWER = 2.0  # of the difference of grey levels, in how little neighbours share

@@ -1,8 +1,7 @@
 """Holes of any size: what lies deeper than the network fills well comes from a smaller copy of the picture.
 
-A network has learned to fill holes up to some size. Pixels further than `reach` from any known one are taken from the
-picture at half size, whose holes are half as large and are filled in the same way. Then the rest is filled as if these
-pixels were known.
+Pixels further than `reach` from any known one are taken from the picture at half size, which is filled in the same way.
+Then the rest is filled as if these pixels were known.
 
 The network starts from what is smooth: a thin plate over each hole, held by the pixels around (biharmonic inpainting).
 """

@@ -1,8 +1,7 @@
 """Colours for a grey picture out of one that is like it (Welsh, Ashikhmin and Mueller 2002).
 
-Places of the grey picture are compared with places of the other one by their brightness, how that varies around them
-at two sizes, and, a little, by where they are: skies are above, floors below. The mean colour of the most alike is a
-hint at that place, one that holds the more weakly, the less alike they are.
+Places of both are compared by their brightness, how that varies around them at two sizes, and, a little, by where they
+are: skies are above, floors below. The colour of the most alike is a hint, the weaker, the less alike they are.
 """
 
 from __future__ import annotations
@@ -10,13 +9,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...arrays import Image8
 from ..features.vectors import halved
+from .chroma import Plane
 from .hints import Known, chroma_of, luma_of, mean_around, texture
-
-Plane = NDArray[np.float32]
 
 SIDE = 256  # a short side from which on smaller copies are compared
 APART = 4  # pixels between places, each way

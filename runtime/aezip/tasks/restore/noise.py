@@ -1,9 +1,9 @@
 """How much noise is in a picture: σ of Gaussian noise in grey levels, alike everywhere or by brightness.
 
 The diagonal differences of 2×2 pixels hold little of a picture and all of the noise (Donoho 1995; Immerkær 1996).
-Blocks of them differ by how much of the picture they hold; a low quantile of their mean squares, set right
-for how far noise alone spreads it, is that of the blocks that hold none. Cameras' noise depends on the light: blocks
-sorted by brightness tell how (Foi et al. 2008). Compression smooths noise; a half-size copy still shows it.
+A low quantile of the mean squares of blocks of them, set right for how far noise alone spreads it, is that of blocks
+that hold nothing else. Cameras' noise depends on the light: blocks sorted by brightness tell how (Foi et al. 2008).
+Compression smooths noise; a half-size copy still shows it.
 
 `Stabiliser` bends the levels so that such noise has one σ, which a denoiser of white noise can take (Anscombe 1948).
 """

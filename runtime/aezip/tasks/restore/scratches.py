@@ -2,8 +2,8 @@
 
 For each patch with missing pixels the known patches around that are most like it are found. Their covariance, shrunk
 towards that of all known patches, makes the linear prediction with least squared error (non-local Bayes, Lebrun et al.
-2013; for holes as Yu et al. 2012). So edges and fine patterns go on across a scratch. Predictions of overlapping
-patches are averaged. They count the more, the more alike patches were found; the rest is the network's guess.
+2013; for holes as Yu et al. 2012). Predictions of overlapping patches are averaged. They count the more, the more alike
+patches were found; the rest is the network's guess.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ...arrays import Image8, Mask
-from .holes import deep, opened
+from .holes import Index, deep, opened
 
 Floats = NDArray[np.float32]
-Index = NDArray[np.intp]
 RADIUS, SEARCH = 4, 16  # pixels: of patches, and how far around similar ones are looked for
 DEPTH = 3  # pixels from known ones up to which pixels are predicted
 GRID = 3  # pixels a side of cells; in each the patch around one missing pixel is predicted

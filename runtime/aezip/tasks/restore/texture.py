@@ -1,10 +1,9 @@
 """Wide holes in texture: pieces of the surroundings, put together, where what is smooth would be a smear.
 
-A copy so small that the hole is a few patches wide is filled first, from the hole's border inwards: the patch at the
-border of which most is known, and most to see, is completed by the known patch that is most like it (Criminisi et al.
-2004), in what is known of it and in the mean of the guess. From there every missing pixel has a source, a known pixel.
-In each larger copy it is first what its source is. Then each patch takes the best of its neighbours' sources, and
-overlapping patches vote (Wexler et al. 2007; Barnes et al. 2009), which hides the seams. Nothing is random.
+A copy so small that the hole is a few patches wide is filled first, from the hole's border inwards: the patch of which
+most is known, and most to see, is completed by the known patch that is most like it (Criminisi et al. 2004). From there
+every missing pixel has a source, a known pixel, whose value it has in each larger copy, too. Then each patch takes the
+best of its neighbours' sources, and overlapping patches vote (Wexler et al. 2007; Barnes et al. 2009).
 """
 
 from __future__ import annotations
@@ -18,10 +17,9 @@ from numpy.typing import NDArray
 
 from ...arrays import Image8, Mask
 from ..features.vectors import halved as smaller
-from .holes import deep, halved, opened
+from .holes import Index, deep, halved, opened
 
 Places = NDArray[np.intp]  # [..., 2], rows and columns
-Index = NDArray[np.intp]  # [N]
 PEEL, VOTE = 4, 2  # radii of patches that complete the border, and of those that vote
 GRID, AROUND = 16, 48  # pixels: the grid on which holes touch, and how far around a hole pieces are taken from
 LITTLE, RICH = 0.4, 5.0  # the share of pieces where there is no detail, and levels of detail from which on it is 1
