@@ -130,9 +130,13 @@ def image_of(g: Graph, x: str) -> str:
 
     [N, 64·C, 2h + 1, 2w + 1] → [N, 16h, 16w, C]
     """
-    x = pixels_of(g, x, 8)
-    inside = [np.array(v, np.int64) for v in ([4, 4], [-4, -4], [1, 2])]
-    return g.node("Slice", x, *(g.constant(v) for v in inside))
+    return inside(g, pixels_of(g, x, 8))
+
+
+def inside(g: Graph, x: str) -> str:
+    """Pixels without the four outermost on every side, which are beyond the picture.  [N, H, W, C]"""
+    ends = [np.array(v, np.int64) for v in ([4, 4], [-4, -4], [1, 2])]
+    return g.node("Slice", x, *(g.constant(v) for v in ends))
 
 
 def pixels_of(g: Graph, x: str, side: int) -> str:

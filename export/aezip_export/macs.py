@@ -14,7 +14,7 @@ import onnx
 from onnx import shape_inference
 
 from aezip.errors import AezipError
-from aezip.model.kinds import TASKS
+from aezip.model.kinds import SMALL, TASKS
 from aezip.model.packages import Package
 from aezip.model.store import find
 
@@ -58,7 +58,7 @@ def _of(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> int:
 def main(name: str) -> None:
     """Print a table for a model's name or path."""
     package = Package(find(name))
-    there = [g for g in (*GRAPHS, "decoder.small", *TASKS) if f"{g}.onnx" in package.about.members]
+    there = [g for g in (*GRAPHS, SMALL, *TASKS) if f"{g}.onnx" in package.about.members]
     rows = {g: per_pixel(package.member(f"{g}.onnx")) for g in there}
     if not package.about.task:
         rows |= {"ENCODE": sum(rows.get(g, 0) for g in ENCODING), "DECODE": sum(rows.get(g, 0) for g in DECODING)}

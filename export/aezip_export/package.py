@@ -34,9 +34,8 @@ from . import graphs, integer_graphs, macs, prior_graphs, reach, sample
 # Latents under tables up to this index are not coded. Most latents are under the first (train/TRIALS.md).
 SKIP = 0
 # Transforms, and how many times smaller their pictures are.
-SCALES = dict.fromkeys((*kinds.HYPERPRIOR.windowed, "decoder.small", *kinds.TASKS), 1) | {
-    name: n for n, name in kinds.REDUCED.items()
-}
+SCALES = dict.fromkeys((*kinds.HYPERPRIOR.windowed, kinds.SMALL, *kinds.TASKS), 1)
+SCALES |= {name: n for n, name in kinds.REDUCED.items()}
 
 
 def ladder_of(model: Flagship) -> Ladder:

@@ -26,6 +26,7 @@ from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
 from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX, STEP_BIT, STEP_SHIFTS, STEPS
 from aezip.model import packages
+from aezip.model.kinds import SMALL
 from aezip.model.ladder import Rung
 from aezip_train.data import centre, to_bytes
 from aezip_train.flagship import Flagship, halves
@@ -202,12 +203,12 @@ def pixels_agree(package: packages.Package, decoder: str = "full") -> str:
 def small_agrees(package: packages.Package, net: SmallDecoder) -> str:
     """A small decoder in integers, its margin, and its pixels against torch's.  Returns their digest."""
     bounds(net)
-    own, most = (package.margin(name) for name in ("decoder.small", "decoder"))
+    own, most = (package.margin(name) for name in (SMALL, "decoder"))
     if own > most:
         raise ProofFailed(f"the small decoder looks {own} latents far; the limit is {most}, as of the full one")
-    digest, rng = pixels_agree(package, "small"), np.random.default_rng(1)
+    digest, rng, sessions = pixels_agree(package, "small"), np.random.default_rng(1), Sessions(package, decoder="small")
     for quality in QUALITIES:
-        graphs = Graphs.at(Sessions(package, decoder="small"), quality)
+        graphs = Graphs.at(sessions, quality)
         latent = np.rint(rng.laplace(0, 60, (9, 7, len(graphs.rung.gain)))).astype(np.int16)
         levels = net.levels(_nchw(latent * graphs.rung.inverse_gain))[0].clamp(0, 255).round()
         alike("small decoder: pixels of torch", levels.permute(1, 2, 0).numpy(), graphs.decoder(latent), most=0)

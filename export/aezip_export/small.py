@@ -22,6 +22,7 @@ from aezip.bench import doctor
 from aezip.codec import Codec
 from aezip.engine.sessions import DECODERS
 from aezip.model import packages
+from aezip.model.kinds import SMALL
 from aezip.model.packages import Package
 from aezip.quality import metrics
 from aezip.storage.files import check_output
@@ -33,10 +34,10 @@ from aezip_train.small_decoder import SmallDecoder, Split
 
 from . import macs, package, proofs
 from .builder import Graph
-from .graphs import array
+from .graphs import array, inside
 from .integer_graphs import as_float, eight_bits, narrow_blocks, product, within
 
-MEMBER = "decoder.small.onnx"
+MEMBER = f"{SMALL}.onnx"
 CROP, DRAWN = 256, 0.12  # pixels a side; share of crops that code draws
 COUNT, QUALITIES = 24, (30, 60, 90)  # of pictures, on which it is compared with the full one
 
@@ -50,9 +51,8 @@ def graph(net: SmallDecoder) -> bytes:
     x = split(g, g.node("Add", x, g.constant(array(net.latent_offset))), net.up)
     x = narrow_blocks(g, shuffled(g, x, 2, len(net.coarse_offset)), net.coarse)
     x = split(g, g.node("Add", x, g.constant(array(net.coarse_offset))), net.stem)
-    x = shuffled(g, eight_bits(g, x, 0), 8, 3)
-    inside = [np.array(v, np.int64) for v in ([4, 4], [-4, -4], [1, 2])]
-    g.output("image", g.node("Slice", x, *(g.constant(v) for v in inside)), "uint8", ["N", "H", "W", 3])
+    x = inside(g, shuffled(g, eight_bits(g, x, 0), 8, 3))
+    g.output("image", x, "uint8", ["N", "H", "W", 3])
     return g.build()
 
 
@@ -88,11 +88,12 @@ def taps(g: Graph, x: str, layer: nn.Conv2d) -> str:
 
 def shuffled(g: Graph, x: str, block: int, channels: int) -> str:
     """[N, h, w, block·block·C] → [N, block·h, block·w, C]"""
-    for shape in ([0, 0, -1, block, block * channels], [0, -1, 1, 0, block * channels], [0, 0, -1, channels]):
-        x = g.node("Reshape", x, g.constant(np.array(shape, np.int64)))
-        if len(shape) == 5 and shape[1] == 0:
-            x = g.node("Transpose", x, perm=[0, 1, 3, 2, 4])
-    return x
+
+    def shaped(x: str, *shape: int) -> str:
+        return g.node("Reshape", x, g.constant(np.array(shape, np.int64)))
+
+    x = g.node("Transpose", shaped(x, 0, 0, -1, block, block * channels), perm=[0, 1, 3, 2, 4])
+    return shaped(shaped(x, 0, -1, 1, 0, block * channels), 0, 0, -1, channels)
 
 
 def add_to(path: Path, folder: Path, output: Path | None = None, minutes: float = 60) -> int:
@@ -132,7 +133,7 @@ def write(path: Path, output: Path, net: SmallDecoder) -> None:
         trial = Path(folder) / "trial.aezm"
         package.amend(path, trial, made, measure=False)
         digest = proofs.small_agrees(Package(packages.describe(trial)), net)
-    counts = packages.describe(path).description["macs"] | {MEMBER.removesuffix(".onnx"): macs.per_pixel(made[MEMBER])}
+    counts = packages.describe(path).description["macs"] | {SMALL: macs.per_pixel(made[MEMBER])}
     package.amend(path, output, made, measure=False, macs=counts, **{doctor.PIXELS["small"]: digest})
 
 

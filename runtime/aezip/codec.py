@@ -24,6 +24,7 @@ from .format import alpha, container
 from .format.container import DEFAULT_MAX_PIXELS, PLAIN, Lat, Section
 from .format.depth import is_narrow
 from .model import archives, store
+from .model.kinds import SMALL
 from .model.packages import Package
 from .quality import targets
 from .storage import places
@@ -365,7 +366,7 @@ class Codec:
         with self._lock:
             if fingerprint not in self._opened:
                 own = self._own.about if self._own else None
-                how: Any = {"offline": self.offline, "member": "decoder.small.onnx" if self.decoder == "small" else ""}
+                how: Any = {"offline": self.offline, "member": f"{SMALL}.onnx" if self.decoder == "small" else ""}
                 found = store.find_fingerprint(fingerprint, own, list(self._beside), **how)
                 self._opened[fingerprint] = self._of(Package(found), self.decoder)
             return self._opened[fingerprint]

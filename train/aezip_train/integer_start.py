@@ -75,7 +75,7 @@ def convert(small: Flagship, whole: Flagship, draw: Callable[[], Tensor]) -> Fla
     return whole
 
 
-def _power(usual: Tensor, wanted: float) -> Tensor:
+def power(usual: Tensor, wanted: float) -> Tensor:
     """The power of two that makes a range at most `wanted`."""
     return torch.exp2((wanted / usual).log2().floor())
 
@@ -158,7 +158,7 @@ def _trunk(blocks: Any, old: Any, unit: Tensor, seen: Seen) -> Tensor:
 
 def _block(block: Any, was: Any, unit: Tensor, seen: Seen, rest: Tensor) -> Tensor:
     """A block of a trunk of these units, which lacks `rest`.  Returns the bias that it does not add.  [C]"""
-    block.gain.copy_(_power(torch.cat(seen.ins[was], 1).abs().quantile(USUAL, 1).clamp_min(1e-6), TRUNK) / unit)
+    block.gain.copy_(power(torch.cat(seen.ins[was], 1).abs().quantile(USUAL, 1).clamp_min(1e-6), TRUNK) / unit)
     weight = was.reduce.weight / (unit * block.gain)[:, None, None]
     last = was.reduce.bias + (was.reduce.weight / unit[:, None, None])[:, :, 0, 0] @ rest
     mean = (torch.cat(seen.ins[was], 1).mean(1) * unit - rest) * block.gain  # of what goes in
@@ -168,7 +168,7 @@ def _block(block: Any, was: Any, unit: Tensor, seen: Seen, rest: Tensor) -> Tens
     )
     for layer, after, mine, starts in layers:
         sign, start, factor, offset, usual, height = _hinges(torch.cat(seen.outs[layer], 1), starts)
-        inner = _filled(_power(usual, INNER), weight)
+        inner = _filled(power(usual, INNER), weight)
         mine.weight.copy_(weight * (sign * inner)[:, None, None, None])
         mine.bias.copy_((last - start) * sign * inner - _error(mine) @ mean)
         weight = after.weight * (factor / inner)[:, None, None]

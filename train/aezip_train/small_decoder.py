@@ -22,6 +22,7 @@ from . import lambda_ladder, ssimulacra2
 from .flagship import Flagship
 from .integer import IntegerConv2d, round_even, set_integer
 from .integer_lapped import NARROW_TOP, WIDE_TOP, IntegerResidual, eight_bits, shuffled
+from .integer_start import power
 from .soap import Soap
 
 COARSE, INNER, BLOCKS = 96, 48, 4  # channels at 1/8, an even number; inside a block; and blocks
@@ -132,7 +133,7 @@ class SmallDecoder(nn.Module):
 def _reaching(seen: Tensor) -> Tensor:
     """The power of two that makes 8 bits of what was seen.  [C, values] → [C]"""
     largest = seen.abs().kthvalue(max(1, int(KEPT * seen.shape[1])), 1).values.clamp_min(1e-3)
-    return torch.exp2((FULL / largest).log2().floor())
+    return power(largest, FULL)
 
 
 @torch.no_grad()

@@ -101,8 +101,10 @@ def _provider(package: Package, name: str, threads: int | None, want: str) -> di
         prepare(name)
         facts["digest"] = digest(sessions)
         if said:
-            every = {which: Sessions(package, name, threads, on_cpu=(), decoder=which) for which in said}
-            made = {which: pixels_digest(sessions) for which, sessions in every.items()}
+            made = {}
+            for which in said:
+                own = sessions if which == "full" else Sessions(package, name, threads, on_cpu=(), decoder=which)
+                made[which] = pixels_digest(own)
             facts.update(pixels=" and ".join(made.values()), exact_pixels=made == said)
         graphs = coding.at(sessions, 600).graphs
         image = (_mixed((*TIMED, package.about.channels), 100) + 128).astype(np.uint8)

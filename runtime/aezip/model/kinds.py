@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 CARD = "CARD.md"
 _SMALL, _FINE = ".small", ".fine"  # behind a graph's role
+SMALL = f"decoder{_SMALL}"
 REDUCED = {8: "decoder.8", 4: "decoder.4"}  # how many times smaller the decoder's pictures are, the smallest first
 _REDUCED = tuple(f"{name}.onnx" for name in REDUCED.values())
 # What one direction alone needs.
 HALVES = {
     "encoder": ("encoder.onnx", "hyper.onnx"),
-    "decoder": ("decoder.small.onnx", "decoder.onnx", *_REDUCED),
+    "decoder": (f"{SMALL}.onnx", "decoder.onnx", *_REDUCED),
 }
 TASKS = ("denoise", "colorize", "inpaint")  # of a package that restores pictures: its one graph has the task's name
 
@@ -70,7 +71,7 @@ HYPERPRIOR = Kind(
     "hyperprior",
     ("context.onnx", "decoder.onnx", "prior.onnx", "tables.npz"),
     ("encoder.onnx", "hyper.onnx", CARD),
-    ("decoder.small.onnx", *_REDUCED),
+    (f"{SMALL}.onnx", *_REDUCED),
     encoding=("encoder", "hyper", "prior", "context"),
     decoding=("prior", "context", "decoder"),
     gains=("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset"),
