@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from aezip.coding import at, pictures
 from aezip.coding.flat import Flat
 from aezip.coding.hyperprior import Hyperprior
+from aezip.coding.quantisation import Coded
 from aezip.engine.graphs import INT16
 from aezip.engine.sessions import Sessions
 from aezip.entropy import tables
@@ -88,11 +89,11 @@ class Counting(Hyperprior):
 
     counts: Counts = field(default_factory=lambda: np.zeros(0, np.int64))
 
-    def encode(self, latent: INT16, h: int, w: int, effort: int = 1, flat: Flat | None = None) -> tuple[bytes, int]:
-        phases, lost = self.symbols(latent, h, w, self.graphs.hyper(latent), effort, flat)
+    def encode(self, latent: INT16, h: int, w: int, effort: int = 1, flat: Flat | None = None) -> Coded:
+        phases, decoded, lost = self.symbols(latent, h, w, self.graphs.hyper(latent), effort, flat)
         for index, symbol in phases:
             self.counts[:] += np.bincount(MIXTURES.entries(index, symbol), minlength=len(self.counts))
-        return b"", lost
+        return b"", decoded, lost
 
 
 if __name__ == "__main__":

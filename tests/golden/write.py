@@ -40,7 +40,7 @@ def escaping(codec: codecs.Codec) -> bytes:
     latent[rng.random(latent.shape) < 0.02] = 16 * 900
     hyper = rng.integers(-1, 2, (2, 2, len(step.hyper_gain))).astype(np.int16)
     hyper[0, 0, :3] = 1023, -1023, 77
-    phases, _ = found.symbols(np.pad(latent, ((0, 2), (0, 3), (0, 0))), 6, 5, hyper)
+    phases, *_ = found.symbols(np.pad(latent, ((0, 2), (0, 3), (0, 0))), 6, 5, hyper)
     body = coder.encode(phases, codec.package.tables)
     header = container.Header(80, 96, 3, 1000, codec.package.fingerprint)
     return container.pack(container.Lat(header, (container.Section(container.LATENTS, body),)))

@@ -57,7 +57,7 @@ def test_size_is_what_the_tables_predict(codec, drawn) -> None:
     for quality in (30, 100):
         found = coding.at(Sessions(codec.package), quality * 10)
         latent = found.graphs.encoder(windows.pad(pixels))
-        phases, _ = found.symbols(latent, *latent.shape[:2], found.graphs.hyper(latent))
+        phases, *_ = found.symbols(latent, *latent.shape[:2], found.graphs.hyper(latent))
         bits = sum(codec.package.tables.bits(*phase) for phase in phases)
         assert 8 * (len(codec.encode(pixels, quality)) - 44) == pytest.approx(bits, rel=0.02, abs=8 * 24)
 
@@ -72,7 +72,7 @@ def test_latents_are_the_same_everywhere(codec, drawn, threads, optimisation) ->
     for quality in (15, 600, 1000):
         other, ours = (coding.at(sessions, quality) for sessions in (one, two))
         latent = other.graphs.encoder(windows.pad(pixels))
-        stream, _ = other.encode(latent, *latent.shape[:2])
+        stream, *_ = other.encode(latent, *latent.shape[:2])
         want = ours.decode(stream, *latent.shape[:2])
         np.testing.assert_array_equal(other.decode(stream, *latent.shape[:2]), want)
 

@@ -1,9 +1,11 @@
-"""A decoder whose arithmetic is exact in any order of summation: the same pixels everywhere.
+"""Transforms in whole numbers: a decoder that is exact in any order of summation, and an encoder that is fast.
 
-At 1/16 blocks see the trunk in 8 bits, for kernels of 8 bits, compute in integers (`IntegerConv2d`) and add sums that
+The decoder makes the same pixels everywhere. At 1/16 blocks see the trunk in 8 bits, for kernels of 8 bits, compute in integers (`IntegerConv2d`) and add sums that
 are not rounded, without a bias: the trunk gets one at its end. What carries the picture, the layers up and the blocks
 at 1/8, sees whole numbers of up to 15 bits, each channel within its own `tops`, and has weights of up to 15. Each
 layer's sums are below 2²⁴, so float32 holds them exactly; what is added to a trunk is added one block after the other.
+
+All blocks of the encoder have 8 bits (`LeakyResidual`); its trunk and the layers that carry the picture are in float.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from .lapped import SLOPE, LappedSizes
 
 FINEST = 8  # bits below 1 of the bias of the trunk at 1/16
 NARROW_TOP = 128  # largest magnitude of an activation of 8 bits with a sign
+LEAKY_ZERO = 26  # where leaky rectifiers' outputs of 8 bits have 0
+MOSTLY = 2.0, -16.0  # what a leaky rectifier multiplies where inputs of 8 bits are mostly above 0, and mostly below
 WIDE_TOP = 2**15 - 1  # of wide activations and weights
 FAR = 2.0**16  # where what a wide block adds ends; so that no runtime adds it within the convolution
 
@@ -54,6 +58,72 @@ class IntegerResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         branch: Tensor = self.expand(self.spatial(self.reduce(eight_bits(x * self.gain[:, None, None]))))
         return x + branch
+
+
+class LeakyResidual(nn.Module):
+    """x + a bottleneck in 8 bits as `lapped.Residual`, with leaky rectifiers.
+
+    What a leaky rectifier makes of numbers below 0 is small. So where an input is mostly there, its output is turned
+    around, and made to fill 8 bits.
+    """
+
+    gain: Tensor
+    turn: Tensor
+    spread: Tensor
+
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.register_buffer("gain", torch.ones(width))  # powers of two
+        self.register_buffer("turn", torch.ones(inner))  # behind `reduce`: 1 or −1
+        self.register_buffer("spread", torch.ones(inner))  # behind `spatial`, one of MOSTLY
+        kind: dict[str, Any] = {"in_bits": 0, "out_bits": 0, "weight_max": NARROW_MAX, "finest": 16}
+        self.reduce = IntegerConv2d(width, inner, top=NARROW_TOP, rounds=False, **kind)
+        self.spatial = IntegerConv2d(inner, inner, 3, low=-NARROW_TOP, high=NARROW_TOP - 1, **kind)
+        self.expand = IntegerConv2d(inner, width, rounds=False, **kind)
+
+    def units(self) -> dict[nn.Parameter, float]:
+        """As `IntegerDecoder.units`."""
+        weights = {self.reduce.weight: 4.0, self.spatial.weight: 0.25, self.expand.weight: 0.25}
+        return {**weights, self.reduce.bias: 32.0, self.spatial.bias: 8.0, self.expand.bias: 1.0}
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = leaky(self.reduce(eight_bits(x * self.gain[:, None, None])), self.turn)
+        branch: Tensor = self.expand(leaky(self.spatial(inner), self.spread))
+        return x + branch
+
+
+def leaky(x: Tensor, times: Tensor) -> Tensor:
+    """A leaky rectifier whose outputs, times a number of each channel, have 8 bits."""
+    y = round_even(F.leaky_relu(x, SLOPE) * times[:, None, None])
+    return y.clamp(-LEAKY_ZERO, 255 - LEAKY_ZERO)
+
+
+class NarrowEncoder(nn.Module):
+    """As `lapped.Encoder`, with blocks of 8 bits."""
+
+    unit: Tensor
+
+    def __init__(self, c: LappedSizes, channels: int = 3) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(channels, c.coarse, 16, stride=8)
+        self.coarse = nn.Sequential(*[LeakyResidual(c.coarse, c.coarse // 2) for _ in range(c.coarse_blocks)])
+        self.down = nn.Conv2d(c.coarse, c.latent, 2, stride=2)
+        inner = c.latent_inner or c.latent // 2
+        self.latent = nn.Sequential(*[LeakyResidual(c.latent, inner) for _ in range(c.latent_blocks)])
+        self.register_buffer("unit", torch.ones(c.latent))  # of the trunk at 1/16, in 1 of u: powers of two
+
+    def units(self) -> dict[nn.Parameter, Any]:
+        """As `IntegerDecoder.units`."""
+        blocks: Any = [*self.coarse, *self.latent]
+        found: dict[nn.Parameter, Any] = {}
+        for block in blocks:
+            found |= block.units()
+        return found
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.coarse(self.stem(F.pad(image, (4, 4, 4, 4), mode="replicate")))
+        u: Tensor = self.latent(self.down(x)) / self.unit[:, None, None]
+        return u
 
 
 class WideResidual(nn.Module):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..engine import timing
+from ..engine.graphs import INT16
 from ..engine.sessions import Sessions
 from ..format import container, patches
 from ..format.container import NO_SKIP, PLAIN, PROGRESSIVE, Header, Lat, Section
@@ -45,7 +46,7 @@ class Encoder:
 
         Raises ModelUnfit.
         """
-        return next(self._attempts(pixels, sections, depth))
+        return next(self._attempts(pixels, sections, depth))[0]
 
     def encode_verified(
         self, pixels: Pixels, sections: tuple[Section, ...] = (), depth: int = PLAIN, cell_error: float = np.inf
@@ -54,8 +55,8 @@ class Encoder:
         classes = cells.activity(pixels, depth)
         limit = np.minimum(cells.bounds(classes, self.sessions.package, self.level), cell_error)
         files: list[bytes] = []
-        for lat in self._attempts(pixels, sections, depth, classes):
-            wrong = self._wrong(lat, pixels, limit)
+        for lat, latent in self._attempts(pixels, sections, depth, classes):
+            wrong = self._wrong(lat, latent, pixels, limit)
             with timing.stage("container"):
                 files.append(container.pack(_patched(lat, pixels, wrong) if wrong.any() else lat))
             if not wrong.any():
@@ -64,9 +65,10 @@ class Encoder:
 
     def _attempts(
         self, pixels: Pixels, sections: tuple[Section, ...], depth: int, classes: cells.Classes | None = None
-    ) -> Iterator[Lat]:
+    ) -> Iterator[tuple[Lat, INT16 | None]]:
         """Files that lose no latent far from its mean, each made when it is asked for.  At least one.
 
+        With each the latents that it holds, of a picture of one tile.
         classes: of the pixels' activity; None: they are found here.
         """
         h, w, channels = pixels.shape
@@ -79,17 +81,19 @@ class Encoder:
                 if flat.mean() > STILL:
                     del attempts[0]
         for flags in dict.fromkeys(attempts):
-            streams, lost = pictures.encode(replace(coding, flags=flags), pixels, tile, self.effort, flat, depth)
+            streams, latent, lost = pictures.encode(
+                replace(coding, flags=flags), pixels, tile, self.effort, flat, depth
+            )
             if lost <= LOST:
                 header = Header(w, h, channels, self.level, self.sessions.package.fingerprint, tile, flags=flags)
                 body = Section(container.LATENTS, tiles.pack_streams(streams, tiles.slices_of(flags)))
-                yield Lat(header, (*container.depth_sections(depth), *sections, body))
+                yield Lat(header, (*container.depth_sections(depth), *sections, body)), latent
 
-    def _wrong(self, lat: Lat, pixels: Pixels, limit: cells.Cells) -> patches.Cells:
+    def _wrong(self, lat: Lat, latent: INT16 | None, pixels: Pixels, limit: cells.Cells) -> patches.Cells:
         """The cells that a reader will see with a larger error than their limit, window by window."""
         wrong = np.zeros(limit.shape, bool)
         whole, depth = (slice(0, len(pixels)), slice(0, pixels.shape[1])), lat.depth
-        for part, shown in pictures.parts(self._at(lat.header.flags), lat, whole, depth=depth):
+        for part, shown in pictures.parts(self._at(lat.header.flags), lat, whole, depth=depth, latent=latent):
             rows, columns = (slice(side.start // CELL_SIZE, -(-side.stop // CELL_SIZE)) for side in part)
             wrong[rows, columns] = cells.errors(pixels[part], shown, depth) > limit[rows, columns]
         return wrong

@@ -26,7 +26,7 @@ from ..format.geometry import LATENTS_PER_HYPER, grid
 from ..model.ladder import Rung
 from . import flat as flats
 from .flat import Flat
-from .quantisation import quantised
+from .quantisation import Coded, quantised
 
 T = TypeVar("T", bound=np.generic)
 TABLE = np.uint8((1 << STEP_BIT) - 1)  # the bits of an index that name a table
@@ -47,16 +47,17 @@ class Hyperprior:
         """Latents under tables up to this one are not coded."""
         return -1 if self.flags & NO_SKIP else self.graphs.package.skip
 
-    def encode(self, latent: INT16, h: int, w: int, effort: int = 1, flat: Flat | None = None) -> tuple[bytes, int]:
-        """The stream of one tile, the first h rows and w columns of its latents; and how far skipped latents are off.
+    def encode(self, latent: INT16, h: int, w: int, effort: int = 1, flat: Flat | None = None) -> Coded:
+        """The stream of one tile, the first h rows and w columns of its latents; what `decode` makes of it; `lost`.
 
         latent: [4a, 4b, C] in 1/16 of a step, as far as whole hyper-latents reach; effort: as of `quantised`; flat:
-        cells of flat areas [h, w], None: none. Returns the largest distance between a latent that is not coded and its
+        cells of flat areas [h, w], None: none. lost: the largest distance between a latent that is not coded and its
         mean, in 1/16 of a step.
         """
-        phases, lost = self.symbols(latent, h, w, self.graphs.hyper(latent), effort, flat)
+        phases, decoded, lost = self.symbols(latent, h, w, self.graphs.hyper(latent), effort, flat)
         with timing.stage("entropy"):
-            return coder.encode(phases, self.graphs.package.tables, progressive=bool(self.flags & PROGRESSIVE)), lost
+            stream = coder.encode(phases, self.graphs.package.tables, progressive=bool(self.flags & PROGRESSIVE))
+        return stream, decoded, lost
 
     def decode(self, stream: bytes, h: int, w: int, cut: bool = False) -> INT16:
         """Decoded latents of one tile, in 1/16 of a step.  [h, w, C].  Raises StreamDamaged.
@@ -78,15 +79,15 @@ class Hyperprior:
 
     def symbols(
         self, latent: INT16, h: int, w: int, hyper: INT16, effort: int = 1, flat: Flat | None = None
-    ) -> tuple[list[rans.Phase], int]:
-        """The three phases to code, table index and symbol of each; and how far skipped latents are off.
+    ) -> tuple[list[rans.Phase], INT16, int]:
+        """The three phases to code, table index and symbol of each; and the rest of what `encode` returns.
 
-        latent, h, w, effort, flat: as of `encode`; hyper: [a, b, Z], |hyper| ≤ SYMBOL_MAX.
+        latent, h, w, effort, flat: as there; hyper: [a, b, Z], |hyper| ≤ SYMBOL_MAX.
         """
         in_first, in_second = inside(h, w)
         first, second = halves(latent)
         mean, index, carried = self.graphs.prior(hyper)
-        known = np.zeros_like(first)
+        known, known_too = np.zeros_like(first), np.zeros_like(second)
         in_flat = _flat_halves(flat, latent.shape) if effort else None
         even, _rows(known)[in_first], lost = self._quantise(
             first, mean, index, in_first, effort, in_flat and in_flat[0]
@@ -97,8 +98,11 @@ class Hyperprior:
             pull = halves(flats.pull(whole(off, np.zeros_like(second))))[1]
             second = np.where(in_flat[1], second - pull, second)
         mean, index = self.graphs.context(carried, known)
-        odd, _, lost_too = self._quantise(second, mean, index, in_second, effort, in_flat and in_flat[1])
-        return [(hyper_index(hyper.shape, self.graphs.rung), hyper.ravel()), even, odd], max(lost, lost_too)
+        odd, _rows(known_too)[in_second], lost_too = self._quantise(
+            second, mean, index, in_second, effort, in_flat and in_flat[1]
+        )
+        phases = [(hyper_index(hyper.shape, self.graphs.rung), hyper.ravel()), even, odd]
+        return phases, whole(known, known_too)[:h, :w], max(lost, lost_too)
 
     def integers(self, made: Callable[[tuple[int, ...], int], INT16]) -> Iterator[NDArray[Any]]:
         """What the graphs say of hyper-latents and latents made up, and has to be the same everywhere.

@@ -25,10 +25,10 @@ from .windows import Area, Pixels, ahead, common, grown, in_channels, in_pixels,
 
 def encode(
     coding: Coding, pixels: Pixels, tile: int, effort: int = 1, flat: Flat | None = None, depth: int = PLAIN
-) -> tuple[list[bytes], int]:
-    """The streams of a picture's tiles, in the file's order; and how far skipped latents are off, at most.
+) -> tuple[list[bytes], INT16 | None, int]:
+    """The streams of a picture's tiles, in the file's order; the decoded latents of a single tile; and what was lost.
 
-    tile: as in the header; flat: cells of flat areas, None: none. Raises ModelUnfit.
+    lost: as of `Coding.encode`; tile: as in the header; flat: cells of flat areas, None: none. Raises ModelUnfit.
     """
     graphs, (h, w) = coding.graphs, grid(pixels.shape)
     down, across = padded_grid(pixels.shape)
@@ -47,10 +47,10 @@ def encode(
                 part = latent[top - rows.start :, left - columns.start :][:side, :side]
                 height, width = min(h - top, part.shape[0]), min(w - left, part.shape[1])
                 there = None if flat is None else flat[top : top + height, left : left + width]
-                streams[top, left], lost = coding.encode(part, height, width, effort, there)
+                streams[top, left], decoded, lost = coding.encode(part, height, width, effort, there)
                 most = max(most, lost)
                 progress.done()
-    return [streams[place] for place in sorted(streams)], most
+    return [streams[place] for place in sorted(streams)], decoded if len(streams) == 1 else None, most
 
 
 def decode(coding: Coding, lat: Lat, region: Region | None = None, scale: int = 1, depth: int = PLAIN) -> Pixels:
@@ -67,15 +67,18 @@ def decode(coding: Coding, lat: Lat, region: Region | None = None, scale: int = 
     return out
 
 
-def parts(coding: Coding, lat: Lat, wanted: Area, scale: int = 1, depth: int = PLAIN) -> Iterator[tuple[Area, Pixels]]:
+def parts(
+    coding: Coding, lat: Lat, wanted: Area, scale: int = 1, depth: int = PLAIN, latent: INT16 | None = None
+) -> Iterator[tuple[Area, Pixels]]:
     """An area of the picture in pixels, window by window: where each lies in the picture, and its pixels [h, w, C].
 
-    Windows begin at multiples of 16 / scale pixels, or where the area does. Raises StreamDamaged, ModelUnfit.
+    Windows begin at multiples of 16 / scale pixels, or where the area does. latent: as of `Tiles`.
+    Raises StreamDamaged, ModelUnfit.
     """
     graphs, header, side = coding.graphs, lat.header, LATENT_STRIDE // scale
     graphs.package.fit(header.channels)
     rows, columns = (slice(part.start // side, -(-part.stop // side)) for part in wanted)
-    tiles, margin = Tiles(coding, lat), graphs.package.margin(graphs.package.decoder(scale)[0])
+    tiles, margin = Tiles(coding, lat, latent), graphs.package.margin(graphs.package.decoder(scale)[0])
 
     def taken(area: Area) -> tuple[Area, INT16]:
         around = grown(area, margin, tiles.grid)

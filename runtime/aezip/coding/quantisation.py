@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..entropy.tables import STEPS, SYMBOL_MAX, Tables
 from ..model.packages import Package
 
+Coded = tuple[bytes, NDArray[np.int16], int]  # a tile's stream, its decoded latents [h, w, C], and `lost`
 WHOLE = STEPS[0]  # the quality's step, in 1/16 of it
 
 

@@ -18,7 +18,7 @@ from ..engine.graphs import INT16, Graphs
 from ..entropy import coder
 from ..format.container import PROGRESSIVE, QUALITY_TOP
 from .flat import Flat
-from .quantisation import quantised
+from .quantisation import Coded, quantised
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,14 @@ class StaticTables:
     flags: int = 0
     skips: ClassVar[bool] = False
 
-    def encode(self, latent: INT16, h: int, w: int, effort: int = 1, flat: Flat | None = None) -> tuple[bytes, int]:
-        """A tile's stream, the first h rows and w columns of its latents [4a, 4b, C]; and 0, for none is skipped.
-
-        flat: as of `Hyperprior.encode`; not used, for all positions are coded at once.
-        """
+    def encode(self, latent: INT16, h: int, w: int, effort: int = 1, flat: Flat | None = None) -> Coded:
+        """As `Hyperprior.encode`; no latent is skipped.  flat: not used, for all positions are coded at once."""
         package, tables = self.graphs.package, self._index(h, w)
         with timing.stage("entropy"):
             off = latent[:h, :w].reshape(-1).astype(np.int32)
-            phase = tables, quantised(off, tables, package, effort)
-            return coder.encode([phase], package.tables, progressive=bool(self.flags & PROGRESSIVE)), 0
+            symbol = quantised(off, tables, package, effort)
+            stream = coder.encode([(tables, symbol)], package.tables, progressive=bool(self.flags & PROGRESSIVE))
+        return stream, _latents(symbol, h, w), 0
 
     def decode(self, stream: bytes, h: int, w: int, cut: bool = False) -> INT16:
         """Decoded latents of one tile, in 1/16 of a step.  [h, w, C].  Raises StreamDamaged.
@@ -51,8 +49,7 @@ class StaticTables:
             )
             symbol = source.take(self._index(h, w))
             source.finish()
-        latent: INT16 = (16 * symbol).reshape(h, w, -1)
-        return latent
+        return _latents(symbol, h, w)
 
     def integers(self, _: Callable[[tuple[int, ...], int], INT16]) -> Iterator[NDArray[Any]]:
         """The channels' tables, which no graph has a say in."""
@@ -62,6 +59,11 @@ class StaticTables:
         """Table of every latent of a tile.  [h·w·C]"""
         table = self.graphs.package.table
         return np.tile(table[node(self.graphs.rung.quality, len(table))].astype(np.uint8), h * w)
+
+
+def _latents(symbol: NDArray[np.integer], h: int, w: int) -> INT16:
+    """What symbols stand for."""
+    return np.asarray(16 * symbol, np.int16).reshape(h, w, -1)
 
 
 def node(quality: int, nodes: int) -> int:

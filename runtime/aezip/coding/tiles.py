@@ -67,14 +67,15 @@ def _cuts(lengths: NDArray[np.int64], slices: int) -> NDArray[np.int64]:
 class Tiles:
     """A file's latents, decoded tile by tile."""
 
-    def __init__(self, coding: Coding, lat: Lat) -> None:
+    def __init__(self, coding: Coding, lat: Lat, latent: INT16 | None = None) -> None:
+        """latent: of a picture of one tile, if it is known."""
         self._coding = coding
         self.grid = h, w = grid((lat.header.height, lat.header.width))
         self._areas = split(h, w, lat.header.tile_units)
         self._streams = unpack_streams(lat.body, len(self._areas), slices_of(lat.header.flags), lat.missing)
         self._cut = lat.missing > 0
         self._side = LATENTS_PER_HYPER * lat.header.tile_units or max(h, w)
-        self._kept: dict[int, INT16] = {}
+        self._kept = {} if latent is None else {0: latent}
 
     def take(self, area: Area) -> INT16:
         """The latents of an area [h, w, C].  Areas are asked for row by row: tiles are kept as long.

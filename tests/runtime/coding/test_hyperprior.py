@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aezip import coding
 from aezip.codec import Codec
-from aezip.coding import encoder, hyperprior, tiles
+from aezip.coding import encoder, hyperprior, tiles, windows
 from aezip.coding.quantisation import quantised, towards_zero
+from aezip.engine.sessions import Sessions
 from aezip.entropy.tables import mixture_tables
+from aezip.format.container import NO_SKIP
+from aezip.model import store
 
 TABLES = mixture_tables()
 
@@ -77,3 +81,14 @@ def test_split_covers_the_grid_once() -> None:
             seen[rows, columns] += 1
         assert (seen == 1).all()
     assert encoder.TILE * 64 == 1024
+
+
+@pytest.mark.parametrize("flags", [0, NO_SKIP])
+@pytest.mark.parametrize("effort", [0, 1])
+def test_the_encoder_knows_what_decodes(tiny, drawn, flags: int, effort: int) -> None:
+    found = coding.at(Sessions(store.find_codec(tiny)), 600, flags)
+    latent = found.graphs.encoder(windows.pad(drawn(150, 170, seed=4)))
+    flat = np.zeros((10, 11), bool)
+    flat[2:6, 3:9] = True
+    stream, decoded, _ = found.encode(latent, 10, 11, effort, flat)
+    np.testing.assert_array_equal(found.decode(stream, 10, 11), decoded)

@@ -41,8 +41,9 @@ def test_decode_inverts_encode(golden, kind) -> None:
         latent = rng.normal(0, 60, (5, 7, len(found.graphs.rung.gain))).astype(np.int16)
         latent[0, 0, 0] = 16 * 1023
         symbols = (latent.astype(int) + 8) >> 4
-        stream, _ = found.encode(latent, 5, 7, effort=0)
+        stream, decoded, _ = found.encode(latent, 5, 7, effort=0)
         np.testing.assert_array_equal(found.decode(stream, 5, 7), 16 * symbols)
+        np.testing.assert_array_equal(decoded, 16 * symbols)
         assert len(found.encode(latent, 5, 7)[0]) <= len(stream)
 
 
