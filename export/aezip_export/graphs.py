@@ -29,6 +29,7 @@ def array(x: Tensor | None) -> NDArray[np.float32]:
 def encoder(model: Flagship) -> bytes:
     """image u8 [N, H, W, 3], gain [C] → latent i16 [N, H/16, W/16, C]"""
     c, net = model.config, model.encoder
+    assert isinstance(net, Encoder)
     g = Graph("encoder")
     image, gain = of_encoder(g, 3, c.latent)
     return with_latent(g, down(g, image, net), gain, c.latent)

@@ -1,24 +1,36 @@
-"""A decoder in integers (`aezip_train.integer_lapped`) as a graph.
+"""A decoder in integers and an encoder with blocks of 8 bits (`aezip_train.integer_lapped`) as graphs.
 
-At 1/16 QuantizeLinear and DequantizeLinear stand around convolutions and matrix products, in the form that onnxruntime
-computes in integers, with channels last, as matrix products want it. Without that the same graph runs in float32, and
-to the same numbers, as the rest does: every scale is a power of two, and every sum a whole multiple of one that stays
-below 2²⁴ of them.
+In the decoder at 1/16, and in the encoder's blocks, QuantizeLinear and DequantizeLinear stand around convolutions and
+matrix products, in the form that onnxruntime computes in integers, with channels last, as matrix products want it.
+Without that the same graph runs in float32, and of the decoder to the same numbers, as the rest does: every scale is a
+power of two, and every sum a whole multiple of one that stays below 2²⁴ of them.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from aezip_train.flagship import Flagship
+from aezip_train.histograms import LATENT_MAX
 from aezip_train.integer import WEIGHT_MAX, IntegerConv2d, Quantised
-from aezip_train.integer_lapped import FAR, FINEST, NARROW_TOP, IntegerDecoder, IntegerResidual, WideResidual
+from aezip_train.integer_lapped import (
+    FAR,
+    FINEST,
+    LEAKY_ZERO,
+    NARROW_TOP,
+    IntegerDecoder,
+    IntegerResidual,
+    LeakyResidual,
+    NarrowEncoder,
+    WideResidual,
+)
 from aezip_train.lapped import SLOPE
 
 from .builder import Graph
-from .graphs import array, image_of
+from .graphs import array, first, inside, of_encoder
+from .graphs import conv as float_conv
 
 Array = NDArray[np.float32]
 
@@ -36,9 +48,58 @@ def decoder(model: Flagship) -> bytes:
     x = narrow_blocks(g, g.node("Round", within(g, x, top)), net.latent)
     x = g.node("Add", x, g.constant(np.round(array(net.latent_offset) * 2**FINEST) / 2**FINEST))
     x = wide(g, g.to_channels_first(x), net.up)
-    x = wide_blocks(g, g.node("DepthToSpace", x, blocksize=2, mode="DCR"), net.coarse)
-    g.output("image", image_of(g, wide(g, x, net.stem, edge=1)), "uint8", ["N", "H", "W", 3])
+    x = shuffled(g, g.to_channels_last(x), 2, c.coarse)
+    x = wide_blocks(g, g.to_channels_first(x), net.coarse)
+    return with_pixels(g, g.to_channels_last(wide(g, x, net.stem, edge=1)))
+
+
+def with_pixels(g: Graph, x: str) -> bytes:
+    """The graph that gives these: grey levels of 8×8 pixels each, half of these beyond the picture.  [N, h, w, 192]"""
+    x = inside(g, shuffled(g, eight_bits(g, x, 0), 8, 3))
+    g.output("image", x, "uint8", ["N", "H", "W", 3])
     return g.build()
+
+
+def shuffled(g: Graph, x: str, block: int, channels: int) -> str:
+    """[N, h, w, block·block·C] → [N, block·h, block·w, C]"""
+
+    def shaped(x: str, *shape: int) -> str:
+        return g.node("Reshape", x, g.constant(np.array(shape, np.int64)))
+
+    x = g.node("Transpose", shaped(x, 0, 0, -1, block, block * channels), perm=[0, 1, 3, 2, 4])
+    return shaped(shaped(x, 0, -1, 1, 0, block * channels), 0, 0, -1, channels)
+
+
+def encoder(model: Flagship) -> bytes:
+    """image u8 [N, H, W, 3], gain [C] → latent i16 [N, H/16, W/16, C]"""
+    c, net = model.config, model.encoder
+    assert isinstance(net, NarrowEncoder)
+    g = Graph("encoder")
+    image, gain = of_encoder(g, 3, c.latent)
+    x = leaky_blocks(g, g.to_channels_last(first(g, g.pad_edge(image, 4), net.stem)), net.coarse)
+    x = leaky_blocks(g, g.to_channels_last(float_conv(g, g.to_channels_first(x), net.down)), net.latent)
+    steps = g.node("Mul", gain, g.constant(16 / array(net.unit)))
+    latent = g.cast(g.round(g.node("Mul", x, steps), -LATENT_MAX, LATENT_MAX), "int16")
+    g.output("latent", latent, "int16", ["N", "h", "w", c.latent])
+    return g.build()
+
+
+def leaky_blocks(g: Graph, x: str, blocks: nn.Sequential) -> str:
+    """A trunk and what blocks of 8 bits with leaky rectifiers add to it.  [N, h, w, C] float32"""
+    for block in blocks:
+        assert isinstance(block, LeakyResidual)
+        seen = eight_bits(g, g.node("Mul", x, g.constant(array(block.gain))), NARROW_TOP)
+        inner = leaky(g, product(g, as_float(g, seen, NARROW_TOP), block.reduce), block.turn)
+        sums = eight_bits(g, conv(g, g.to_channels_first(inner), block.spatial), NARROW_TOP)
+        inner = leaky(g, g.to_channels_last(as_float(g, sums, NARROW_TOP)), block.spread)
+        x = g.node("Add", x, product(g, inner, block.expand))
+    return x
+
+
+def leaky(g: Graph, x: str, times: Tensor) -> str:
+    """A leaky rectifier, times a number of each channel, in 8 bits.  [N, h, w, C]"""
+    y = g.node("Mul", g.node("LeakyRelu", x, alpha=SLOPE), g.constant(array(times)))
+    return as_float(g, eight_bits(g, y, LEAKY_ZERO), LEAKY_ZERO)
 
 
 def narrow_blocks(g: Graph, x: str, blocks: nn.Sequential) -> str:

@@ -53,7 +53,7 @@ def ladder_of(model: Flagship) -> Ladder:
 def members_of(model: Flagship, card: str) -> dict[str, bytes]:
     """Every member but the description."""
     return {
-        "encoder.onnx": graphs.encoder(model),
+        "encoder.onnx": (integer_graphs if model.config.integer > 1 else graphs).encoder(model),
         "hyper.onnx": graphs.hyper_encoder(model),
         "prior.onnx": prior_graphs.prior(model),
         "context.onnx": prior_graphs.context(model),

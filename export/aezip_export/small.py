@@ -34,8 +34,8 @@ from aezip_train.small_decoder import SmallDecoder, Split
 
 from . import macs, package, proofs
 from .builder import Graph
-from .graphs import array, inside
-from .integer_graphs import as_float, eight_bits, narrow_blocks, product, within
+from .graphs import array
+from .integer_graphs import as_float, eight_bits, narrow_blocks, product, shuffled, with_pixels, within
 
 MEMBER = f"{SMALL}.onnx"
 CROP, DRAWN = 256, 0.12  # pixels a side; share of crops that code draws
@@ -51,9 +51,7 @@ def graph(net: SmallDecoder) -> bytes:
     x = split(g, g.node("Add", x, g.constant(array(net.latent_offset))), net.up)
     x = narrow_blocks(g, shuffled(g, x, 2, len(net.coarse_offset)), net.coarse)
     x = split(g, g.node("Add", x, g.constant(array(net.coarse_offset))), net.stem)
-    x = inside(g, shuffled(g, eight_bits(g, x, 0), 8, 3))
-    g.output("image", x, "uint8", ["N", "H", "W", 3])
-    return g.build()
+    return with_pixels(g, x)
 
 
 def split(g: Graph, x: str, layer: Split) -> str:
@@ -84,16 +82,6 @@ def taps(g: Graph, x: str, layer: nn.Conv2d) -> str:
     ends = (0, -1), (1, sys.maxsize)
     lines = [g.slice(x, 1, *end) for end in ends]
     return g.node("Concat", *(g.slice(line, 2, *end) for line in lines for end in ends), axis=3)
-
-
-def shuffled(g: Graph, x: str, block: int, channels: int) -> str:
-    """[N, h, w, block·block·C] → [N, block·h, block·w, C]"""
-
-    def shaped(x: str, *shape: int) -> str:
-        return g.node("Reshape", x, g.constant(np.array(shape, np.int64)))
-
-    x = g.node("Transpose", shaped(x, 0, 0, -1, block, block * channels), perm=[0, 1, 3, 2, 4])
-    return shaped(shaped(x, 0, -1, 1, 0, block * channels), 0, 0, -1, channels)
 
 
 def add_to(path: Path, folder: Path, output: Path | None = None, minutes: float = 60) -> int:

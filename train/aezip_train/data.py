@@ -50,7 +50,7 @@ def centre(pictures: NDArray[np.uint8] | Tensor) -> Tensor:
 
 def to_bytes(images: Tensor) -> NDArray[np.uint8]:
     """The inverse, rounded and clipped.  [N, C, H, W] → [N, H, W, C] uint8"""
-    return (images * 64 + 128.5).floor().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
+    return (images * 64 + 128).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
 def middle_crops(pictures: list[Picture], side: int = 384, limit: int = 12) -> list[Picture]:

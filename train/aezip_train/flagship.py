@@ -28,7 +28,7 @@ from aezip.entropy.tables import INDEX_ONE, INDEX_TOP, MIXTURE, OCTAVE, STEP_SHI
 
 from . import lambda_ladder
 from .integer import IntegerConv2d, round_even, round_through, through
-from .integer_lapped import IntegerDecoder
+from .integer_lapped import IntegerDecoder, NarrowEncoder
 from .lapped import SLOPE, Decoder, Encoder, LappedSizes, start_lapped, start_zero, strided
 
 LADDERS = ("gain", "inverse_gain", "hyper_gain", "hyper_inverse", "hyper_scale", "hyper_offset")
@@ -41,7 +41,7 @@ class Config(LappedSizes):
     """Sizes of a flagship.  Defaults: `photo`."""
 
     hyper: int = 96  # channels at 1/64
-    integer: int = 0  # 1: the decoder in integers, the same pixels everywhere (`integer_lapped`)
+    integer: int = 0  # 1: the decoder in integers, the same pixels everywhere (`integer_lapped`); 2: the encoder, too
     local_steps: int = 0  # 1: the prior says the step of each latent; 0: the quality alone does
     feature: int = 128  # channels of the prior at 1/16
 
@@ -144,7 +144,7 @@ class Flagship(nn.Module):
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = c = config or Config()
-        self.encoder = Encoder(c)
+        self.encoder: Encoder | NarrowEncoder = NarrowEncoder(c) if c.integer > 1 else Encoder(c)
         self.decoder: Decoder | IntegerDecoder = IntegerDecoder(c) if c.integer else Decoder(c)
         self.hyper_encoder, self.prior, self.context = HyperEncoder(c), Prior(c), Context(c)
         # log₂ of: gain, inverse gain; of z: gain, inverse gain, scale; and z's offset
@@ -161,6 +161,7 @@ class Flagship(nn.Module):
     @torch.no_grad()
     def start_classic(self, images: Tensor) -> None:
         """Become a lapped-transform codec.  images: [N, 3, H, W], centred, /64."""
+        assert isinstance(self.encoder, Encoder)
         assert isinstance(self.decoder, Decoder)
         std = start_lapped(self.encoder, self.decoder, images)
         gain = torch.log2(lambda_ladder.steps(self.lambda_max)[:, None] * std[None])

@@ -1,9 +1,10 @@
 """Transforms in whole numbers: a decoder that is exact in any order of summation, and an encoder that is fast.
 
-The decoder makes the same pixels everywhere. At 1/16 blocks see the trunk in 8 bits, for kernels of 8 bits, compute in integers (`IntegerConv2d`) and add sums that
-are not rounded, without a bias: the trunk gets one at its end. What carries the picture, the layers up and the blocks
-at 1/8, sees whole numbers of up to 15 bits, each channel within its own `tops`, and has weights of up to 15. Each
-layer's sums are below 2²⁴, so float32 holds them exactly; what is added to a trunk is added one block after the other.
+The decoder makes the same pixels everywhere. At 1/16 its blocks see the trunk in 8 bits, for kernels of 8 bits, compute
+in integers (`IntegerConv2d`) and add sums that are not rounded, without a bias: the trunk gets one at its end. What
+carries the picture, the layers up and the blocks at 1/8, sees whole numbers of up to 15 bits, each channel within its
+own `tops`, and has weights of up to 15. Each layer's sums are below 2²⁴, so float32 holds them exactly; what is added
+to a trunk is added one block after the other.
 
 All blocks of the encoder have 8 bits (`LeakyResidual`); its trunk and the layers that carry the picture are in float.
 """
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .integer import NARROW_MAX, IntegerConv2d, round_even
-from .lapped import SLOPE, LappedSizes
+from .lapped import SLOPE, LappedSizes, lapping
 
 FINEST = 8  # bits below 1 of the bias of the trunk at 1/16
 NARROW_TOP = 128  # largest magnitude of an activation of 8 bits with a sign
@@ -73,7 +74,7 @@ class LeakyResidual(nn.Module):
 
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
-        self.register_buffer("gain", torch.ones(width))  # powers of two
+        self.register_buffer("gain", torch.ones(width))
         self.register_buffer("turn", torch.ones(inner))  # behind `reduce`: 1 or −1
         self.register_buffer("spread", torch.ones(inner))  # behind `spatial`, one of MOSTLY
         kind: dict[str, Any] = {"in_bits": 0, "out_bits": 0, "weight_max": NARROW_MAX, "finest": 16}
@@ -81,14 +82,18 @@ class LeakyResidual(nn.Module):
         self.spatial = IntegerConv2d(inner, inner, 3, low=-NARROW_TOP, high=NARROW_TOP - 1, **kind)
         self.expand = IntegerConv2d(inner, width, rounds=False, **kind)
 
-    def units(self) -> dict[nn.Parameter, float]:
+    def units(self) -> dict[nn.Parameter, Any]:
         """As `IntegerDecoder.units`."""
-        weights = {self.reduce.weight: 4.0, self.spatial.weight: 0.25, self.expand.weight: 0.25}
-        return {**weights, self.reduce.bias: 32.0, self.spatial.bias: 8.0, self.expand.bias: 1.0}
+        weights: dict[Any, float] = {self.reduce.weight: 4.0, self.spatial.weight: 0.25, self.expand.weight: 0.0625}
+        return {**weights, self.reduce.bias: 32.0, self.spatial.bias: 8.0, self.expand.bias: 4.0}
+
+    def inner(self, x: Tensor) -> Tensor:
+        """What `expand` sees."""
+        first = leaky(self.reduce(eight_bits(x * self.gain[:, None, None])), self.turn)
+        return leaky(self.spatial(first), self.spread)
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = leaky(self.reduce(eight_bits(x * self.gain[:, None, None])), self.turn)
-        branch: Tensor = self.expand(leaky(self.spatial(inner), self.spread))
+        branch: Tensor = self.expand(self.inner(x))
         return x + branch
 
 
@@ -121,7 +126,7 @@ class NarrowEncoder(nn.Module):
         return found
 
     def forward(self, image: Tensor) -> Tensor:
-        x = self.coarse(self.stem(F.pad(image, (4, 4, 4, 4), mode="replicate")))
+        x = self.coarse(self.stem(lapping(image)))
         u: Tensor = self.latent(self.down(x)) / self.unit[:, None, None]
         return u
 

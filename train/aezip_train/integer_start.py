@@ -1,5 +1,7 @@
 """A float flagship as one whose decoder is in integers: the same function at first, as far as its bits go.
 
+What does this for an encoder: `narrow_start`.
+
 Channels of a trunk and of the inner layers are scaled by powers of two, and the weights around them take the scales in.
 At 1/16 leaky rectifiers become plain ones with the place, sign and height that come nearest.
 """
@@ -43,6 +45,10 @@ class Seen:
             values = x.detach().transpose(0, 1).flatten(1)
             store[module].append(values[:, :: max(1, values.shape[1] // KEPT)])
 
+    def stop(self) -> None:
+        for hook in self.hooks:
+            hook.remove()
+
     @cached_property
     def rectified(self) -> dict[nn.Module, list[Tensor]]:
         """What leaves the modules, through a leaky rectifier, once all was seen."""
@@ -66,8 +72,7 @@ def convert(small: Flagship, whole: Flagship, draw: Callable[[], Tensor]) -> Fla
         crops = draw()
         quality = (torch.arange(len(crops)) + n / BATCHES) / len(crops) * lambda_ladder.TOP
         small(crops, quality, noise=False)
-    for hook in seen.hooks:
-        hook.remove()
+    seen.stop()
     _decoder(decoder, whole.decoder, seen)
     for layer in whole.decoder.modules():
         if isinstance(layer, IntegerConv2d):

@@ -1,6 +1,6 @@
 """Graphs in integers → their weights: the inverse of `aezip_export.integer_graphs` and `prior_graphs`.
 
-What comes back exports to the same graphs. Needs onnx.
+What comes back exports to the same graphs; an encoder's layers in float are not read here. Needs onnx.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 from .flagship import Context, Parameters, Prior, in_halves
 from .graph_steps import Array, Step, steps
 from .integer import IntegerConv2d
-from .integer_lapped import IntegerDecoder
+from .integer_lapped import IntegerDecoder, NarrowEncoder
 
 
 @torch.no_grad()
@@ -39,6 +39,22 @@ def read_decoder(net: IntegerDecoder, graph: bytes) -> None:
         layer.tops.copy_(_tensor(_following(left, "Min").value.reshape(-1)))
         step = _following(left, "Conv")
         _become(layer, step.value, step.scale, step.bias / step.scale.reshape(-1))
+
+
+@torch.no_grad()
+def read_encoder(net: NarrowEncoder, graph: bytes) -> None:
+    """Fill the encoder's blocks, and its unit, from its graph.  Raises ValueError, StopIteration."""
+    left = iter(steps(graph))
+    blocks: Any = [*net.coarse, *net.latent]
+    for block in blocks:
+        block.gain.copy_(_tensor(_following(left, "Mul").value))
+        _read_product(block.reduce, left)
+        block.turn.copy_(_tensor(_following(left, "Mul").value))
+        step = _following(left, "Conv")
+        _become(block.spatial, step.value, step.scale, step.bias)
+        block.spread.copy_(_tensor(_following(left, "Mul").value))
+        _read_product(block.expand, left)
+    net.unit.copy_(16 / _tensor(_following(left, "Mul").value))
 
 
 @torch.no_grad()
@@ -70,8 +86,12 @@ def read_context(net: Context, graph: bytes) -> None:
 
 def _read_parameters(net: Parameters, left: Iterator[Step]) -> None:
     for layer in (net.mix, *([net.step] if net.step else ()), net.mean, net.scale):
-        step = _following(left, "MatMul")
-        _become(layer, step.value, step.scale, _following(left, "Add").value / step.scale)
+        _read_product(layer, left)
+
+
+def _read_product(layer: IntegerConv2d, left: Iterator[Step]) -> None:
+    step = _following(left, "MatMul")
+    _become(layer, step.value, step.scale, _following(left, "Add").value / step.scale)
 
 
 def _following(left: Iterator[Step], operator: str) -> Step:

@@ -114,7 +114,7 @@ class Training:
         return ()
 
     @cached_property
-    def units(self) -> dict[nn.Parameter, Tensor]:
+    def units(self) -> dict[nn.Parameter, Any]:
         """Parameters that are learnt in other units than stored: what 1 of these is, in powers of two."""
         return {}
 

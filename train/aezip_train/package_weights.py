@@ -22,7 +22,7 @@ from aezip.model.store import find
 from . import integer_weights
 from .flagship import Config, Flagship
 from .graph_steps import Step, steps
-from .integer_lapped import IntegerDecoder
+from .integer_lapped import IntegerDecoder, NarrowEncoder
 from .lapped import stem_weight, up_weight
 
 PRODUCTS = 3  # of the prior, without one for local steps
@@ -41,8 +41,9 @@ def read_model(name: str) -> Flagship:
 
 @torch.no_grad()
 def _read(package: Package) -> Flagship:
-    integer = b"DequantizeLinear" in package.member("decoder.onnx")
+    integer = sum(b"DequantizeLinear" in package.member(f"{name}.onnx") for name in ("decoder", "encoder"))
     members = "encoder", "hyper", *(() if integer else ("decoder",))
+    each = 1 if integer > 1 else 3  # convolutions in a block
     found = {member: products(package, member, "Conv") for member in members}
     encoder, hyper = found["encoder"], found["hyper"]
     down = next(n for n, c in enumerate(encoder) if c.stride == 2)
@@ -53,12 +54,15 @@ def _read(package: Package) -> Flagship:
             hyper=len(hyper[-1].bias),
             feature=len(hyper[0].bias),
             local_steps=int(len(products(package, "prior", "MatMul")) > PRODUCTS),
-            coarse_blocks=(down - 1) // 3,
-            integer=int(integer),
-            latent_blocks=(len(encoder) - down - 1) // 3,
+            coarse_blocks=(down - 1) // each,
+            integer=integer,
+            latent_blocks=(len(encoder) - down - 1) // each,
             latent_inner=len(encoder[down + 1].bias) if len(encoder) > down + 1 else 0,
         )
     )
+    if isinstance(model.encoder, NarrowEncoder):
+        integer_weights.read_encoder(model.encoder, package.member("encoder.onnx"))
+        found["encoder"] = [encoder[0], encoder[down]]
     if isinstance(model.decoder, IntegerDecoder):
         integer_weights.read_decoder(model.decoder, package.member("decoder.onnx"))
     integer_weights.read_prior(model.prior, package.member("prior.onnx"))
@@ -84,7 +88,9 @@ def _layers(model: Flagship) -> dict[str, list[nn.Module]]:
         return [layer for block in blocks for layer in block.children()]
 
     return {
-        "encoder": [e.stem, *branches(e.coarse), e.down, *branches(e.latent)],
+        "encoder": [e.stem, e.down]
+        if isinstance(e, NarrowEncoder)
+        else [e.stem, *branches(e.coarse), e.down, *branches(e.latent)],
         "hyper": [h.mix, h.to_half, h.to_quarter],
         "decoder": [*branches(d.latent), d.up, *branches(d.coarse), d.stem],
     }

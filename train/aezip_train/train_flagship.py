@@ -17,14 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import evaluate, lambda_ladder, runs, ssimulacra2
+from . import evaluate, integer_start, lambda_ladder, narrow_start, runs, ssimulacra2
 from .contact_sheet import contact_sheet
 from .data import Crops, Picture, middle_crops
 from .evaluate import QUALITIES, RateDistortion
 from .flagship import Config, Flagship
 from .integer import set_integer
-from .integer_lapped import IntegerDecoder
-from .integer_start import convert
+from .integer_lapped import IntegerDecoder, NarrowEncoder
 from .journal import Validation
 from .lapped import set_branches
 from .loop import Training, Weights
@@ -33,6 +32,7 @@ from .recipe import Recipe
 from .resident import ResidentCrops
 from .session import Session
 
+PARTS = "decoder", "encoder"  # in the order in which they become whole numbers
 START_BATCHES = 16  # batches of crops that the classic start is measured on
 
 
@@ -81,24 +81,26 @@ class FlagshipTraining(Training):
         return pictures, middle_crops(val or []) if self.process.leads else []
 
     def start(self, weights: Weights | None) -> None:
-        if weights and self.model.config.integer and "decoder.unit" not in weights:
-            small = Flagship(replace(self.model.config, integer=0))
-            small.load_state_dict(weights)
-            photographs = self.crops.photographs()
-            weights = convert(small.eval(), self.model, lambda: photographs.draw(self.rng)).state_dict()
+        photographs = self.crops.photographs()
+        for part, convert in enumerate((integer_start.convert, narrow_start.convert)):
+            if weights and part < self.model.config.integer and f"{PARTS[part]}.unit" not in weights:
+                old, new = (Flagship(replace(self.model.config, integer=n)) for n in (part, part + 1))
+                old.load_state_dict(weights)
+                weights = convert(old.eval(), new, lambda: photographs.draw(self.rng)).state_dict()
         super().start(weights)
         if weights is None:
             if self.model.config.integer:
-                raise ValueError("a decoder in integers starts from one in float: --init")
+                raise ValueError("a network in integers starts from one in float: --init")
             self.model.start_classic(torch.cat([self.crops.draw(self.rng) for _ in range(START_BATCHES)]))
 
     def strided(self) -> Sequence[nn.Parameter]:
         return self.model.strided()
 
     @cached_property
-    def units(self) -> dict[nn.Parameter, Tensor]:
-        d = self.model.decoder
-        return d.units() if isinstance(d, IntegerDecoder) else {}
+    def units(self) -> dict[nn.Parameter, Any]:
+        e, d = self.model.encoder, self.model.decoder
+        found = e.units() if isinstance(e, NarrowEncoder) else {}
+        return found | (d.units() if isinstance(d, IntegerDecoder) else {})
 
     def fall(self, share: float) -> float:
         """Linear over the last part `fall` of the session."""
