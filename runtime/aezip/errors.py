@@ -1,33 +1,33 @@
 """All errors of aezip.
 
     AezipError
-    ├── InputNotFound            there is no such file; a FileNotFoundError, too
-    ├── ImageError               the input is not a picture that can be coded
-    ├── LimitExceeded            a picture, file or download is larger than the limit that was set
-    ├── OutputError              the output cannot be written
+    ├── InputNotFound
+    ├── ImageError
+    ├── LimitExceeded
+    ├── OutputError
     │   └── OutputExists
-    ├── UsageError               a parameter is outside its range
-    ├── TargetMissed             no quality reaches the target
-    ├── DependencyMissing        a package of an optional part is not installed; an ImportError, too
-    ├── ProviderError            the execution provider is not available
-    ├── ViewerMissing            the viewer's page is not in this installation
-    ├── ProfileDamaged           an anomaly profile is not as it was written
-    ├── ModelError               the model package
-    │   ├── ModelNotFound        no installed model has that name
-    │   ├── ModelUnfit           the model cannot do what is asked of it
-    │   ├── UnknownFingerprint   the file was written by a model that is not installed
-    │   ├── ModelDiffers         a cluster's worker has another model, or none
-    │   ├── HalfPackage          a package only encodes or only decodes, and the other is needed
-    │   └── PackageDamaged       members, digests, tables or graphs are not as they were written
-    └── FormatError              the `.lat` file
-        ├── NotALat              wrong magic
+    ├── UsageError
+    ├── TargetMissed
+    ├── DependencyMissing
+    ├── ProviderError
+    ├── ViewerMissing
+    ├── ProfileDamaged
+    ├── ModelError
+    │   ├── ModelNotFound
+    │   ├── ModelUnfit
+    │   ├── UnknownFingerprint
+    │   ├── ModelDiffers
+    │   ├── HalfPackage
+    │   └── PackageDamaged
+    └── FormatError
+        ├── NotALat
         ├── UnsupportedVersion
         ├── Truncated
-        ├── HeaderDamaged        checksum or fields of the header
-        ├── SectionDamaged       checksum or contents of a section
-        ├── SectionUnknown       a critical section this version does not know
-        ├── SectionOrder         missing, repeated, or in the wrong place
-        └── StreamDamaged        the entropy-coded stream does not end as it must
+        ├── HeaderDamaged
+        ├── SectionDamaged
+        ├── SectionUnknown
+        ├── SectionOrder
+        └── StreamDamaged
 
 Each says what was found and what was expected; the edge that knows the file's
 name sets `file`, so that the whole is one line.
@@ -124,7 +124,7 @@ class AezipError(Exception):
 
 
 class InputNotFound(AezipError, FileNotFoundError):
-    """There is no such file."""
+    """There is no such file; a FileNotFoundError, too."""
 
     def __init__(
         self, finding: str = _FINDINGS[errno.ENOENT], expectation: str = "", *, file: str | None = None
@@ -158,7 +158,7 @@ class TargetMissed(AezipError):
 
 
 class DependencyMissing(AezipError, ImportError):
-    """A package of an optional part is not installed."""
+    """A package of an optional part is not installed; an ImportError, too."""
 
 
 class ProviderError(AezipError):

@@ -167,13 +167,11 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         codec = _codec(None if lossless else options.get("model", "photo"), options.get("threads"))
         data = codec.encode(
             picture.pixels,
-            options.get("quality", 60),
             sections=sections_of(picture),
-            effort=options.get("effort", 1),
             lossless=None if lossless is None else bool(lossless),
-            cell_psnr=options.get("cell_psnr", 0.0),
             depth=picture.depth,
             max_pixels=container.MAX_SIDE**2,
+            **{name: options[name] for name in ("quality", "effort", "cell_psnr") if name in options},
         )
     except AezipError as e:
         raise OSError(_READ_OPTION.sub(r"\1", str(e))) from e  # they are parameters here

@@ -19,10 +19,6 @@ from ..quality.metrics import bd_rate
 TIMES = ("encode_s", "decode_s")
 
 
-def _as_it_is(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return values
-
-
 def _in_db(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """−10 · log₁₀(1 − MS-SSIM), the scale it is compared on."""
     return np.asarray(-10 * np.log10(1 - np.minimum(values, 1 - 1e-9)))
@@ -35,7 +31,7 @@ class Measure(NamedTuple):
     field: str  # of points and curves
     name: str
     axis: str  # the label of the y axis
-    scaled: Callable[[NDArray[np.float64]], NDArray[np.float64]] = _as_it_is  # before it is drawn and compared
+    scaled: Callable[[NDArray[np.float64]], NDArray[np.float64]] = np.asarray  # before it is drawn and compared
     span: tuple[float, float] = (-math.inf, math.inf)  # that curves are compared over
     lowest: float = -math.inf  # that a plot shows
     falls: bool = False  # the better, the lower

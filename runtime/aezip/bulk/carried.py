@@ -8,8 +8,7 @@ from pathlib import Path, PurePath
 
 from ..errors import UsageError, about
 from ..format.container import NO_MODEL
-from ..model import archives, copies, sources, store, writing
-from ..model.copies import Copy
+from ..model import archives, sources, store, writing
 from ..model.packages import PackageInfo
 from ..storage import places
 from .plan import Plan
@@ -65,11 +64,11 @@ class Need:
     folders: dict[str, None] = field(default_factory=dict)  # of the files
     first: str = ""  # one of the files
 
-    def copies(self, *, offline: bool = False) -> list[Copy]:
+    def copies(self, *, offline: bool = False) -> list[store.Copy]:
         """Where its decoder is kept; in archives only if those of all files carry it."""
         found = [archives.search(_file_in(folder), self.fingerprint) for folder in self.folders]
         whole = dict.fromkeys(about.path.parent for about in found if about)
-        return copies.copies_of(self.fingerprint, whole if None not in found else (), offline=offline)
+        return store.copies_of(self.fingerprint, whole if None not in found else (), offline=offline)
 
     def find(self, own: PackageInfo | None = None, *, offline: bool = False) -> PackageInfo:
         """Its package; own: one that is at hand.  Raises UnknownFingerprint, for one of the files."""

@@ -7,6 +7,7 @@ stdout carries what was asked for, stderr progress and messages. Exit code 0, 1 
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any
 
 import click
@@ -16,7 +17,7 @@ from ..errors import UsageError
 from . import options
 from .messages import print_error, say
 
-# Each command, in the module of the same name, and the first line of its help.
+# Each command, in the module of the same name, and the first line of its help, which its docstring goes on from.
 COMMANDS = {
     "anomaly": "Find pictures that differ from normal ones, and show where.",
     "bench": "Compare models with classic codecs on the pictures of FOLDER.",
@@ -52,6 +53,8 @@ class _Aezip(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(f".{cmd_name}", __name__), cmd_name)
+        more = cleandoc(command.help or "").removeprefix(COMMANDS[cmd_name]).lstrip("\n")
+        command.help = f"{COMMANDS[cmd_name]}\n\n{more}"
         return command
 
     def resolve_command(

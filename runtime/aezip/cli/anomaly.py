@@ -16,31 +16,13 @@ from .messages import Failures, as_options, say, show, show_json
 from .progress import json_of
 from .run import Reading, Run
 
-_COLUMNS = (
-    "file",
-    "score",
-    "p_value",
-    "threshold",
-    "anomalous",
-    "whole_score",
-    "fine_score",
-    "middle_score",
-    "broad_score",
-    "coarse_score",
-    "cell_score",
-    "texture_score",
-    "colour_score",
-    "x",
-    "y",
-    "error",
-)
+_PARTS = ("whole", "fine", "middle", "broad", "coarse", "cell", "texture", "colour")
+_COLUMNS = ("file", "score", "p_value", "threshold", "anomalous", *(f"{p}_score" for p in _PARTS), "x", "y", "error")
 
 
 @click.group()
 def anomaly() -> None:
-    """Find pictures that differ from normal ones, and show where.
-
-    \b
+    """\b
     Examples:
       aezip anomaly fit good-parts/ -o parts.profile
       aezip anomaly score parts.profile today/ --heat maps/
@@ -49,9 +31,7 @@ def anomaly() -> None:
 
 @anomaly.command()
 @options.inputs("IMAGE...")
-@click.option(
-    "-o", "--output", required=True, metavar="PROFILE", type=click.Path(dir_okay=False), help="File to write."
-)
+@options.output("PROFILE", "File to write.", click.Path(dir_okay=False), required=True)
 @options.force
 @options.reading
 def fit(reading: Reading, output: str, force: bool) -> None:
@@ -82,7 +62,7 @@ def fit(reading: Reading, output: str, force: bool) -> None:
 
 
 @anomaly.command()
-@click.argument("profile", type=click.Path(readable=False))
+@click.argument("profile", type=options.PATH)
 @options.inputs("IMAGE...")
 @click.option(
     "--rate",
@@ -92,9 +72,7 @@ def fit(reading: Reading, output: str, force: bool) -> None:
     callback=options.finite,
     help="Share of normal pictures that may be reported as anomalous.",
 )
-@click.option(
-    "--heat", "output", metavar="OUT", type=click.Path(readable=False), help="Heat map to write, or a folder for them."
-)
+@click.option("--heat", "output", metavar="OUT", type=options.PATH, help="Heat map to write, or a folder for them.")
 @options.force
 @options.json_option("Print a JSON list.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table.")

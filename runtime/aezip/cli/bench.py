@@ -11,8 +11,8 @@ import click
 
 from ..bulk.process import spare_cores
 from . import options
-from .bars import above, bar
-from .messages import Failures, say, show, table
+from .messages import Failures, note, say, show, table
+from .progress import above, bar
 
 if TYPE_CHECKING:
     from ..bench.curves import Curve
@@ -35,12 +35,10 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> list[str]:
 
 @click.command()
 @click.argument("inputs", metavar="FOLDER", nargs=-1, type=click.Path(path_type=Path, exists=True))
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="OUT",
-    help="Folder for bench.json, points.csv, plots, crops and report.html.",
+@options.output(
+    "OUT",
+    "Folder for bench.json, points.csv, plots, crops and report.html.",
+    click.Path(path_type=Path, file_okay=False),
 )
 @options.model_option("; may be repeated.", "models", multiple=True, default=("photo",), show_default=True)
 @click.option(
@@ -67,17 +65,12 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> list[str]:
     help='Also compare with stored curves: JSON files of {NAME: {"bpp": […], "psnr": […]}}; also '
     "ms_ssim, ssimulacra2, butteraugli.",
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N pictures.")
+@options.number("--limit", help="Use only the first N pictures.")
 @click.option("--no-similarity", is_flag=True, help="Skip MS-SSIM and SSIMULACRA2, which take most of the time.")
 @click.option(
     "--butteraugli", is_flag=True, help="Also measure the 3-norm of Butteraugli with libjxl's butteraugli_main; slow."
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Threads of the model.  [default of --speed: 1, 2 and 4, up to the number of cores]",
-)
+@options.number("--threads", help="Threads of the model.  [default of --speed: 1, 2 and 4, up to the number of cores]")
 @click.option("--speed", is_flag=True, help="Measure time instead, of each stage and of the classic codecs; see above.")
 @click.option(
     "--seconds",
@@ -119,9 +112,7 @@ def bench(
     compare: Path | None,
     tolerance: float,
 ) -> None:
-    """Compare models with classic codecs on the pictures of FOLDER.
-
-    FOLDER holds lossless pictures (png, ppm, bmp, tiff, webp), not in subfolders. Real files are written and read:
+    """FOLDER holds lossless pictures (png, ppm, bmp, tiff, webp), not in subfolders. Real files are written and read:
     rates count every byte; PSNR, MS-SSIM and SSIMULACRA2 compare 8-bit pictures. BD-rates are against JPEG (4:2:0,
     optimised, progressive), of SSIMULACRA2 over scores 30 to 85. --output needs matplotlib for its plots. Exit code 1
     if a picture cannot be read or a codec fails; the others are measured.
@@ -152,7 +143,7 @@ def bench(
     _check(output, butteraugli)
     plan = measure.plan(inputs[0], models, qualities, codecs, limit=limit, threads=threads)
     for name in plan.missing:
-        say(f"aezip: note: {name} is not installed; skipped")
+        note(f"{name} is not installed; skipped")
     _compare(plan, stored, output, as_json, {"similarity": not no_similarity, "butteraugli": butteraugli})
 
 

@@ -11,7 +11,6 @@ from click.core import ParameterSource
 from ..bulk.carried import roots
 from ..bulk.jobs import Compression
 from . import options
-from .groups import Grouped
 from .run import Run
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class Quality(click.FloatRange):
         return number
 
 
-@click.command(cls=Grouped)
+@click.command(cls=options.Grouped)
 @options.inputs("[IMAGE]...", or_listed=True)
 # How a picture is coded: all but the targets are fields of `Compression`.
 @click.option(
@@ -110,7 +109,7 @@ class Quality(click.FloatRange):
 @options.max_pixels
 @options.intake_and_strip
 @options.batch
-@click.option("--with-model", is_flag=True, help="Save the model's decoder next to the files, in the folder .aezip.")
+@options.with_model
 # With what, and where to.
 @options.model
 @options.write
@@ -123,9 +122,7 @@ def compress(
     with_model: bool,
     **coding: Any,
 ) -> None:
-    """Compress images to .lat files.
-
-    An input is a file, a folder, a pattern, a URL (s3://…), or - for stdin. The output is written beside the
+    """An input is a file, a folder, a pattern, a URL (s3://…), or - for stdin. The output is written beside the
     input, with the suffix .lat; an output folder mirrors the tree of an input folder. Transparency is kept without
     loss; ICC profile, EXIF, XMP and resolution are kept as they are. CMYK becomes sRGB through its ICC profile.
 

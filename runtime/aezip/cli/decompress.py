@@ -12,7 +12,6 @@ from ..errors import UsageError
 from ..format.scales import SCALES
 from ..storage import places
 from . import options
-from .groups import Grouped
 from .run import LAT, Run, format_for
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def _scale(_: click.Context, __: click.Parameter, value: str) -> int:
     return int(value.removeprefix("1/"))
 
 
-@click.command(cls=Grouped)
+@click.command(cls=options.Grouped)
 @options.inputs("[FILE]...", or_listed=True)
 # How a picture is decoded: fields of `Decompression`.
 @options.format
@@ -53,9 +52,7 @@ def _scale(_: click.Context, __: click.Parameter, value: str) -> int:
     metavar="1/N",
     help="Decode a smaller picture: 1/2, 1/4, 1/8 or 1/16 of the sides. 1/4 and below are faster.",
 )
-@click.option(
-    "--max-size", type=click.IntRange(min=1), metavar="N", help="Make pictures whose longer side has at most N pixels."
-)
+@options.number("--max-size", help="Make pictures whose longer side has at most N pixels.")
 @click.option("--tone-map", is_flag=True, help="Make pictures of high dynamic range (PQ, HLG) or wide gamut sRGB.")
 @click.option("--to-8bit", is_flag=True, help="Make samples of more than 8 bits 8-bit.")
 @options.strip
@@ -69,9 +66,7 @@ def _scale(_: click.Context, __: click.Parameter, value: str) -> int:
 @options.write
 @click.option("--replace-original", is_flag=True, help="With --force: also replace files that are older than the .lat.")
 def decompress(run: Run, format: str | None, replace_original: bool, **decoding: Any) -> None:
-    """Decompress .lat files to images.
-
-    An input is a file, a folder, a pattern, a URL (s3://…), or - for stdin. The output is written beside the
+    """An input is a file, a folder, a pattern, a URL (s3://…), or - for stdin. The output is written beside the
     input, with the suffix of its format; an output folder mirrors the tree of an input folder. A file is decoded with
     the model that wrote it: one that is installed, that the archive carries (.aezip), or that is fetched from a place
     you added with `aezip models add`. --model names another package.
@@ -90,28 +85,19 @@ def decompress(run: Run, format: str | None, replace_original: bool, **decoding:
     if decoding["max_size"] and decoding["scale"] > 1:
         raise click.UsageError("--max-size chooses the scale; expected no --scale")
     plan = run.plan(f".{format or 'png'}", LAT)
-    if format and run.output and not plan.folder and run.output != places.STANDARD:
-        _check_agreement(run.output, format)
-    images.kind_of(_format_of(run.output, format), decoding["output_quality"], decoding["subsampling"])
-    named = run.output and not plan.folder
-    spare = not (named or replace_original)
+    file = run.output if not plan.folder else None
+    by_suffix = _format_of(run.output or "")
+    if format and file and file != places.STANDARD and by_suffix not in (None, format):
+        finding = f"'{file}' has the suffix of {by_suffix}, but --format says {format}"
+        raise click.UsageError(f"{finding}; expected one of them")
+    images.kind_of(format or by_suffix or "png", decoding["output_quality"], decoding["subsampling"])
+    spare = not (file or replace_original)
     run.do(Decompression(format_for(plan, format), **decoding), plan, spare_older=spare)
 
 
-def _format_of(output: str | None, format: str | None) -> str:
-    """The kind of files that will be written."""
+def _format_of(output: str) -> str | None:
+    """What an output's suffix names; None for that of a folder, or of stdout."""
     try:
-        return format or images.format_of(output or "")
-    except UsageError:  # a folder, or stdout
-        return "png"
-
-
-def _check_agreement(output: str, format: str) -> None:
-    """A suffix that names one format and an option that names another are a mistake."""
-    try:
-        named = images.format_of(output)
+        return images.format_of(output)
     except UsageError:
-        return
-    if named != format:
-        finding = f"'{output}' has the suffix of {named}, but --format says {format}"
-        raise click.UsageError(f"{finding}; expected one of them")
+        return None

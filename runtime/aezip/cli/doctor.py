@@ -17,9 +17,7 @@ from .messages import show, show_json
 @options.json_option("Print everything as JSON.")
 @options.debug
 def doctor(model: str, threads: int | None, as_json: bool) -> None:
-    """Check this installation: coder, providers, exactness.
-
-    A digest covers the integers that choose frequency tables. A model has the same digest on every machine. It is
+    """A digest covers the integers that choose frequency tables. A model has the same digest on every machine. It is
     computed with each provider that --provider can name here, and each is timed on a picture of 768×512. Files are
     always read with the CPU's integers, so another provider that is not exact does no harm. Exit code 1 if the CPU is
     not exact. If all decoders of a model make the same pixels, these are checked, too.

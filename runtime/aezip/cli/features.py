@@ -14,12 +14,12 @@ _SUFFIX = ".npz"
 
 @click.command()
 @options.inputs("IMAGE...")
-@click.option("-o", "--output", metavar="NPZ", type=click.Path(dir_okay=False), help="File of the vectors to write.")
+@options.output("NPZ", "File of the vectors to write.", click.Path(dir_okay=False))
 @click.option("--full", is_flag=True, help="Also write the latents of every picture: 1/16 of its size, all channels.")
 @click.option(
     "--nearest",
     metavar="IMAGE",
-    type=click.Path(readable=False),
+    type=options.PATH,
     help="Print which of the pictures are most like this one.",
 )
 @click.option("-k", "--count", type=click.IntRange(min=1), default=5, show_default=True, help="--nearest: how many.")
@@ -29,11 +29,9 @@ _SUFFIX = ".npz"
 def features(
     reading: Reading, output: str | None, full: bool, nearest: str | None, count: int, as_json: bool, force: bool
 ) -> None:
-    """Make vectors of pictures from a model's latents, or find the nearest.
-
-    The .npz holds `files` and `pooled`, with one row per file: mean and log energy of each latent channel. With --full
-    it also holds `latents_0`, `latents_1`, … of the pictures, float16, rows × columns × channels. --nearest compares
-    pooled vectors. Instead of pictures it also takes an .npz written before.
+    """The .npz holds `files` and `pooled`, with one row per file: mean and log energy of each latent channel. With
+    --full it also holds `latents_0`, `latents_1`, … of the pictures, float16, rows × columns × channels. --nearest
+    compares pooled vectors. Instead of pictures it also takes an .npz written before.
 
     \b
     Examples:
@@ -42,7 +40,7 @@ def features(
       aezip features pictures/ --nearest sunset.jpg
       aezip features vectors.npz --nearest sunset.jpg -k 10
     """
-    from ..tasks.features import vector_file, vectors
+    from ..tasks.features import vectors
 
     stored = _check(reading.inputs, output, nearest)
     if output:
@@ -50,20 +48,24 @@ def features(
     latents, failures = reading.latents(), Failures()
     query = vectors.pooled(latents.of(reading.pixels(nearest))) if nearest else None
     if stored:
-        found = vector_file.read(stored)
+        found = vectors.read(stored)
         latents.require(found.digest, found.model, stored)
     else:
-        found = vector_file.Vectors(latents.name, latents.digest, full)
+        found = vectors.Vectors(latents.name, latents.digest, full)
         reading.each("features", failures, lambda name: found.add(name, latents.of(reading.pixels(name))))
         if not found.files:
             failures.exit_if_any()
     if output:
-        size = vector_file.write(output, found, force=force)
+        size = vectors.write(output, found, force=force)
         if not reading.quiet:
             say(f"{output}  {len(found.files)} pictures, {found.pooled.shape[1]} numbers each, {size:,} B")
     if query is not None:
         near = vectors.nearest(query, found.pooled, count)
-        _show_nearest([(found.files[i], distance) for i, distance in near], as_json)
+        if as_json:
+            show_json([{"file": found.files[i], "distance": round(distance, 5)} for i, distance in near])
+        else:
+            rows = [(name_of(found.files[i]), f"{distance:.3f}") for i, distance in near]
+            show(table([("FILE", "DISTANCE"), *rows], right=(1,)))
     failures.exit_if_any()
 
 
@@ -77,11 +79,3 @@ def _check(inputs: tuple[str, ...], output: str | None, nearest: str | None) -> 
     if stored and (len(inputs) > 1 or output):
         raise click.UsageError(f"'{stored[0]}' is not the only input; expected one {_SUFFIX} file, with --nearest")
     return stored[0] if stored else None
-
-
-def _show_nearest(near: list[tuple[str, float]], as_json: bool) -> None:
-    if as_json:
-        show_json([{"file": file, "distance": round(distance, 5)} for file, distance in near])
-    else:
-        rows = [(name_of(file), f"{distance:.3f}") for file, distance in near]
-        show(table([("FILE", "DISTANCE"), *rows], right=(1,)))

@@ -17,9 +17,7 @@ from .messages import Failures, show, show_json
 @options.json_option("Print a JSON list.")
 @options.debug
 def info(inputs: tuple[str, ...], as_json: bool) -> None:
-    """Show what is in .lat files.
-
-    FILE is a path, a URL (s3://…), or - for stdin.
+    """FILE is a path, a URL (s3://…), or - for stdin.
 
     \b
     Examples:

@@ -52,6 +52,11 @@ def say(text: str) -> None:
     click.echo(_fit(text, sys.stderr), err=True)
 
 
+def note(text: str) -> None:
+    """A message that is no error, to stderr."""
+    say(f"aezip: note: {text}")
+
+
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether somebody looks at a stream; None: one that is closed."""
     return stream is not None and stream.isatty()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ..errors import AezipError, PackageDamaged
-from ..model.facts import model_facts, model_lines
+from ..model.packages import SUFFIX, PackageInfo
+from ..model.store import release_of
 from ..storage.files import atomic_write
 from . import models_places, options
 from .messages import Failures, is_terminal, say, show, show_json, table
@@ -22,9 +24,7 @@ _force_option = click.option("-f", "--force", is_flag=True, help="Replace a mode
 @options.debug
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> None:
-    """List the installed models; install others.
-
-    A model is searched for in the folders that AEZIP_MODELS names, in your own folder (where `install` puts it), and
+    """A model is searched for in the folders that AEZIP_MODELS names, in your own folder (where `install` puts it), and
     inside aezip. Decoding finds the model that wrote a file by itself, also in the folder .aezip of an archive and in
     places that you added.
 
@@ -51,7 +51,7 @@ def list_models(as_json: bool) -> None:
     """
     from ..model.store import installed, older_releases
 
-    found = [model_facts(model) for model in (*installed(), *older_releases())]
+    found = [_facts(model) for model in (*installed(), *older_releases())]
     if as_json:
         show_json(found)
     elif found:
@@ -84,9 +84,9 @@ def show_model(model: str, as_json: bool) -> None:
 
     found = find(model)
     if as_json:
-        show_json({**model_facts(found), "description": found.description})
+        show_json({**_facts(found), "description": found.description})
     else:
-        show("\n".join(model_lines(found)))
+        show("\n".join(_lines(found)))
 
 
 @models.command()
@@ -133,8 +133,8 @@ def remove(names: tuple[str, ...], yes: bool) -> None:
 
 def _is_elsewhere(path: Path) -> bool:
     """Whether nothing can be lost with a package: it decodes no files, or another place has its decoder."""
-    from ..model.copies import copies_of
     from ..model.packages import describe
+    from ..model.store import copies_of
 
     try:
         about = describe(path)
@@ -157,14 +157,7 @@ def _agreed(name: str, path: Path) -> bool:
 @click.argument("model")
 @click.option("--encoder-only", is_flag=True, help="The half that compresses, without the decoder.")
 @click.option("--decoder-only", is_flag=True, help="The half that decompresses, without the encoder.")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="FILE.aezm",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write.",
-)
+@options.output("FILE.aezm", "File to write.", click.Path(path_type=Path, dir_okay=False), required=True)
 @_force_option
 @options.debug
 def split(model: str, encoder_only: bool, decoder_only: bool, output: Path, force: bool) -> None:
@@ -178,7 +171,6 @@ def split(model: str, encoder_only: bool, decoder_only: bool, output: Path, forc
       aezip models split photo --encoder-only -o camera.aezm
       aezip models split mine.aezm --decoder-only -o screen.aezm
     """
-    from ..model.packages import SUFFIX
     from ..model.store import find_codec
     from ..model.writing import split as half_of
 
@@ -190,6 +182,50 @@ def split(model: str, encoder_only: bool, decoder_only: bool, output: Path, forc
     data = half_of(package, "encoder" if encoder_only else "decoder")
     atomic_write(output, data, force=force)
     say(f"{package.about.path} → {output}  {package.about.size:,} → {len(data):,} B")
+
+
+def _name_of(model: PackageInfo) -> str:
+    """By which it is found."""
+    return model.path.name.partition(SUFFIX)[0]
+
+
+def _facts(model: PackageInfo) -> dict[str, Any]:
+    """One installed model, ready for JSON."""
+    return {
+        "name": _name_of(model),
+        "release": release_of(model.fingerprint),
+        "fingerprint": model.fingerprint.hex(),
+        "half": model.half,
+        "qualities": model.qualities,
+        "bytes": model.size,
+        "path": str(model.path),
+        "summary": model.summary,
+    }
+
+
+def _lines(model: PackageInfo) -> list[str]:
+    """The same and more as lines to read."""
+    about = model.description
+    training = about.get("training")
+    does = {
+        "encoder": "encodes only",
+        "decoder": "decodes only",
+        "denoise": "takes noise out of pictures",
+        "colorize": "gives grey pictures colours",
+        "inpaint": "fills holes in pictures",
+    }
+    rows = [
+        ("summary", model.summary),
+        ("path", str(model.path)),
+        ("size", f"{model.size:,} B"),
+        ("fingerprint", model.fingerprint.hex()),
+        ("release", release_of(model.fingerprint)),
+        ("does", does.get(model.task or model.half or "", "encodes and decodes")),
+        ("family", about.get("family")),
+        ("training", ", ".join(f"{k} {v}" for k, v in training.items()) if isinstance(training, dict) else None),
+        ("licence", about.get("licence")),
+    ]
+    return [_name_of(model), *(f"  {name:<11} {value}" for name, value in rows if value)]
 
 
 for command in models_places.COMMANDS:

@@ -13,7 +13,7 @@ from ..errors import FormatError, ModelError, UsageError
 from ..format.container import HEADER, read_header
 from ..storage import places as storage
 from . import options
-from .messages import Failures, say, show, show_json, table
+from .messages import Failures, note, say, show, show_json, table
 from .run import LAT, say_notes
 
 
@@ -45,7 +45,7 @@ def add(names: tuple[str, ...]) -> None:
             place = place_of(name)
             count = len(index_of(place))
             home.add(place)
-            say(f"added {place.name}  {'1 model' if count == 1 else f'{count} models'}")
+            say(f"added {place.name}  {_count(count)}")
     failures.exit_if_any()
 
 
@@ -95,13 +95,17 @@ def index(folder: Path) -> None:
     from ..model.sources import INDEX, write_index
 
     found, notes = write_index(folder)
-    for note in notes:
-        say(f"aezip: note: {note}")
-    say(f"{folder / INDEX}  {'1 model' if len(found) == 1 else f'{len(found)} models'}")
+    for line in notes:
+        note(line)
+    say(f"{folder / INDEX}  {_count(len(found))}")
+
+
+def _count(models: int) -> str:
+    return "1 model" if models == 1 else f"{models} models"
 
 
 @click.command()
-@click.argument("inputs", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(readable=False))
+@click.argument("inputs", metavar="FOLDER...", nargs=-1, required=True, type=options.PATH)
 @options.model_option(": list the files that need it.")
 @click.option("--save", is_flag=True, help="Save the decoders next to the files, in FOLDER/.aezip.")
 @options.json_option()

@@ -1,4 +1,4 @@
-"""Options that several commands share, each a decorator: `@options.force`.
+"""Options that several commands share, each a decorator: `@options.force`; and the help of commands with many.
 
 Some gather theirs in one parameter of the command: `intake` (images.ReadOptions), `reading` and `run` (of run.py).
 """
@@ -17,6 +17,7 @@ from click.shell_completion import CompletionItem
 from ..format.container import DEFAULT_MAX_PIXELS
 
 F = TypeVar("F", bound=Callable[..., Any])
+PATH = click.Path(readable=False)  # a file, folder or URL, which is looked at later
 
 
 def finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
@@ -28,7 +29,17 @@ def finite(_: click.Context, __: click.Parameter, value: float | None) -> float 
 
 def inputs(metavar: str, *, or_listed: bool = False) -> Callable[[F], F]:
     """What is worked on; or_listed: the command has --files-from, too."""
-    return click.argument("inputs", metavar=metavar, nargs=-1, required=not or_listed, type=click.Path(readable=False))
+    return click.argument("inputs", metavar=metavar, nargs=-1, required=not or_listed, type=PATH)
+
+
+def number(*names: str, **settings: Any) -> Callable[[F], F]:
+    """An option whose value is a whole number above 0."""
+    return click.option(*names, type=click.IntRange(min=1), metavar="N", **settings)
+
+
+def output(metavar: str, about: str, kind: click.Path = PATH, *, required: bool = False) -> Callable[[F], F]:
+    """--output"""
+    return click.option("-o", "--output", required=required, metavar=metavar, type=kind, help=about)
 
 
 def format(command: F) -> F:
@@ -60,14 +71,7 @@ debug = click.option(
 )
 offline = click.option("--offline", is_flag=True, help="Fetch no model from the places added with `aezip models add`.")
 force = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
-max_pixels = click.option(
-    "--max-pixels",
-    type=click.IntRange(min=1),
-    default=DEFAULT_MAX_PIXELS,
-    show_default=True,
-    metavar="N",
-    help="Refuse larger pictures.",
-)
+max_pixels = number("--max-pixels", default=DEFAULT_MAX_PIXELS, show_default=True, help="Refuse larger pictures.")
 
 
 def model_option(more: str, *name: str, **settings: Any) -> Callable[[F], F]:
@@ -90,9 +94,7 @@ provider = click.option(
     metavar="NAME",
     help="What runs the model: cpu, cuda, …; `aezip doctor` lists what is available.",
 )
-threads = click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the model.  [default: all cores]"
-)
+threads = number("--threads", help="Threads of the model.  [default: all cores]")
 decoder = click.option(
     "--decoder",
     type=click.Choice(["full", "small"]),
@@ -100,11 +102,11 @@ decoder = click.option(
     show_default=True,
     help="small is faster and less precise, if the model has it.",
 )
-batch = click.option(
-    "--batch",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Up to N pictures of one size go through the network together.  [default: 1 on the CPU, else 8]",
+batch = number(
+    "--batch", help="Up to N pictures of one size go through the network together.  [default: 1 on the CPU, else 8]"
+)
+with_model = click.option(
+    "--with-model", is_flag=True, help="Save the model's decoder next to the files, in the folder .aezip."
 )
 quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 recursive = click.option("-r", "--recursive", is_flag=True, help="Include subfolders.")
@@ -134,7 +136,7 @@ def _gathered(command: F, parameter: str, module: str, name: str) -> F:
 
 
 _INTAKE = (
-    click.option("--frame", type=click.IntRange(min=1), metavar="N", help="Take the N-th of several frames or pages."),
+    number("--frame", help="Take the N-th of several frames or pages."),
     click.option("--to-8bit", is_flag=True, help="Convert samples of more bits, or floating-point ones, to 8 bits."),
     click.option("--plain-cmyk", is_flag=True, help="Take CMYK without an ICC profile as R = (1 − C)(1 − K), …"),
     click.option("--stretch", is_flag=True, help="As --to-8bit, with the range found in a grey picture."),
@@ -147,25 +149,12 @@ _RUNNING = (
     click.option(
         "--files-from",
         metavar="FILE",
-        type=click.Path(readable=False),
+        type=PATH,
         help="Also work on the files named in FILE, one per line (or as find -print0); - for stdin.",
     ),
     provider,
-    click.option(
-        "-j",
-        "--jobs",
-        type=click.IntRange(min=1),
-        default=1,
-        show_default=True,
-        metavar="N",
-        help="Number of processes.",
-    ),
-    click.option(
-        "--threads",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Threads of each process.  [default: all cores, shared by the processes]",
-    ),
+    number("-j", "--jobs", default=1, show_default=True, help="Number of processes."),
+    number("--threads", help="Threads of each process.  [default: all cores, shared by the processes]"),
     click.option("--scheduler", metavar="URL", help="Use the Dask cluster at this address: tcp://HOST:8786."),
     click.option("-v", "--verbose", is_flag=True, help="Print what is in each file."),
     quiet,
@@ -173,13 +162,7 @@ _RUNNING = (
     debug,
 )
 _WRITING = (
-    click.option(
-        "-o",
-        "--output",
-        metavar="OUT",
-        type=click.Path(readable=False),
-        help="File, folder or URL to write; - for stdout.",
-    ),
+    output("OUT", "File, folder or URL to write; - for stdout."),
     force,
     click.option("--append-suffix", is_flag=True, help="Append the suffix to the full name of the input."),
     click.option("--skip-existing", is_flag=True, help="Skip inputs whose output exists (resume a run)."),
@@ -195,3 +178,27 @@ rewrite = _together(  # and writes .lat files again
     *_RUNNING, *_WRITING[:2], _WRITING[3], gather=("run", ".run", "Run")
 )
 write = _together(*_RUNNING, *_WRITING, gather=("run", ".run", "Run"))  # and writes a file for each
+
+USUAL, READING, MANY, ADVANCED = "Options", "How pictures are read", "Many files", "Advanced"
+_GROUPS = {
+    USUAL: "quality target_size target_bpp target_psnr target_ssimulacra2 lossless verify format output_quality "
+    "subsampling region scale max_size original model output force",
+    READING: "frame to_8bit stretch plain_cmyk strict upright strip",
+    MANY: "recursive files_from jobs skip_existing append_suffix keep_smaller keep_times quiet verbose json_lines",
+}
+_GROUP = {name: group for group, names in _GROUPS.items() for name in names.split()}
+
+
+class Grouped(click.Command):
+    """A command whose options are shown in groups; those of no group are advanced."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {group: [] for group in (*_GROUPS, ADVANCED)}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record:
+                groups[_GROUP.get(parameter.name or "", ADVANCED)].append(record)
+        for group, records in groups.items():
+            if records:
+                with formatter.section(group):
+                    formatter.write_dl(records)

@@ -1,10 +1,14 @@
-"""What is printed while files are done: a line for each, or a bar (on a terminal) and a summary, or JSON lines."""
+"""What is printed while files are done: a line for each, or a bar (on a terminal) and a summary, or JSON lines.
+
+Bars are on stderr, of many files, or of one large picture; none if stderr is not a terminal.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,15 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..bulk.jobs import DONE, KEPT
 from ..bulk.work import FAILED, SKIPPED, Outcome
+from ..engine import progress
 from ..format.facts import lines_of
 from ..images import NEEDS
-from .bars import above, bar, picture_bar
-from .messages import as_options, name_of, print_error_line, say, show
+from .messages import as_options, is_terminal, name_of, note, print_error_line, say, show
 
 if TYPE_CHECKING:
     from .run import Run
 
 KINDS = 10  # suffixes that a line names
+_ONE = "{desc} {percentage:3.0f}%|{bar}| {remaining} left"  # the bar of one picture
 
 
 @dataclass
@@ -75,8 +80,8 @@ class Progress:
         if outcome.error:
             print_error_line(outcome.error, outcome.trace)
         elif not self.run.quiet:
-            for note in outcome.notes:
-                say(f"aezip: note: {name_of(outcome.item.target)}: {as_options(note)}")
+            for line in outcome.notes:
+                note(f"{name_of(outcome.item.target)}: {as_options(line)}")
             lines = self._bar is None or self.run.verbose or self.print_line is not say
             if outcome.status == DONE and lines and not self.run.json_lines and not self.each:
                 self.print_line(line_of(outcome))
@@ -144,7 +149,7 @@ def json_of(outcome: Outcome) -> dict[str, Any]:
         "bytes_before": outcome.before or outcome.item.size,
         "bytes_after": outcome.after,
         "time_s": round(outcome.time_s, 3),
-        "notes": [as_options(note) for note in outcome.notes],
+        "notes": [*map(as_options, outcome.notes)],
         "error": as_options(outcome.error) or None,
     }
     facts = {name: value for name, value in outcome.facts.items() if name not in (*told, "model")}
@@ -162,3 +167,50 @@ def _size(size: float) -> str:
         return f"{size:,.0f} B"
     power = min(int(math.log10(size) / 3), 4)
     return f"{size / 1000**power:,.1f} {' kMGT'[power]}B"
+
+
+@contextlib.contextmanager
+def bar(files: int, quiet: bool, **options: Any) -> Iterator[Any]:
+    """Inside, a bar of several files.  None if there is one, or if nobody watches."""
+    if files < 2 or quiet or not is_terminal(sys.stderr):
+        yield None
+        return
+    with _shown(**options) as shown:
+        yield shown
+
+
+@contextlib.contextmanager
+def picture_bar(files: int, quiet: bool) -> Iterator[Callable[[], None]]:
+    """Inside, a bar of the one picture, while it is done in several parts; gives what takes the bar away."""
+    shown: list[Any] = []  # the bar, if there is one now
+
+    def show(doing: str, done: int, count: int) -> None:
+        if done == 0:
+            close()
+            shown.append(_shown(total=count, desc=doing, bar_format=_ONE))
+        elif shown:
+            shown[0].update()
+
+    def close() -> None:
+        while shown:
+            shown.pop().close()
+
+    if files > 1 or quiet or not is_terminal(sys.stderr):
+        yield close
+        return
+    try:
+        with progress.watched_by(show):
+            yield close
+    finally:
+        close()
+
+
+def above(shown: Any) -> Any:
+    """Inside, lines can be printed while a bar, or None, is shown."""
+    return contextlib.nullcontext() if shown is None else shown.external_write_mode(file=sys.stderr)
+
+
+def _shown(**options: Any) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(dynamic_ncols=True, file=sys.stderr, leave=False, **options)

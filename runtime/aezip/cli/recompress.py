@@ -11,7 +11,7 @@ from ..bulk.jobs import Recompression
 from ..storage import places
 from . import options
 from .compress import Quality
-from .messages import say
+from .messages import note
 from .run import LAT, Run
 
 LOSS = (
@@ -23,19 +23,17 @@ LOSS = (
 @click.command()
 @options.inputs("[FILE]...", or_listed=True)
 @click.option("-q", "--quality", type=Quality(0, 100), help="From smallest to best.  [default: each file's own]")
-@click.option("--with-model", is_flag=True, help="Save the model's decoder next to the files, in the folder .aezip.")
+@options.with_model
 @options.max_pixels
 @options.batch
 @options.offline
 @options.model
 @options.rewrite
 def recompress(run: Run, with_model: bool, **coding: Any) -> None:
-    """Encode .lat files again, with another model or quality.
-
-    Each file is decoded with the model that wrote it, and encoded with --model. Names, metadata, alpha and modification
-    times are kept. Lossless files and files that have this model and quality already are not changed, so an interrupted
-    run can be repeated. A file is replaced in full or not at all. An archive that carries its decoder (.aezip) gets the
-    new one.
+    """Each file is decoded with the model that wrote it, and encoded with --model. Names, metadata, alpha and
+    modification times are kept. Lossless files and files that have this model and quality already are not changed, so
+    an interrupted run can be repeated. A file is replaced in full or not at all. An archive that carries its decoder
+    (.aezip) gets the new one.
 
     Files are replaced only with --force; --output writes new files.
 
@@ -55,6 +53,6 @@ def recompress(run: Run, with_model: bool, **coding: Any) -> None:
     if with_model or carrying(old):
         run.carry(plan, roots(plan))
     if plan.items and not run.quiet:
-        say(f"aezip: note: {LOSS}")
+        note(LOSS)
     local = not any(places.is_url(item.target) or item.target == places.STANDARD for item in plan.items)
     run._replace(keep_times=local).do(Recompression(in_place=in_place, **coding), plan, in_place=in_place)

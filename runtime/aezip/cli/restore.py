@@ -7,20 +7,15 @@ from typing import Any
 import click
 
 from .. import images
-from ..bulk.partners import paired
+from ..bulk.plan import paired
 from ..model.kinds import TASKS
 from ..tasks.jobs import Restoration
 from . import options
 from .run import Run, format_for
 
 _DONE = {"denoise": "denoised", "colorize": "colorized", "inpaint": "inpainted"}
-_OWN = {
-    "sigma": "denoise",
-    "grey": "colorize",
-    "hints": "colorize",
-    "like": "colorize",
-    "mask": "inpaint",
-}  # options of one task
+# options of one task
+_OWN = {"sigma": "denoise", **dict.fromkeys(("grey", "hints", "like"), "colorize"), "mask": "inpaint"}
 
 
 @click.command()
@@ -37,19 +32,19 @@ _OWN = {
 @click.option(
     "--hints",
     metavar="IMAGE|FOLDER",
-    type=click.Path(readable=False),
+    type=options.PATH,
     help="colorize: a transparent image of the same size with dots or strokes of colour; in a folder as --mask.",
 )
 @click.option(
     "--like",
     metavar="IMAGE",
-    type=click.Path(readable=False),
+    type=options.PATH,
     help="colorize: take the colours of this similar picture.",
 )
 @click.option(
     "--mask",
     metavar="IMAGE|FOLDER",
-    type=click.Path(readable=False),
+    type=options.PATH,
     help="inpaint: white where pixels are filled in; in a folder, the image of the same path or name.",
 )
 @options.format
@@ -68,10 +63,8 @@ def restore(
     format: str | None,
     **reading: Any,
 ) -> None:
-    """Remove noise from images, colorize grey ones, or fill holes in them.
-
-    An input is a file, a folder, a pattern, a URL (s3://…), or - for stdin. The output is written beside the input, as
-    NAME.denoised.png and so on; an output folder mirrors the tree of an input folder. Alpha and metadata are kept.
+    """An input is a file, a folder, a pattern, a URL (s3://…), or - for stdin. The output is written beside the input,
+    as NAME.denoised.png and so on; an output folder mirrors the tree of an input folder. Alpha and metadata are kept.
     inpaint changes no pixel where the mask is black; colorize keeps the grey values.
 
     \b

@@ -18,17 +18,15 @@ from .. import images
 from ..bulk import plan as plans
 from ..bulk.carried import carry
 from ..bulk.jobs import Coding, Job
-from ..bulk.plan import Inputs, Plan
+from ..bulk.plan import Inputs, Plan, outcomes
 from ..bulk.process import spare_cores
-from ..bulk.run import outcomes
 from ..bulk.work import FAILED, Item, Outcome, Work
 from ..errors import UsageError, printable
 from ..model.store import find, installed_names
 from ..storage import places
 from ..storage.folders import SLASHES
-from .bars import bar
-from .messages import Failures, as_options, is_terminal, name_of, say
-from .progress import Progress, left_out_line
+from .messages import Failures, as_options, is_terminal, name_of, note, say
+from .progress import Progress, bar, left_out_line
 from .stopping import CODES, WORDS, Stopped, Stops
 
 if TYPE_CHECKING:
@@ -89,7 +87,7 @@ class Run(NamedTuple):
         if to_stdout and is_terminal(sys.stdout):
             raise click.UsageError("the output would go to the terminal; expected a pipe, or --output FILE")
         if self.keep_times and (to_stdout or any(places.is_url(item.target) for item in plan.items)):
-            say("aezip: note: --keep-times is for files; objects of stores get the time they are written at")
+            note("--keep-times is for files; objects of stores get the time they are written at")
             return False
         return self.keep_times
 
@@ -173,7 +171,7 @@ class Reading(NamedTuple):
         picture = images.read(name, self.intake._replace(deep=True), self.max_pixels)
         taken = images.for_8_bits(picture)
         if taken is not picture and not self.quiet:
-            say(f"aezip: note: {name_of(name)}: {as_options(taken.notes[-1])}")
+            note(f"{name_of(name)}: {as_options(taken.notes[-1])}")
         return taken.pixels
 
     def each(self, label: str, failures: Failures, do: Callable[[str], None]) -> int:
@@ -212,8 +210,8 @@ def _check_last(run: Run, taken: frozenset[str]) -> None:
 
 def say_notes(plan: Plan) -> None:
     """Print what was met while inputs were looked for."""
-    for note in plan.notes:
-        say(f"aezip: note: {as_options(printable(note))}")
+    for line in plan.notes:
+        note(as_options(printable(line)))
 
 
 def format_for(plan: Plan, format: str | None) -> str | None:

@@ -24,13 +24,10 @@ def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
 
 
 @click.command()
-@click.option(
-    "-o",
-    "--output",
+@options.output(
+    "OUT",
+    "One image with all of them in a grid, or a folder (existing, or ending in /) for one file each.",
     required=True,
-    metavar="OUT",
-    type=click.Path(readable=False),
-    help="One image with all of them in a grid, or a folder (existing, or ending in /) for one file each.",
 )
 @click.option("-n", "--count", type=click.IntRange(min=1), default=16, show_default=True, help="How many.")
 @click.option(
@@ -59,7 +56,7 @@ def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
     "--between",
     nargs=2,
     metavar="IMAGE IMAGE",
-    type=click.Path(readable=False),
+    type=options.PATH,
     help="Draw the images between these two, which must have the same size, instead of new ones.",
 )
 @options.force
@@ -79,9 +76,7 @@ def sample(
     provider: str,
     threads: int | None,
 ) -> None:
-    """Draw new images from a variational autoencoder's prior, or blend two images.
-
-    --between works with every model that codes images.
+    """--between works with every model that codes images.
 
     \b
     Examples:

@@ -20,14 +20,7 @@ from .run import LAT, each_of
 
 @click.command()
 @options.inputs("FILE...")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="FILE",
-    type=click.Path(readable=False),
-    help="Image file to write, such as sheet.jpg.",
-)
+@options.output("FILE", "Image file to write, such as sheet.jpg.", required=True)
 @click.option(
     "--columns", type=click.IntRange(1, 1000), metavar="N", help="Pictures in a row.  [default: by their number]"
 )
@@ -60,9 +53,7 @@ def sheet(
     offline: bool,
     quiet: bool,
 ) -> None:
-    """Make a contact sheet of .lat files: small pictures, their names under them.
-
-    Pictures are decoded at a reduced size, turned upright and shown in sRGB, transparent ones on white.
+    """Pictures are decoded at a reduced size, turned upright and shown in sRGB, transparent ones on white.
 
     \b
     Examples:

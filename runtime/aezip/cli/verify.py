@@ -11,23 +11,22 @@ import click
 from .. import images
 from ..bulk.carried import Need, Needed
 from ..bulk.jobs import DONE, Verification
-from ..bulk.partners import paired
+from ..bulk.plan import paired
 from ..bulk.work import Outcome
 from ..model import home
 from ..model.store import installed_names
 from ..storage import places
 from . import options
-from .groups import Grouped
-from .messages import say, show
+from .messages import note, show
 from .run import LAT, Run
 
 
-@click.command(cls=Grouped)
+@click.command(cls=options.Grouped)
 @options.inputs("[FILE]...", or_listed=True)
 @click.option(
     "--original",
     metavar="IMAGE|FOLDER",
-    type=click.Path(readable=False),
+    type=options.PATH,
     help="The picture FILE was made from, or the folder of those: report PSNR, SSIMULACRA2 and MS-SSIM; compare alpha.",
 )
 @options.intake
@@ -36,10 +35,8 @@ from .run import LAT, Run
 @options.decoding_model
 @options.run
 def verify(run: Run, original: str | None, **reading: Any) -> None:
-    """Check .lat files: checksums, structure, and every symbol of the streams.
-
-    Nothing is written. Exit code 1 if a file is damaged. A note names models that are only in your own folder: without
-    it, their files cannot be decoded. For --original, repeat the options --frame, --to-8bit and --upright of
+    """Nothing is written. Exit code 1 if a file is damaged. A note names models that are only in your own folder:
+    without it, their files cannot be decoded. For --original, repeat the options --frame, --to-8bit and --upright of
     `compress`; for --strip, use --upright.
 
     \b
@@ -66,7 +63,7 @@ def verify(run: Run, original: str | None, **reading: Any) -> None:
         if not run.quiet:
             names = installed_names()
             for need in needed.only_here(offline=offline):
-                say(f"aezip: note: {_only_here(need, names, run.model)}")
+                note(_only_here(need, names, run.model))
 
 
 def _only_here(need: Need, names: dict[bytes, str], named: str | None) -> str:

@@ -12,8 +12,8 @@ from .messages import say, show
 
 
 @click.command()
-@click.argument("file", required=False, type=click.Path(readable=False))
-@click.option("--original", metavar="IMAGE", type=click.Path(readable=False), help="Compare with this picture.")
+@click.argument("file", required=False, type=options.PATH)
+@click.option("--original", metavar="IMAGE", type=options.PATH, help="Compare with this picture.")
 @options.decoding_model
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Port to listen on.  [default: a free one]"
@@ -21,9 +21,7 @@ from .messages import say, show
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @options.debug
 def view(file: str | None, original: str | None, model: str | None, port: int, no_browser: bool) -> None:
-    """Show a .lat file in the browser, decoded there.
-
-    Serves a page to this machine only (127.0.0.1), until Ctrl-C; nothing is sent anywhere. You can drop other .lat
+    """Serves a page to this machine only (127.0.0.1), until Ctrl-C; nothing is sent anywhere. You can drop other .lat
     files, and originals to compare with, on the page.
 
     \b

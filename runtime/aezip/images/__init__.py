@@ -11,9 +11,8 @@ from ..format.resolution import Resolution
 from .formats import FORMATS, SUBSAMPLINGS, format_of, kind_of
 from .metadata import replaced
 from .picture import Picture, check_sections, picture_of, sections_of
-from .pillow_image import to_pillow
+from .pillow_image import fit, to_pillow
 from .reading import AS_IT_IS, NEEDS, READ_SUFFIXES, ReadOptions, from_pillow, is_pillow, parse, read, stripped
-from .resizing import fit
 from .sheet import sheet
 from .signalling import for_8_bits, in_8_bits, tone_mapped
 from .writing import build, lost_note, write

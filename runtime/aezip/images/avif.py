@@ -1,5 +1,6 @@
-"""AVIF files (ISO 23008-12) with what the libraries that write them leave out: EXIF, XMP, an ICC profile, light.
+"""AVIF and HEIF files (ISO 23008-12): what their properties say, and what the libraries that write AVIF leave out.
 
+That is EXIF, XMP, an ICC profile and light.
 EXIF and XMP are items of the file, which describe its picture; a profile and light are properties of the picture.
 libavif writes the boxes that hold these in one version, which is known here; others are left alone.
 """
@@ -10,8 +11,9 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..format.colour import ContentLight, Mastering
-from .boxes import boxes
+from ..format.colour import Cicp, ContentLight, Mastering
+from ..format.container import CONTENT_LIGHT, MASTERING, Section
+from .headers import Facts, box, boxes, exif_body
 
 _FULL = 4  # version and flags of a full box, 0 in those that are known
 _SIZES = b"\x44\0"  # of offsets and lengths in the box of places, 4 bytes each, and none of what both are counted from
@@ -29,8 +31,8 @@ class Item(NamedTuple):
 
 
 def exif(data: bytes) -> Item:
-    """EXIF with where its TIFF header begins."""
-    return Item(b"Exif", bytes(4) + data.removeprefix(b"Exif\0\0"))
+    """EXIF."""
+    return Item(b"Exif", exif_body(data))
 
 
 def xmp(data: bytes) -> Item:
@@ -40,20 +42,20 @@ def xmp(data: bytes) -> Item:
 
 def profile(icc: bytes) -> bytes:
     """The property of an ICC profile."""
-    return _box(b"colr", b"prof" + icc)
+    return box(b"colr", b"prof" + icc)
 
 
 def content_light(light: ContentLight) -> bytes | None:
     """The property of the content's light, None if it is not of whole cd/m², as it has to be."""
     if any(value % 1 or value > 65535 for value in light):
         return None
-    return _box(b"clli", struct.pack(">HH", *map(int, light)))
+    return box(b"clli", struct.pack(">HH", *map(int, light)))
 
 
 def mastering(display: Mastering) -> bytes:
     """The property of the display, which has green first."""
     points = display.chromaticity
-    return _box(b"mdcv", struct.pack(">8H2I", *points[2:6], *points[:2], *points[6:], *display[1:]))
+    return box(b"mdcv", struct.pack(">8H2I", *points[2:6], *points[:2], *points[6:], *display[1:]))
 
 
 def with_more(data: bytes, items: Sequence[Item], properties: Sequence[bytes]) -> bytes | None:
@@ -64,8 +66,8 @@ def with_more(data: bytes, items: Sequence[Item], properties: Sequence[bytes]) -
         return None
     moved = len(_meta(parts, items, properties, 0, 0)) - (stop - start - _FULL)  # what lies behind
     meta = data[start : start + _FULL] + _meta(parts, items, properties, moved, len(data) + moved + _HEAD)
-    tail = _box(b"mdat", b"".join(item.body for item in items)) if items else b""
-    return data[: start - _HEAD] + _box(b"meta", meta) + data[stop:] + tail
+    tail = box(b"mdat", b"".join(item.body for item in items)) if items else b""
+    return data[: start - _HEAD] + box(b"meta", meta) + data[stop:] + tail
 
 
 def _are_known(parts: dict[bytes, bytes], more: int) -> bool:
@@ -86,10 +88,10 @@ def _meta(parts: dict[bytes, bytes], items: Sequence[Item], properties: Sequence
     numbers = range(first, first + len(items))
     count = struct.unpack_from(">H", parts[b"iinf"], _FULL)[0] + len(items)
     entries = b"".join(
-        _box(b"infe", struct.pack(">IHH4sx", 2 << 24, number, 0, item.kind) + item.form)
+        box(b"infe", struct.pack(">IHH4sx", 2 << 24, number, 0, item.kind) + item.form)
         for number, item in zip(numbers, items, strict=True)
     )
-    of_picture = b"".join(_box(b"cdsc", struct.pack(">HHH", number, 1, primary)) for number in numbers)
+    of_picture = b"".join(box(b"cdsc", struct.pack(">HHH", number, 1, primary)) for number in numbers)
     changed = {
         **parts,
         b"iloc": places,
@@ -98,18 +100,18 @@ def _meta(parts: dict[bytes, bytes], items: Sequence[Item], properties: Sequence
     }
     if of_picture:
         changed[b"iref"] = parts.get(b"iref", bytes(_FULL)) + of_picture
-    return b"".join(_box(kind, changed[kind]) for kind in _ORDER if kind in changed)
+    return b"".join(box(kind, changed[kind]) for kind in _ORDER if kind in changed)
 
 
-def _placed(box: bytes, items: Sequence[Item], moved: int, end: int) -> tuple[bytes, int]:
+def _placed(data: bytes, items: Sequence[Item], moved: int, end: int) -> tuple[bytes, int]:
     """The box of places with those of further items, and the number of the first of these."""
-    count, at, last = struct.unpack_from(">H", box, _FULL + 2)[0], _FULL + 4, 0
-    out = bytearray(box)
+    count, at, last = struct.unpack_from(">H", data, _FULL + 2)[0], _FULL + 4, 0
+    out = bytearray(data)
     for _ in range(count):
-        number, _, extents = struct.unpack_from(">HHH", box, at)
+        number, _, extents = struct.unpack_from(">HHH", data, at)
         at, last = at + 6, max(last, number)
         for _ in range(extents):
-            struct.pack_into(">I", out, at, struct.unpack_from(">I", box, at)[0] + moved)
+            struct.pack_into(">I", out, at, struct.unpack_from(">I", data, at)[0] + moved)
             at += 8
     struct.pack_into(">H", out, _FULL + 2, count + len(items))
     for number, item in enumerate(items, last + 1):
@@ -118,19 +120,88 @@ def _placed(box: bytes, items: Sequence[Item], moved: int, end: int) -> tuple[by
     return bytes(out), last + 1
 
 
-def _described(box: bytes, properties: Sequence[bytes], primary: int) -> bytes:
+def _described(data: bytes, properties: Sequence[bytes], primary: int) -> bytes:
     """The box of properties with further ones of the picture."""
-    (_, start, stop), (_, begin, end) = boxes(box)
-    known = len(list(boxes(box, start, stop)))
+    (_, start, stop), (_, begin, end) = boxes(data)
+    known = len(list(boxes(data, start, stop)))
     numbers = bytes(range(known + 1, known + 1 + len(properties)))
-    at, out = begin + _FULL + 4, box[begin : begin + _FULL + 4]
+    at, out = begin + _FULL + 4, data[begin : begin + _FULL + 4]
     while at < end:
-        number, count = struct.unpack_from(">HB", box, at)
+        number, count = struct.unpack_from(">HB", data, at)
         mine = numbers if number == primary else b""
-        out += struct.pack(">HB", number, count + len(mine)) + box[at + 3 : at + 3 + count] + mine
+        out += struct.pack(">HB", number, count + len(mine)) + data[at + 3 : at + 3 + count] + mine
         at += 3 + count
-    return _box(b"ipco", box[start:stop] + b"".join(properties)) + _box(b"ipma", out)
+    return box(b"ipco", data[start:stop] + b"".join(properties)) + box(b"ipma", out)
 
 
-def _box(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I4s", _HEAD + len(body), kind) + body
+def facts_in(data: bytes) -> Facts:
+    """Of the properties of the primary item; of a sequence without one, of its first configuration."""
+    bits, cicp, light = 0, None, list[Section]()
+    for kind, start, stop in _properties(data):
+        if kind == b"pixi":
+            bits = max((bits, *data[start + _FULL + 1 : stop]))
+        elif kind in (b"av1C", b"hvcC"):
+            bits = bits or _configured(data, kind, start)
+        elif _names_colours(data, kind, start, stop):
+            primaries, transfer = struct.unpack_from(">HH", data, start + 4)
+            cicp = Cicp(primaries, transfer) if max(primaries, transfer) < 256 else None
+        elif kind == b"clli" and stop - start >= 4:
+            light.append(Section(CONTENT_LIGHT, ContentLight(*struct.unpack_from(">HH", data, start)).pack()))
+        elif kind == b"mdcv" and stop - start >= 24:
+            green, blue, red, white, brightest, darkest = (data[start + at : start + at + 4] for at in range(0, 24, 4))
+            light.append(Section(MASTERING, red + green + blue + white + brightest + darkest))
+    for kind in (b"av1C", b"hvcC"):
+        if not bits and kind in data:
+            bits = _configured(data, kind, data.index(kind) + 4)
+    return Facts(bits or 8, cicp, light=tuple(light))
+
+
+def _names_colours(data: bytes, kind: bytes, start: int, stop: int) -> bool:
+    """Whether a box holds code points."""
+    return kind == b"colr" and data[start : start + 4] == b"nclx" and stop - start >= 11
+
+
+def code_points_at(data: bytes) -> int:
+    """Where an AVIF or HEIF has the code points of its picture's primaries and transfer, 2 bytes each; 0: nowhere."""
+    return next((start + 4 for kind, start, stop in _properties(data) if _names_colours(data, kind, start, stop)), 0)
+
+
+def _configured(data: bytes, kind: bytes, start: int) -> int:
+    """Bits per sample by a decoder's configuration."""
+    if kind == b"hvcC":
+        return 8 + (data[start + 17] & 7)
+    return (12 if data[start + 2] & 0x20 else 10) if data[start + 2] & 0x40 else 8
+
+
+def _properties(data: bytes) -> list[tuple[bytes, int, int]]:
+    """The boxes that describe the primary item."""
+    meta = next((found for found in boxes(data) if found[0] == b"meta"), None)
+    if meta is None:
+        return []
+    found = {kind: (start, stop) for kind, start, stop in boxes(data, meta[1] + _FULL, meta[2])}
+    start = found[b"pitm"][0] if b"pitm" in found else -1
+    primary = struct.unpack_from(">I" if data[start] else ">H", data, start + _FULL)[0] if start >= 0 else 1
+    known: list[tuple[bytes, int, int]] = []
+    indices: list[int] = []
+    for kind, begin, end in boxes(data, *found.get(b"iprp", (0, 0))):
+        if kind == b"ipco":
+            known = list(boxes(data, begin, end))
+        elif kind == b"ipma":
+            indices += _associated(data, begin, primary)
+    return [known[i - 1] for i in indices if 0 < i <= len(known)]
+
+
+def _associated(data: bytes, at: int, item: int) -> list[int]:
+    """The numbers, from 1, of an item's properties."""
+    wide, long = data[at + 3] & 1, data[at] > 0
+    count = struct.unpack_from(">I", data, at + 4)[0]
+    at += 8
+    for _ in range(count):
+        found = struct.unpack_from(">I" if long else ">H", data, at)[0]
+        at += 4 if long else 2
+        size = data[at]
+        numbers = struct.unpack_from(f">{size}{'H' if wide else 'B'}", data, at + 1)
+        at += 1 + size * (2 if wide else 1)
+        if found == item:
+            return [number & (0x7FFF if wide else 0x7F) for number in numbers]
+    return []

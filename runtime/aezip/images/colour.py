@@ -12,7 +12,7 @@ import io
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ImageError
-from . import jpeg2000, tiff
+from . import tiff
 from .headers import NOTHING, Facts, file_of
 from .kinds import reader_of
 from .tiff import Tag, in_planes
@@ -62,6 +62,8 @@ def separate(
     if image.mode == "1" and image.info.get("transparency") == 1:  # Pillow before 12.1; its white is 255
         image.info["transparency"] = 255
     if deep and image.format == "JPEG2000" and image.mode in ("LA", "RGB", "RGBA"):
+        from .kinds import jpeg2000
+
         image = jpeg2000.in_8_bits(file_of(image))
     image.load()
     if image.mode[0] in "IF":

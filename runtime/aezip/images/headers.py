@@ -1,4 +1,8 @@
-"""What the header of a file says and Pillow does not, as the modules in kinds/ read it; parts of PNGs and JPEGs."""
+"""What the header of a file says and Pillow does not, as the modules in kinds/ read it; parts of files.
+
+Chunks are those of PNGs, segments those of JPEGs, boxes those of the ISO base media format: JPEG 2000, AVIF, HEIF, JPEG
+XL. Photoshop's resources are those in which JPEGs and PNGs hold IPTC.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,8 @@ from ..format.container import Section
 if TYPE_CHECKING:
     from PIL import Image
 
+_RESOURCE, _IPTC = b"8BIM", 0x0404
+_PATHS = range(2000, 2999)  # clipping paths
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")  # of a JPEG, but for those inside coded data
 
 
@@ -85,3 +91,57 @@ def end_of_jpeg(data: bytes) -> int:
             return at
         at += int.from_bytes(data[at : at + 2], "big")
     return -1
+
+
+def boxes(data: bytes, start: int = 0, stop: int | None = None) -> Iterator[tuple[bytes, int, int]]:
+    """Type, and begin and end of the body, of each box from start to stop."""
+    stop = len(data) if stop is None else stop
+    while start + 8 <= stop:
+        length, kind = struct.unpack_from(">I4s", data, start)
+        head = 8
+        if length == 1:
+            length, head = struct.unpack_from(">Q", data, start + 8)[0], 16
+        end = stop if length == 0 else start + length
+        if end > stop or end < start + head:
+            return
+        yield kind, start + head, end
+        start = end
+
+
+def box(kind: bytes, body: bytes) -> bytes:
+    """One box."""
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+def exif_body(exif: bytes) -> bytes:
+    """EXIF as a box or item holds it: where its TIFF header begins, in 4 bytes, and without its prefix."""
+    return bytes(4) + exif.removeprefix(b"Exif\0\0")
+
+
+def iptc_of(resources: Any) -> bytes | None:
+    """IPTC among Photoshop's resources that Pillow has read."""
+    found = resources.get(_IPTC) if isinstance(resources, dict) else None
+    return found if isinstance(found, bytes) else None
+
+
+def has_paths(resources: Any) -> bool:
+    """Whether there are clipping paths among these."""
+    return isinstance(resources, dict) and any(code in _PATHS for code in resources)
+
+
+def iptc_in(body: bytes) -> bytes | None:
+    """IPTC among Photoshop's resources.  Raises struct.error where they are cut."""
+    at = 0
+    while body[at : at + 4] == _RESOURCE:
+        code, name = struct.unpack_from(">HB", body, at + 4)
+        at += 7 + name + (1 - name % 2)
+        size = struct.unpack_from(">I", body, at)[0]
+        if code == _IPTC:
+            return body[at + 4 : at + 4 + size]
+        at += 4 + size + size % 2
+    return None
+
+
+def with_iptc(iptc: bytes) -> bytes:
+    """Photoshop's resource of IPTC."""
+    return _RESOURCE + struct.pack(">HHI", _IPTC, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)

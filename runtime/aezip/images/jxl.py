@@ -8,13 +8,12 @@ anew. Fields behind the colours that a library leaves at their defaults are know
 from __future__ import annotations
 
 import contextlib
-import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import OutputError
 from ..format.colour import BT709, HLG, PQ, SRGB, Cicp
-from .boxes import boxes
+from .headers import box, boxes, exif_body
 
 _CONTAINER = b"\0\0\0\x0cJXL "
 _WHOLE, _PART = b"jxlc", b"jxlp"  # boxes of codestreams
@@ -52,7 +51,7 @@ def _place_of(data: bytes) -> tuple[int, int, int]:
     """Where the body of a codestream's box begins, and where the codestream begins and ends."""
     if not data.startswith(_CONTAINER):
         return 0, 0, len(data)
-    kind, start, stop = next(box for box in boxes(data) if box[0] in (_WHOLE, _PART))
+    kind, start, stop = next(found for found in boxes(data) if found[0] in (_WHOLE, _PART))
     return start, start + (_NUMBER if kind == _PART else 0), stop
 
 
@@ -91,10 +90,10 @@ def with_code_points(data: bytes, cicp: Cicp) -> bytes:
 
     Raises OutputError if its header has fields that are not known here.
     """
-    box, at, last = _place_of(data)
+    begin, at, last = _place_of(data)
     head = head_of(data[at:last])
     start, stop = head.colours
-    if not stop or (box and data[box - 4 : box] not in (_WHOLE, _PART)):  # else its size has 64 bits
+    if not stop or (begin and data[begin - 4 : begin] not in (_WHOLE, _PART)):  # else its size has 64 bits
         raise OutputError("this version of the library writes a JPEG XL whose header is not known", "another format")
     end = stop + sum(width for _, width in _BITS_AFTER)
     value = int.from_bytes(data[at + 2 : min(at + _HEAD, last)], "little")
@@ -103,18 +102,16 @@ def with_code_points(data: bytes, cicp: Cicp) -> bytes:
         packed |= number << size
         size += width
     changed = packed.to_bytes(-(-size // 8), "little") + data[at + 2 + -(-end // 8) : last]
-    if not box:
+    if not begin:
         return data[:2] + changed
-    body = data[box : at + 2] + changed
-    return data[: box - 8] + struct.pack(">I", 8 + len(body)) + data[box - 4 : box] + body + data[last:]
+    return data[: begin - 8] + box(data[begin - 4 : begin], data[begin : at + 2] + changed) + data[last:]
 
 
 def with_metadata(data: bytes, exif: bytes | None, xmp: bytes | None) -> bytes:
     """A file in a container with EXIF and XMP behind the picture."""
     if exif:
-        body = bytes(4) + exif.removeprefix(b"Exif\0\0")  # the first 4 bytes: where the TIFF header begins
-        data += struct.pack(">I4s", 8 + len(body), b"Exif") + body
-    return data + struct.pack(">I4s", 8 + len(xmp), b"xml ") + xmp if xmp else data
+        data += box(b"Exif", exif_body(exif))
+    return data + box(b"xml ", xmp) if xmp else data
 
 
 def _named(cicp: Cicp, grey: bool) -> Iterator[tuple[int, int]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from ..format.resolution import UNITS, Resolution
 from . import tiff
-from .boxes import boxes
+from .headers import boxes
 from .tiff import Directory, Entry, Tag, tags_of
 
 if TYPE_CHECKING:

@@ -16,32 +16,11 @@ from ..errors import PackageDamaged
 from .kinds import REDUCED, GraphName
 from .wire import Malformed, Message, messages, read, text
 
-OPERATORS = frozenset(
-    (
-        "Abs",
-        "Add",
-        "Cast",
-        "Clip",
-        "Concat",
-        "Conv",
-        "DepthToSpace",
-        "DequantizeLinear",
-        "Floor",
-        "LeakyRelu",
-        "Log",
-        "MatMul",
-        "Max",
-        "Min",
-        "Mul",
-        "Pad",
-        "QuantizeLinear",
-        "Reshape",
-        "Round",
-        "Sign",
-        "Slice",
-        "Transpose",
-    )
-)
+_OPERATORS = """
+    Abs Add Cast Clip Concat Conv DepthToSpace DequantizeLinear Floor LeakyRelu Log MatMul Max Min Mul Pad
+    QuantizeLinear Reshape Round Sign Slice Transpose
+"""
+OPERATORS = frozenset(_OPERATORS.split())
 OPSET = 13
 FLOAT, UINT8, INT16 = 1, 2, 5
 TYPE_NAMES = {FLOAT: "float32", UINT8: "uint8", INT16: "int16"}
@@ -109,7 +88,7 @@ def _findings(role: str, data: bytes) -> Iterator[tuple[str, str]]:
     if len(nodes) > MAX_NODES:
         yield f"has {len(nodes)} nodes", f"at most {MAX_NODES}"
     for node in map(read, nodes):
-        yield from _node_findings(node, OPERATORS)
+        yield from _node_findings(node)
     if graph.get(_GRAPH["sparse_initializer"]):
         yield "holds sparse weights", "dense ones"
     yield from _tensor_findings(messages(graph, _GRAPH["initializer"]))
@@ -119,10 +98,10 @@ def _findings(role: str, data: bytes) -> Iterator[tuple[str, str]]:
             yield f"has the {direction}s {_listed(found)}", _listed(expected)
 
 
-def _node_findings(node: Message, operators: frozenset[str]) -> Iterator[tuple[str, str]]:
+def _node_findings(node: Message) -> Iterator[tuple[str, str]]:
     operator, domain = text(node, _NODE["op_type"]), text(node, _NODE["domain"])
-    if operator not in operators or domain not in ("", "ai.onnx"):
-        yield f"uses the operator '{domain and domain + '.'}{operator}'", f"one of {', '.join(sorted(operators))}"
+    if operator not in OPERATORS or domain not in ("", "ai.onnx"):
+        yield f"uses the operator '{domain and domain + '.'}{operator}'", f"one of {', '.join(sorted(OPERATORS))}"
     for attribute in map(read, messages(node, _NODE["attribute"])):
         for name in ("g", "graphs", "sparse_tensor", "sparse_tensors"):
             if attribute.get(_ATTRIBUTE[name]):

@@ -227,16 +227,12 @@ def _got(place: Place, entry: Entry, fingerprint: bytes, keep: Callable[[], Path
 
 def _check_whole(fingerprint: bytes | None, path: Path) -> None:
     about = describe(path)
-    _check_it_is(fingerprint, about)
-    check(about)
-
-
-def _check_it_is(fingerprint: bytes | None, about: PackageInfo) -> None:
     if fingerprint is not None and about.fingerprint != fingerprint:
         finding = f"this is the model {about.fingerprint.hex()}"
         raise PackageDamaged(finding, f"{fingerprint.hex()}, as its index says", file=str(about.path))
     if not about.decodes:
         raise PackageDamaged("this package cannot decode files", "one that does", file=str(about.path))
+    check(about)
 
 
 def _probed(name: str, data: bytes) -> bytes:

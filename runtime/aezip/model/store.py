@@ -2,7 +2,7 @@
 
 A name is searched for in the folders of $AEZIP_MODELS, then in the user's folder, then among aezip's own weights. A
 file's fingerprint is searched for in all of these, among the decoders of released models, beside the file, and in the
-user's places.
+user's places. `copies_of` says what would be lost with one folder.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import AezipError, ModelNotFound, ModelUnfit, PackageDamaged, UnknownFingerprint
+from ..storage import places
 from . import archives, home, releases, sources
 from .home import user_folder
 from .packages import SUFFIX, XZ, Package, PackageInfo, describe
@@ -185,3 +187,52 @@ def package(name: str) -> Package:
 @lru_cache(maxsize=8)
 def _read(path: str, mtime_ns: int, size: int) -> Package:
     return find_codec(path)
+
+
+class Copy(NamedTuple):
+    """A copy of a model's decoder."""
+
+    where: str  # a file or URL
+    user: bool = False  # whether it is in the user's folder
+
+
+def copies_of(fingerprint: bytes, beside: Iterable[Path] = (), *, offline: bool = False) -> list[Copy]:
+    """Where the decoder of a model is; places that cannot be asked are taken not to have it.
+
+    Args:
+        fingerprint: Of the model.
+        beside: Folders `.aezip` of the archives that are looked at.
+        offline: Places of the web are not asked.
+    """
+    found = [
+        Copy(str(about.path), about.path.parent == user_folder())
+        for about in installed()
+        if about.fingerprint == fingerprint and about.decodes
+    ]
+    for release in releases.releases(INCLUDED):
+        path = INCLUDED / release.file
+        if release.fingerprint == fingerprint and path.exists() and str(path) not in [copy.where for copy in found]:
+            found.append(Copy(str(path)))
+    for folder in beside:
+        try:
+            carried = archives.find(folder, fingerprint)
+        except AezipError:
+            continue
+        if carried:
+            found.append(Copy(str(carried.path)))
+    return found + _placed(fingerprint, offline or home.is_offline())
+
+
+def _placed(fingerprint: bytes, offline: bool) -> list[Copy]:
+    found = []
+    try:
+        listed = home.places()
+    except AezipError:
+        return []
+    for place in listed:
+        try:
+            if not (offline and places.is_url(place.name)) and sources.has(place, fingerprint):
+                found.append(Copy(place.name))
+        except AezipError:
+            continue
+    return found

@@ -16,7 +16,7 @@ from ...errors import OutputError
 from ...format import depth as depths
 from ...format.colour import ContentLight, Mastering
 from ...format.container import DEEPEST, MASTERING, PLAIN, Section
-from .. import avif, deep, gain_map, heif, signalling
+from .. import avif, deep, gain_map, signalling
 from ..headers import Facts, file_of
 from ..picture import EXTRA_NAMES, LIGHT_SIZES, Picture
 from ..signalling import Losses
@@ -39,7 +39,7 @@ class HeifReader(Reader):
     looked_into = True
 
     def facts(self, data: bytes) -> Facts:
-        return heif.facts_in(data)
+        return avif.facts_in(data)
 
     def planes(self, image: Image.Image, bits: int) -> tuple[Planes, int]:
         plugin: Any = importlib.import_module("pillow_heif")
@@ -81,7 +81,7 @@ class Avif(Writer):
         return super().encoded(picture) if picture.depth == PLAIN else self._deep(picture)
 
     def completed(self, data: bytes, picture: Picture) -> tuple[bytes, Losses]:
-        at = heif.code_points_at(data) if picture.cicp else 0
+        at = avif.code_points_at(data) if picture.cicp else 0
         if picture.cicp and at:
             data = data[:at] + struct.pack(">HH", *picture.cicp[:2]) + data[at + 4 :]
         described = {section: made for section in picture.extras if (made := _light(section))}

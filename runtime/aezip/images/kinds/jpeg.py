@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from ...format.container import COMMENT, EXTENDED_XMP, GAIN_MAP, IPTC, Section
-from .. import gain_map, photoshop
-from ..headers import end_of_jpeg, jpeg_segment, jpeg_segments
+from .. import gain_map
+from ..headers import end_of_jpeg, has_paths, iptc_of, jpeg_segment, jpeg_segments, with_iptc
 from ..picture import EXTRA_NAMES, Picture
 from ..signalling import Losses
 from .base import VIDEO, VIDEOS, Reader, Writer, bytes_in
@@ -42,7 +42,7 @@ class JpegReader(Reader):
     def extras(self, image: Image.Image, data: bytes) -> dict[bytes, bytes | None]:
         segments = getattr(image, "applist", ())
         return {
-            IPTC: photoshop.iptc_of(image.info.get("photoshop")),
+            IPTC: iptc_of(image.info.get("photoshop")),
             EXTENDED_XMP: _extended([body for name, body in segments if name == "APP1"]),
             COMMENT: b"\n".join(body for name, body in segments if name == "COM"),
             GAIN_MAP: gain_map.found_in(data, end_of_jpeg(data)),
@@ -56,7 +56,7 @@ class JpegReader(Reader):
         others = dict.fromkeys(name for name, body in segments if name != "COM" and not body.startswith(_KNOWN))
         if others:
             yield f"data of applications ({', '.join(others)})"
-        if photoshop.has_paths(image.info.get("photoshop")):
+        if has_paths(image.info.get("photoshop")):
             yield "clipping paths"
         if GAIN_MAP in kinds:
             if getattr(image, "n_frames", 1) > 2:
@@ -137,7 +137,7 @@ def _segments(kind: bytes, body: bytes) -> bytes | None:
         heads = ((at, _EXTENSION + name + struct.pack(">II", len(text), at)) for at in range(0, len(text), size))
         return b"".join(jpeg_segment(_APP1, head + text[at : at + size]) for at, head in heads)
     if kind == IPTC:
-        body = _PHOTOSHOP + photoshop.with_iptc(body)
+        body = _PHOTOSHOP + with_iptc(body)
     if kind not in (IPTC, COMMENT) or len(body) > _SEGMENT:
         return None
     return jpeg_segment(_APP13 if kind == IPTC else _COM, body)

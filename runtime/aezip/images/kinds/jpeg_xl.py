@@ -15,8 +15,7 @@ from ...format import depth as depths
 from ...format.colour import BT709, SRGB, Cicp
 from ...format.container import DEEPEST, PLAIN, Section
 from .. import deep, jxl, signalling
-from ..boxes import boxes
-from ..headers import Facts, file_of
+from ..headers import Facts, boxes, exif_body, file_of
 from ..metadata import bytes_of
 from ..picture import Picture
 from ..signalling import Losses
@@ -83,8 +82,7 @@ class JpegXl(Writer):
     def metadata(self, picture: Picture) -> dict[str, Any]:
         options = super().metadata(picture)
         if picture.exif:
-            # the plugin leaves out where the TIFF header begins
-            options["exif"] = bytes(4) + picture.exif.removeprefix(b"Exif\0\0")
+            options["exif"] = exif_body(picture.exif)  # the plugin leaves out where the TIFF header begins
         return options
 
     def completed(self, data: bytes, picture: Picture) -> tuple[bytes, Losses]:

@@ -19,8 +19,8 @@ import numpy as np
 from ...format import depth as depths
 from ...format.colour import Cicp
 from ...format.container import COMMENT, DEEPEST, IPTC, PLAIN, TEXTS, Section
-from .. import deep, photoshop, signalling
-from ..headers import Facts, file_of, png_chunk, png_chunks
+from .. import deep, signalling
+from ..headers import Facts, file_of, iptc_in, png_chunk, png_chunks, with_iptc
 from ..picture import EXTRA_NAMES, LIGHT_SIZES, Picture
 from ..pillow_image import to_pillow
 from ..signalling import Losses
@@ -186,7 +186,7 @@ def _of_text(kind: bytes, text: bytes) -> bytes | None:
     """IPTC from Photoshop's resources in hexadecimal."""
     with contextlib.suppress(ValueError, zlib.error, struct.error):
         text = zlib.decompressobj().decompress(text[1:], _MOST) if kind == b"zTXt" else text
-        return photoshop.iptc_in(bytes.fromhex("".join(text.decode("latin-1").split("\n")[3:])))
+        return iptc_in(bytes.fromhex("".join(text.decode("latin-1").split("\n")[3:])))
     return None
 
 
@@ -197,7 +197,7 @@ def _chunks(kind: bytes, body: bytes) -> bytes | None:
     if kind == TEXTS:
         return b"".join(png_chunk(name + text) for name, text in _texts(body))
     if kind == IPTC:
-        resources = photoshop.with_iptc(body).hex()
+        resources = with_iptc(body).hex()
         lines = "\n".join(resources[i : i + 72] for i in range(0, len(resources), 72))
         profile = f"\niptc\n{len(resources) // 2:8}\n{lines}\n".encode()
         return png_chunk(b"zTXtRaw profile type iptc\0\0" + zlib.compress(profile))

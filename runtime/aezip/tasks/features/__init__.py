@@ -1,5 +1,1 @@
-"""Pictures → latents and pooled vectors; which are near which.
-
-vectors      latents and vectors of pictures
-vector_file  vectors ↔ .npz
-"""
+"""Pictures → latents and pooled vectors; which are near which: all in `vectors`."""

@@ -1,10 +1,18 @@
 """What a model's encoder sees in a picture: latents, one vector for each 16×16 pixels, and one for all of them.
 
-In: pixels. Out: float32 arrays. Pooled vectors of pictures can be compared: `nearest` finds the most similar.
+In: pixels. Out: float32 arrays. Pooled vectors of pictures can be compared: `nearest` finds the most similar. They are
+kept in an .npz file that numpy reads without aezip:
+
+    files     [N] text      names as they were given
+    pooled    [N, 2·C] f32  mean and log energy of each latent channel
+    model     text          name and encoder's digest, two of them
+    latents_i [h, w, C] f16 of picture i, if they were asked for
 """
 
 from __future__ import annotations
 
+import io
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,9 +26,12 @@ from ...engine.graphs import Graphs
 from ...engine.sessions import Sessions
 from ...errors import ImageError, ModelUnfit
 from ...format.geometry import grid
+from ...model.packages import UNREADABLE
 from ...model.store import find_codec
+from ...storage.files import atomic_write, read_bytes
 
 Array = NDArray[np.float32]
+SUFFIX = ".npz"  # of files of vectors
 FINE = 800  # the quality at which latents are taken: their steps of 1/16 are small against noise in photographs
 SMALLEST = 16  # pixels a side
 FLOOR = 0.03  # added to a square before its logarithm: below it there is nothing but rounding
@@ -99,3 +110,54 @@ def summed(values: NDArray[Any]) -> NDArray[np.uint16]:
     """Sums of 2×2.  [2h, 2w, C] → [h, w, C]"""
     parts: list[NDArray[np.uint16]] = [values[i::2, j::2].astype(np.uint16) for i in (0, 1) for j in (0, 1)]
     return sum(parts[1:], parts[0])
+
+
+@dataclass
+class Vectors:
+    """Of some pictures, by one encoder."""
+
+    model: str
+    digest: str
+    full: bool = False  # whether latents are kept
+    files: list[str] = field(default_factory=list)
+    rows: list[Array] = field(default_factory=list)  # each [2·C]
+    latents: list[NDArray[np.float16]] = field(default_factory=list)  # each [h, w, C]
+
+    @property
+    def pooled(self) -> Array:
+        """[N, 2·C]"""
+        return np.stack(self.rows)
+
+    def add(self, file: str, latents: Array) -> None:
+        """One picture more.  latents: [h, w, C]"""
+        self.rows.append(pooled(latents))
+        if self.full:
+            self.latents.append(latents.astype(np.float16))
+        self.files.append(file)
+
+
+def write(path: str, vectors: Vectors, *, force: bool = False) -> int:
+    """Write the file whole; its size.  Raises OutputError, OutputExists."""
+    arrays: dict[str, NDArray[Any]] = {
+        "files": np.array(vectors.files),
+        "pooled": vectors.pooled,
+        "model": np.array([vectors.model, vectors.digest]),
+        **{f"latents_{i}": latents for i, latents in enumerate(vectors.latents)},
+    }
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **arrays)
+    atomic_write(path, file.getvalue(), force=force)
+    return file.tell()
+
+
+def read(path: str) -> Vectors:
+    """Files and pooled vectors of such a file.  Raises ImageError."""
+    data = read_bytes(path, ImageError)
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            files, vectors, model = file["files"], file["pooled"], file["model"]
+        if vectors.dtype != np.float32 or vectors.ndim != 2 or len(vectors) != len(files) or not len(files):
+            raise ValueError("not vectors")
+        return Vectors(str(model[0]), str(model[1]), files=list(map(str, files)), rows=list(vectors))
+    except (OSError, IndexError, *UNREADABLE):
+        raise ImageError("no vectors of pictures", "an .npz file written by aezip features", file=path) from None
