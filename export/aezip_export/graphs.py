@@ -29,7 +29,6 @@ def array(x: Tensor | None) -> NDArray[np.float32]:
 def encoder(model: Flagship) -> bytes:
     """image u8 [N, H, W, 3], gain [C] → latent i16 [N, H/16, W/16, C]"""
     c, net = model.config, model.encoder
-    assert isinstance(net, Encoder)
     g = Graph("encoder")
     image, gain = of_encoder(g, 3, c.latent)
     return with_latent(g, down(g, image, net), gain, c.latent)
@@ -65,9 +64,10 @@ def hyper_encoder(model: Flagship) -> bytes:
     latent = g.input("latent", "int16", ["N", "h", "w", c.latent])
     hyper_gain = g.input("hyper_gain", "float32", [c.hyper])
 
-    y = g.node("Mul", g.cast(g.to_channels_first(latent), "float32"), g.scalar(1 / 16))
+    sixteenths = g.cast(g.to_channels_first(latent), "float32")
+    y = g.node("Mul", sixteenths, g.scalar(1 / 16))
     magnitude = g.node("Log", g.node("Add", g.node("Abs", y), g.scalar(1)))
-    signed = g.node("Mul", magnitude, g.node("Sign", y))
+    signed = g.node("Mul", magnitude, g.node("Clip", sixteenths, g.scalar(-1), g.scalar(1)))
     x = g.node("Concat", magnitude, signed, axis=1)
     x = convs(g, x, (net.mix, net.to_half, net.to_quarter))
     hyper = g.round(g.node("Mul", x, g.per_channel(hyper_gain)), -RADIUS_MAX, RADIUS_MAX)

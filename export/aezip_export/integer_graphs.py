@@ -1,9 +1,9 @@
-"""A decoder in integers and an encoder with blocks of 8 bits (`aezip_train.integer_lapped`) as graphs.
+"""A decoder in integers and an encoder with blocks of 8 bits (`integer_lapped`) as graphs.
 
-In the decoder at 1/16, and in the encoder's blocks, QuantizeLinear and DequantizeLinear stand around convolutions and
-matrix products, in the form that onnxruntime computes in integers, with channels last, as matrix products want it.
-Without that the same graph runs in float32, and of the decoder to the same numbers, as the rest does: every scale is a
-power of two, and every sum a whole multiple of one that stays below 2²⁴ of them.
+At 1/16 QuantizeLinear and DequantizeLinear stand around convolutions and matrix products, in the form that onnxruntime
+computes in integers, with channels last, as matrix products want it. Without that the same graph runs in float32, and
+of the decoder to the same numbers, as the rest does: every scale is a power of two, and every sum a whole multiple of
+one that stays below 2²⁴ of them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aezip_train.flagship import Flagship
-from aezip_train.histograms import LATENT_MAX
 from aezip_train.integer import WEIGHT_MAX, IntegerConv2d, Quantised
 from aezip_train.integer_lapped import (
     FAR,
@@ -29,7 +28,7 @@ from aezip_train.integer_lapped import (
 from aezip_train.lapped import SLOPE
 
 from .builder import Graph
-from .graphs import array, first, inside, of_encoder
+from .graphs import array, first, inside, of_encoder, residuals, with_latent
 from .graphs import conv as float_conv
 
 Array = NDArray[np.float32]
@@ -76,17 +75,15 @@ def encoder(model: Flagship) -> bytes:
     assert isinstance(net, NarrowEncoder)
     g = Graph("encoder")
     image, gain = of_encoder(g, 3, c.latent)
-    x = leaky_blocks(g, g.to_channels_last(first(g, g.pad_edge(image, 4), net.stem)), net.coarse)
-    x = leaky_blocks(g, g.to_channels_last(float_conv(g, g.to_channels_first(x), net.down)), net.latent)
-    steps = g.node("Mul", gain, g.constant(16 / array(net.unit)))
-    latent = g.cast(g.round(g.node("Mul", x, steps), -LATENT_MAX, LATENT_MAX), "int16")
-    g.output("latent", latent, "int16", ["N", "h", "w", c.latent])
-    return g.build()
+    x = float_conv(g, residuals(g, first(g, g.pad_edge(image, 4), net.stem), net.coarse), net.down)
+    x = leaky_blocks(g, g.to_channels_last(x), net.latent[:-1])
+    x = g.to_channels_first(g.node("Mul", x, g.constant(1 / array(net.unit))))
+    return with_latent(g, residuals(g, x, net.latent[-1:]), gain, c.latent)
 
 
-def leaky_blocks(g: Graph, x: str, blocks: nn.Sequential) -> str:
+def leaky_blocks(g: Graph, x: str, blocks: nn.Module) -> str:
     """A trunk and what blocks of 8 bits with leaky rectifiers add to it.  [N, h, w, C] float32"""
-    for block in blocks:
+    for block in blocks.children():
         assert isinstance(block, LeakyResidual)
         seen = eight_bits(g, g.node("Mul", x, g.constant(array(block.gain))), NARROW_TOP)
         inner = leaky(g, product(g, as_float(g, seen, NARROW_TOP), block.reduce), block.turn)

@@ -1,6 +1,6 @@
 """The codec: pictures ↔ bytes of a `.lat` file.
 
-    encode     coding.encoder (transforms, each tile's `Coding`, and a look at what was decoded) → container.pack
+    encode     coding.encoder (transforms, each tile's `Coding`, and a look at what readers will show) → container.pack
     decode     container.unpack → coding.lossy, or coding.exact_pixels
 
 `encode` and `decode` work on arrays, without Pillow and click; `compress` and `decompress` on Pillow images.
@@ -147,8 +147,8 @@ class Codec:
     ) -> bytes:
         """Pixels → a `.lat` file.
 
-        A whole model decodes the file before it is returned, and stores cells of 16 × 16 pixels exactly that came out
-        worse than those of photographs. An encoder half cannot.
+        A whole model makes pixels of the latents before the file is returned, and stores cells of 16 × 16 pixels
+        exactly that came out worse than those of photographs. An encoder half cannot.
 
         Args:
             pixels: uint8 or uint16 [H, W, 3], [H, W, 1] or [H, W].

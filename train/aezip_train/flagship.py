@@ -144,7 +144,7 @@ class Flagship(nn.Module):
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = c = config or Config()
-        self.encoder: Encoder | NarrowEncoder = NarrowEncoder(c) if c.integer > 1 else Encoder(c)
+        self.encoder = NarrowEncoder(c) if c.integer > 1 else Encoder(c)
         self.decoder: Decoder | IntegerDecoder = IntegerDecoder(c) if c.integer else Decoder(c)
         self.hyper_encoder, self.prior, self.context = HyperEncoder(c), Prior(c), Context(c)
         # log₂ of: gain, inverse gain; of z: gain, inverse gain, scale; and z's offset
@@ -161,7 +161,6 @@ class Flagship(nn.Module):
     @torch.no_grad()
     def start_classic(self, images: Tensor) -> None:
         """Become a lapped-transform codec.  images: [N, 3, H, W], centred, /64."""
-        assert isinstance(self.encoder, Encoder)
         assert isinstance(self.decoder, Decoder)
         std = start_lapped(self.encoder, self.decoder, images)
         gain = torch.log2(lambda_ladder.steps(self.lambda_max)[:, None] * std[None])

@@ -6,7 +6,7 @@ carries the picture, the layers up and the blocks at 1/8, sees whole numbers of 
 own `tops`, and has weights of up to 15. Each layer's sums are below 2²⁴, so float32 holds them exactly; what is added
 to a trunk is added one block after the other.
 
-All blocks of the encoder have 8 bits (`LeakyResidual`); its trunk and the layers that carry the picture are in float.
+The encoder's blocks at 1/16 have 8 bits (`LeakyResidual`), but for the last, and all else is in float.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .integer import NARROW_MAX, IntegerConv2d, round_even
-from .lapped import SLOPE, LappedSizes, lapping
+from .lapped import SLOPE, Encoder, LappedSizes
 
 FINEST = 8  # bits below 1 of the bias of the trunk at 1/16
 NARROW_TOP = 128  # largest magnitude of an activation of 8 bits with a sign
@@ -77,10 +77,12 @@ class LeakyResidual(nn.Module):
         self.register_buffer("gain", torch.ones(width))
         self.register_buffer("turn", torch.ones(inner))  # behind `reduce`: 1 or −1
         self.register_buffer("spread", torch.ones(inner))  # behind `spatial`, one of MOSTLY
-        kind: dict[str, Any] = {"in_bits": 0, "out_bits": 0, "weight_max": NARROW_MAX, "finest": 16}
-        self.reduce = IntegerConv2d(width, inner, top=NARROW_TOP, rounds=False, **kind)
-        self.spatial = IntegerConv2d(inner, inner, 3, low=-NARROW_TOP, high=NARROW_TOP - 1, **kind)
-        self.expand = IntegerConv2d(inner, width, rounds=False, **kind)
+        kind: dict[str, Any] = {"in_bits": 0, "out_bits": 0, "finest": 16}
+        self.reduce = IntegerConv2d(width, inner, top=NARROW_TOP, rounds=False, paired=True, **kind)
+        self.spatial = IntegerConv2d(
+            inner, inner, 3, weight_max=NARROW_MAX, low=-NARROW_TOP, high=NARROW_TOP - 1, **kind
+        )
+        self.expand = IntegerConv2d(inner, width, rounds=False, paired=True, **kind)
 
     def units(self) -> dict[nn.Parameter, Any]:
         """As `IntegerDecoder.units`."""
@@ -103,36 +105,33 @@ def leaky(x: Tensor, times: Tensor) -> Tensor:
     return y.clamp(-LEAKY_ZERO, 255 - LEAKY_ZERO)
 
 
-class NarrowEncoder(nn.Module):
-    """As `lapped.Encoder`, with blocks of 8 bits."""
+class NarrowEncoder(Encoder):
+    """As `Encoder`, with blocks of 8 bits at 1/16, but for the last.
+
+    In that one rounding would leave noise in flat areas, which costs bits.
+    """
 
     unit: Tensor
 
     def __init__(self, c: LappedSizes, channels: int = 3) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(channels, c.coarse, 16, stride=8)
-        self.coarse = nn.Sequential(*[LeakyResidual(c.coarse, c.coarse // 2) for _ in range(c.coarse_blocks)])
-        self.down = nn.Conv2d(c.coarse, c.latent, 2, stride=2)
+        super().__init__(c, channels)
         inner = c.latent_inner or c.latent // 2
-        self.latent = nn.Sequential(*[LeakyResidual(c.latent, inner) for _ in range(c.latent_blocks)])
-        self.register_buffer("unit", torch.ones(c.latent))  # of the trunk at 1/16, in 1 of u: powers of two
+        for n in range(c.latent_blocks - 1):
+            self.latent[n] = LeakyResidual(c.latent, inner)
+        self.register_buffer("unit", torch.ones(c.latent))  # of the narrow blocks' trunk, in 1 of u: powers of two
 
     def units(self) -> dict[nn.Parameter, Any]:
         """As `IntegerDecoder.units`."""
-        blocks: Any = [*self.coarse, *self.latent]
-        found: dict[nn.Parameter, Any] = {}
-        for block in blocks:
-            found |= block.units()
-        return found
+        blocks: Any = self.latent[:-1]
+        return {p: unit for block in blocks for p, unit in block.units().items()}
 
     def forward(self, image: Tensor) -> Tensor:
-        x = self.coarse(self.stem(lapping(image)))
-        u: Tensor = self.latent(self.down(x)) / self.unit[:, None, None]
+        u: Tensor = self.latent[-1:](self.latent[:-1](self.trunk(image)) / self.unit[:, None, None])
         return u
 
 
 class WideResidual(nn.Module):
-    """The same with wide activations and leaky rectifiers, for trunks at 1/8.
+    """As `IntegerResidual` with wide activations and leaky rectifiers, for trunks at 1/8.
 
     There 8 bits lose too much (train/TRIALS.md).
     """

@@ -45,10 +45,6 @@ class Seen:
             values = x.detach().transpose(0, 1).flatten(1)
             store[module].append(values[:, :: max(1, values.shape[1] // KEPT)])
 
-    def stop(self) -> None:
-        for hook in self.hooks:
-            hook.remove()
-
     @cached_property
     def rectified(self) -> dict[nn.Module, list[Tensor]]:
         """What leaves the modules, through a leaky rectifier, once all was seen."""
@@ -72,7 +68,8 @@ def convert(small: Flagship, whole: Flagship, draw: Callable[[], Tensor]) -> Fla
         crops = draw()
         quality = (torch.arange(len(crops)) + n / BATCHES) / len(crops) * lambda_ladder.TOP
         small(crops, quality, noise=False)
-    seen.stop()
+    for hook in seen.hooks:
+        hook.remove()
     _decoder(decoder, whole.decoder, seen)
     for layer in whole.decoder.modules():
         if isinstance(layer, IntegerConv2d):

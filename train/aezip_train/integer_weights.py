@@ -43,9 +43,9 @@ def read_decoder(net: IntegerDecoder, graph: bytes) -> None:
 
 @torch.no_grad()
 def read_encoder(net: NarrowEncoder, graph: bytes) -> None:
-    """Fill the encoder's blocks, and its unit, from its graph.  Raises ValueError, StopIteration."""
+    """Fill the encoder's narrow blocks, and their unit, from its graph.  Raises ValueError, StopIteration."""
     left = iter(steps(graph))
-    blocks: Any = [*net.coarse, *net.latent]
+    blocks: Any = net.latent[:-1]
     for block in blocks:
         block.gain.copy_(_tensor(_following(left, "Mul").value))
         _read_product(block.reduce, left)
@@ -54,7 +54,7 @@ def read_encoder(net: NarrowEncoder, graph: bytes) -> None:
         _become(block.spatial, step.value, step.scale, step.bias)
         block.spread.copy_(_tensor(_following(left, "Mul").value))
         _read_product(block.expand, left)
-    net.unit.copy_(16 / _tensor(_following(left, "Mul").value))
+    net.unit.copy_(1 / _tensor(_following(left, "Mul").value))
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from . import classic
 
 if TYPE_CHECKING:
-    from .integer_lapped import IntegerDecoder, NarrowEncoder
+    from .integer_lapped import IntegerDecoder
 
 SLOPE = 0.1  # of the leaky rectifiers
 
@@ -75,12 +75,11 @@ class Encoder(nn.Module):
         self.latent = nn.Sequential(*[Residual(c.latent, inner=c.latent_inner) for _ in range(c.latent_blocks)])
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.latent(self.down(self.coarse(self.stem(lapping(image)))))
+        return self.latent(self.trunk(image))
 
-
-def lapping(image: Tensor) -> Tensor:
-    """With half a cell more on every side."""
-    return F.pad(image, (4, 4, 4, 4), mode="replicate")
+    def trunk(self, image: Tensor) -> Tensor:
+        """That at 1/16, before its blocks."""
+        return self.down(self.coarse(self.stem(F.pad(image, (4, 4, 4, 4), mode="replicate"))))
 
 
 class Decoder(nn.Module):
@@ -99,7 +98,7 @@ class Decoder(nn.Module):
         return self.stem(F.pad(x, (1, 1, 1, 1), mode="replicate"))
 
 
-def strided(encoder: Encoder | NarrowEncoder, decoder: Decoder | IntegerDecoder) -> list[nn.Parameter]:
+def strided(encoder: Encoder, decoder: Decoder | IntegerDecoder) -> list[nn.Parameter]:
     """The parameters of the linear strided layers, which carry the classic start."""
     layers = (encoder.stem, encoder.down, decoder.up, decoder.stem)
     return [p for layer in layers for p in layer.parameters()]

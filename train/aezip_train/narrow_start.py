@@ -1,4 +1,4 @@
-"""A flagship's encoder in float as one with blocks of 8 bits (`NarrowEncoder`): nearly the same function at first.
+"""A flagship's encoder in float as one with blocks of 8 bits at 1/16 (`NarrowEncoder`): nearly the same function.
 
 Layer by layer: each is scaled to 8 bits, and fitted by least squares to what is behind it in float. Without the fits,
 errors of rounded weights add up to wrong averages.
@@ -9,21 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .data import centre
 from .flagship import Flagship
-from .integer import IntegerConv2d, set_integer
+from .integer import PAIR_MAX, IntegerConv2d, set_integer
 from .integer_lapped import LEAKY_ZERO, MOSTLY, NARROW_TOP, NarrowEncoder, eight_bits, leaky
-from .integer_start import BATCHES, Seen
-from .lapped import SLOPE, lapping
+from .integer_start import BATCHES
+from .lapped import SLOPE
 
 RMS = 16.0  # of trunks
-REACHED = 0.9999  # quantile of magnitudes that 8 bits reach
+SQUARES, COLOURED = (2, 4, 8, 8, 8, 16, 6, 12), 0.4  # sizes in drawn pictures; the share of those in colour
+ROOM = 1.1  # how much further than the largest value that was seen blocks see
 LEAST = 1e-6, 1e-3  # of the largest value of a trunk's channel, and of a rectifier's
 RIDGE = 1e-5  # of fits, in each input's own energy
-SHARES = 1.5, 1.2, 1.0, 0.8, 0.64, 0.5, 0.4, 0.32  # of the largest magnitude that fill 8 bits
+SHARES = 1.2, 1.0  # of the largest magnitude that fill 8 bits
 FAIR = 0.3  # of the mean error: places with a smaller one count alike
 
 
@@ -31,66 +34,63 @@ FAIR = 0.3  # of the mean error: places with a smaller one count alike
 def convert(old: Flagship, whole: Flagship, draw: Callable[[], Tensor]) -> Flagship:
     """`whole`, whose encoder is narrow and which is else alike, with what `old` computes.
 
-    draw: crops [N, 3, H, W], centred, /64, of photographs.
+    draw: crops [N, 3, S, S], centred, /64.
     """
-    kept = {k: v for k, v in old.state_dict().items() if not k.startswith("encoder.")}
-    whole.load_state_dict({**whole.state_dict(), **kept})
+    wanted, weights = whole.state_dict(), old.state_dict()
+    kept = {k: v for k, v in weights.items() if k in wanted and v.shape == wanted[k].shape}
+    whole.load_state_dict({**wanted, **kept})
     assert isinstance(whole.encoder, NarrowEncoder)
-    _encoder(old.encoder, whole.encoder, [draw() for _ in range(BATCHES)])
+    rng = np.random.default_rng(1)
+    drawn = (draw() for _ in range(BATCHES))
+    _encoder(old.encoder, whole.encoder, [torch.cat([crops, _furthest(rng, crops.shape[-1])]) for crops in drawn])
     return whole
 
 
-def _encoder(old: Any, net: Any, crops: list[Tensor]) -> None:
-    blocks = [*old.coarse, *old.latent]
-    seen = Seen([*blocks, *(layer for block in blocks for layer in (block.reduce, block.spatial))])
-    for x in crops:
-        old(x)
-    seen.stop()
-    set_integer(net, True)
-    coarse, latent = (_unit(seen, part) for part in (old.coarse, old.latent))
-    net.unit.copy_(latent)
-    net.stem.weight.copy_(old.stem.weight * coarse[:, None, None, None])
-    net.stem.bias.copy_(old.stem.bias * coarse)
-    net.down.weight.copy_(old.down.weight * latent[:, None, None, None] / coarse[:, None, None])
-    net.down.bias.copy_(old.down.bias * latent)
-    wanted = [old.stem(lapping(x)) for x in crops]
-    wanted, trunk = _blocks(net.coarse, old.coarse, coarse, seen, wanted, [net.stem(lapping(x)) for x in crops])
-    wanted = [old.down(x) for x in wanted]
-    _fit(net.down, trunk, [x * latent[:, None, None] for x in wanted])
-    _blocks(net.latent, old.latent, latent, seen, wanted, [net.down(x) for x in trunk])
-    set_integer(net, False)
+def _furthest(rng: np.random.Generator, side: int) -> Tensor:
+    """Drawn squares and stripes, which make blocks reach further than any photograph: QR codes do, too.
 
-
-def _unit(seen: Seen, blocks: Any) -> Tensor:
-    """What a trunk's channels are multiplied by: powers of two.  [C]"""
-    energy = sum(torch.cat(seen.ins[block], 1).square().mean(1) for block in blocks) / len(blocks)
-    return torch.exp2((RMS / torch.as_tensor(energy).sqrt().clamp_min(LEAST[0])).log2().round())
-
-
-def _blocks(
-    net: Any, old: Any, unit: Tensor, seen: Seen, wanted: list[Tensor], trunk: list[Tensor]
-) -> tuple[list[Tensor], list[Tensor]]:
-    """A trunk's blocks.  wanted, trunk: what goes into them, in float, and as the narrow ones see it, in its unit.
-
-    Returns what leaves them.
+    [4, 3, side, side], centred, /64
     """
-    for block, was in zip(net, old, strict=True):
-        largest = torch.cat(seen.ins[was], 1).abs().quantile(REACHED, 1).clamp_min(LEAST[0])
-        block.gain.copy_((NARROW_TOP - 1) / largest / unit)
+    pictures = []
+    for _ in range(4):
+        size, kind = int(rng.choice(SQUARES)), rng.integers(3)
+        places = np.indices((side // size + 1,) * 2)
+        which = (places.sum(0) % 2, rng.integers(0, 2, places[0].shape), places[rng.integers(2)] % 2)[kind]
+        ends = rng.integers(0, 256, (2, 3)) if rng.random() < COLOURED else np.array([[0] * 3, [255] * 3])
+        pictures.append(np.kron(ends[which], np.ones((size, size, 1)))[:side, :side].astype(np.uint8))
+    return centre(np.stack(pictures))
+
+
+def _encoder(old: Any, net: Any, crops: list[Tensor]) -> None:
+    set_integer(net, True)
+    wanted = [old.trunk(x) for x in crops]
+    net.unit.copy_(torch.exp2((RMS / _values(wanted).square().mean(1).sqrt().clamp_min(LEAST[0])).log2().round()))
+    unit = net.unit[:, None, None]
+    net.down.weight.mul_(unit[..., None])
+    net.down.bias.mul_(net.unit)
+    trunk = [x * unit for x in wanted]
+    for block, was in zip(net.latent[:-1], old.latent[:-1], strict=True):
+        largest = _values(wanted).abs().amax(1).clamp_min(LEAST[0])
+        block.gain.copy_((NARROW_TOP - 1) / (ROOM * largest * net.unit))
         inputs = [eight_bits(x * block.gain[:, None, None]) for x in trunk]
-        made, float_inputs = unit * block.gain, wanted
+        made, float_inputs = net.unit * block.gain, wanted
         for layer, mine, times in ((was.reduce, block.reduce, block.turn), (was.spatial, block.spatial, block.spread)):
-            scale = _scale(torch.cat(seen.outs[layer], 1), times, rounded=mine.rounds)
-            _become(mine, layer, made, scale)
             outputs = [layer(x) for x in float_inputs]
+            scale = _scale(_values(outputs), times, rounded=mine.rounds)
+            _become(mine, layer, made, scale)
             _fit(mine, inputs, [y * scale[:, None, None] for y in outputs])
             inputs, float_inputs = [leaky(mine(x), times) for x in inputs], [F.leaky_relu(y, SLOPE) for y in outputs]
             made = scale * times
-        _become(block.expand, was.expand, made, unit)
+        _become(block.expand, was.expand, made, net.unit)
         wanted = [was(x) for x in wanted]
-        _fit(block.expand, inputs, [w * unit[:, None, None] - x for w, x in zip(wanted, trunk, strict=True)])
+        _fit(block.expand, inputs, [w * unit - x for w, x in zip(wanted, trunk, strict=True)])
         trunk = [block(x) for x in trunk]
-    return wanted, trunk
+    set_integer(net, False)
+
+
+def _values(parts: list[Tensor]) -> Tensor:
+    """[N, C, h, w] each → [C, values]"""
+    return torch.cat([x.transpose(0, 1).flatten(1) for x in parts], 1)
 
 
 def _scale(x: Tensor, times: Tensor, *, rounded: bool) -> Tensor:
@@ -98,7 +98,7 @@ def _scale(x: Tensor, times: Tensor, *, rounded: bool) -> Tensor:
 
     x: outputs in float, [C, values]; rounded: they have 8 bits before the rectifier, too.
     """
-    above, largest = x.quantile(REACHED, 1) >= SLOPE * (-x).quantile(REACHED, 1), x.abs().quantile(REACHED, 1)
+    above, largest = x.amax(1) >= SLOPE * -x.amin(1), x.abs().amax(1)
     times.copy_(torch.where(above, *(MOSTLY if rounded else (1.0, -1.0))))
     fills = (255 - LEAKY_ZERO) / (largest.clamp_min(LEAST[1]) * torch.where(above, 1.0, SLOPE) * times.abs())
     wanted, least, best = F.leaky_relu(x, SLOPE), torch.full_like(fills, torch.inf), fills
@@ -143,7 +143,11 @@ def _fit(layer: nn.Conv2d, inputs: list[Tensor], wanted: list[Tensor]) -> None:
         scale = torch.exp2(layer.quantise().shift)
         spread = torch.linalg.cholesky(torch.linalg.inv(gram), upper=True)
         for n, row in enumerate(spread[:-1]):
-            whole = (now[:, n] * scale).round().clamp(-layer.weight_max, layer.weight_max) / scale
+            top = torch.full_like(scale, layer.weight_max)
+            if layer.paired and n % 2:
+                before = now[:, n - 1] * scale
+                top = torch.where(before * now[:, n] > 0, PAIR_MAX - before.abs(), top)
+            whole = (now[:, n] * scale).round().clamp(-top, top) / scale
             now[:, n:] -= torch.outer((now[:, n] - whole) / row[n], row[n:])
     layer.weight.copy_(now[:, :-1].reshape_as(layer.weight))
     layer.bias.copy_(now[:, -1])

@@ -25,6 +25,7 @@ from .graph_steps import Step, steps
 from .integer_lapped import IntegerDecoder, NarrowEncoder
 from .lapped import stem_weight, up_weight
 
+LAYERS = 3  # of a block; of those of 8 bits one is a convolution
 PRODUCTS = 3  # of the prior, without one for local steps
 
 
@@ -43,7 +44,6 @@ def read_model(name: str) -> Flagship:
 def _read(package: Package) -> Flagship:
     integer = sum(b"DequantizeLinear" in package.member(f"{name}.onnx") for name in ("decoder", "encoder"))
     members = "encoder", "hyper", *(() if integer else ("decoder",))
-    each = 1 if integer > 1 else 3  # convolutions in a block
     found = {member: products(package, member, "Conv") for member in members}
     encoder, hyper = found["encoder"], found["hyper"]
     down = next(n for n, c in enumerate(encoder) if c.stride == 2)
@@ -54,15 +54,15 @@ def _read(package: Package) -> Flagship:
             hyper=len(hyper[-1].bias),
             feature=len(hyper[0].bias),
             local_steps=int(len(products(package, "prior", "MatMul")) > PRODUCTS),
-            coarse_blocks=(down - 1) // each,
+            coarse_blocks=(down - 1) // LAYERS,
             integer=integer,
-            latent_blocks=(len(encoder) - down - 1) // each,
+            latent_blocks=len(encoder) - down - LAYERS if integer > 1 else (len(encoder) - down - 1) // LAYERS,
             latent_inner=len(encoder[down + 1].bias) if len(encoder) > down + 1 else 0,
         )
     )
     if isinstance(model.encoder, NarrowEncoder):
         integer_weights.read_encoder(model.encoder, package.member("encoder.onnx"))
-        found["encoder"] = [encoder[0], encoder[down]]
+        del encoder[down + 1 : -LAYERS]
     if isinstance(model.decoder, IntegerDecoder):
         integer_weights.read_decoder(model.decoder, package.member("decoder.onnx"))
     integer_weights.read_prior(model.prior, package.member("prior.onnx"))
@@ -83,14 +83,13 @@ def _read(package: Package) -> Flagship:
 def _layers(model: Flagship) -> dict[str, list[nn.Module]]:
     """Each graph's layers, in their order."""
     e, d, h = model.encoder, model.decoder, model.hyper_encoder
+    narrow = isinstance(e, NarrowEncoder)
 
-    def branches(blocks: nn.Sequential) -> list[nn.Module]:
-        return [layer for block in blocks for layer in block.children()]
+    def branches(blocks: nn.Module) -> list[nn.Module]:
+        return [layer for block in blocks.children() for layer in block.children()]
 
     return {
-        "encoder": [e.stem, e.down]
-        if isinstance(e, NarrowEncoder)
-        else [e.stem, *branches(e.coarse), e.down, *branches(e.latent)],
+        "encoder": [e.stem, *branches(e.coarse), e.down, *branches(e.latent[-1:] if narrow else e.latent)],
         "hyper": [h.mix, h.to_half, h.to_quarter],
         "decoder": [*branches(d.latent), d.up, *branches(d.coarse), d.stem],
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,6 @@ from .recipe import Recipe
 from .resident import ResidentCrops
 from .session import Session
 
-PARTS = "decoder", "encoder"  # in the order in which they become whole numbers
 START_BATCHES = 16  # batches of crops that the classic start is measured on
 
 
@@ -81,12 +80,15 @@ class FlagshipTraining(Training):
         return pictures, middle_crops(val or []) if self.process.leads else []
 
     def start(self, weights: Weights | None) -> None:
-        photographs = self.crops.photographs()
-        for part, convert in enumerate((integer_start.convert, narrow_start.convert)):
-            if weights and part < self.model.config.integer and f"{PARTS[part]}.unit" not in weights:
-                old, new = (Flagship(replace(self.model.config, integer=n)) for n in (part, part + 1))
+        parts = (
+            ("decoder", integer_start.convert, self.crops.photographs()),
+            ("encoder", narrow_start.convert, self.crops),
+        )
+        for n, (part, convert, crops) in enumerate(parts[: self.model.config.integer]):
+            if weights and f"{part}.unit" not in weights:
+                old, new = (Flagship(replace(self.model.config, integer=k)) for k in (n, n + 1))
                 old.load_state_dict(weights)
-                weights = convert(old.eval(), new, lambda: photographs.draw(self.rng)).state_dict()
+                weights = convert(old.eval(), new, partial(crops.draw, self.rng)).state_dict()
         super().start(weights)
         if weights is None:
             if self.model.config.integer:

@@ -7,7 +7,7 @@
     quantisation   latents → symbols
     flat           flat areas share their rounding errors
     cells          how far a decoded picture may be from its original
-    encoder        pixels → a file with latents, that may be decoded and found good
+    encoder        pixels → a file with latents, whose pixels may be looked at
     lossy          a file with latents → its pixels
     exact_pixels   pixels ↔ a file without loss
     windows        how pictures and latents are cut into windows

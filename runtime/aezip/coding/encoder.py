@@ -1,4 +1,4 @@
-"""Pixels → a file with latents; if wanted, one that was decoded and found good.  What reads it: `lossy`.
+"""Pixels → a file with latents; if wanted, one whose pixels were looked at.  What reads it: `lossy`.
 
 A file is one of two attempts. The first leaves out latents that are next to their means. That is no use where much of
 the picture is flat, or where a latent is lost that lies far from its mean; the second leaves out none.
@@ -51,7 +51,7 @@ class Encoder:
     def encode_verified(
         self, pixels: Pixels, sections: tuple[Section, ...] = (), depth: int = PLAIN, cell_error: float = np.inf
     ) -> bytes:
-        """The same, decoded and repaired: no cell has a larger error than photographs have, or than `cell_error`."""
+        """The same, looked at and repaired: no cell has a larger error than photographs have, or than `cell_error`."""
         classes = cells.activity(pixels, depth)
         limit = np.minimum(cells.bounds(classes, self.sessions.package, self.level), cell_error)
         files: list[bytes] = []

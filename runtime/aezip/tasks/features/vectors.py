@@ -31,7 +31,6 @@ from ...model.store import find_codec
 from ...storage.files import atomic_write, read_bytes
 
 Array = NDArray[np.float32]
-SUFFIX = ".npz"  # of files of vectors
 FINE = 800  # the quality at which latents are taken: their steps of 1/16 are small against noise in photographs
 SMALLEST = 16  # pixels a side
 FLOOR = 0.03  # added to a square before its logarithm: below it there is nothing but rounding
