@@ -36,9 +36,7 @@ def convert(old: Flagship, whole: Flagship, draw: Callable[[], Tensor]) -> Flags
 
     draw: crops [N, 3, S, S], centred, /64.
     """
-    wanted, weights = whole.state_dict(), old.state_dict()
-    kept = {k: v for k, v in weights.items() if k in wanted and v.shape == wanted[k].shape}
-    whole.load_state_dict({**wanted, **kept})
+    whole.load_state_dict(old.state_dict(), strict=False)  # narrow blocks have scales beside it
     assert isinstance(whole.encoder, NarrowEncoder)
     rng = np.random.default_rng(1)
     drawn = (draw() for _ in range(BATCHES))
@@ -118,17 +116,16 @@ def _become(layer: IntegerConv2d, old: nn.Conv2d, made: Tensor, scale: Tensor) -
     layer.bias.copy_(old.bias * scale)
 
 
-def _fit(layer: nn.Conv2d, inputs: list[Tensor], wanted: list[Tensor]) -> None:
-    """Bring a layer's outputs nearest to what is wanted, by least squares; and round its weights, if it will.
+def _fit(layer: IntegerConv2d, inputs: list[Tensor], wanted: list[Tensor]) -> None:
+    """Bring a layer's outputs nearest to what is wanted, by least squares, and round its weights.
 
     One input's weights after the other are rounded, and what that does is taken back by those that follow (GPTQ,
     Frantar et al. 2023).  inputs: [N, C, H, W] each; wanted: [N, O, h, w] each.
     """
-    assert layer.bias is not None
     now = torch.cat([layer.weight.flatten(1), layer.bias[:, None]], 1).double()
     gram, right = torch.zeros(len(now.T), len(now.T)).double(), torch.zeros_like(now.T)
     for x, y in zip(inputs, wanted, strict=True):
-        rows = F.unfold(x, layer.kernel_size, padding=int(layer.padding[0]), stride=layer.stride)
+        rows = F.unfold(x, layer.kernel_size, padding=int(layer.padding[0]))
         rows = torch.cat([rows, torch.ones_like(rows[:, :1])], 1).transpose(1, 2).flatten(0, 1).double()
         missing = y.permute(0, 2, 3, 1).flatten(0, 2) - rows @ now.T
         error = missing.square().mean(1, keepdim=True)
@@ -137,17 +134,16 @@ def _fit(layer: nn.Conv2d, inputs: list[Tensor], wanted: list[Tensor]) -> None:
         right += shared.T @ missing
     gram += torch.diag(gram.diagonal() * RIDGE + 1e-12)
     now = now + torch.linalg.solve(gram, right).T
-    if isinstance(layer, IntegerConv2d):
-        layer.weight.copy_(now[:, :-1].reshape_as(layer.weight))
-        layer.bias.copy_(now[:, -1])
-        scale = torch.exp2(layer.quantise().shift)
-        spread = torch.linalg.cholesky(torch.linalg.inv(gram), upper=True)
-        for n, row in enumerate(spread[:-1]):
-            top = torch.full_like(scale, layer.weight_max)
-            if layer.paired and n % 2:
-                before = now[:, n - 1] * scale
-                top = torch.where(before * now[:, n] > 0, PAIR_MAX - before.abs(), top)
-            whole = (now[:, n] * scale).round().clamp(-top, top) / scale
-            now[:, n:] -= torch.outer((now[:, n] - whole) / row[n], row[n:])
+    layer.weight.copy_(now[:, :-1].reshape_as(layer.weight))
+    layer.bias.copy_(now[:, -1])
+    scale = torch.exp2(layer.quantise().shift)
+    spread = torch.linalg.cholesky(torch.linalg.inv(gram), upper=True)
+    for n, row in enumerate(spread[:-1]):
+        top = torch.full_like(scale, layer.weight_max)
+        if layer.paired and n % 2:
+            before = now[:, n - 1] * scale
+            top = torch.where(before * now[:, n] > 0, PAIR_MAX - before.abs(), top)
+        whole = (now[:, n] * scale).round().clamp(-top, top) / scale
+        now[:, n:] -= torch.outer((now[:, n] - whole) / row[n], row[n:])
     layer.weight.copy_(now[:, :-1].reshape_as(layer.weight))
     layer.bias.copy_(now[:, -1])

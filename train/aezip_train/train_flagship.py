@@ -81,14 +81,14 @@ class FlagshipTraining(Training):
 
     def start(self, weights: Weights | None) -> None:
         parts = (
-            ("decoder", integer_start.convert, self.crops.photographs()),
-            ("encoder", narrow_start.convert, self.crops),
+            ("decoder", integer_start.convert, self.crops.photographs),
+            ("encoder", narrow_start.convert, lambda: self.crops),
         )
         for n, (part, convert, crops) in enumerate(parts[: self.model.config.integer]):
             if weights and f"{part}.unit" not in weights:
                 old, new = (Flagship(replace(self.model.config, integer=k)) for k in (n, n + 1))
                 old.load_state_dict(weights)
-                weights = convert(old.eval(), new, partial(crops.draw, self.rng)).state_dict()
+                weights = convert(old.eval(), new, partial(crops().draw, self.rng)).state_dict()
         super().start(weights)
         if weights is None:
             if self.model.config.integer:
