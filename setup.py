@@ -7,7 +7,7 @@ from setuptools import Extension, setup
 CORE = "runtime/c"
 coder = Extension(
     "aezip.entropy._coder",
-    [f"{CORE}/python.c", f"{CORE}/rans.c", f"{CORE}/container.c"],
+    [f"{CORE}/python.c", f"{CORE}/rans.c", f"{CORE}/latents.c", f"{CORE}/container.c"],
     include_dirs=[CORE],
     depends=[f"{CORE}/aezip.h"],
     py_limited_api=True,

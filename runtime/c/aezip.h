@@ -14,7 +14,7 @@ onnxruntime's) where the codec's graphs have to run. It also encodes streams. Pi
 that were stored without loss it decodes alone, with an inflate of its own.
 
 It allocates nothing, keeps no state of its own, uses no floating point but in
-aezip_set_rung, and needs memcpy, memmove, memset, memcmp and strlen of libc, no more.
+aezip_set_rung and aezip_give_half, and needs memcpy, memmove, memset, memcmp and strlen of libc, no more.
 Every buffer is the caller's; every size that a file names is bounded before it is used.
 Whatever the bytes of a file or a model are, the functions return an error or a result,
 and touch no memory but what they were given.
@@ -97,8 +97,8 @@ inputs, under the names they have in FORMAT.md, section 6.
 
 Each returns 0, or anything else to give up (AEZIP_ENGINE_FAILED). The third graph,
 decoder.onnx, follows when all tiles are decoded: inputs `latent`, the int16 that
-aezip_decode_tile wrote, and `inverse_gain`. The encoder's side is yours alone, until
-there are symbols: aezip_encode turns them into a stream.
+aezip_decode_tile wrote, and `inverse_gain`. Of the encoder's side there are aezip_give_half, which
+makes symbols of latents, and aezip_encode, which turns them into a stream.
 
 The prior's and the context's outputs choose the frequency tables, so they have to be
 those of every other machine. Both graphs are whole numbers carried in float32, and no
@@ -338,10 +338,41 @@ typedef struct {
 		uint8_t *index);
 } aezip_engine;
 
+/* Half of a tile's latents, those of the positions whose row and column have an even sum, or an odd one. Its values are
+   [2][2 rows][2 columns][channels], rows and columns of the hyper-latents, as the graphs say them. */
+typedef struct {
+	uint32_t height, width;  /* of the tile, in positions */
+	uint32_t channels;
+	uint32_t odd;            /* 0 or 1 */
+	int skip;                /* latents of a higher table are coded; -1: all are */
+	int progressive;         /* symbols stand table by table, the highest first */
+} aezip_half;
+
+/* Take a half's symbols. index: of its tables and steps. latent: its means, which become its latents; 0 beyond the tile.
+   place: room to sort symbols; with less than a place for each of them it takes longer. */
+int aezip_take_half(
+	aezip_decoder *decoder, const aezip_half *half, const uint8_t *index, int16_t *latent, uint32_t *place, size_t room);
+
+/* The inverse: choose the symbols of a half's latents, where they are coded, in the order of positions, for `aezip_encode`. Of
+   symbols that are not 0 the neighbour towards 0 is taken where it saves more bits than its error is worth. */
+typedef struct {
+	const int16_t *latent;   /* what is wanted; laid out as the half */
+	const uint8_t *flat;     /* 1 at positions where symbols are only rounded, [2][2 rows][2 columns]; NULL: nowhere */
+	const aezip_tables *tables;
+	const float *cost;       /* bits of each entry of the tables; NULL: all symbols are only rounded */
+	double worth;            /* bits that an error of a step, squared, is worth */
+} aezip_wanted;
+
+/* mean: as `latent` of aezip_take_half, which this makes of it, too. table, symbol: room for as many as there are latents. lost:
+   the largest distance between a latent that is not coded and its mean. Returns how many symbols there are. */
+size_t aezip_give_half(
+	const aezip_half *half, const aezip_wanted *wanted, const uint8_t *index, int16_t *mean, uint8_t *table, int16_t *symbol,
+	int32_t *lost);
+
 /* Bytes of work for a tile. */
 size_t aezip_work_size(const aezip_model *model, uint32_t height, uint32_t width);
 
-/* Decode a tile to latents [height][width][channels], in 1/16 of a step. work: aligned for int16_t. */
+/* Decode a tile to latents [height][width][channels], in 1/16 of a step. work: aligned for uint32_t. */
 int aezip_decode_tile(
 	const aezip_tile *tile, const aezip_model *model, const aezip_rung *rung, const aezip_engine *engine, void *work,
 	size_t work_size, int16_t *latent);

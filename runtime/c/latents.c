@@ -110,31 +110,32 @@ size_t aezip_work_size(const aezip_model *model, uint32_t height, uint32_t width
 	return (p.hyper + 2 * p.half) * sizeof(int16_t) + p.half;
 }
 
-/* Half of a checkerboard of latents, its even rows before its odd ones. */
-typedef struct {
-	uint32_t height, width, channels;
-	uint32_t rows, columns; /* of the even rows, and of the odd ones, with what lies beyond the tile */
-	uint32_t odd;           /* 1: the positions with an odd sum of row and column; 0: the even ones */
-	const int16_t *mean;
-	const uint8_t *index;   /* of a table, and in the two highest bits of a step */
-	int skip;               /* what has a higher table is coded */
-} half;
-
 #define TABLE (AEZIP_TABLES - 1) /* the bits of an index that name a table */
 
 /* Steps, in 1/16 of the quality's. */
 static const uint8_t step_of[4] = {16, 21, 9, 12};
 
+/* Rows and columns of a half's even rows, and of its odd ones, with what lies beyond the tile. */
+static uint32_t rows_of(const aezip_half *h)
+{
+	return (h->height + 3) / 4 * 2;
+}
+
+static uint32_t columns_of(const aezip_half *h)
+{
+	return (h->width + 3) / 4 * 2;
+}
+
 /* The column of a half's first position in a row. */
-static uint32_t first_column(const half *h, uint32_t row)
+static uint32_t first_column(const aezip_half *h, uint32_t row)
 {
 	return (row + h->odd) % 2;
 }
 
 /* Where a position stands among the half's values. */
-static size_t place_in(const half *h, uint32_t row, uint32_t column)
+static size_t place_in(const aezip_half *h, uint32_t row, uint32_t column)
 {
-	return (((size_t)(row % 2) * h->rows + row / 2) * h->columns + column / 2) * h->channels;
+	return (((size_t)(row % 2) * rows_of(h) + row / 2) * columns_of(h) + column / 2) * h->channels;
 }
 
 /* Symbols to come, and where they go, as many as a whole number of turns has. */
@@ -174,10 +175,12 @@ static int gather(
 	return error;
 }
 
-/* The last table of those that are taken together from `low` on. */
-static int highest(int low, int progressive)
+static int is_among(const uint8_t *index, uint32_t channels, int table)
 {
-	return progressive ? low : TABLE;
+	while (channels > 0)
+		if (index[--channels] == table)
+			return 1;
+	return 0;
 }
 
 /* All positions' hyper-latents [rows * columns][channels]. progressive: table by table, from the highest. */
@@ -190,50 +193,176 @@ static int take_hyper(
 	g.count = 0;
 	g.times = once;
 	memset(hyper, 0, positions * channels * sizeof *hyper);
-	for (int low = progressive ? AEZIP_TABLES - 1 : 0; low >= 0; low--)
-		for (size_t i = 0; i < positions && !error; i++)
-			error = gather(decoder, &g, index, channels, low, highest(low, progressive), hyper + i * channels);
+	for (int low = progressive ? TABLE : 0; low >= 0; low--)
+		if (!progressive || is_among(index, channels, low))
+			for (size_t i = 0; i < positions && !error; i++)
+				error = gather(decoder, &g, index, channels, low, progressive ? low : TABLE, hyper + i * channels);
 	return error ? error : take_gathered(decoder, &g);
 }
 
-/* Symbols of the half's latents whose tables are from `low` to `high`. */
-static int take_tables(aezip_decoder *decoder, gathered *g, const half *h, int low, int high, int16_t *latent)
+/* The half's latents whose tables are from `low` to `high`, position by position. */
+static int gather_tables(
+	aezip_decoder *decoder, gathered *g, const aezip_half *h, const uint8_t *index, int low, int high, int16_t *latent)
 {
 	int error = AEZIP_OK;
 	for (uint32_t row = 0; row < h->height; row++)
 		for (uint32_t column = first_column(h, row); column < h->width && !error; column += 2) {
-			int16_t *to = latent + ((size_t)row * h->width + column) * h->channels;
-			error = gather(decoder, g, h->index + place_in(h, row, column), h->channels, low, high, to);
+			size_t at = place_in(h, row, column);
+			error = gather(decoder, g, index + at, h->channels, low, high, latent + at);
 		}
 	return error;
 }
 
-/* Latents [height][width][channels] of the half's positions; the others stay as they are. progressive: as of take_hyper. */
-static int take_half(aezip_decoder *decoder, const half *h, int progressive, int16_t *latent)
+/* How many of the half's latents have each table. */
+static void count_tables(const aezip_half *h, const uint8_t *index, size_t *count)
 {
-	gathered g;
-	int error = AEZIP_OK;
-	g.count = 0;
-	g.times = step_of;
+	size_t counts[2][AEZIP_TABLES] = {{0}}; /* of even channels and of odd ones: neighbours often have one table */
 	for (uint32_t row = 0; row < h->height; row++)
 		for (uint32_t column = first_column(h, row); column < h->width; column += 2) {
-			int16_t *to = latent + ((size_t)row * h->width + column) * h->channels;
-			memcpy(to, h->mean + place_in(h, row, column), h->channels * sizeof *to);
+			const uint8_t *here = index + place_in(h, row, column);
+			for (uint32_t c = 0; c < h->channels; c++)
+				counts[c % 2][here[c] & TABLE]++;
 		}
-	for (int low = progressive ? AEZIP_TABLES - 1 : h->skip + 1; low > h->skip && !error; low--)
-		error = take_tables(decoder, &g, h, low, highest(low, progressive), latent);
+	for (int t = 0; t < AEZIP_TABLES; t++)
+		count[t] = counts[0][t] + counts[1][t];
+}
+
+/* Places of the half's latents whose tables are from `low` to `high`, those of the highest first. Returns how many. */
+static size_t sort_tables(
+	const aezip_half *h, const uint8_t *index, const size_t *count, int low, int high, uint32_t *place)
+{
+	size_t total = 0, next[AEZIP_TABLES];
+	for (int t = high; t >= low; t--) {
+		next[t] = total;
+		total += count[t];
+	}
+	for (uint32_t row = 0; row < h->height; row++)
+		for (uint32_t column = first_column(h, row); column < h->width; column += 2) {
+			size_t at = place_in(h, row, column);
+			for (uint32_t c = 0; c < h->channels; c++) {
+				int t = index[at + c] & TABLE;
+				if (t >= low && t <= high)
+					place[next[t]++] = (uint32_t)(at + c);
+			}
+		}
+	return total;
+}
+
+/* Those at these places. */
+static int gather_places(
+	aezip_decoder *decoder, gathered *g, const uint32_t *place, size_t count, const uint8_t *index, int16_t *latent)
+{
+	int error = AEZIP_OK;
+	for (size_t i = 0; i < count && !error; i++) {
+		g->index[g->count] = index[place[i]];
+		g->place[g->count++] = latent + place[i];
+		if (g->count == AEZIP_LANES)
+			error = take_gathered(decoder, g);
+	}
+	return error;
+}
+
+/* Those that are coded, table by table, from the highest, as many at once as there is room for. A table that has more than that is
+   looked for all over the half. */
+static int gather_sorted(
+	aezip_decoder *decoder, gathered *g, const aezip_half *h, const uint8_t *index, int16_t *latent, uint32_t *place, size_t room)
+{
+	size_t count[AEZIP_TABLES];
+	int error = AEZIP_OK;
+	count_tables(h, index, count);
+	for (int high = TABLE, low; high > h->skip && !error; high = low - 1) {
+		size_t total = count[high];
+		for (low = high; low - 1 > h->skip && total + count[low - 1] <= room; low--)
+			total += count[low - 1];
+		if (total > room)
+			error = gather_tables(decoder, g, h, index, low, high, latent);
+		else if (total)
+			error = gather_places(decoder, g, place, sort_tables(h, index, count, low, high, place), index, latent);
+	}
+	return error;
+}
+
+static void clear_beyond(const aezip_half *h, int16_t *latent)
+{
+	uint32_t rows = rows_of(h), columns = columns_of(h);
+	for (uint32_t row = 0; row < 2 * rows; row++)
+		for (uint32_t column = first_column(h, row); column < 2 * columns; column += 2)
+			if (row >= h->height || column >= h->width)
+				memset(latent + place_in(h, row, column), 0, h->channels * sizeof *latent);
+}
+
+int aezip_take_half(
+	aezip_decoder *decoder, const aezip_half *h, const uint8_t *index, int16_t *latent, uint32_t *place, size_t room)
+{
+	gathered g;
+	int error;
+	g.count = 0;
+	g.times = step_of;
+	clear_beyond(h, latent);
+	if (h->progressive)
+		error = gather_sorted(decoder, &g, h, index, latent, place, room);
+	else
+		error = gather_tables(decoder, &g, h, index, h->skip + 1, TABLE, latent);
 	return error ? error : take_gathered(decoder, &g);
 }
 
-/* The half's latents as the context wants them; zeros beyond the tile. */
-static void give_half(const half *h, const int16_t *latent, int16_t *known)
+/* The nearest symbol, half a step upwards. */
+static int32_t nearest(int32_t off, int32_t step)
 {
-	memset(known, 0, (size_t)2 * h->rows * h->columns * h->channels * sizeof *known);
+	int32_t twice = 2 * off + step, symbol = twice / (2 * step) - (twice < 0 && twice % (2 * step) != 0);
+	return symbol > AEZIP_SYMBOL_MAX ? AEZIP_SYMBOL_MAX : symbol < -AEZIP_SYMBOL_MAX ? -AEZIP_SYMBOL_MAX : symbol;
+}
+
+static float cost_of(const aezip_wanted *w, size_t t, int32_t symbol)
+{
+	int32_t radius = w->tables->radius[t];
+	return w->cost[w->tables->zero[t] + (uint32_t)(symbol > radius || symbol < -radius ? radius + 1 : symbol)];
+}
+
+/* A symbol that is not 0, or its neighbour towards 0. */
+static int32_t cheaper(const aezip_wanted *w, size_t t, int32_t off, int32_t symbol, int32_t step)
+{
+	int32_t less = symbol > 0 ? symbol - 1 : symbol + 1;
+	int64_t left = off - step * less, before = off - step * symbol;
+	float saved = cost_of(w, t, symbol) - cost_of(w, t, less);
+	double error = (double)(left * left - before * before) / (double)(step * step);
+	return (double)saved > w->worth * error ? less : symbol;
+}
+
+size_t aezip_give_half(
+	const aezip_half *h, const aezip_wanted *w, const uint8_t *index, int16_t *mean, uint8_t *table, int16_t *symbol, int32_t *lost)
+{
+	size_t count = 0;
+	*lost = 0;
+	clear_beyond(h, mean);
 	for (uint32_t row = 0; row < h->height; row++)
 		for (uint32_t column = first_column(h, row); column < h->width; column += 2) {
-			const int16_t *from = latent + ((size_t)row * h->width + column) * h->channels;
-			memcpy(known + place_in(h, row, column), from, h->channels * sizeof *known);
+			size_t at = place_in(h, row, column), end = at + h->channels;
+			int search = w->cost && !(w->flat && w->flat[at / h->channels]);
+			for (; at < end; at++) {
+				int32_t off = w->latent[at] - mean[at], step = step_of[index[at] / AEZIP_TABLES];
+				size_t t = index[at] & TABLE;
+				if ((int)t <= h->skip) {
+					*lost = off > *lost ? off : -off > *lost ? -off : *lost;
+					continue;
+				}
+				int32_t s = nearest(off, step);
+				s = search && s ? cheaper(w, t, off, s, step) : s;
+				mean[at] = (int16_t)(mean[at] + step * s);
+				table[count] = (uint8_t)t;
+				symbol[count++] = (int16_t)s;
+			}
 		}
+	return count;
+}
+
+/* Put a half's latents where they lie in the tile, [height][width][channels]. */
+static void place_half(const aezip_half *h, const int16_t *latent, int16_t *tile)
+{
+	for (uint32_t row = 0; row < h->height; row++)
+		for (uint32_t column = first_column(h, row); column < h->width; column += 2)
+			memcpy(tile + ((size_t)row * h->width + column) * h->channels, latent + place_in(h, row, column),
+				h->channels * sizeof *tile);
 }
 
 int aezip_decode_tile(
@@ -244,12 +373,12 @@ int aezip_decode_tile(
 	plan p = plan_of(model, h, w);
 	if (work_size < aezip_work_size(model, h, w) || !tile->stream.data)
 		return AEZIP_NO_ROOM;
-	int16_t *hyper = work, *mean = hyper + p.hyper, *known = mean + p.half;
-	uint8_t *index = (uint8_t *)(known + p.half);
+	/* Of the halves, one has latents while there is room for places in the other. */
+	int16_t *first = work, *second = first + p.half, *hyper = second + p.half;
+	uint8_t *index = (uint8_t *)(hyper + p.hyper);
 	int skip = tile->flags & AEZIP_NO_SKIP ? -1 : model->skip, progressive = tile->flags & AEZIP_PROGRESSIVE;
-	half first = {h, w, model->channels, 2 * p.rows, 2 * p.columns, 0, mean, index, skip};
-	half second = first;
-	second.odd = 1;
+	aezip_half half = {h, w, model->channels, 0, skip, progressive};
+	size_t room = p.half * sizeof *first / sizeof(uint32_t);
 
 	aezip_decoder decoder;
 	int error = aezip_begin(&decoder, &model->tables, tile->stream);
@@ -259,14 +388,16 @@ int aezip_decode_tile(
 	error = take_hyper(&decoder, rung->hyper_index, positions, model->hyper_channels, progressive, hyper);
 	if (error)
 		return error;
-	if (engine->prior(engine->self, hyper, p.rows, p.columns, rung, mean, index) != 0)
+	if (engine->prior(engine->self, hyper, p.rows, p.columns, rung, first, index) != 0)
 		return AEZIP_ENGINE_FAILED;
-	if ((error = take_half(&decoder, &first, progressive, latent)) != AEZIP_OK)
+	if ((error = aezip_take_half(&decoder, &half, index, first, (uint32_t *)(void *)second, room)) != AEZIP_OK)
 		return error;
-	give_half(&first, latent, known);
-	if (engine->context(engine->self, known, p.rows, p.columns, rung, mean, index) != 0)
+	place_half(&half, first, latent);
+	if (engine->context(engine->self, first, p.rows, p.columns, rung, second, index) != 0)
 		return AEZIP_ENGINE_FAILED;
-	if ((error = take_half(&decoder, &second, progressive, latent)) != AEZIP_OK)
+	half.odd = 1;
+	if ((error = aezip_take_half(&decoder, &half, index, second, (uint32_t *)(void *)first, room)) != AEZIP_OK)
 		return error;
+	place_half(&half, second, latent);
 	return aezip_finish(&decoder);
 }

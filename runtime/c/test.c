@@ -216,6 +216,58 @@ static void test_coder(const aezip_tables *tables)
 	CHECK(aezip_encode(tables, &wrong, 1, 3, stream, &room) == AEZIP_NO_ROOM);
 }
 
+/* A half's latents become symbols and come back, in either order, whatever the room to sort them. */
+static void test_half_of(const aezip_tables *tables, const float *cost, int progressive)
+{
+	enum { MOST = 16 * 16 / 2 * 3, ROOMS = 4 };
+	static int16_t wanted[MOST], mean[MOST], known[MOST], back[MOST], symbol[MOST], sorted[MOST];
+	static uint8_t index[MOST], flat[MOST], table[MOST], order[MOST], stream[AEZIP_STREAM_MAX(8, MOST)];
+	static uint32_t place[MOST];
+	aezip_half half = {1 + draw(16), 1 + draw(16), 1 + draw(3), draw(2), (int)draw(12) - 1, progressive};
+	size_t count = (size_t)((half.height + 3) / 4 * ((half.width + 3) / 4)) * 8 * half.channels;
+	uint32_t tables_of = 1 + draw(AEZIP_TABLES);
+	for (size_t i = 0; i < count; i++) {
+		index[i] = (uint8_t)(draw(tables_of) + AEZIP_TABLES * draw(4));
+		mean[i] = (int16_t)((int32_t)draw(2000) - 1000);
+		wanted[i] = (int16_t)(mean[i] + (int32_t)draw(600) - 300 + (draw(50) ? 0 : 30000));
+		flat[i] = (uint8_t)draw(2);
+		known[i] = mean[i];
+	}
+	aezip_wanted what = {wanted, draw(2) ? flat : NULL, tables, cost, 9};
+	int32_t lost;
+	size_t coded = aezip_give_half(&half, &what, index, known, table, symbol, &lost);
+	CHECK(coded <= count && lost >= 0);
+	size_t at = 0;
+	for (int t = AEZIP_TABLES - 1; t >= 0 && progressive; t--)
+		for (size_t i = 0; i < coded; i++)
+			if (table[i] == t) {
+				order[at] = table[i];
+				sorted[at++] = symbol[i];
+			}
+	aezip_phase phase = {progressive ? order : table, progressive ? sorted : symbol, coded};
+	size_t size = sizeof stream;
+	CHECK(aezip_encode(tables, &phase, 1, 8, stream, &size) == AEZIP_OK);
+	const size_t rooms[ROOMS] = {0, 1, coded / 3, count};
+	for (int i = 0; i < ROOMS; i++) {
+		aezip_bytes bytes = {stream, size};
+		aezip_decoder decoder;
+		memcpy(back, mean, sizeof back);
+		CHECK(aezip_begin(&decoder, tables, bytes) == AEZIP_OK);
+		CHECK(aezip_take_half(&decoder, &half, index, back, place, rooms[i]) == AEZIP_OK);
+		CHECK(aezip_finish(&decoder) == AEZIP_OK);
+		CHECK(memcmp(back, known, count * sizeof *back) == 0);
+	}
+}
+
+static void test_halves(const aezip_tables *tables)
+{
+	static float cost[AEZIP_LAST_MAX];
+	for (size_t i = 0; i < AEZIP_LAST_MAX; i++)
+		cost[i] = (float)draw(16);
+	for (int i = 0; i < 400; i++)
+		test_half_of(tables, i % 4 < 2 ? cost : NULL, i % 2);
+}
+
 /* A tile of which no latent is skipped, under recorded tables. */
 static void test_whole(replay *r, const char *folder)
 {
@@ -699,6 +751,7 @@ int main(int count, char **arguments)
 	test_whole(&r, arguments[1]);
 	test_steps(arguments[1]);
 	test_coder(&r.model.tables);
+	test_halves(&r.model.tables);
 	snprintf(vectors, sizeof vectors, "%s/exact.npz", arguments[1]);
 	aezip_bytes pixels = replay_read(vectors);
 	for (size_t i = 0; i < sizeof exact / sizeof exact[0]; i++)

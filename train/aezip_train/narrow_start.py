@@ -62,19 +62,19 @@ def _furthest(rng: np.random.Generator, side: int) -> Tensor:
 def _encoder(old: Any, net: Any, crops: list[Tensor]) -> None:
     set_integer(net, True)
     wanted = [old.trunk(x) for x in crops]
-    net.unit.copy_(torch.exp2((RMS / _values(wanted).square().mean(1).sqrt().clamp_min(LEAST[0])).log2().round()))
+    net.unit.copy_(torch.exp2((RMS / values(wanted).square().mean(1).sqrt().clamp_min(LEAST[0])).log2().round()))
     unit = net.unit[:, None, None]
     net.down.weight.mul_(unit[..., None])
     net.down.bias.mul_(net.unit)
     trunk = [x * unit for x in wanted]
     for block, was in zip(net.latent[:-1], old.latent[:-1], strict=True):
-        largest = _values(wanted).abs().amax(1).clamp_min(LEAST[0])
+        largest = values(wanted).abs().amax(1).clamp_min(LEAST[0])
         block.gain.copy_((NARROW_TOP - 1) / (ROOM * largest * net.unit))
         inputs = [eight_bits(x * block.gain[:, None, None]) for x in trunk]
         made, float_inputs = net.unit * block.gain, wanted
         for layer, mine, times in ((was.reduce, block.reduce, block.turn), (was.spatial, block.spatial, block.spread)):
             outputs = [layer(x) for x in float_inputs]
-            scale = _scale(_values(outputs), times, rounded=mine.rounds)
+            scale = _scale(values(outputs), times, rounded=mine.rounds)
             _become(mine, layer, made, scale)
             _fit(mine, inputs, [y * scale[:, None, None] for y in outputs])
             inputs, float_inputs = [leaky(mine(x), times) for x in inputs], [F.leaky_relu(y, SLOPE) for y in outputs]
@@ -86,7 +86,7 @@ def _encoder(old: Any, net: Any, crops: list[Tensor]) -> None:
     set_integer(net, False)
 
 
-def _values(parts: list[Tensor]) -> Tensor:
+def values(parts: list[Tensor]) -> Tensor:
     """[N, C, h, w] each → [C, values]"""
     return torch.cat([x.transpose(0, 1).flatten(1) for x in parts], 1)
 

@@ -1,4 +1,4 @@
-"""What autoencoders are trained on: distortions, sparsity, penalties on weights.
+"""What networks are trained on: distortions, sparsity, penalties on weights.
 
 Distortions are scaled to be near MSE₂₅₅ for small errors in the middle of the range, so that λ means the same to all.
 """
@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aezip.quality.metrics import SCALE_WEIGHTS
+
+from . import ssimulacra2
 
 BCE_SCALE = 255**2 / 2
 SIMILARITY_SCALE = 3000.0
@@ -31,6 +33,16 @@ def distortion(kind: str, image: Tensor, wanted: Tensor) -> Tensor:
     if kind == "ms-ssim":
         return (1 - ms_ssim(image * 64 + 128, wanted * 64 + 128)) * SIMILARITY_SCALE
     return (image - wanted).square().mean((1, 2, 3)) * 64**2
+
+
+def weighed(made: Tensor, wanted: Tensor, lam: Tensor, share: float, cells: float, *, look: bool = True) -> Tensor:
+    """λ times a flagship's distortion: squared errors, those of cells' means, and SSIMULACRA2 if `look`.  [N]"""
+    error = 64 * (made - wanted)
+    squares, means = (e.square().mean((1, 2, 3)) for e in (error, F.avg_pool2d(error, 16)))
+    found = lam * ((1 - share) * squares + cells * means)
+    if share and look:
+        found = found + share * ssimulacra2.weight_of(lam) * ssimulacra2.error(made, wanted, fade=False)
+    return found
 
 
 def ms_ssim(x: Tensor, y: Tensor) -> Tensor:

@@ -18,11 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import lambda_ladder, ssimulacra2
+from . import lambda_ladder, objective
 from .flagship import Flagship
 from .integer import IntegerConv2d, round_even, set_integer
 from .integer_lapped import NARROW_TOP, WIDE_TOP, IntegerResidual, eight_bits, shuffled
 from .integer_start import power
+from .narrow_start import values
 from .soap import Soap
 
 COARSE, INNER, BLOCKS = 96, 48, 4  # channels at 1/8, an even number; inside a block; and blocks
@@ -148,11 +149,11 @@ def started(model: Flagship, latents: list[Tensor], **sizes: int) -> SmallDecode
     sizes = {**sizes, "coarse": min(sizes.get("coarse", COARSE), model.config.coarse)}
     net = SmallDecoder(model.config.latent, **sizes)
     stem, coarse = old.stem.weight.double(), len(net.coarse_offset)
-    x = _flat([u * old.unit[:, None, None] for u in latents])
+    x = values([u * old.unit[:, None, None] for u in latents]).double()
 
     # Combinations of the trunk's channels, by how large they are in the picture: principal components in its units.
     metric = _root(torch.einsum("ocij,odij->cd", stem, stem))
-    y = _flat(trunk)
+    y = values(trunk)
     mean = y.mean(1, keepdim=True)
     found = torch.linalg.eigh(metric @ (y - mean) @ (y - mean).T @ metric / y.shape[1])
     chosen = found.eigenvectors.flip(1)[:, :coarse]
@@ -178,11 +179,6 @@ def started(model: Flagship, latents: list[Tensor], **sizes: int) -> SmallDecode
     for block in net.coarse:
         _silent(block, energy)
     return net
-
-
-def _flat(parts: list[Tensor]) -> Tensor:
-    """[N, C, h, w] each → [C, values]"""
-    return torch.cat([part.transpose(0, 1).flatten(1) for part in parts], 1).double()
 
 
 def _root(a: Tensor) -> Tensor:
@@ -298,13 +294,8 @@ class Learnt:
         u, crops, quality = batch
         found = {k: v * self.unit[k] for k, v in (self.average if averaged else self.values).items()}
         made, wanted = torch.func.functional_call(self.net, found, (u,)), (crops.float() - 128) / 64
-        error = made - wanted
         lam = lambda_ladder.lambda_of(quality, lambda_max)
-        squares, cells = ((64 * e).square().mean((1, 2, 3)) for e in (error, F.avg_pool2d(error, 16)))
-        distortion = lam * ((1 - SSIMULACRA2) * squares + CELLS * cells)
-        if look:
-            seen = ssimulacra2.error(made, wanted, fade=False)
-            distortion = distortion + SSIMULACRA2 * ssimulacra2.weight_of(lam) * seen
+        distortion = objective.weighed(made, wanted, lam, SSIMULACRA2, CELLS, look=look)
         return (distortion * (lam / lambda_ladder.LAMBDA_MIN) ** -0.5).mean()
 
     def step(self, loss: Tensor, rate: float) -> None:

@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import evaluate, integer_start, lambda_ladder, narrow_start, runs, ssimulacra2
+from . import evaluate, integer_start, lambda_ladder, narrow_start, objective, runs
 from .contact_sheet import contact_sheet
 from .data import Crops, Picture, middle_crops
 from .evaluate import QUALITIES, RateDistortion
@@ -118,16 +117,10 @@ class FlagshipTraining(Training):
         quality = self.qualities(rng, crops.batch)
         lam = lambda_ladder.lambda_of(quality, r.lambda_max)
         out = self.model(x, quality)
-        mse = (out.image - x).square().mean((1, 2, 3)) * 64**2
-        distortion = lam * mse
-        if r.ssimulacra2:
-            error = ssimulacra2.error(out.image, x, fade=False)
-            distortion = (1 - r.ssimulacra2) * distortion + r.ssimulacra2 * ssimulacra2.weight_of(lam) * error
-        if r.cell_error:
-            cells = F.avg_pool2d(out.image - x, 16).square().mean((1, 2, 3)) * 64**2
-            distortion = distortion + r.cell_error * lam * cells
+        distortion = objective.weighed(out.image, x, lam, r.ssimulacra2, r.cell_error)
         losses = (out.bpp + distortion) * (lam / lambda_ladder.LAMBDA_MIN) ** -r.rate_weight
-        return {"loss": losses.mean(), "bpp": out.bpp.mean(), "mse": mse.mean()}
+        mse = (out.image.detach() - x).square().mean() * 64**2
+        return {"loss": losses.mean(), "bpp": out.bpp.mean(), "mse": mse}
 
     def averaged_model(self) -> Flagship:
         model: Flagship = super().averaged_model()

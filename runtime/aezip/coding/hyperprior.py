@@ -69,11 +69,11 @@ class Hyperprior:
         shape = (*grid((h, w), LATENTS_PER_HYPER), len(rung.hyper_index))
         with timing.stage("entropy"):
             hyper = source.take(hyper_index(shape, rung)).reshape(shape)
-        in_first, in_second = inside(h, w)
         mean, index, carried = self.graphs.prior(hyper)
-        first = self._take(source, mean, index, in_first)
+        tile = h, w, mean.shape[-1]
+        first = self._take((*tile, 0), source, mean, index)
         mean, index = self.graphs.context(carried, first)
-        second = self._take(source, mean, index, in_second)
+        second = self._take((*tile, 1), source, mean, index)
         source.finish()
         return whole(first, second)[:h, :w]
 
@@ -84,23 +84,17 @@ class Hyperprior:
 
         latent, h, w, effort, flat: as there; hyper: [a, b, Z], |hyper| ≤ SYMBOL_MAX.
         """
-        in_first, in_second = inside(h, w)
         first, second = halves(latent)
         mean, index, carried = self.graphs.prior(hyper)
-        known, known_too = np.zeros_like(first), np.zeros_like(second)
         in_flat = _flat_halves(flat, latent.shape) if effort else None
-        even, _rows(known)[in_first], lost = self._quantise(
-            first, mean, index, in_first, effort, in_flat and in_flat[0]
-        )
+        tile = h, w, mean.shape[-1]
+        even, known, lost = self._give((*tile, 0), first, mean, index, effort, in_flat and in_flat[0])
         if in_flat:
-            off = np.zeros_like(first)
-            _rows(off)[in_first] = _rows(known)[in_first] - _rows(first)[in_first]
-            pull = halves(flats.pull(whole(off, np.zeros_like(second))))[1]
-            second = np.where(in_flat[1], second - pull, second)
+            off = whole(known - first, np.zeros_like(second))
+            off[h:], off[:, w:] = 0, 0
+            second = np.where(in_flat[1], second - halves(flats.pull(off))[1], second)
         mean, index = self.graphs.context(carried, known)
-        odd, _rows(known_too)[in_second], lost_too = self._quantise(
-            second, mean, index, in_second, effort, in_flat and in_flat[1]
-        )
+        odd, known_too, lost_too = self._give((*tile, 1), second, mean, index, effort, in_flat and in_flat[1])
         phases = [(hyper_index(hyper.shape, self.graphs.rung), hyper.ravel()), even, odd]
         return phases, whole(known, known_too)[:h, :w], max(lost, lost_too)
 
@@ -112,19 +106,24 @@ class Hyperprior:
         mean, index, carried = self.graphs.prior(made((SIDE, SIDE, len(self.graphs.rung.hyper_index)), 6))
         yield from (mean, index, *self.graphs.context(carried, mean + 16 * made(mean.shape, 3)))
 
-    def _quantise(
+    def _give(
         self,
+        half: coder.Half,
         latent: INT16,
         mean: INT16,
         index: NDArray[np.uint8],
-        where: NDArray[np.bool_],
         effort: int,
         flat: NDArray[np.bool_] | None,
     ) -> tuple[rans.Phase, INT16, int]:
-        """The phase of a half's positions `where`; their latents as the decoder will have them [n, C]; `lost`.
+        """The phase of a half, its latents as `_take` will have them, and `lost`.
 
-        flat: positions in flat cells, which only round, [2, p, q, 1] as those of `latent`.
+        latent, mean, index: [2, p, q, C]; flat: positions in flat cells, which only round, [2, p, q, 1].
         """
+        package = self.graphs.package
+        if coder.chosen()[0] == "compiled":
+            worth = effort * package.bits_per_error
+            return coder.give(package.tables, half, latent, mean, index, flat, self.skip, worth)
+        known, where = np.zeros_like(mean), _where(half)
         if flat is not None:
             flat = np.repeat(_rows(flat)[where], latent.shape[-1])
         latent, mean, index = _rows(latent)[where], _rows(mean)[where], _rows(index)[where].ravel()
@@ -135,21 +134,25 @@ class Hyperprior:
         tables, lost = table[coded], int((np.abs(off) * ~kept).max(initial=0))
         step = _STEPS.take(index[coded] >> STEP_BIT).astype(np.int32)
         in_flat = None if flat is None else flat[coded]
-        symbol = quantised(off[coded], tables, self.graphs.package, effort, in_flat, step)
+        symbol = quantised(off[coded], tables, package, effort, in_flat, step)
         mean.ravel()[coded] += (step * symbol).astype(np.int16)
-        return (tables, symbol), mean, lost
+        _rows(known)[where] = mean
+        return (tables, symbol), known, lost
 
-    def _take(self, source: Source, mean: INT16, index: NDArray[np.uint8], where: NDArray[np.bool_]) -> INT16:
-        """The latents of a half, 0 but where positions are `where`.  [2, p, q, C]"""
-        half = np.zeros(mean.shape, np.int16)
+    def _take(self, half: coder.Half, source: Source, mean: INT16, index: NDArray[np.uint8]) -> INT16:
+        """The inverse: the latents of a half, 0 beyond its tile.  [2, p, q, C]"""
+        if isinstance(source, coder.Compiled):
+            with timing.stage("entropy"):
+                return source.half(half, mean, index, self.skip)
+        known, where = np.zeros_like(mean), _where(half)
         latent, index = _rows(mean)[where], _rows(index)[where].ravel()
         table = index & TABLE
         coded = np.flatnonzero(table > self.skip)
         with timing.stage("entropy"):
             symbol = source.take(table[coded])
         latent.ravel()[coded] += _STEPS.take(index[coded] >> STEP_BIT) * symbol
-        _rows(half)[where] = latent
-        return half
+        _rows(known)[where] = latent
+        return known
 
 
 def hyper_index(shape: tuple[int, ...], rung: Rung) -> NDArray[np.int64]:
@@ -182,6 +185,11 @@ def inside(h: int, w: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     there.reshape(4 * rows, -1)[:h, :w] = True
     first, second = (np.stack([there[:, 0, :, a], there[:, 1, :, 1 - a]], 1) for a in (0, 1))
     return first, second
+
+
+def _where(half: coder.Half) -> NDArray[np.bool_]:
+    """The positions of a half within its tile, as `inside` has them."""
+    return inside(*half[:2])[half[3]]
 
 
 def _flat_halves(flat: Flat | None, shape: tuple[int, ...]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:

@@ -26,6 +26,8 @@ except ImportError as error:
 
 VARIABLE = "AEZIP_CODER"
 NAMES = ("compiled", "numpy")
+Latents = NDArray[np.int16]
+Half = tuple[int, int, int, int]  # a tile's rows and columns, channels, and which half, 0 or 1
 
 
 def chosen() -> tuple[str, str]:
@@ -44,20 +46,15 @@ def encode(
     phases: Sequence[rans.Phase], tables: Tables, lanes: int | None = None, *, progressive: bool = False
 ) -> bytes:
     """As rans.encode.  progressive: sort each phase, see `order`."""
-    if progressive:
-        phases = [order.sorted_phase(phase) for phase in phases]
     if chosen()[0] == "numpy":
-        return rans.encode(phases, tables, lanes)
+        return rans.encode([order.sorted_phase(phase) for phase in phases] if progressive else phases, tables, lanes)
     rans.check_phases(phases, lanes)
     compiled = tables.compiled
     pairs = tuple((_bytes(index, np.uint8), _bytes(symbol, np.int16)) for index, symbol in phases)
     if lanes is None:
         cost = tables.cost.tobytes()
         lanes = rans.lanes_for(sum(_coder.bits(compiled, cost, pair) for pair in pairs))
-    stream = _coder.encode(compiled, pairs, lanes)
-    if isinstance(stream, int):
-        raise AssertionError(f"the compiled coder failed with {stream}")  # what can fail was checked above
-    return stream
+    return _coder.encode(compiled, pairs, lanes, progressive)
 
 
 def decoder(data: bytes, tables: Tables, *, progressive: bool = False, cut: bool = False) -> order.Source:
@@ -65,7 +62,10 @@ def decoder(data: bytes, tables: Tables, *, progressive: bool = False, cut: bool
 
     progressive: phases were sorted, see `order`; cut: the stream's end is missing.
     """
-    kind = rans.Decoder if chosen()[0] == "numpy" else Compiled
+    compiled = chosen()[0] == "compiled"
+    if compiled and not cut:
+        return Compiled(data, tables, progressive)
+    kind = Compiled if compiled else rans.Decoder
     source: order.Source
     if cut:
         whole = rans.whole_words(data)
@@ -76,29 +76,51 @@ def decoder(data: bytes, tables: Tables, *, progressive: bool = False, cut: bool
 
 
 class Compiled:
-    """As rans.Decoder."""
+    """As rans.Decoder; progressive: as order.Sorted of one."""
 
-    def __init__(self, data: bytes, tables: Tables) -> None:
+    def __init__(self, data: bytes, tables: Tables, progressive: bool = False) -> None:
         rans.check_head(data)
-        found = _coder.begin(tables.compiled, bytes(data))
-        if isinstance(found, int):
-            raise AssertionError(f"the compiled coder failed with {found}")
-        self._decoder = found
+        self._decoder, self._progressive = _coder.begin(tables.compiled, bytes(data)), progressive
 
-    def take(self, index: NDArray[np.integer]) -> NDArray[np.int16]:
+    def take(self, index: NDArray[np.integer]) -> Latents:
         """The next phase's symbols, under the tables `index` [n].  [n] int16.  Raises StreamDamaged, PackageDamaged."""
         rans.check_index(index)
-        symbols = _coder.take(self._decoder, _bytes(index, np.uint8))
-        if isinstance(symbols, int):
-            if symbols == _coder.STREAM_SHORT:
-                raise rans.StreamShort(*rans.SHORT)
-            raise StreamDamaged(*rans.ESCAPE)
-        return np.frombuffer(symbols, np.int16)
+        return _made(_coder.take(self._decoder, _bytes(index, np.uint8), self._progressive))
+
+    def half(self, half: Half, mean: Latents, index: NDArray[np.uint8], skip: int) -> Latents:
+        """As Hyperprior._take, the inverse of `give`.  Raises StreamDamaged."""
+        found = _coder.half(self._decoder, half, mean.tobytes(), index.tobytes(), skip, self._progressive)
+        return _made(found).reshape(mean.shape)
 
     def finish(self) -> None:
         """Check that everything was read and every lane is back at its start."""
         rans.check_end(*_coder.finish(self._decoder))
 
 
+def give(
+    tables: Tables,
+    half: Half,
+    latent: Latents,
+    mean: Latents,
+    index: NDArray[np.uint8],
+    flat: NDArray[np.bool_] | None,
+    skip: int,
+    worth: float,
+) -> tuple[rans.Phase, Latents, int]:
+    """As Hyperprior._give, by the compiled coder.  worth: bits_per_error, or 0 for rounding."""
+    arrays = latent.tobytes(), mean.tobytes(), index.tobytes(), None if flat is None else flat.tobytes()
+    table, symbol, made, lost = _coder.give(tables.compiled, tables.cost.tobytes(), half, *arrays, skip, worth)
+    return (np.frombuffer(table, np.uint8), _made(symbol)), _made(made).reshape(mean.shape), lost
+
+
 def _bytes(values: NDArray[np.integer], kind: type[np.integer]) -> bytes:
     return values.astype(kind, copy=False).tobytes()
+
+
+def _made(found: bytes | bytearray | int) -> Latents:
+    """What the compiled coder made.  Raises StreamDamaged."""
+    if not isinstance(found, int):
+        return np.frombuffer(found, np.int16)
+    if found == _coder.STREAM_SHORT:
+        raise rans.StreamShort(*rans.SHORT)
+    raise StreamDamaged(*rans.ESCAPE)

@@ -43,7 +43,6 @@ class Sorted:
 
     def take(self, index: NDArray[np.integer]) -> NDArray[np.int16]:
         """As of the source."""
-        rans.check_index(index)
         where = order(index)
         symbols = np.empty(len(index), np.int16)
         symbols[where] = self._source.take(index[where])

@@ -1,26 +1,11 @@
-"""Interleaved range ANS: symbols under tables ↔ bytes.
+"""Interleaved range ANS: symbols under tables ↔ bytes (Duda 2013; interleaving after Giesen 2014).
 
-Three facts before the code (Duda 2013; interleaving after Giesen 2014):
+FORMAT.md, section 3, has the decoder. Pushing undoes its popping: of a symbol of frequency f and start c, where the
+state is x, while x ≥ f·2¹⁶, write its low 16 bits as a word and shift them out; then
+x ← (x div f)·2¹⁶ + c + (x mod f). What is pushed last is popped first, so the encoder walks the symbols backwards.
 
-1. It is a stack. What is pushed last is popped first, so the encoder walks the
-   symbols backwards and the decoder reads forwards.
-2. A lane is one state `x`, a whole number in [2¹⁶, 2³²). Pushing a symbol of
-   frequency f and start c: while x ≥ f·2¹⁶, write its low 16 bits as a word and
-   shift them out; then x ← (x div f)·2¹⁶ + c + (x mod f). Popping undoes it:
-   slot = x mod 2¹⁶ names the symbol, x ← f·(x div 2¹⁶) + slot − c, and when x
-   falls below 2¹⁶ one word is read into its low bits. One word always suffices,
-   because frequencies are at least 1 and sum to 2¹⁶.
-3. Lanes take turns: symbol i of a phase belongs to lane i mod L. All lanes of a
-   turn move at once, and take their words in the order of the lanes; that is
-   what numpy, SIMD and GPUs like.
-
-A symbol outside its table is the table's escape, followed in the same lane, after
-the whole turn, by its 16-bit value, pushed with frequency 1 (a raw word).
-
-A stream: one byte log₂ L; L states as u32; words as u16, all little-endian.
-Invariants: pop is the exact inverse of push; every lane starts at 2¹⁶ in the
-encoder, so it ends at 2¹⁶ in the decoder, with no word left over. A damaged stream
-ends elsewhere, which is a free checksum.
+Every lane starts at 2¹⁶ in the encoder, so it ends there in the decoder, with no word left over. A damaged stream ends
+elsewhere, which is a free checksum.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def _numbers(pixels: Image8) -> NDArray[np.uint32]:
 
 def _are_few(numbers: NDArray[np.uint32], most: int = 256) -> bool:
     """Whether there are at most so many colours; rows [n, W] of photographs mostly have more, each."""
-    return all(len(np.unique(part)) <= most for part in (numbers[:1], numbers))
+    return all(len(np.unique(part)) <= most for part in (numbers[:1], numbers[:, ::8], numbers))
 
 
 def _grey_bits(colours: Image8) -> int:

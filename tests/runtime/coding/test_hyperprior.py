@@ -12,8 +12,9 @@ from aezip.codec import Codec
 from aezip.coding import encoder, hyperprior, tiles, windows
 from aezip.coding.quantisation import quantised, towards_zero
 from aezip.engine.sessions import Sessions
+from aezip.entropy import coder
 from aezip.entropy.tables import mixture_tables
-from aezip.format.container import NO_SKIP
+from aezip.format.container import NO_SKIP, PROGRESSIVE
 from aezip.model import store
 
 TABLES = mixture_tables()
@@ -51,6 +52,34 @@ def test_symbols_are_nearest_in_steps_of_any_size(effort: int) -> None:
     for size in (9, 11, 12, 13, 19, 21):
         whole = quantised(16 * off, index, package, effort, step=16)
         np.testing.assert_array_equal(quantised(size * off, index, package, effort, step=size), whole)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 13), st.integers(1, 13), st.sampled_from([0, NO_SKIP]))
+@settings(max_examples=60, deadline=None)
+@pytest.mark.skipif(bool(coder._absence), reason="the compiled coder is not built")
+def test_the_compiled_coder_makes_halves_as_numpy_does(seed: int, h: int, w: int, flags: int) -> None:
+    rng = np.random.default_rng(seed)
+    channels, odd, flags = 3, int(rng.integers(2)), flags | int(rng.choice([0, PROGRESSIVE]))
+    shape = 2, 2 * -(-h // 4), 2 * -(-w // 4), channels
+    mean = rng.integers(-900, 900, shape).astype(np.int16)
+    latent = (mean + rng.integers(-400, 400, shape) * rng.choice([1, 1, 70], shape)).astype(np.int16)
+    index = rng.integers(0, 256, shape).astype(np.uint8) & rng.integers(192, 256, dtype=np.uint8)
+    flat = rng.random((*shape[:3], 1)) < 0.5 if rng.integers(2) else None
+    package = SimpleNamespace(tables=TABLES, bits_per_error=9.0, skip=int(rng.integers(20)))
+    made = hyperprior.Hyperprior(SimpleNamespace(package=package), flags)
+    half, effort, found = (h, w, channels, odd), int(rng.integers(2)), []
+    for name in coder.NAMES:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(coder.VARIABLE, name)
+            phase, known, lost = made._give(half, latent, mean, index, effort, flat)
+            stream = coder.encode([phase], TABLES, 4, progressive=bool(flags & PROGRESSIVE))
+            source = coder.decoder(stream, TABLES, progressive=bool(flags & PROGRESSIVE))
+            np.testing.assert_array_equal(made._take(half, source, mean, index), known)
+            source.finish()
+            found.append((stream, known, lost))
+    assert found[0][0] == found[1][0]
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+    assert found[0][2] == found[1][2]
 
 
 def test_effort_saves_bytes_and_both_decode(tiny, drawn) -> None:
