@@ -68,13 +68,15 @@ def main(
         with tempfile.TemporaryDirectory() as folder:
             trial = Path(folder) / output.name
             figures = _export(run, trial, name or output.stem, {"summary": summary, "licence": licence})
-            if pictures:
+            if pictures and figures:
                 _measure(trial, pictures)
-            measured = packages.describe(trial).description["measured"]
+            elif pictures:
+                click.echo("--pictures is not used: all else stays as it is in the model", err=True)
+            measured = packages.describe(trial).description.get("measured", {})
             files.atomic_write(output, files.read_bytes(trial, ModelNotFound), force=force)
     except (AezipError, ProofFailed, OSError, ValueError) as error:
         raise click.ClickException(f"{output} not written: {error}") from None
-    for what in figures["measured"]:
+    for what in figures.get("measured", ()):
         found = measured[what]
         quality = f"quality {what}: {found['bpp']} bpp, " if "bpp" in found else ""
         click.echo(f"{quality}{found['psnr_db']} dB on the sample picture", err=True)

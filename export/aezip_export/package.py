@@ -179,12 +179,11 @@ def amend(path: Path, output: Path, members: dict[str, bytes], *, measure: bool 
     write_proved(output, members, description, lambda trial: {"measured": sample.measured(trial, qualities)})
 
 
-def on_pictures(about: str, add_to: Callable[..., int], made: str, minutes: float = 0) -> None:
+def on_pictures(about: str, add_to: Callable[..., int], made: str) -> None:
     """The command of a module that makes something of pictures for a package.
 
     about: the module, of which the first paragraph is shown; add_to: takes a package, a folder and a package to write,
-    and returns how many pictures there were; made: what, in words; minutes: the default of how long it takes, which
-    `add_to` then takes, too.
+    and returns how many pictures there were; made: what, in words.
     """
     parser = argparse.ArgumentParser(
         description=about.partition("\n\n")[0], formatter_class=argparse.RawDescriptionHelpFormatter
@@ -192,15 +191,12 @@ def on_pictures(about: str, add_to: Callable[..., int], made: str, minutes: floa
     parser.add_argument("model", help="name or package")
     parser.add_argument("--pictures", type=Path, required=True, metavar="FOLDER", help="photographs")
     parser.add_argument("-o", "--output", type=Path, metavar="NAME.aezm", help="package to write  [default: the same]")
-    if minutes:
-        parser.add_argument("--minutes", type=float, default=minutes, help="how long it learns  [default: %(default)s]")
     options = parser.parse_args()
     if options.output and options.output.suffix != packages.SUFFIX:
         parser.error(f"-o {options.output}: expected a name ending in {packages.SUFFIX}")
-    how = {"minutes": options.minutes} if minutes else {}
     try:
         path = find_codec(options.model).about.path
-        count = add_to(path, options.pictures, options.output, **how)
+        count = add_to(path, options.pictures, options.output)
     except (AezipError, OSError, ValueError) as error:
         sys.exit(f"aezip-export: {options.model}: {error}")
     except KeyboardInterrupt:

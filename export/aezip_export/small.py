@@ -1,36 +1,25 @@
-"""A small decoder for a model's files: faster, and less precise.
+"""A small decoder for a model's files: a run of `aezip-train small` → the model's package with `decoder.small.onnx`.
 
-    python -m aezip_export.small MODEL --pictures FOLDER -o NAME.aezm --minutes 60
-
-In: a package whose decoder is in integers, and photographs. Out: the same package with `decoder.small.onnx`. Files and
-fingerprint stay. It learns from what the package's encoder makes of the photographs (`aezip_train.small_decoder`), for
-as long as it is told, or until Ctrl-C.
+All else in the package, its files and its fingerprint stay.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from aezip.bench import doctor
-from aezip.codec import Codec
-from aezip.engine.sessions import DECODERS
 from aezip.model import packages
 from aezip.model.kinds import SMALL
 from aezip.model.packages import Package
-from aezip.quality import metrics
-from aezip.storage.files import check_output
-from aezip_train import small_decoder
-from aezip_train.data import Crops, Picture, middle_crops, read_folder
+from aezip.model.store import find_codec
 from aezip_train.integer_lapped import NARROW_TOP
-from aezip_train.package_weights import read_model
-from aezip_train.small_decoder import SmallDecoder, Split
+from aezip_train.small_decoder import REST, SmallDecoder, Split
 
 from . import macs, package, proofs
 from .builder import Graph
@@ -38,8 +27,6 @@ from .graphs import array
 from .integer_graphs import as_float, eight_bits, narrow_blocks, product, shuffled, with_pixels, within
 
 MEMBER = f"{SMALL}.onnx"
-CROP, DRAWN = 256, 0.12  # pixels a side; share of crops that code draws
-COUNT, QUALITIES = 24, (30, 60, 90)  # of pictures, on which it is compared with the full one
 
 
 def graph(net: SmallDecoder) -> bytes:
@@ -64,10 +51,9 @@ def split(g: Graph, x: str, layer: Split) -> str:
     out = g.node("Add", product(g, many, layer.many), product(g, taps(g, few, layer.few), layer.few))
     if layer.rest:
         parts = (g.slice(part, 3, layer.finer.start, layer.finer.stop) for part in (x, seen))
-        by = small_decoder.REST
         left, taken = (
-            g.node("Mul", next(parts), g.scalar(by)),
-            g.node("Mul", as_float(g, next(parts), NARROW_TOP), g.scalar(-by)),
+            g.node("Mul", next(parts), g.scalar(REST)),
+            g.node("Mul", as_float(g, next(parts), NARROW_TOP), g.scalar(-REST)),
         )
         rest = taps(g, eight_bits(g, g.node("Add", left, taken), NARROW_TOP), layer.rest)
         out = g.node("Add", out, product(g, as_float(g, rest, NARROW_TOP), layer.rest))
@@ -84,34 +70,10 @@ def taps(g: Graph, x: str, layer: nn.Conv2d) -> str:
     return g.node("Concat", *(g.slice(line, 2, *end) for line in lines for end in ends), axis=3)
 
 
-def add_to(path: Path, folder: Path, output: Path | None = None, minutes: float = 60) -> int:
-    """Write a package with a small decoder, in its own place or another.  Returns how many pictures it learnt from.
-
-    Raises ValueError for a package whose decoder is in float, ProofFailed.
-    """
-    if not minutes > 0:
-        raise ValueError(f"{minutes:g} minutes; expected more than 0")
-    about = packages.describe(path)
-    if not Package(about).exact_pixels:
-        raise ValueError("its decoder is in float; expected one in integers (aezip-train --set integer_from=0)")
-    check_output(str(output or path), force=True)
-    pictures = read_folder(folder, smallest=CROP)
-    crops, rng = Crops(pictures, CROP, small_decoder.BATCH, drawn=DRAWN), np.random.default_rng(1)
-    torch.manual_seed(1)
-    said = 0.0
-
-    def say(step: int, share: float, loss: float) -> None:
-        nonlocal said
-        if share >= said:
-            said = share + 0.02
-            print(f"\r{100 * share:3.0f} %, step {step}, loss {loss:.4f} ", end="", file=sys.stderr, flush=True)
-
-    net = small_decoder.distil(read_model(str(path)), lambda: crops.draw(rng), 60 * minutes, rng, say)
-    print("\nproving and writing it …", file=sys.stderr)
-    write(path, output or path, net)
-    for line in compared(output or path, middle_crops(pictures, CROP, COUNT)):
-        print(line)
-    return len(pictures)
+def export(net: SmallDecoder, of: str, output: Path, **_: Any) -> dict[str, Any]:
+    """Write the package of the model `of` with the decoder.  Returns no figures.  Raises AezipError, ProofFailed."""
+    write(find_codec(of).about.path, output, net)
+    return {}
 
 
 def write(path: Path, output: Path, net: SmallDecoder) -> None:
@@ -123,19 +85,3 @@ def write(path: Path, output: Path, net: SmallDecoder) -> None:
         digest = proofs.small_agrees(Package(packages.describe(trial)), net)
     counts = packages.describe(path).description["macs"] | {SMALL: macs.per_pixel(made[MEMBER])}
     package.amend(path, output, made, measure=False, macs=counts, **{doctor.PIXELS["small"]: digest})
-
-
-def compared(path: Path, pictures: list[Picture]) -> Iterator[str]:
-    """How much less precise the small decoder is, as lines."""
-    both = [Codec(str(path), decoder=decoder) for decoder in DECODERS]
-    for quality in QUALITIES:
-        files = [both[0].encode(p, quality) for p in pictures]
-        full, small = (
-            np.mean([metrics.psnr_db(p, codec.decode(f)[0]) for p, f in zip(pictures, files, strict=True)])
-            for codec in both
-        )
-        yield f"quality {quality}: {full:.2f} dB, small {small - full:+.2f} dB, on pictures that it learnt from"
-
-
-if __name__ == "__main__":
-    package.on_pictures(str(__doc__), add_to, "a small decoder, trained on", minutes=60)

@@ -97,7 +97,7 @@ def test_alpha_resolution_and_exact_pixels(small, drawn) -> None:
 
 def test_doors_agree(small, drawn, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("AEZIP_MODELS", str(Path(small).parent))
-    pillow._codec.cache_clear()  # other tests have models of the same fingerprint
+    aezip.pillow._codec.cache_clear()  # other tests have models of the same fingerprint
     data = Codec(small).encode(drawn(160, 120, seed=42), 60)
     (tmp_path / "a.lat").write_bytes(data)
     want = Codec(small).decode(data, scale=8)[0]

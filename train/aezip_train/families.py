@@ -12,6 +12,7 @@ from .recipe import Recipe
 from .train_autoencoder import NETWORKS, AutoencoderTraining
 from .train_flagship import FlagshipTraining
 from .train_restorer import RestorerTraining
+from .train_small import SmallTraining
 
 
 class Family(NamedTuple):
@@ -23,6 +24,7 @@ class Family(NamedTuple):
 
 FAMILIES = {
     "flagship": Family(FlagshipTraining, "flagships"),
+    "small": Family(SmallTraining, "small"),
     "restorer": Family(RestorerTraining, "restorers"),
     **{name: Family(AutoencoderTraining, "autoencoders") for name in NETWORKS},
 }

@@ -96,7 +96,7 @@ class Training:
         return {}
 
     @classmethod
-    def start_from(cls, init: str, recipe: Recipe) -> tuple[Recipe, Weights]:
+    def start_from(cls, init: str, recipe: Recipe) -> tuple[Recipe, Weights | None]:
         """The recipe and weights of a new run that starts from `--init`.  Raises ValueError."""
         raise NotImplementedError
 
@@ -241,7 +241,8 @@ class Training:
         """Move averaged weights towards the network's; the first steps count more."""
         keep = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
         weights = self.model.state_dict()
-        torch._foreach_lerp_(list(self.averaged.values()), [weights[k] for k in self.averaged], 1 - keep)
+        moved = [k for k, v in weights.items() if v.is_floating_point()]
+        torch._foreach_lerp_([self.averaged[k] for k in moved], [weights[k] for k in moved], 1 - keep)
 
     def averaged_model(self) -> Any:
         """A copy of the network with its averaged weights."""

@@ -28,6 +28,8 @@ class Recipe:
     name: str = "unnamed"
     family: str = "flagship"  # one of `families`
     task: str = ""  # of the family restorer: denoise, colorize or inpaint
+    of: str = ""  # the model whose latents the family small decodes
+    fingerprint: str = ""  # of that model
     network: dict[str, int] = field(default_factory=dict)  # fields of the family's Config
     crop: int = 256  # pixels, a multiple of 64
     last_crop: int = 0  # of the flagship in the last part of a session, in batches of as many pixels; 0: as before

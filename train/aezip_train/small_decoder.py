@@ -3,28 +3,22 @@
     latents → one layer up to 1/8 → blocks of 8 bits → the layer that makes pixels
 
 `started` gives it what a linear fit of the large decoder's trunk at 1/8 has: of its channels those combinations whose
-errors would be largest in the picture. `distil` trains it; encoder, prior and all files stay as they are.
+errors would be largest in the picture. It is trained by `train_small`.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import lambda_ladder, objective
 from .flagship import Flagship
 from .integer import IntegerConv2d, round_even, set_integer
 from .integer_lapped import NARROW_TOP, WIDE_TOP, IntegerResidual, eight_bits, shuffled
 from .integer_start import power
 from .narrow_start import values
-from .soap import Soap
 
 COARSE, INNER, BLOCKS = 96, 48, 4  # channels at 1/8, an even number; inside a block; and blocks
 WIDE_UP, WIDE_STEM = 32, 8  # inputs of up to 15 bits
@@ -34,11 +28,6 @@ UNIT = 4.0  # of wide inputs of the last layer, in 1 of what an error of them is
 FURTHEST = 3.0  # how much further than what was seen these reach
 FULL, KEPT = 120, 0.9998  # what the largest input becomes in 8 bits, but for a share of them
 USUAL, INSIDE = 8.0, 64.0  # what inputs and rectifiers' outputs are about
-BATCH, BATCHES, WARM = 8, 200, 16  # crops; how many batches of latents are kept, and how many at first
-JUDGED, EVERY, BROKEN = 4, 200, 1.1  # batches to judge on; steps; how much worse is too bad
-LOOK = 0.4  # part of the time, at the end, in which SSIMULACRA2 counts and the rate falls
-RATE, ENDS, CLIP = 1e-3, 0.1, 1.0  # learning rate; how much lower it is for both ends; the gradient's norm
-SSIMULACRA2, CELLS = 0.71, 1.0  # of the loss, as in the recipe of `photo`
 KIND: dict[str, Any] = {"rounds": False, "in_bits": 0, "out_bits": 0}
 
 
@@ -137,17 +126,23 @@ def _reaching(seen: Tensor) -> Tensor:
     return power(largest, FULL)
 
 
+def sized(model: Flagship, coarse: int = COARSE, **sizes: int) -> SmallDecoder:
+    """An empty one for a model's latents, that computes in whole numbers.  sizes: of `SmallDecoder`"""
+    net = SmallDecoder(model.config.latent, coarse=min(coarse, model.config.coarse), **sizes)
+    set_integer(net, True)
+    return net
+
+
 @torch.no_grad()
 def started(model: Flagship, latents: list[Tensor], **sizes: int) -> SmallDecoder:
-    """A small decoder whose blocks are silent.  latents: û [N, C, h, w] of photographs; sizes: of `SmallDecoder`"""
+    """One whose blocks are silent.  latents: û [N, C, h, w] of photographs; sizes: of `SmallDecoder`"""
     old: Any = model.decoder
     trunk: list[Tensor] = []
     hook = old.stem.register_forward_pre_hook(lambda _, given: trunk.append(given[0][:, :, 1:-1, 1:-1].double()))
     for u in latents:
         old(u)
     hook.remove()
-    sizes = {**sizes, "coarse": min(sizes.get("coarse", COARSE), model.config.coarse)}
-    net = SmallDecoder(model.config.latent, **sizes)
+    net = sized(model, **sizes)
     stem, coarse = old.stem.weight.double(), len(net.coarse_offset)
     x = values([u * old.unit[:, None, None] for u in latents]).double()
 
@@ -212,121 +207,3 @@ def latents_of(model: Flagship, crops: Tensor, quality: Tensor) -> Tensor:
         return model(crops, quality, noise=False).image
     finally:
         model.decoder = decoder
-
-
-Batch = tuple[Tensor, Tensor, Tensor]  # û, crops [N, 3, H, W] in uint8, and qualities [N]
-
-
-def batch_of(model: Flagship, crops: Tensor, rng: np.random.Generator) -> Batch:
-    """Crops and what a model makes of them, over all qualities."""
-    share = (rng.permutation(len(crops)) + rng.random(len(crops))) / len(crops)
-    quality = torch.from_numpy(np.float32(share * lambda_ladder.TOP))
-    return latents_of(model, crops, quality), (crops * 64 + 128).round().byte(), quality
-
-
-def distil(
-    model: Flagship,
-    draw: Callable[[], Tensor],
-    seconds: float,
-    rng: np.random.Generator,
-    say: Callable[[int, float, float], None] = lambda step, share, loss: None,
-    **sizes: int,
-) -> SmallDecoder:
-    """A small decoder of a model's latents, trained for this long, or until Ctrl-C.
-
-    Every so often it is judged on other crops. The best is kept; where it became much worse, as
-    rectifiers that wake up can make it, it goes on from the best, and slower.
-
-    model: one whose decoder is in integers; draw: crops [N, 3, H, W], centred, /64; say: hears of each step and the
-    last judgement; sizes: of `SmallDecoder`. Raises ValueError where sums cannot be kept below their limit.
-    """
-    began = time.monotonic()
-    set_integer(model.eval(), True)
-    made = [batch_of(model, draw(), rng) for _ in range(WARM)]
-    judged, kept = made[:JUDGED], made[JUDGED:]
-    learnt = Learnt(started(model, [u for u, *_ in made], **sizes))
-    learnt.judge(judged, model.lambda_max)
-    with suppress(KeyboardInterrupt):
-        while (share := (time.monotonic() - began) / seconds) < 1:
-            if len(kept) < BATCHES:
-                kept.append(batch_of(model, draw(), rng))
-            elif learnt.steps % 4 == 0:
-                kept[rng.integers(BATCHES)] = batch_of(model, draw(), rng)
-            loss = learnt.loss(kept[rng.integers(len(kept))], model.lambda_max, look=share > 1 - LOOK)
-            learnt.step(loss, RATE * min(1, (learnt.steps + 1) / 100, (1 - share) / LOOK))
-            if learnt.steps % EVERY == 0:
-                learnt.judge(judged, model.lambda_max)
-            say(learnt.steps, share, learnt.best)
-    learnt.judge(judged, model.lambda_max)
-    for layer in learnt.finish().modules():
-        if isinstance(layer, IntegerConv2d):
-            layer.quantise()
-    return learnt.net
-
-
-class Learnt:
-    """Parameters of a decoder in units in which activations are about 1, with their optimisers, averages and best."""
-
-    def __init__(self, net: SmallDecoder) -> None:
-        set_integer(net, True)
-        self.net, units = net, net.units()
-        self.unit = {k: units[p] for k, p in net.named_parameters()}
-        self.values = {k: nn.Parameter(p.detach() / units[p]) for k, p in net.named_parameters()}
-        self.best, self.slower = float("inf"), 1.0
-        self.restart({k: v.detach().clone() for k, v in self.values.items()})
-
-    @torch.no_grad()
-    def restart(self, values: dict[str, Tensor]) -> None:
-        """Go on from here, with nothing remembered."""
-        self.kept, self.average, self.steps = values, {k: v.clone() for k, v in values.items()}, 0
-        for k, v in self.values.items():
-            v.copy_(values[k])
-        ends = [v for k, v in self.values.items() if k.startswith(("up", "stem"))]
-        others = [v for k, v in self.values.items() if not k.startswith(("up", "stem"))]
-        groups: list[dict[str, Any]] = [
-            {"params": ends, "share": ENDS},
-            {"params": [v for v in others if v.dim() != 4]},
-        ]
-        self.optimisers = Soap([v for v in others if v.dim() == 4]), torch.optim.Adam(groups, betas=(0.9, 0.99))
-
-    def loss(self, batch: Batch, lambda_max: float, *, look: bool, averaged: bool = False) -> Tensor:
-        """The distortion of the recipe `photo`; look: with SSIMULACRA2."""
-        u, crops, quality = batch
-        found = {k: v * self.unit[k] for k, v in (self.average if averaged else self.values).items()}
-        made, wanted = torch.func.functional_call(self.net, found, (u,)), (crops.float() - 128) / 64
-        lam = lambda_ladder.lambda_of(quality, lambda_max)
-        distortion = objective.weighed(made, wanted, lam, SSIMULACRA2, CELLS, look=look)
-        return (distortion * (lam / lambda_ladder.LAMBDA_MIN) ** -0.5).mean()
-
-    def step(self, loss: Tensor, rate: float) -> None:
-        """One step down, unless gradients are no numbers."""
-        for value in self.values.values():
-            value.grad = None
-        loss.backward()
-        self.steps += 1
-        if not nn.utils.clip_grad_norm_(list(self.values.values()), CLIP).isfinite():
-            return
-        for optimiser in self.optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = rate * self.slower * group.get("share", 1.0)
-            optimiser.step()
-        with torch.no_grad():
-            for k, v in self.values.items():
-                self.average[k].lerp_(v, 1 - min(0.999, self.steps / (self.steps + 9)))
-
-    @torch.no_grad()
-    def judge(self, batches: list[Batch], lambda_max: float) -> None:
-        """Keep the averages if they are the best so far; go back to these if they are much worse."""
-        found = sum(float(self.loss(b, lambda_max, look=True, averaged=True)) for b in batches) / len(batches)
-        if found < self.best:
-            self.best, self.kept = found, {k: v.clone() for k, v in self.average.items()}
-        elif not found < BROKEN * self.best:
-            self.slower /= 2
-            self.restart(self.kept)
-
-    @torch.no_grad()
-    def finish(self) -> SmallDecoder:
-        """The decoder at its best."""
-        for k, p in self.net.named_parameters():
-            p.copy_(self.kept[k] * self.unit[k])
-        return self.net

@@ -71,7 +71,7 @@ class Sessions:
         self._small = decoder == "small"
         if self._small and GraphName("decoder", small=True) not in held:
             finding = f"the model '{package.about.name}' has no small decoder"
-            raise ModelUnfit(finding, "the full one, or a model to which aezip_export.small added one")
+            raise ModelUnfit(finding, "the full one, or a model for which aezip-train small made one")
         self._sessions: dict[Hashable, Any] = {}
         self._ahead: set[GraphName] = set()  # those whose turn `prepare` has begun
         self._locks: dict[GraphName, Lock] = {}  # of each while it is opened
