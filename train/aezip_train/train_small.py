@@ -1,4 +1,4 @@
-"""Training of a small decoder on the latents that a model makes of pictures; all else of the model stays as it is.
+"""Training of a small decoder on the latents that a model makes of pictures; the model stays as it is.
 
 Batches of latents are kept, and used more than once. While the learning rate falls, SSIMULACRA2 counts, too.
 Rectifiers that wake up can break a network, so where the averaged weights became much worse, training goes back to the
@@ -37,7 +37,7 @@ Batch = tuple[Tensor, Tensor, Tensor]  # û, crops [N, 3, H, W] in uint8, and qu
 
 
 class SmallTraining(Training):
-    """The family `small`, on one device."""
+    """The family `small`."""
 
     parallel = True
     model: SmallDecoder
@@ -47,7 +47,7 @@ class SmallTraining(Training):
     def network(cls, recipe: Recipe) -> SmallDecoder:
         if not recipe.of:
             raise ValueError(f"{recipe.name}: it decodes what a model makes; expected --init MODEL")
-        return recipe.sizes(partial(sized, _full(recipe)))
+        return recipe.sizes(partial(sized, _full(recipe.of, recipe.fingerprint)))
 
     @classmethod
     def load(cls, state: dict[str, Any]) -> tuple[Any, ...]:
@@ -67,7 +67,7 @@ class SmallTraining(Training):
     def start(self, weights: Weights | None) -> None:
         if self.process.world > 1:
             raise ValueError(f"{self.process.world} processes: {self.recipe.name} is trained by one")
-        self.full = _full(self.recipe).to(self.process.device)
+        self.full = _full(self.recipe.of, self.recipe.fingerprint).to(self.process.device)
         self.batches = [self._seen(self.crops.draw(self.rng)) for _ in range(WARM)]
         if weights is None:
             self.model = started(self.full, [u for u, *_ in self.batches], **self.recipe.network)
@@ -142,14 +142,10 @@ class SmallTraining(Training):
         return latents_of(self.full, crops, quality), (crops * 64 + 128).round().byte(), quality
 
 
-def _full(recipe: Recipe) -> Flagship:
-    if (found := store.find(recipe.of).fingerprint.hex()) != recipe.fingerprint:
-        raise ValueError(f"{recipe.of}: its fingerprint is {found}; expected {recipe.fingerprint}, of which it learns")
-    return _read(recipe.of)
-
-
 @lru_cache(maxsize=1)
-def _read(name: str) -> Flagship:
+def _full(name: str, fingerprint: str) -> Flagship:
+    if (found := store.find(name).fingerprint.hex()) != fingerprint:
+        raise ValueError(f"{name}: its fingerprint is {found}; expected {fingerprint}, of which it learns")
     model = read_model(name).eval().requires_grad_(False)
     set_integer(model, True)
     return model

@@ -68,7 +68,7 @@ class Encoder:
     ) -> Iterator[tuple[Lat, INT16 | None]]:
         """Files that lose no latent far from its mean, each made when it is asked for.  At least one.
 
-        With each the latents that it holds, of a picture of one tile.
+        With each the latents that it holds, as of `pictures.encode`.
         classes: of the pixels' activity; None: they are found here.
         """
         h, w, channels = pixels.shape

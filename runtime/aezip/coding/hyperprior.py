@@ -123,7 +123,7 @@ class Hyperprior:
         if coder.chosen()[0] == "compiled":
             worth = effort * package.bits_per_error
             return coder.give(package.tables, half, latent, mean, index, flat, self.skip, worth)
-        known, where = np.zeros_like(mean), _where(half)
+        known, where = np.zeros_like(mean), inside(*half[:2])[half[3]]
         if flat is not None:
             flat = np.repeat(_rows(flat)[where], latent.shape[-1])
         latent, mean, index = _rows(latent)[where], _rows(mean)[where], _rows(index)[where].ravel()
@@ -144,7 +144,7 @@ class Hyperprior:
         if isinstance(source, coder.Compiled):
             with timing.stage("entropy"):
                 return source.half(half, mean, index, self.skip)
-        known, where = np.zeros_like(mean), _where(half)
+        known, where = np.zeros_like(mean), inside(*half[:2])[half[3]]
         latent, index = _rows(mean)[where], _rows(index)[where].ravel()
         table = index & TABLE
         coded = np.flatnonzero(table > self.skip)
@@ -185,11 +185,6 @@ def inside(h: int, w: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     there.reshape(4 * rows, -1)[:h, :w] = True
     first, second = (np.stack([there[:, 0, :, a], there[:, 1, :, 1 - a]], 1) for a in (0, 1))
     return first, second
-
-
-def _where(half: coder.Half) -> NDArray[np.bool_]:
-    """The positions of a half within its tile, as `inside` has them."""
-    return inside(*half[:2])[half[3]]
 
 
 def _flat_halves(flat: Flat | None, shape: tuple[int, ...]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:

@@ -22,11 +22,13 @@ from .flat import Flat
 from .tiles import Tiles
 from .windows import Area, Pixels, ahead, common, grown, in_channels, in_pixels, window_of, windows, within
 
+KEPT = 2**17  # positions of latents that an encoder keeps: those of 32 megapixels
+
 
 def encode(
     coding: Coding, pixels: Pixels, tile: int, effort: int = 1, flat: Flat | None = None, depth: int = PLAIN
 ) -> tuple[list[bytes], INT16 | None, int]:
-    """The streams of a picture's tiles, in the file's order; the decoded latents of a single tile; and what was lost.
+    """The streams of a picture's tiles, in the file's order; the decoded latents, of no more than KEPT; what was lost.
 
     lost: as of `Coding.encode`; tile: as in the header; flat: cells of flat areas, None: none. Raises ModelUnfit.
     """
@@ -38,6 +40,7 @@ def encode(
         return transform(graphs, pixels, area, depth)
 
     streams: dict[tuple[int, int], bytes] = {}
+    kept = np.empty((h, w, len(graphs.rung.gain)), np.int16) if h * w <= KEPT else None
     most = 0
     seen = windows(slice(0, down), slice(0, across), side)
     progress = Parts("encode", -(-h // side) * -(-w // side))
@@ -48,9 +51,11 @@ def encode(
                 height, width = min(h - top, part.shape[0]), min(w - left, part.shape[1])
                 there = None if flat is None else flat[top : top + height, left : left + width]
                 streams[top, left], decoded, lost = coding.encode(part, height, width, effort, there)
+                if kept is not None:
+                    kept[top : top + height, left : left + width] = decoded
                 most = max(most, lost)
                 progress.done()
-    return [streams[place] for place in sorted(streams)], decoded if len(streams) == 1 else None, most
+    return [streams[place] for place in sorted(streams)], kept, most
 
 
 def decode(coding: Coding, lat: Lat, region: Region | None = None, scale: int = 1, depth: int = PLAIN) -> Pixels:

@@ -68,20 +68,22 @@ class Tiles:
     """A file's latents, decoded tile by tile."""
 
     def __init__(self, coding: Coding, lat: Lat, latent: INT16 | None = None) -> None:
-        """latent: of a picture of one tile, if it is known."""
-        self._coding = coding
+        """latent: the picture's, if it is known."""
+        self._coding, self._latent = coding, latent
         self.grid = h, w = grid((lat.header.height, lat.header.width))
         self._areas = split(h, w, lat.header.tile_units)
         self._streams = unpack_streams(lat.body, len(self._areas), slices_of(lat.header.flags), lat.missing)
         self._cut = lat.missing > 0
         self._side = LATENTS_PER_HYPER * lat.header.tile_units or max(h, w)
-        self._kept = {} if latent is None else {0: latent}
+        self._kept: dict[int, INT16] = {}
 
     def take(self, area: Area) -> INT16:
         """The latents of an area [h, w, C].  Areas are asked for row by row: tiles are kept as long.
 
         Raises StreamDamaged.
         """
+        if self._latent is not None:
+            return self._latent[area]
         rows, columns = area
         for number in [n for n in self._kept if self._areas[n][0].stop <= rows.start]:
             del self._kept[number]

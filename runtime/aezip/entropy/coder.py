@@ -1,7 +1,7 @@
 """Which entropy coder is used: the compiled one where it was built, otherwise numpy's. Both write the same bytes.
 
-`rans.py` is the reference; `_coder` is runtime/c behind Python's limited API, about a hundred
-times as fast, and lets other threads run meanwhile. AEZIP_CODER=numpy or =compiled forces one.
+`rans.py` is the reference; `_coder` is runtime/c behind Python's limited API, about a hundred times as fast, and lets
+other threads run meanwhile. AEZIP_CODER=numpy or =compiled forces one.
 """
 
 from __future__ import annotations

@@ -4,8 +4,7 @@ FORMAT.md, section 3, has the decoder. Pushing undoes its popping: of a symbol o
 state is x, while x ≥ f·2¹⁶, write its low 16 bits as a word and shift them out; then
 x ← (x div f)·2¹⁶ + c + (x mod f). What is pushed last is popped first, so the encoder walks the symbols backwards.
 
-Every lane starts at 2¹⁶ in the encoder, so it ends there in the decoder, with no word left over. A damaged stream ends
-elsewhere, which is a free checksum.
+Every lane starts at 2¹⁶ in the encoder, so it ends there in the decoder, with no word left over: a free checksum.
 """
 
 from __future__ import annotations
