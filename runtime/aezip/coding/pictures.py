@@ -22,7 +22,7 @@ from .flat import Flat
 from .tiles import Tiles
 from .windows import Area, Pixels, ahead, common, grown, in_channels, in_pixels, window_of, windows, within
 
-KEPT = 2**17  # positions of latents that an encoder keeps: those of 32 megapixels
+KEPT = 2**17  # latents' positions that an encoder keeps: of 32 megapixels
 
 
 def encode(

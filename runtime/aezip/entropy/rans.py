@@ -1,8 +1,8 @@
 """Interleaved range ANS: symbols under tables ↔ bytes (Duda 2013; interleaving after Giesen 2014).
 
-FORMAT.md, section 3, has the decoder. Pushing undoes its popping: of a symbol of frequency f and start c, where the
-state is x, while x ≥ f·2¹⁶, write its low 16 bits as a word and shift them out; then
-x ← (x div f)·2¹⁶ + c + (x mod f). What is pushed last is popped first, so the encoder walks the symbols backwards.
+FORMAT.md, section 3, says how symbols are popped. To push one of frequency f and start c: while the state x ≥ f·2¹⁶,
+write its low 16 bits as a word and shift them out; then x ← (x div f)·2¹⁶ + c + (x mod f). What is pushed last is
+popped first, so the encoder walks backwards.
 
 Every lane starts at 2¹⁶ in the encoder, so it ends there in the decoder, with no word left over: a free checksum.
 """
