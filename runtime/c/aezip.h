@@ -14,10 +14,10 @@ onnxruntime's) where the codec's graphs have to run. It also encodes streams. Pi
 that were stored without loss it decodes alone, with an inflate of its own.
 
 It allocates nothing, keeps no state of its own, uses no floating point but in
-aezip_set_rung and aezip_give_half, and needs memcpy, memmove, memset, memcmp and strlen of libc, no more.
-Every buffer is the caller's; every size that a file names is bounded before it is used.
-Whatever the bytes of a file or a model are, the functions return an error or a result,
-and touch no memory but what they were given.
+aezip_set_rung and aezip_give_half, and needs memcpy, memmove, memset, memcmp and strlen
+of libc, no more. Every buffer is the caller's; every size that a file names is bounded
+before it is used. Whatever the bytes of a file or a model are, the functions return an
+error or a result, and touch no memory but what they were given.
 
 	container.c   header, sections, tiles
 	package.c     a model package's members and arrays
@@ -80,7 +80,7 @@ Memory: aezip_model is 35 kB, and its `last` 2 bytes for each entry of the table
 model `photo`: 40 kB), made once for each model. aezip_decoder is 1 kB. A tile of h x w
 positions needs about 2.5 * h * w * channels bytes of work and 2 * h * w * channels for the
 latents. Exact pixels need a band, of 4 MB and a prediction's byte for each row (8 MB at
-most), or what the picture has. Take 5 kB of stack. A model's and a file's bytes have to stay while they are used;
+most), or what the picture has. Take 9 kB of stack. A model's and a file's bytes have to stay while they are used;
 they may lie in flash.
 
 The seam. An engine is two functions and a pointer of yours that they get as `self`.
@@ -97,8 +97,9 @@ inputs, under the names they have in FORMAT.md, section 6.
 
 Each returns 0, or anything else to give up (AEZIP_ENGINE_FAILED). The third graph,
 decoder.onnx, follows when all tiles are decoded: inputs `latent`, the int16 that
-aezip_decode_tile wrote, and `inverse_gain`. Of the encoder's side there are aezip_give_half, which
-makes symbols of latents, and aezip_encode, which turns them into a stream.
+aezip_decode_tile wrote, and `inverse_gain`. Of the encoder's side there are
+aezip_give_half, which makes symbols of latents, and aezip_encode, which turns them into
+a stream.
 
 The prior's and the context's outputs choose the frequency tables, so they have to be
 those of every other machine. Both graphs are whole numbers carried in float32, and no
