@@ -70,8 +70,8 @@ def main(
             figures = _export(run, trial, name or output.stem, {"summary": summary, "licence": licence})
             if pictures and figures:
                 _measure(trial, pictures)
-            elif pictures:
-                click.echo("--pictures is not used: all else stays as it is in the model", err=True)
+            elif not figures:
+                click.echo("all else stays as it is in the model, its name and summary, too", err=True)
             measured = packages.describe(trial).description.get("measured", {})
             files.atomic_write(output, files.read_bytes(trial, ModelNotFound), force=force)
     except (AezipError, ProofFailed, OSError, ValueError) as error:

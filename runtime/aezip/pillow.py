@@ -9,10 +9,9 @@
 effort, model and threads; to_8bit, stretch, plain_cmyk, upright, strip and strict of `aezip.ReadOptions`; and
 icc_profile, exif, xmp and dpi in place of the image's own.
 Grey of more than 8 bits is of mode I;16, scaled to 16; colours, and what has alpha, are made 8-bit, for Pillow has no
-such modes: `aezip.Codec.decode` gives all bits.
-Pillow looks for no plugins by itself, and has no entry point for them: the import is what registers this one. A
-damaged file raises SyntaxError while Pillow opens it (so that `Image.open` raises UnidentifiedImageError), and OSError
-from then on, with aezip's one line. Pillow's limit on pixels is obeyed, and so is ImageFile.LOAD_TRUNCATED_IMAGES.
+such modes: `aezip.Codec.decode` gives all bits. A damaged file raises SyntaxError while Pillow opens it (so that
+`Image.open` raises UnidentifiedImageError), and OSError from then on, with aezip's one line. Pillow's limit on pixels
+is obeyed, and so is ImageFile.LOAD_TRUNCATED_IMAGES.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ Memory: aezip_model is 35 kB, and its `last` 2 bytes for each entry of the table
 model `photo`: 40 kB), made once for each model. aezip_decoder is 1 kB. A tile of h x w
 positions needs about 2.5 * h * w * channels bytes of work and 2 * h * w * channels for the
 latents. Exact pixels need a band, of 4 MB and a prediction's byte for each row (8 MB at
-most), or what the picture has. Take 9 kB of stack. A model's and a file's bytes have to stay while they are used;
+most), or what the picture has. Take 10 kB of stack. A model's and a file's bytes have to stay while they are used;
 they may lie in flash.
 
 The seam. An engine is two functions and a pointer of yours that they get as `self`.
@@ -354,17 +354,18 @@ typedef struct {
 int aezip_take_half(
 	aezip_decoder *decoder, const aezip_half *half, const uint8_t *index, int16_t *latent, uint32_t *place, size_t room);
 
-/* The inverse: choose the symbols of a half's latents, where they are coded, in the order of positions, for `aezip_encode`. Of
-   symbols that are not 0 the neighbour towards 0 is taken where it saves more bits than its error is worth. */
+/* The inverse: choose the symbols of a half's latents, where they are coded. They come in the order of positions: for a progressive
+   file sort them by their tables, the highest first, before aezip_encode. Of symbols that are not 0 the neighbour towards 0 is
+   taken where it saves more bits than its error is worth. */
 typedef struct {
 	const int16_t *latent;   /* what is wanted; laid out as the half */
 	const uint8_t *flat;     /* 1 at positions where symbols are only rounded, [2][2 rows][2 columns]; NULL: nowhere */
 	const aezip_tables *tables;
-	const float *cost;       /* bits of each entry of the tables; NULL: all symbols are only rounded */
+	const float *cost;       /* bits of each entry: 16 - log2(frequency), of an escape 16 more; NULL: all are only rounded */
 	double worth;            /* bits that an error of a step, squared, is worth */
 } aezip_wanted;
 
-/* mean: as `latent` of aezip_take_half, which this makes of it, too. table, symbol: room for as many as there are latents. lost:
+/* mean: the half's means, which become the latents that aezip_take_half will make. table, symbol: room for as many as there are latents. lost:
    the largest distance between a latent that is not coded and its mean. Returns how many symbols there are. */
 size_t aezip_give_half(
 	const aezip_half *half, const aezip_wanted *wanted, const uint8_t *index, int16_t *mean, uint8_t *table, int16_t *symbol,
@@ -373,7 +374,7 @@ size_t aezip_give_half(
 /* Bytes of work for a tile. */
 size_t aezip_work_size(const aezip_model *model, uint32_t height, uint32_t width);
 
-/* Decode a tile to latents [height][width][channels], in 1/16 of a step. work: aligned for uint32_t. */
+/* Decode a tile to latents [height][width][channels], in 1/16 of a step. work: aligned for uint32_t, such as malloc's. */
 int aezip_decode_tile(
 	const aezip_tile *tile, const aezip_model *model, const aezip_rung *rung, const aezip_engine *engine, void *work,
 	size_t work_size, int16_t *latent);

@@ -11,6 +11,7 @@ static const char TABLES[] = "aezip.tables", DECODER[] = "aezip.decoder";
 
 typedef struct {
 	aezip_tables tables;
+	PyObject *cost;   /* of each entry, f32 */
 	uint16_t last[1]; /* as many as there are entries, and one more */
 } py_tables;
 
@@ -21,7 +22,9 @@ typedef struct {
 
 static void free_tables(PyObject *capsule)
 {
-	PyMem_Free(PyCapsule_GetPointer(capsule, TABLES));
+	py_tables *t = PyCapsule_GetPointer(capsule, TABLES);
+	Py_DECREF(t->cost);
+	PyMem_Free(t);
 }
 
 static void free_decoder(PyObject *capsule)
@@ -44,25 +47,34 @@ static PyObject *failed(int error)
 	return NULL;
 }
 
-/* tables(radius, frequency): i32 as in tables.npz */
+static const float *costs_of(const py_tables *tables)
+{
+	return (const float *)(const void *)PyBytes_AsString(tables->cost);
+}
+
+/* tables(radius, frequency, cost): i32 as in tables.npz, and bits of each entry, f32 */
 static PyObject *make_tables(PyObject *self, PyObject *arguments)
 {
-	PyObject *radius, *frequency;
+	PyObject *radius, *frequency, *cost;
 	(void)self;
-	if (!PyArg_ParseTuple(arguments, "SS", &radius, &frequency))
+	if (!PyArg_ParseTuple(arguments, "SSS", &radius, &frequency, &cost))
 		return NULL;
 	size_t count = (size_t)PyBytes_Size(frequency) / 4;
 	py_tables *made = PyMem_Malloc(sizeof *made + count * sizeof *made->last);
 	if (!made)
 		return PyErr_NoMemory();
 	int error = AEZIP_TABLES_DAMAGED;
-	if (PyBytes_Size(radius) == 4 * AEZIP_TABLES && count < AEZIP_LAST_MAX)
+	if (PyBytes_Size(radius) == 4 * AEZIP_TABLES && count < AEZIP_LAST_MAX && PyBytes_Size(cost) == PyBytes_Size(frequency))
 		error = aezip_make_tables(&made->tables, bytes_of(radius), bytes_of(frequency), count, made->last, count + 1);
 	PyObject *capsule = error ? NULL : PyCapsule_New(made, TABLES, free_tables);
 	if (error)
 		failed(error);
-	if (!capsule)
+	if (!capsule) {
 		PyMem_Free(made);
+		return NULL;
+	}
+	made->cost = cost;
+	Py_INCREF(cost);
 	return capsule;
 }
 
@@ -124,26 +136,24 @@ static int sort_phase(aezip_phase *phase, sorted_phase *sorted)
 	return 1;
 }
 
-/* bits(tables, cost, index, symbol): the sum of what a phase's entries cost, f32 each */
+/* bits(tables, (index, symbol)): the sum of what a phase's entries cost */
 static PyObject *bits(PyObject *self, PyObject *arguments)
 {
-	PyObject *capsule, *costs, *pair;
+	PyObject *capsule, *pair;
 	aezip_phase phase;
 	(void)self;
-	if (!PyArg_ParseTuple(arguments, "OSO", &capsule, &costs, &pair) || !phase_of(pair, &phase))
+	if (!PyArg_ParseTuple(arguments, "OO!", &capsule, &PyTuple_Type, &pair) || !phase_of(pair, &phase))
 		return NULL;
 	const py_tables *tables = PyCapsule_GetPointer(capsule, TABLES);
 	if (!tables)
 		return NULL;
-	const float *cost = (const float *)(const void *)PyBytes_AsString(costs);
-	size_t count = (size_t)PyBytes_Size(costs) / sizeof *cost;
+	const float *cost = costs_of(tables);
 	double sum = 0;
 	Py_BEGIN_ALLOW_THREADS
 	for (size_t i = 0; i < phase.count; i++) {
 		size_t t = phase.index[i] % AEZIP_TABLES;
 		int32_t radius = tables->tables.radius[t], s = phase.symbol[i];
-		size_t entry = tables->tables.zero[t] + (uint32_t)(s > radius || s < -radius ? radius + 1 : s);
-		sum += entry < count ? (double)cost[entry] : 0;
+		sum += (double)cost[tables->tables.zero[t] + (uint32_t)(s > radius || s < -radius ? radius + 1 : s)];
 	}
 	Py_END_ALLOW_THREADS
 	return PyFloat_FromDouble(sum);
@@ -250,15 +260,16 @@ static PyObject *take(PyObject *self, PyObject *arguments)
 /* Whether a half of `count` values is that of its tile. */
 static int fits(const aezip_half *h, size_t count)
 {
+	const uint32_t most = 1 << 20;
 	size_t cells = ((size_t)h->height + 3) / 4 * (((size_t)h->width + 3) / 4);
-	if (count == 8 * cells * h->channels && h->channels && h->odd < 2)
+	if (h->height <= most && h->width <= most && h->channels - 1 < most && count == 8 * cells * h->channels && h->odd < 2)
 		return 1;
 	PyErr_SetString(PyExc_ValueError, "a half needs as many means and indices as its tile has");
 	return 0;
 }
 
-/* half(decoder, (height, width, channels, odd), mean, index, skip, progressive): latents, i16, as of aezip_take_half, or an error */
-static PyObject *half(PyObject *self, PyObject *arguments)
+/* take_half(decoder, (height, width, channels, odd), mean, index, skip, progressive): latents, i16, as of aezip_take_half, or an error */
+static PyObject *take_half(PyObject *self, PyObject *arguments)
 {
 	PyObject *capsule, *mean, *index;
 	aezip_half h;
@@ -286,30 +297,26 @@ static PyObject *half(PyObject *self, PyObject *arguments)
 	return PyLong_FromLong(error);
 }
 
-/* give(tables, cost, (height, width, channels, odd), latent, mean, index, flat or None, skip, worth): tables, symbols and latents of
+/* give_half(tables, (height, width, channels, odd), latent, mean, index, flat or None, skip, worth): tables, symbols and latents of
    aezip_give_half, and what is lost; worth: 0, and symbols are only rounded */
-static PyObject *give(PyObject *self, PyObject *arguments)
+static PyObject *give_half(PyObject *self, PyObject *arguments)
 {
 	PyObject *capsule, *latent, *mean, *index;
-	const char *cost, *flat;
-	Py_ssize_t costs, flats;
+	const char *flat;
+	Py_ssize_t flats;
 	aezip_half h = {0, 0, 0, 0, 0, 0};
 	aezip_wanted w;
 	(void)self;
-	if (!PyArg_ParseTuple(arguments, "Oy#(IIII)SSSz#id", &capsule, &cost, &costs, &h.height, &h.width, &h.channels, &h.odd, &latent,
-			&mean, &index, &flat, &flats, &h.skip, &w.worth))
+	if (!PyArg_ParseTuple(arguments, "O(IIII)SSSz#id", &capsule, &h.height, &h.width, &h.channels, &h.odd, &latent, &mean, &index,
+			&flat, &flats, &h.skip, &w.worth))
 		return NULL;
 	const py_tables *tables = PyCapsule_GetPointer(capsule, TABLES);
-	size_t count = (size_t)PyBytes_Size(index), entries = tables ? tables->tables.zero[AEZIP_TABLES - 1] : 0;
-	if (!tables || !fits(&h, count) || !fits(&h, (size_t)PyBytes_Size(mean) / 2) || !fits(&h, (size_t)PyBytes_Size(latent) / 2))
+	size_t count = (size_t)PyBytes_Size(index);
+	if (!tables || !fits(&h, count) || !fits(&h, (size_t)PyBytes_Size(mean) / 2) || !fits(&h, (size_t)PyBytes_Size(latent) / 2) ||
+		(flat && !fits(&h, (size_t)flats * h.channels)))
 		return NULL;
-	entries += tables->tables.radius[AEZIP_TABLES - 1] + 2u;
-	if ((size_t)costs < entries * sizeof *w.cost || (flat && (size_t)flats * h.channels < count)) {
-		PyErr_SetString(PyExc_ValueError, "costs need as many numbers as the tables have, flat areas as the half has positions");
-		return NULL;
-	}
 	w.tables = &tables->tables;
-	w.cost = w.worth > 0 ? (const float *)(const void *)cost : NULL;
+	w.cost = w.worth > 0 ? costs_of(tables) : NULL;
 	w.flat = (const uint8_t *)flat;
 	w.latent = (const int16_t *)(const void *)PyBytes_AsString(latent);
 	PyObject *made = PyByteArray_FromStringAndSize(PyBytes_AsString(mean), (Py_ssize_t)(2 * count)), *result = NULL;
@@ -344,9 +351,10 @@ static PyObject *finish(PyObject *self, PyObject *capsule)
 }
 
 static PyMethodDef functions[] = {
-	{"tables", make_tables, METH_VARARGS, NULL}, {"bits", bits, METH_VARARGS, NULL}, {"encode", encode, METH_VARARGS, NULL},
-	{"begin", begin, METH_VARARGS, NULL},        {"take", take, METH_VARARGS, NULL}, {"half", half, METH_VARARGS, NULL},
-	{"give", give, METH_VARARGS, NULL},          {"finish", finish, METH_O, NULL}, {NULL, NULL, 0, NULL},
+	{"tables", make_tables, METH_VARARGS, NULL},   {"bits", bits, METH_VARARGS, NULL}, {"encode", encode, METH_VARARGS, NULL},
+	{"begin", begin, METH_VARARGS, NULL},          {"take", take, METH_VARARGS, NULL}, {"finish", finish, METH_O, NULL},
+	{"take_half", take_half, METH_VARARGS, NULL},  {"give_half", give_half, METH_VARARGS, NULL},
+	{NULL, NULL, 0, NULL},
 };
 
 static int add_constants(PyObject *self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_a_net_whose_sums_are_too_large_is_refused(net: SmallDecoder) -> None:
         net.up.few.tops.copy_(before)
 
 
-def test_a_run_becomes_a_package(tmp_path: Path, drawn) -> None:
+def test_a_run_becomes_a_package(tmp_path: Path, drawn, golden: Path) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for n in range(3):
@@ -103,14 +104,19 @@ def test_a_run_becomes_a_package(tmp_path: Path, drawn) -> None:
     path, run = tmp_path / "with.aezm", tmp_path / "run"
     small_one = ["--set", "crop=128", "--set", "batch=2", "--set", "checks=1"]
     command = ["small", "--init", "photo", "--data", str(pictures), "-o", str(run), "--max-steps", "2", *small_one]
-    for step in (2, 4):
-        result = CliRunner().invoke(train_cli.main, command)
+    moved, other = tmp_path / "moved.aezm", golden / "tiny-integer.aezm"
+    shutil.copy(store.find("photo").path, moved)
+    for step, init in ((2, "photo"), (4, str(moved))):  # the same model
+        result = CliRunner().invoke(train_cli.main, [init if word == "photo" else word for word in command])
         assert result.exit_code == 0, result.output
         assert f"step {step} after" in result.stderr
-    assert "against the full one" in result.output
+        assert "against the full one" in result.output
+    result = CliRunner().invoke(train_cli.main, [str(other) if word == "photo" else word for word in command])
+    assert result.exit_code == 1
+    assert f"{run} learns from {moved}; expected that model as --init" in result.stderr
     result = CliRunner().invoke(cli.main, [str(run), "-o", str(path), "--pictures", str(pictures)])
     assert result.exit_code == 0, result.output
-    assert "--pictures is not used" in result.stderr
+    assert "all else stays as it is in the model" in result.stderr
     about, plain = store.find(str(path)), store.find("photo")
     assert (about.fingerprint, about.name) == (plain.fingerprint, plain.name)
     pixels = drawn(120, 150, seed=20)

@@ -48,7 +48,7 @@ def _value(text: str) -> tuple[str, Any]:
     "--val",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder of validation pictures. Results go to RUN/log.jsonl; photo also draws RUN/sheet.png.  "
-    "[default: none; for autoencoders, a part of --data]",
+    "[default: none; for autoencoders and small, a part of --data]",
 )
 @click.option(
     "-o",
@@ -71,7 +71,7 @@ def _value(text: str) -> tuple[str, Any]:
 @click.option(
     "--init",
     metavar="MODEL|RUN",
-    help="Start a new run from another: its folder; photo also from a model (a name or .aezm file), small of one.",
+    help="Start a new run from another: its folder; photo and small from a model (a name or .aezm file).",
 )
 @click.option(
     "--device",
@@ -83,7 +83,7 @@ def _value(text: str) -> tuple[str, Any]:
 @click.option(
     "--tensorboard/--no-tensorboard",
     default=None,
-    help="photo: scalars for TensorBoard in RUN.  [default: where it is installed]",
+    help="photo, small: scalars for TensorBoard in RUN.  [default: where it is installed]",
 )
 @click.option(
     "--set",
@@ -144,6 +144,10 @@ def _train(
     if old:
         kept = "network", "channels", "of", "fingerprint"
         plan = replace(plan, **{key: old["recipe"].get(key, getattr(plan, key)) for key in kept})
+        if init and plan.of:
+            before, (plan, _) = plan, training.start_from(init, plan)
+            if plan.fingerprint != before.fingerprint:
+                raise ValueError(f"{folder} learns from {before.of}; expected that model as --init")
     elif init:
         plan, weights = training.start_from(init, plan)
     with join(device) as process:

@@ -42,7 +42,7 @@ class Training:
     """
 
     exact: ClassVar[bool] = False  # runs go on bit for bit; otherwise from averaged weights, with a new learning rate
-    parallel: ClassVar[bool] = False  # can use a GPU and several processes
+    parallel: ClassVar[bool] = False  # can use a GPU and (but small) several processes
     grey: ClassVar[bool] = False  # knows pictures of one channel
 
     def __init__(

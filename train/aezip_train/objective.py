@@ -36,7 +36,7 @@ def distortion(kind: str, image: Tensor, wanted: Tensor) -> Tensor:
 
 
 def weighed(made: Tensor, wanted: Tensor, lam: Tensor, share: float, cells: float, *, look: bool = True) -> Tensor:
-    """λ times a flagship's distortion: squared errors, those of cells' means, and SSIMULACRA2 if `look`.  [N]"""
+    """A flagship's distortion: λ · squared errors, λ · those of cells' means; SSIMULACRA2 if `look`.  [N]"""
     error = 64 * (made - wanted)
     squares, means = (e.square().mean((1, 2, 3)) for e in (error, F.avg_pool2d(error, 16)))
     found = lam * ((1 - share) * squares + cells * means)

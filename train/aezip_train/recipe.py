@@ -42,14 +42,14 @@ class Recipe:
     strided_rate: float = 0.1  # the strided layers' share of it: they start as a transform already
     warmup_steps: int = 200
     steps: int = 0  # of a run; 0: as many as there is time for
-    fall: float = 0.0  # last part of a session over which the flagship's learning rate falls to zero; 0: never
+    fall: float = 0.0  # last part of a session over which the rate falls to zero, of flagship and small; 0: never
     ema: float = 0.999  # of the averaged weights, which are the ones exported
     clip_norm: float = 1.0
     rate_weight: float = 0.25  # the loss of an image is divided by (λ/λmin)^rate_weight
     lambda_max: float = 0.25  # of the flagship's ladder of qualities
-    ssimulacra2: float = 0.0  # share of the flagship's distortion that is SSIMULACRA2's error; the rest is MSE
+    ssimulacra2: float = 0.0  # share of their distortion that is SSIMULACRA2's error; the rest is MSE
     cell_error: float = 0.0  # weight of λ · squared mean errors of 16×16 pixels, for skies
-    drawn: float = 0.0  # share of the flagship's crops that are drawn by code: text, screens, charts, shapes
+    drawn: float = 0.0  # share of their crops that are drawn by code: text, screens, charts, shapes
     integer_from: int = -1  # step from which the prior rounds; -1: not in training
     bits_per_error: float = 0.0  # what the quantiser's search takes a step² of error to be worth; 0: plain rounding
     bfloat16: bool = False  # residual branches in bfloat16 (fast where the processor has it)
@@ -71,7 +71,7 @@ class Recipe:
     weight_l1: float = 0.0  # penalties, times the sum over all weights
     weight_l2: float = 0.0
     augment: bool = True  # flips, turns and half-size copies
-    checks: int = 16  # validations a session
+    checks: int = 16  # validations a session; small's, too
     patience: int = 5  # validations without a better one after which the session ends
 
     def __post_init__(self) -> None:

@@ -127,7 +127,9 @@ def _reaching(seen: Tensor) -> Tensor:
 
 
 def sized(model: Flagship, coarse: int = COARSE, **sizes: int) -> SmallDecoder:
-    """An empty one for a model's latents, that computes in whole numbers.  sizes: of `SmallDecoder`"""
+    """An empty one for a model's latents, in whole numbers.  sizes: of `SmallDecoder`.  Raises ValueError."""
+    if coarse % 2 or coarse <= WIDE_STEM or sizes.get("finer", 0) % 2:
+        raise ValueError(f"network: coarse is {coarse}; expected even numbers, here above {WIDE_STEM}")
     net = SmallDecoder(model.config.latent, coarse=min(coarse, model.config.coarse), **sizes)
     set_integer(net, True)
     return net
@@ -197,13 +199,3 @@ def _silent(block: Any, energy: Tensor) -> None:
         layer.weight.mul_(INSIDE / sums)
         nn.init.zeros_(layer.bias)
     nn.init.zeros_(block.expand.weight)
-
-
-@torch.no_grad()
-def latents_of(model: Flagship, crops: Tensor, quality: Tensor) -> Tensor:
-    """û of crops [N, 3, H, W], as decoders see them.  quality: [N], 0 … 1000"""
-    decoder, model.decoder = model.decoder, nn.Identity()  # type: ignore[assignment]
-    try:
-        return model(crops, quality, noise=False).image
-    finally:
-        model.decoder = decoder

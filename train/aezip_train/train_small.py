@@ -1,12 +1,12 @@
 """Training of a small decoder on the latents that a model makes of pictures; the model stays as it is.
 
-Batches of latents are kept, and used more than once. While the learning rate falls, SSIMULACRA2 counts, too.
-Rectifiers that wake up can break a network, so where the averaged weights became much worse, training goes back to the
-best ones, and on at half the rate.
+Latents are used more than once. While the learning rate falls, SSIMULACRA2 counts, too. Rectifiers that wake up can
+break a network: where averaged weights became much worse, training goes on from the best, at half the rate.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
@@ -41,11 +41,11 @@ class SmallTraining(Training):
 
     parallel = True
     model: SmallDecoder
-    slower = 1.0
+    slower, since = 1.0, -math.inf  # the rate's share, and the step from which it rises
 
     @classmethod
     def network(cls, recipe: Recipe) -> SmallDecoder:
-        if not recipe.of:
+        if not recipe.fingerprint:
             raise ValueError(f"{recipe.name}: it decodes what a model makes; expected --init MODEL")
         return recipe.sizes(partial(sized, _full(recipe.of, recipe.fingerprint)))
 
@@ -62,16 +62,24 @@ class SmallTraining(Training):
         return replace(recipe, of=name, fingerprint=store.find(name).fingerprint.hex()), None
 
     def split(self, pictures: list[Picture], val: list[Picture] | None) -> tuple[list[Picture], list[Picture]]:
-        return pictures, middle_crops(val or pictures, self.recipe.crop, 8 * JUDGED)
+        side = self.recipe.crop
+        check = middle_crops(val or pictures, side, 8 * JUDGED)
+        if not check:
+            raise ValueError(
+                f"no picture to validate on of at least {side}×{side} pixels; expected one (or a smaller crop)"
+            )
+        return pictures, check
 
     def start(self, weights: Weights | None) -> None:
         if self.process.world > 1:
             raise ValueError(f"{self.process.world} processes: {self.recipe.name} is trained by one")
-        self.full = _full(self.recipe.of, self.recipe.fingerprint).to(self.process.device)
-        self.batches = [self._seen(self.crops.draw(self.rng)) for _ in range(WARM)]
+        self.full, self.batches = _full(self.recipe.of, self.recipe.fingerprint), list[Batch]()
         if weights is None:
-            self.model = started(self.full, [u for u, *_ in self.batches], **self.recipe.network)
+            warm = (self.crops.draw(self.rng) for _ in range(WARM))
+            seen = [latents_of(self.full, crops, self.qualities(self.rng, len(crops)).cpu()) for crops in warm]
+            self.model = started(self.full, seen, **self.recipe.network)
         super().start(weights)
+        self.full.to(self.process.device)
 
     def strided(self) -> list[nn.Parameter]:
         return [*self.model.up.parameters(), *self.model.stem.parameters()]
@@ -81,7 +89,8 @@ class SmallTraining(Training):
         return self.model.units()
 
     def fall(self, share: float) -> float:
-        return self.slower * min(1.0, (1 - share) / max(self.recipe.fall, 1e-9))
+        risen = (self.step - self.since + 1) / max(self.recipe.warmup_steps, 1)
+        return self.slower * min(1.0, risen) * min(1.0, (1 - share) / max(self.recipe.fall, 1e-9))
 
     def loss(self, rng: np.random.Generator, share: float) -> dict[str, Tensor]:
         if len(self.batches) < BATCHES:
@@ -107,22 +116,23 @@ class SmallTraining(Training):
         return [self._seen(torch.cat(crops[n::JUDGED])) for n in range(min(JUDGED, len(crops)))]
 
     def begin(self) -> None:
-        """What the full decoder is worth, and the weights that the session starts from."""
-        if self.check:
-            self.full_db = self.judge(self.full.decoder)[1]
-            self.validate({})
+        """What the full decoder is worth, and the weights at the start."""
+        self.full_db = self.judge(self.full.decoder)[1]
+        self.validate({})
 
     def validate(self, smooth: dict[str, float]) -> Validation:
         """Keep the averages where they are the best so far; go back to these where they are much worse."""
         error, psnr_db = self.judge(self.averaged_model())
         self.keep(error, self.averaged)
-        if not error < BROKEN * self.best_error and self.best:
-            self.slower /= 2
+        broken = not error < BROKEN * self.best_error
+        if broken and self.best:
+            self.slower, self.since = self.slower / 2, self.step
             self.averaged = {k: v.clone() for k, v in self.best.items()}
             self.model.load_state_dict(self.best)
             self.optimisers = self.make_optimisers()
         line = {"step": self.step, "hours": round(self.seconds / 3600, 3), "error": error, "psnr_db": psnr_db}
-        return Validation(line, f"{psnr_db:.2f} dB, {psnr_db - self.full_db:+.2f} dB against the full one")
+        figures = f"{psnr_db:.2f} dB, {psnr_db - self.full_db:+.2f} dB against the full one"
+        return Validation(line, figures, "so back to the best" if broken else "")
 
     @torch.no_grad()
     def judge(self, decoder: nn.Module) -> tuple[float, float]:
@@ -147,6 +157,7 @@ def _full(name: str, fingerprint: str) -> Flagship:
     if (found := store.find(name).fingerprint.hex()) != fingerprint:
         raise ValueError(f"{name}: its fingerprint is {found}; expected {fingerprint}, of which it learns")
     model = read_model(name).eval().requires_grad_(False)
+    model.bits_per_error = Package(store.find(name)).bits_per_error
     set_integer(model, True)
     return model
 

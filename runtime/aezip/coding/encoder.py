@@ -61,6 +61,7 @@ class Encoder:
                 files.append(container.pack(_patched(lat, pixels, wrong) if wrong.any() else lat))
             if not wrong.any():
                 break
+            del latent
         return min(files, key=len)
 
     def _attempts(
@@ -68,8 +69,8 @@ class Encoder:
     ) -> Iterator[tuple[Lat, INT16 | None]]:
         """Files that lose no latent far from its mean, each made when it is asked for.  At least one.
 
-        With each the latents that it holds, as of `pictures.encode`.
-        classes: of the pixels' activity; None: they are found here.
+        classes: of the pixels' activity, of files that are looked at: with each the latents that it holds, as of
+        `pictures.encode`. None: nobody looks.
         """
         h, w, channels = pixels.shape
         tile = TILE if container.padded_pixels(w, h) > TILED_FROM else 0
@@ -81,8 +82,9 @@ class Encoder:
                 if flat.mean() > STILL:
                     del attempts[0]
         for flags in dict.fromkeys(attempts):
+            latent = None  # the first attempt's
             streams, latent, lost = pictures.encode(
-                replace(coding, flags=flags), pixels, tile, self.effort, flat, depth
+                replace(coding, flags=flags), pixels, tile, self.effort, flat, depth, keep=classes is not None
             )
             if lost <= LOST:
                 header = Header(w, h, channels, self.level, self.sessions.package.fingerprint, tile, flags=flags)

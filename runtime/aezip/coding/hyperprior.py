@@ -122,7 +122,7 @@ class Hyperprior:
         package = self.graphs.package
         if coder.chosen()[0] == "compiled":
             worth = effort * package.bits_per_error
-            return coder.give(package.tables, half, latent, mean, index, flat, self.skip, worth)
+            return coder.give_half(package.tables, half, latent, mean, index, flat, self.skip, worth)
         known, where = np.zeros_like(mean), inside(*half[:2])[half[3]]
         if flat is not None:
             flat = np.repeat(_rows(flat)[where], latent.shape[-1])
@@ -143,7 +143,7 @@ class Hyperprior:
         """The inverse: the latents of a half, 0 beyond its tile.  [2, p, q, C]"""
         if isinstance(source, coder.Compiled):
             with timing.stage("entropy"):
-                return source.half(half, mean, index, self.skip)
+                return source.take_half(half, mean, index, self.skip)
         known, where = np.zeros_like(mean), inside(*half[:2])[half[3]]
         latent, index = _rows(mean)[where], _rows(index)[where].ravel()
         table = index & TABLE

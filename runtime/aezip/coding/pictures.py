@@ -26,9 +26,15 @@ KEPT = 2**17  # latents' positions that an encoder keeps: of 32 megapixels
 
 
 def encode(
-    coding: Coding, pixels: Pixels, tile: int, effort: int = 1, flat: Flat | None = None, depth: int = PLAIN
+    coding: Coding,
+    pixels: Pixels,
+    tile: int,
+    effort: int = 1,
+    flat: Flat | None = None,
+    depth: int = PLAIN,
+    keep: bool = False,
 ) -> tuple[list[bytes], INT16 | None, int]:
-    """The streams of a picture's tiles, in the file's order; the decoded latents, of no more than KEPT; what was lost.
+    """The streams of a picture's tiles, in the file's order; if asked to keep them, up to KEPT decoded latents; `lost`.
 
     lost: as of `Coding.encode`; tile: as in the header; flat: cells of flat areas, None: none. Raises ModelUnfit.
     """
@@ -40,7 +46,7 @@ def encode(
         return transform(graphs, pixels, area, depth)
 
     streams: dict[tuple[int, int], bytes] = {}
-    kept = np.empty((h, w, len(graphs.rung.gain)), np.int16) if h * w <= KEPT else None
+    kept = np.empty((h, w, len(graphs.rung.gain)), np.int16) if keep and h * w <= KEPT else None
     most = 0
     seen = windows(slice(0, down), slice(0, across), side)
     progress = Parts("encode", -(-h // side) * -(-w // side))

@@ -52,8 +52,7 @@ def encode(
     compiled = tables.compiled
     pairs = tuple((_bytes(index, np.uint8), _bytes(symbol, np.int16)) for index, symbol in phases)
     if lanes is None:
-        cost = tables.cost.tobytes()
-        lanes = rans.lanes_for(sum(_coder.bits(compiled, cost, pair) for pair in pairs))
+        lanes = rans.lanes_for(sum(_coder.bits(compiled, pair) for pair in pairs))
     return _coder.encode(compiled, pairs, lanes, progressive)
 
 
@@ -87,9 +86,9 @@ class Compiled:
         rans.check_index(index)
         return _made(_coder.take(self._decoder, _bytes(index, np.uint8), self._progressive))
 
-    def half(self, half: Half, mean: Latents, index: NDArray[np.uint8], skip: int) -> Latents:
-        """As Hyperprior._take, the inverse of `give`.  Raises StreamDamaged."""
-        found = _coder.half(self._decoder, half, mean.tobytes(), index.tobytes(), skip, self._progressive)
+    def take_half(self, half: Half, mean: Latents, index: NDArray[np.uint8], skip: int) -> Latents:
+        """As Hyperprior._take, the inverse of `give_half`.  Raises StreamDamaged."""
+        found = _coder.take_half(self._decoder, half, mean.tobytes(), index.tobytes(), skip, self._progressive)
         return _made(found).reshape(mean.shape)
 
     def finish(self) -> None:
@@ -97,7 +96,7 @@ class Compiled:
         rans.check_end(*_coder.finish(self._decoder))
 
 
-def give(
+def give_half(
     tables: Tables,
     half: Half,
     latent: Latents,
@@ -109,7 +108,7 @@ def give(
 ) -> tuple[rans.Phase, Latents, int]:
     """As Hyperprior._give, by the compiled coder.  worth: bits_per_error, or 0 for rounding."""
     arrays = latent.tobytes(), mean.tobytes(), index.tobytes(), None if flat is None else flat.tobytes()
-    table, symbol, made, lost = _coder.give(tables.compiled, tables.cost.tobytes(), half, *arrays, skip, worth)
+    table, symbol, made, lost = _coder.give_half(tables.compiled, half, *arrays, skip, worth)
     return (np.frombuffer(table, np.uint8), _made(symbol)), _made(made).reshape(mean.shape), lost
 
 

@@ -85,7 +85,8 @@ class Tables:
         """The tables as the compiled coder has them."""
         from . import _coder
 
-        return _coder.tables(self.radius.astype("<i4").tobytes(), self.frequency.astype("<i4").tobytes())
+        radius, frequency = (values.astype("<i4").tobytes() for values in (self.radius, self.frequency))
+        return _coder.tables(radius, frequency, self.cost.tobytes())
 
     def bits(self, index: NDArray[np.integer], symbol: NDArray[np.integer]) -> float:
         """What the tables say these symbols cost, in bits; an escaped one costs 16 more."""

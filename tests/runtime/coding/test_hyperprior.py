@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from aezip import coding
 from aezip.codec import Codec
-from aezip.coding import encoder, hyperprior, tiles, windows
+from aezip.coding import encoder, hyperprior, pictures, tiles, windows
 from aezip.coding.quantisation import quantised, towards_zero
 from aezip.engine.sessions import Sessions
 from aezip.entropy import coder
 from aezip.entropy.tables import mixture_tables
+from aezip.format import container
 from aezip.format.container import NO_SKIP, PROGRESSIVE
 from aezip.model import store
 
@@ -121,3 +122,27 @@ def test_the_encoder_knows_what_decodes(tiny, drawn, flags: int, effort: int) ->
     flat[2:6, 3:9] = True
     stream, decoded, _ = found.encode(latent, 10, 11, effort, flat)
     np.testing.assert_array_equal(found.decode(stream, 10, 11), decoded)
+
+
+def test_the_encoder_keeps_the_latents_of_all_tiles(tiny, drawn) -> None:
+    found, pixels = coding.at(Sessions(store.find_codec(tiny)), 600), drawn(200, 150, seed=5)
+    streams, latent, _ = pictures.encode(found, pixels, 1, keep=True)
+    header = container.Header(150, 200, 3, 600, found.graphs.package.fingerprint, 1)
+    lat = container.Lat(header, (container.Section(container.LATENTS, tiles.pack_streams(streams)),))
+    assert len(streams) == 12
+    np.testing.assert_array_equal(latent, tiles.Tiles(found, lat).all())
+    assert pictures.encode(found, pixels, 1)[1] is None
+
+
+def test_what_is_patched_does_not_depend_on_who_decodes(tiny, drawn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "TILED_FROM", 0)
+    monkeypatch.setattr(encoder, "TILE", 1)
+    pixels = drawn(200, 150, seed=5)
+    pixels[70:120, 80:140] = np.random.default_rng(1).integers(0, 2, (50, 60, 1)) * 255
+    made = encoder.Encoder(Sessions(store.find_codec(tiny)), 300)
+    files = []
+    for kept in (pictures.KEPT, 0):
+        monkeypatch.setattr(pictures, "KEPT", kept)
+        files.append(made.encode_verified(pixels, cell_error=400.0))
+    assert files[0] == files[1]
+    assert container.unpack(files[0]).section(container.PATCHES) is not None
