@@ -6,8 +6,7 @@
     image = decoder.decode(data)                        # uint8 or uint16 [H, W, 3], or [H, W] if it is grey
 
 Needs numpy and onnxruntime. Each opens the graphs of its own direction only, so half a package will do
-(`aezip models split`). Read on in the order in which a picture goes: `coding.pictures`,
-`engine.graphs`, `coding.hyperprior`, `entropy.rans`, `format.container`; each holds both directions of its stage.
+(`aezip models split`).
 
 With `size`, the first picture takes all the memory that onnxruntime will ever hold, and later ones take no more;
 such a half works on one picture at a time.

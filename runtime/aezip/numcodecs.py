@@ -5,10 +5,9 @@
                       zarr_format=2, compressors=Aezip(quality=60))
 
 A chunk is one picture, uint8 or uint16 […, H, W, 3], […, H, W, 1] or […, H, W], where all axes in front are 1; three
-axes or more that end in 1 or 3 have channels. What is stored is a `.lat` file as `Codec.encode` writes it, so that each
-chunk can be taken out of the store and decompressed by itself. A chunk that is written in part is decoded, changed and
-encoded again, all of it, with loss unless `lossless` is True. Found by numcodecs through an entry point; `aezip.zarr`
-is the same for format 3.
+axes or more that end in 1 or 3 have channels. What is stored is a `.lat` file as `Codec.encode` writes it. A chunk that
+is written in part is decoded, changed and encoded again, all of it, with loss unless `lossless` is True. Found by
+numcodecs through an entry point; `aezip.zarr` is the same for format 3.
 """
 
 from __future__ import annotations

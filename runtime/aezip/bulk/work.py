@@ -133,29 +133,32 @@ class Work:
         from concurrent.futures import FIRST_COMPLETED, wait
 
         source = iter(items)
-        while True:
-            for item in source:
-                early = self.early_outcome(item)
-                if early:
-                    yield early
-                    continue
-                running[item] = begun = UnderWay(_mark(item))  # an interrupt may come while it is given
-                running[item] = begun._replace(future=submit(item))
-                if len(running) >= most():
-                    break
-            if not running:
-                return
-            wait([future for _, future in running.values() if future], return_when=FIRST_COMPLETED)
-            while ready := next(((i, f) for i, (_, f) in running.items() if f and f.done()), None):
-                item, future = ready
-                try:
-                    outcome = future.result()
-                except BrokenPipeError:
-                    raise
-                except Exception as error:
-                    outcome = (on_error or failed)(item, error)
-                yield outcome
-                del running[item]  # not before it is reported
+        try:
+            while True:
+                for item in source:
+                    early = self.early_outcome(item)
+                    if early:
+                        yield early
+                        continue
+                    running[item] = begun = UnderWay(_mark(item))  # an interrupt may come while it is given
+                    running[item] = begun._replace(future=submit(item))
+                    if len(running) >= most():
+                        break
+                if not running:
+                    return
+                wait([future for _, future in running.values() if future], return_when=FIRST_COMPLETED)
+                while ready := next(((i, f) for i, (_, f) in running.items() if f and f.done()), None):
+                    item, future = ready
+                    try:
+                        outcome = future.result()
+                    except BrokenPipeError:
+                        raise
+                    except Exception as error:
+                        outcome = (on_error or failed)(item, error)
+                    yield outcome
+                    del running[item]  # not before it is reported
+        finally:
+            _unlock(running)
 
     def early_outcome(self, item: Item) -> Outcome | None:
         """The outcome of an item that needs no work: skipped, or sure to fail."""
@@ -239,6 +242,14 @@ def finished(running: Running) -> list[Outcome]:
         elif item.target and _mark(item) not in (None, before):
             found.append(Outcome(item, DONE, item.size, os.stat(item.target).st_size, summary="done"))
     return found
+
+
+def _unlock(running: Running) -> None:
+    """Undo what an interrupt left in Python's futures: a lock of this thread, for which all others would wait."""
+    for _, future in running.values():
+        lock: Any = getattr(future, "_condition", None)
+        while lock and lock._is_owned():
+            lock.release()
 
 
 def _mark(item: Item) -> tuple[int, int] | None:

@@ -7,7 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +112,26 @@ def test_dev_stdout_is_standard_output(tmp_path: Path, tiny: str) -> None:
     command = f"cat a.lat | {sys.executable} -m aezip info /dev/stdin"
     done = subprocess.run(command, cwd=tmp_path, shell=True, capture_output=True, text=True)
     assert "64" in done.stdout, done.stderr
+
+
+def test_an_interrupt_leaves_no_future_locked(tmp_path: Path, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within `wait` futures are locked one after the other; an interrupt there left all others waiting for ever."""
+
+    def wait(waited: list[futures.Future[Any]], **_: object) -> None:
+        for future in [*waited, waited[0]]:
+            future._condition.acquire()
+        raise KeyboardInterrupt
+
+    draw(tmp_path, 2)
+    monkeypatch.setattr(futures, "wait", wait)
+    items = [Item(str(tmp_path / f"in/{name}.png"), str(tmp_path / f"{name}.lat")) for name in ("000", "001")]
+    given: list[futures.Future[Any]] = [futures.Future(), futures.Future()]
+    left = iter(given)
+    done = Work(Compression(), tiny).delegated(items, lambda _: next(left), lambda: 2, works.Running())
+    with pytest.raises(KeyboardInterrupt):
+        next(done)
+    cancelled: list[bool] = []
+    other = threading.Thread(target=lambda: cancelled.extend(future.cancel() for future in given), daemon=True)
+    other.start()
+    other.join(5)
+    assert cancelled == [True, True]

@@ -16,7 +16,7 @@ If they do not, places say nothing, and one Gaussian for all of them counts:
 
 Which of the two holds is seen from small defects that are planted into each fifth of the normal pictures (`planted`):
 parts lie alike if Gaussians of the others' places see them much better than those for all places do. A measure of
-latents that sees fewer of them counts less: a tint must not hide a scratch.
+latents that sees fewer of them counts less.
 
 Each measure is put in units of its own spread over normal pictures. The largest, once more in such units, is the score.
 Normal scores are those of each fifth of the pictures by the statistics of the others.
