@@ -24,8 +24,8 @@ class Family(NamedTuple):
 
 FAMILIES = {
     "flagship": Family(FlagshipTraining, "flagships"),
-    "small": Family(SmallTraining, "small"),
     "restorer": Family(RestorerTraining, "restorers"),
+    "small": Family(SmallTraining, "small"),
     **{name: Family(AutoencoderTraining, "autoencoders") for name in NETWORKS},
 }
 
