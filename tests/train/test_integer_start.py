@@ -3,6 +3,7 @@ and is exported."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -33,17 +34,25 @@ def crops(drawn) -> torch.Tensor:
     return centre(pictures)
 
 
+@torch.no_grad()
+def speaking(blocks: Iterable[nn.Module], added: float, bias: float = 0.0) -> None:
+    """Make blocks do something.  added: how much, of what is usual; bias: of all layers, if any."""
+    for block in blocks:
+        for layer in block.children():
+            assert isinstance(layer, nn.Conv2d)
+            assert layer.bias is not None
+            layer.weight.normal_(0, (added if layer is block.expand else 1) / layer.weight[0].numel() ** 0.5)
+            if bias:
+                layer.bias.normal_(0, bias)
+
+
 @pytest.fixture
 def small(crops) -> Flagship:
     """A classic transform with blocks that do something."""
     torch.manual_seed(1)
     model = Flagship(Config(**SIZES))
     model.start_classic(crops)
-    with torch.no_grad():
-        for block in (*model.decoder.latent, *model.decoder.coarse):
-            for layer in block.children():
-                assert isinstance(layer, nn.Conv2d)
-                layer.weight.normal_(0, (0.03 if layer is block.expand else 1) / layer.weight[0].numel() ** 0.5)
+    speaking((*model.decoder.latent, *model.decoder.coarse), 0.03)
     return model.eval()
 
 
@@ -131,12 +140,7 @@ def to_narrow(crops) -> Flagship:
     torch.manual_seed(1)
     model = Flagship(Config(**{**SIZES, "coarse_blocks": 2, "latent_blocks": 2}))
     model.start_classic(crops)
-    with torch.no_grad():
-        for block in (*model.encoder.latent, *model.encoder.coarse):
-            for layer in block.children():
-                assert isinstance(layer, nn.Conv2d)
-                layer.weight.normal_(0, (0.3 if layer is block.expand else 1) / layer.weight[0].numel() ** 0.5)
-                layer.bias.normal_(0, 0.1)
+    speaking((*model.encoder.latent, *model.encoder.coarse), 0.3, bias=0.1)
     return model.eval()
 
 

@@ -62,15 +62,14 @@ def decoder(data: bytes, tables: Tables, *, progressive: bool = False, cut: bool
     progressive: phases were sorted, see `order`; cut: the stream's end is missing.
     """
     compiled = chosen()[0] == "compiled"
-    if compiled and not cut:
-        return Compiled(data, tables, progressive)
-    kind = Compiled if compiled else rans.Decoder
     source: order.Source
     if cut:
-        whole = rans.whole_words(data)
+        whole, kind = rans.whole_words(data), Compiled if compiled else rans.Decoder
         source = order.Cut(kind(whole, tables) if whole else None, rans.lanes_of(whole))
+    elif compiled:
+        return Compiled(data, tables, progressive)
     else:
-        source = kind(data, tables)
+        source = rans.Decoder(data, tables)
     return order.Sorted(source) if progressive else source
 
 
