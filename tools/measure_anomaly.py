@@ -1,10 +1,11 @@
 """How well `aezip anomaly` finds defects of real parts: a table as text, a line for each folder.
 
-    python tools/measure_anomaly.py SETS/* [--model photo] [--autoencoder vae]
+    python tools/measure_anomaly.py SETS/* [--model photo] [--autoencoder vae] [--train STEPS]
 
 Folders are laid out as MVTec AD is: train/good, test/good, test/KIND for each kind of defect, and, if there are masks
 of defects, ground_truth/KIND/NAME_mask.png. AUROC is the share of pairs in which the anomalous picture (or pixel of a
 mask) scores higher. Times are seconds for each picture, of one thread: encoding by the codec, fitting, scoring.
+--train: with a network for each folder, trained by all processors; fitting is without that training then.
 --autoencoder: also what the reconstruction error of that model tells, the largest mean square of 16×16 pixels.
 """
 
@@ -19,6 +20,7 @@ from common import Pixels, auroc, parser, pictures, read
 from numpy.typing import NDArray
 
 import aezip
+from aezip.cli import training
 from aezip.format.geometry import LATENT_STRIDE
 from aezip.tasks.anomaly import measures
 from aezip.tasks.anomaly.measures import Fit, Profile
@@ -29,11 +31,20 @@ ENCODED = 5  # pictures that the codec is timed with
 Numbers = NDArray[np.float64]
 
 
-def fitted(latents: Latents, files: list[Path]) -> Profile:
-    fit = Fit(latents)
+def fitted(latents: Latents, files: list[Path], steps: int = 0) -> tuple[Profile, float]:
+    """And the seconds of the training that is part of it."""
+    fit, seconds = Fit(latents), 0.0
     for file in files:
         fit.add(lambda file=file: read(file))  # type: ignore[misc]
-    return fit.profile()
+
+    def train(folder: Path, alike: bool) -> bytes:
+        nonlocal seconds
+        start = time.perf_counter()
+        graph = training.graph_of(folder, alike, steps=steps, quiet=True)
+        seconds = time.perf_counter() - start
+        return graph
+
+    return fit.profile(train if steps else None), seconds
 
 
 def tests(folder: Path) -> Iterator[tuple[Path, bool, Path | None]]:
@@ -70,12 +81,12 @@ def encoding(codec: aezip.Codec, files: list[Path]) -> float:
     return (time.perf_counter() - start) / max(len(some) - 1, 1)
 
 
-def line(folder: Path, model: str, autoencoder: str | None) -> str:
+def line(folder: Path, model: str, autoencoder: str | None, steps: int) -> str:
     """The figures of one folder."""
     latents, normal = Latents(model, threads=1), pictures(folder / "train" / "good")
     start = time.perf_counter()
-    profile = fitted(latents, normal)
-    fit_s = (time.perf_counter() - start) / len(normal)
+    profile, train_s = fitted(latents, normal, steps)
+    fit_s = (time.perf_counter() - start - train_s) / len(normal)
     other = aezip.Codec(autoencoder, threads=1) if autoencoder else None
     scores: dict[bool, list[float]] = {False: [], True: []}
     errors: dict[bool, list[float]] = {False: [], True: []}
@@ -98,15 +109,15 @@ def line(folder: Path, model: str, autoencoder: str | None) -> str:
     score_s /= sum(map(len, scores.values()))
     counts = f"{len(normal)}, {len(scores[False])} + {len(scores[True])}"
     kind = "alike" if profile.alike else "apart"
-    times = f"{encode_s:.3f} {fit_s:.3f} {score_s:.3f}"
+    times = f"{encode_s:.3f} {fit_s:.3f} {score_s:.3f}" + (f" {train_s:.0f}" if steps else "")
     return f"{folder.name:20} {counts:>14} {kind} {image:.3f} {pixel:>5} {error:>5} {times}"
 
 
 def main() -> None:
-    given = parser(__doc__, "folders+", model="photo", autoencoder=str).parse_args()
-    print(f"{'':20} {'pictures':>14} parts image pixel error encode fit score")
+    given = parser(__doc__, "folders+", model="photo", autoencoder=str, train=0).parse_args()
+    print(f"{'':20} {'pictures':>14} parts image pixel error encode fit score{' train' if given.train else ''}")
     for folder in given.folders:
-        print(line(Path(folder), given.model, given.autoencoder), flush=True)
+        print(line(Path(folder), given.model, given.autoencoder, given.train), flush=True)
 
 
 if __name__ == "__main__":

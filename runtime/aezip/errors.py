@@ -92,8 +92,10 @@ _EXTRAS = {  # aezip's own, which bring them
     "imagecodecs": "depth",
     "matplotlib": "bench",
     "numcodecs": "zarr",
+    "onnx": "train",
     "rawpy": "raw",
     "tensorboard": "tensorboard",
+    "torch": "train",
     "zarr": "zarr",
 }
 DEBUG_HINT = " (--debug shows where)"  # ends the line of an unexpected error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from functools import partial
 from typing import Any
 
 import click
@@ -11,12 +12,14 @@ import click
 from ..bulk.work import Outcome
 from ..storage.files import atomic_write, check_output
 from ..tasks.jobs import Scoring
-from . import options
+from . import options, training
 from .messages import Failures, as_options, say, show, show_json
 from .progress import json_of
 from .run import Reading, Run
+from .stopping import undone
 
-_PARTS = ("whole", "fine", "middle", "broad", "coarse", "cell", "texture", "colour")
+STEPS = 400
+_PARTS = ("whole", "fine", "middle", "broad", "coarse", "cell", "texture", "colour", "trained")
 _COLUMNS = ("file", "score", "p_value", "threshold", "anomalous", *(f"{p}_score" for p in _PARTS), "x", "y", "error")
 
 
@@ -33,26 +36,38 @@ def anomaly() -> None:
 @options.inputs("IMAGE...")
 @options.output("PROFILE", "File to write.", click.Path(dir_okay=False), required=True)
 @options.force
+@click.option("--train", is_flag=True, help="Train a network to find defects, too: a minute or two. Needs PyTorch.")
+@click.option("--steps", type=click.IntRange(min=1), help="Of that training.  [default: 400]")
 @options.reading
-def fit(reading: Reading, output: str, force: bool) -> None:
+def fit(reading: Reading, output: str, force: bool, train: bool, steps: int | None) -> None:
     """Learn from pictures what is normal.
 
     At least five normal pictures are needed; thirty are better. The profile holds statistics of the model's latents
     over these pictures, and their scores. Scoring needs the same model. The pictures to score should be taken in the
     same way: same scale, same light.
 
+    With --train the profile also holds a small network that finds defects. It learns from these pictures alone, into
+    which defects are drawn. Scoring with it needs no PyTorch.
+
     \b
     Examples:
       aezip anomaly fit good-parts/ -o parts.profile
+      aezip anomaly fit good-parts/ --train -o parts.profile
     """
     from ..tasks.anomaly.measures import Fit
     from ..tasks.anomaly.profile_file import pack
 
+    if steps and not train:
+        raise click.UsageError("--steps is of --train; expected both")
     check_output(output, force=force)
+    if train:
+        training.check()
     failures, gathered = Failures(), Fit(reading.latents())
     count = reading.each("fit", failures, lambda name: gathered.add(lambda: reading.pixels(name)))
     if count or not failures.count:
-        profile = gathered.profile()
+        trained = partial(training.graph_of, steps=steps or STEPS, threads=reading.threads, quiet=reading.quiet)
+        with undone():
+            profile = gathered.profile(trained if train else None)
         data = pack(profile)
         atomic_write(output, data, force=force)
         if not reading.quiet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -19,6 +20,17 @@ class Stopped(KeyboardInterrupt):
     def __init__(self, kind: int) -> None:
         super().__init__()
         self.kind = signal.Signals(kind)
+
+
+@contextlib.contextmanager
+def undone() -> Iterator[None]:
+    """Inside, a signal is an exception; then the command ends with one line."""
+    try:
+        with Stops():
+            yield
+    except Stopped as stop:
+        sys.stderr.write(f"aezip: {WORDS[stop.kind]}\n")
+        raise SystemExit(CODES[stop.kind]) from None
 
 
 class Stops:

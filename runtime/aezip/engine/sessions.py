@@ -12,7 +12,7 @@ from contextlib import suppress
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ModelUnfit, PackageDamaged, ProviderError
+from ..errors import ModelUnfit, PackageDamaged, ProviderError, about
 from ..model.kinds import GraphName
 from ..model.packages import Package
 from . import library, timing
@@ -115,20 +115,8 @@ class Sessions:
     def run(self, name: GraphName, inputs: dict[str, Any], shapes: Mapping[str, tuple[int | None, ...]]) -> list[Any]:
         """One run of a graph: its outputs of those names, each of the shape that is given.  Raises PackageDamaged."""
         session = self.session(name, inputs)
-        try:
-            with timing.stage(str(name), inputs):
-                outputs = session.run(list(shapes), inputs)
-        except Exception as error:  # onnxruntime's own classes are not public
-            if "alloc" in str(error).lower():
-                raise MemoryError from error
-            finding = f"onnxruntime cannot run {name}.onnx ({_first_line(error)})"
-            raise PackageDamaged(finding, "the graph of such a model", file=str(self.package.about.path)) from error
-        for (output, wanted), found in zip(shapes.items(), outputs, strict=True):
-            fits = len(found.shape) == len(wanted)
-            if not fits or any(b not in (a, None) for a, b in zip(found.shape, wanted, strict=True)):
-                sizes, due = ("×".join("any" if n is None else str(n) for n in s) for s in (found.shape, wanted))
-                raise PackageDamaged(f"{name}.onnx gives {output} of {sizes}", due, file=str(self.package.about.path))
-        return list(outputs)
+        with about(str(self.package.about.path)):
+            return run_graph(session, str(name), inputs, shapes)
 
     def session(self, name: GraphName, inputs: dict[str, Any]) -> Any:
         """What runs a graph, with these inputs.  Raises PackageDamaged, HalfPackage."""
@@ -157,20 +145,46 @@ class Sessions:
         return open_session(self.package, self.variant(name), provider, self.threads, self.optimisation)
 
 
+def run_graph(
+    session: Any, name: str, inputs: dict[str, Any], shapes: Mapping[str, tuple[int | None, ...]]
+) -> list[Any]:
+    """As `Sessions.run`, of a session; name: what the graph is called."""
+    try:
+        with timing.stage(name, inputs):
+            outputs = session.run(list(shapes), inputs)
+    except Exception as error:  # onnxruntime's own classes are not public
+        if "alloc" in str(error).lower():
+            raise MemoryError from error
+        finding = f"onnxruntime cannot run {name}.onnx ({_first_line(error)})"
+        raise PackageDamaged(finding, "the graph of such a model") from error
+    for (output, wanted), found in zip(shapes.items(), outputs, strict=True):
+        fits = len(found.shape) == len(wanted)
+        if not fits or any(b not in (a, None) for a, b in zip(found.shape, wanted, strict=True)):
+            sizes, due = ("×".join("any" if n is None else str(n) for n in s) for s in (found.shape, wanted))
+            raise PackageDamaged(f"{name}.onnx gives {output} of {sizes}", due)
+    return list(outputs)
+
+
 def _first_line(error: Exception) -> str:
     """What onnxruntime says, which may be nothing."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def open_session(
-    package: Package,
-    name: GraphName,
+def open_session(package: Package, name: GraphName, *settings: Any, **more: Any) -> onnxruntime.InferenceSession:
+    """One graph of a package as a session; settings: as of `open_graph`.  Raises as it does, and as `Package.graph`."""
+    return open_graph(package.graph(name), str(name), str(package.about.path), *settings, **more)
+
+
+def open_graph(
+    data: bytes,
+    name: str,
+    file: str | None,
     provider: str,
     threads: int | None,
     optimisation: str = "all",
     dimensions: dict[str, int] | None = None,
 ) -> onnxruntime.InferenceSession:
-    """One graph of a package as a session.
+    """An ONNX graph as a session; name, file: what it is called, and where it came from.
 
     optimisation: disabled, basic, extended, all (as onnxruntime's); dimensions: values of those that the graph names.
 
@@ -188,7 +202,6 @@ def open_session(
         options.intra_op_num_threads = threads
     for dimension, value in (dimensions or {}).items():
         options.add_free_dimension_override_by_name(dimension, value)
-    data = package.graph(name)
     wanted = PROVIDERS[provider]
     providers = list(dict.fromkeys((wanted, PROVIDERS["cpu"])))
     settings: list[dict[str, str]] = [{} for _ in providers]
@@ -201,7 +214,7 @@ def open_session(
             raise _not_started(provider, _first_line(error)) from error
         finding = f"onnxruntime cannot open {name}.onnx ({_first_line(error)})"
         expectation = "a graph it supports (onnxruntime 1.22 or later)"
-        raise PackageDamaged(finding, expectation, file=str(package.about.path)) from error
+        raise PackageDamaged(finding, expectation, file=file) from error
     if wanted not in session.get_providers():  # CUDA's libraries are missing: it takes the CPU instead, and prints that
         raise _not_started(provider, "it takes the CPU instead")
     return session

@@ -49,6 +49,7 @@ SIGNATURES = {
     "denoise": Signature({"image": UINT8, "sigma": FLOAT}, {"restored": UINT8}),
     "colorize": Signature({"image": UINT8}, {"restored": UINT8}),
     "inpaint": Signature({"image": UINT8, "mask": UINT8}, {"restored": UINT8}),
+    "detector": Signature({"seen": FLOAT}, {"logit": FLOAT}),
 }
 MAX_NODES = 10_000
 

@@ -20,16 +20,20 @@ latents that sees fewer of them counts less.
 
 Each measure is put in units of its own spread over normal pictures. The largest, once more in such units, is the score.
 Normal scores are those of each fifth of the pictures by the statistics of the others.
+
+A network that was trained to find defects in such pictures (`detector`) adds what it finds, `trained`, to that.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
-from typing import TypeVar
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +42,12 @@ from ...arrays import Image8
 from ...errors import ImageError, UsageError
 from ...format.geometry import LATENT_STRIDE
 from ..features.vectors import FLOOR, Latents, energies, halved
-from . import filters, places, planted
+from . import detector, filters, places, planted
+from .detector import Detector
 from .gaussian import Array, Gaussian, Moments, fitted, leading, moments
 from .places import Places
 
-Number = TypeVar("Number", float, Array)
+Number = TypeVar("Number", float, NDArray[np.floating[Any]])
 TINY = 1e-9  # a distance of nothing
 FOLDS = 5
 FEWEST = 5  # pictures
@@ -57,6 +62,7 @@ MOST = 3.0  # spreads: a defect that is seen is seen, however large
 BETTER = 1.5  # places count if they see planted defects so much better than without them
 BLIND = 0.1  # spreads: a lesser rise says nothing
 LIGHTEST = 0.1  # weight
+TRAINED = 2.0  # weight of what a trained network finds
 TAIL = 0.75  # quantile from which the tail of normal scores is taken as exponential
 
 
@@ -66,6 +72,7 @@ class Seen:
 
     grid: tuple[int, int]  # rows and columns of cells
     vectors: Mapping[str, Array]  # of MEASURES and LEVELS: [h, w, D]; `whole` [P]
+    logits: Array | None = None  # [h, w], of the profile's network
 
     @property
     def nbytes(self) -> int:
@@ -107,8 +114,9 @@ class Profile:
     digest: str  # of the model's encoder
     pictures: int
     statistics: Statistics
-    scales: Mapping[str, Scale]  # of each measure's logarithm; `score`: of the largest of them
+    scales: Mapping[str, Scale]  # of each measure's logarithm; `score`: of the largest of them; `trained`, `both`
     normal: Array  # scores of the normal pictures, ascending
+    detector: Detector | None = None
 
     @property
     def alike(self) -> bool:
@@ -158,7 +166,12 @@ def seen(latents: Latents, pixels: Image8, profile: Profile | None = None) -> Se
         vectors |= _of_latents(latents, pixels)
     if profile is None or profile.alike:
         vectors |= dict(zip(LEVELS, filters.levels(pixels), strict=True))
-    return Seen((height // LATENT_STRIDE, width // LATENT_STRIDE), vectors)
+    grid, logits = (height // LATENT_STRIDE, width // LATENT_STRIDE), None
+    if profile and profile.detector:
+        sessions, found = latents.graphs.sessions, profile.detector
+        small = detector.reduced(pixels)
+        logits = detector.logits(found.graph, found.standard, small, sessions.provider, sessions.threads)
+    return Seen(grid, vectors, logits)
 
 
 def _of_latents(latents: Latents, pixels: Image8) -> dict[str, Array]:
@@ -206,8 +219,14 @@ class Fit:
         else:
             self._moments.append(found)
 
-    def profile(self) -> Profile:
-        """Raises ImageError for fewer than FEWEST pictures."""
+    def profile(self, train: Callable[[Path, bool], bytes] | None = None) -> Profile:
+        """Of what was added.
+
+        train: makes the graph of a network of a folder of pictures, .npy files of u8 [H, W, C], and of whether parts
+        lie alike.
+
+        Raises ImageError for fewer than FEWEST pictures, and what `train` raises.
+        """
         if len(self._again) < FEWEST:
             raise ImageError(f"{len(self._again)} normal pictures", f"at least {FEWEST}")
         total = {name: reduce(add, (fold[name] for fold in self._moments)) for name in self._moments[0]}
@@ -223,9 +242,21 @@ class Fit:
                 picture, spoiled = self._again[number](), self._spoiled(number)
                 for aside, statistics in kinds:
                     aside.add(statistics, picture, spoiled)
-        if sum(here.rises(LEVELS)) > BETTER * sum(everywhere.rises(LEVELS)):
-            return _calibrated(self._latents, Statistics({}, _places(total)), here.found, {})
-        return _calibrated(self._latents, Statistics(_gaussians(total), {}), latents.found, latents.weights(MEASURES))
+        alike = sum(here.rises(LEVELS)) > BETTER * sum(everywhere.rises(LEVELS))
+        if alike:
+            made = _calibrated(self._latents, Statistics({}, _places(total)), here.found, {})
+        else:
+            statistics = Statistics(_gaussians(total), {})
+            made = _calibrated(self._latents, statistics, latents.found, latents.weights(MEASURES))
+        if not train:
+            return made
+        with TemporaryDirectory(prefix="aezip-") as folder:
+            files = []
+            for number in (n for fold in range(FOLDS) for n in range(fold, len(self._reads), FOLDS)):  # as kept aside
+                files.append(Path(folder, f"{number:06}.npy"))
+                np.save(files[-1], detector.reduced(self._reads[number]()))
+            graph = train(Path(folder), alike)
+            return _with_network(made, self._latents, graph, files, (here if alike else latents).found)
 
     def _spoiled(self, number: int) -> Seen | None:
         """A picture with a defect, of the first PLANTED."""
@@ -277,6 +308,29 @@ def _calibrated(
     return Profile(latents.name, latents.digest, len(found), statistics, scales, normal)
 
 
+def _with_network(
+    profile: Profile, latents: Latents, graph: bytes, files: list[Path], found: list[dict[str, float]]
+) -> Profile:
+    """A profile with a network's graph; files, found: its normal pictures, and their measures by statistics without."""
+    shape = detector.usual_shape(map(np.load, files)) if profile.alike else None
+    standard, sessions = detector.standard(map(np.load, files), shape), latents.graphs.sessions
+    logits = [
+        detector.logits(graph, standard, np.load(file), sessions.provider, sessions.threads).astype(np.float16)
+        for file in files
+    ]
+    away = np.empty(len(files))
+    for fold in range(FOLDS):
+        others = detector.fitted(graph, standard, [each for n, each in enumerate(logits) if n % FOLDS != fold])
+        for number in range(fold, len(files), FOLDS):
+            away[number] = detector.measure(others.away(logits[number].astype(np.float32)))
+    scales = {**profile.scales, "trained": _scale(away)}
+    largest = np.array([max(_scaled(each, profile.scales).values()) for each in found])
+    both = profile.scales["score"](largest) + TRAINED * scales["trained"](away)
+    scales["both"] = _scale(both)
+    normal = np.sort(scales["both"](both).astype(np.float32))
+    return replace(profile, scales=scales, normal=normal, detector=detector.fitted(graph, standard, logits))
+
+
 def score(profile: Profile, picture: Seen) -> Score:
     """How far a picture is from the profile's."""
     distances = profile.statistics.distances(picture)
@@ -290,6 +344,11 @@ def score(profile: Profile, picture: Seen) -> Score:
             far = np.maximum.reduce([around[:-1, :-1], around[1:, :-1], around[:-1, 1:], around[1:, 1:]])
         maps.append(profile.scales[name](np.log(places.spread_over(far, picture.grid) + TINY)))
     heat = np.asarray(profile.scales["score"](np.maximum.reduce(maps)), np.float32)
+    if profile.detector and picture.logits is not None:
+        away, scales = profile.detector.away(picture.logits), profile.scales
+        parts["trained"] = scales["trained"](detector.measure(away))
+        value = scales["both"](value + TRAINED * parts["trained"])
+        heat = scales["both"](heat + TRAINED * scales["trained"](places.spread_over(away, picture.grid)))
     single = heat if profile.alike else profile.statistics.gaussians["cell"].distance(picture.vectors["cell"])
     y, x = np.unravel_index(int(np.where(heat == heat.max(), single, -np.inf).argmax()), heat.shape)
     middle = LATENT_STRIDE * int(x) + LATENT_STRIDE // 2, LATENT_STRIDE * int(y) + LATENT_STRIDE // 2

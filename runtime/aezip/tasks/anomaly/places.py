@@ -8,6 +8,7 @@ triangle.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ def fitted(of: Moments, floors: NDArray[np.float64]) -> Places:
     rows, columns = np.triu_indices(size)
     mean = of.total / n
     spread = (of.outer / n - mean[..., rows] * mean[..., columns]) * (n / (n - 1))
-    spread = (1 - SHRINKAGE) * _smooth(spread) + SHRINKAGE * spread.mean((0, 1))
+    spread = (1 - SHRINKAGE) * around(spread) + SHRINKAGE * spread.mean((0, 1))
     covariance = np.empty((*spread.shape[:2], size, size))
     covariance[..., rows, columns] = covariance[..., columns, rows] = spread
     covariance[..., range(size), range(size)] += floors
@@ -82,11 +83,11 @@ def spread_over(values: Array, grid: tuple[int, int]) -> Array:
     return values
 
 
-def _smooth(spread: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means of 3×3 places."""
-    h, w = spread.shape[:2]
-    padded = np.pad(spread, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    out = np.zeros_like(spread)
+def around(values: NDArray[Any]) -> NDArray[Any]:
+    """Means of 3×3 places, the outermost repeated.  [h, w, …]"""
+    h, w = values.shape[:2]
+    padded = np.pad(values, ((1, 1), (1, 1), *((0, 0),) * (values.ndim - 2)), mode="edge")
+    out = np.zeros_like(values)
     for y, x in AROUND:
         out += padded[y : y + h, x : x + w]
     return out / len(AROUND)

@@ -1,0 +1,161 @@
+"""A network that was trained on a category's normal pictures to find defects drawn into them (`aezip_train.detector`).
+
+It sees a picture of up to AREA pixels: its colours against what they are in the middle, and, of parts that lie alike,
+how far each grey value is from what normal pictures have there. It answers with a logit for each STRIDE × STRIDE
+pixels. These count in units of their spread over normal pictures, each place by itself if parts lie alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arrays import Image8
+from ...engine.sessions import open_graph, run_graph
+from .gaussian import Array
+from .places import around
+
+AREA = 600_000  # pixels
+STRIDE, MULTIPLE = 4, 16  # pixels: of an answer; of what sides are multiples of
+PLANES = 4  # of what it sees: red, green, blue, and how far from normal
+FARTHEST = 20  # answers, of whose mean a picture's measure is
+COLOUR, PLACE = 5.0, 3.0  # where what it sees is cut off
+LEAST, NARROWEST = 0.04, 0.01  # deviations of colours and of places, at least, in 0 … 1
+SHARED = 0.25  # of the mean variance of answers is added to each place's
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What is usual of normal pictures' grey values, of 0 … 1."""
+
+    mean: Array  # [h, w], above each picture's median; [0, 0] if parts do not lie alike
+    spread: Array  # [h, w]
+    deviation: float  # of all of them
+
+    def seen(self, pixels: Image8) -> Array:
+        """What the network sees of a picture.  [H, W, C] → [PLANES, H, W]"""
+        shape, picture = pixels.shape[:2], np.asarray(pixels / np.float32(255), np.float32)
+        return planes(picture, middle(pixels), resized(self.mean, shape), resized(self.spread, shape), self)
+
+
+def planes(picture: Array, light: float, mean: Array, spread: Array, standard: Standard) -> Array:
+    """As `Standard.seen`, of a part of a picture of 0 … 1.  light: its middle; mean, spread: of the part's places"""
+    colours = np.clip((picture - light) / standard.deviation, -COLOUR, COLOUR)
+    colours = np.broadcast_to(colours, (*picture.shape[:2], PLANES - 1)).transpose(2, 0, 1)
+    away = np.zeros(picture.shape[:2], np.float32)
+    if mean.size:
+        away = np.clip((picture.mean(2) - light - mean) / (2 * spread), -PLACE, PLACE)
+    return np.concatenate((colours, away[None]), dtype=np.float32)
+
+
+def usual_shape(arrays: Iterable[NDArray[Any]]) -> tuple[int, int]:
+    """Median height and width."""
+    height, width = np.median([array.shape[:2] for array in arrays], 0)
+    return int(height), int(width)
+
+
+def middle(pixels: Image8) -> float:
+    """The median, of 0 … 1.  [H, W, C]"""
+    return float(np.median(pixels[::2, ::2])) / 255
+
+
+def standard(pictures: Iterable[Image8], shape: tuple[int, int] | None) -> Standard:
+    """Of normal pictures [H, W, C], as `reduced` makes them.  shape: of places, None if parts do not lie alike."""
+    count, above, squares, all_of, squared = 0, np.zeros(()), np.zeros(()), 0.0, 0.0
+    for pixels in pictures:
+        grey = np.asarray(pixels.mean(2, dtype=np.float32) / 255, np.float32)
+        count, all_of, squared = count + 1, all_of + float(grey.mean()), squared + float(np.square(grey).mean())
+        if shape:
+            here = resized(grey - middle(pixels), shape).astype(np.float64)
+            above, squares = above + here, squares + np.square(here)
+    deviation = max(float(np.sqrt(max(squared / count - (all_of / count) ** 2, 0))), LEAST)
+    none = np.zeros((0, 0), np.float32)
+    if not shape:
+        return Standard(none, none, deviation)
+    mean = above / count
+    variance = around(np.maximum(squares / count - np.square(mean), 0).astype(np.float32))
+    return Standard(_rounded(mean), _rounded(np.sqrt(variance + NARROWEST**2)), deviation)
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A trained network, and what it answers for normal pictures."""
+
+    graph: bytes  # ONNX: seen f32 [1, PLANES, H, W] → logit f32 [1, 1, H / STRIDE, W / STRIDE]
+    standard: Standard
+    mean: Array  # of logits [h, w]; [1, 1] if parts do not lie alike
+    spread: Array  # [h, w]
+
+    def away(self, logits: Array) -> Array:
+        """A picture's answers in units of normal ones, means of 3×3.  [H, W] → [h, w]"""
+        shape = logits.shape if self.mean.size == 1 else self.mean.shape
+        return around((resized(logits, shape) - self.mean) / self.spread)
+
+
+def fitted(graph: bytes, standard: Standard, logits: Sequence[NDArray[np.floating[Any]]]) -> Detector:
+    """Of the answers [H, W] for normal pictures."""
+    if not standard.mean.size:
+        every = np.concatenate([each.ravel() for each in logits]).astype(np.float64)
+        return Detector(graph, standard, *(_rounded(x.reshape(1, 1)) for x in (every.mean(), every.std() + 1e-4)))
+    shape = usual_shape(logits)
+    here = np.stack([resized(each.astype(np.float32), shape) for each in logits])
+    variance = around(here.var(0))
+    spread = np.sqrt(variance + SHARED * variance.mean() + 1e-8)
+    return Detector(graph, standard, _rounded(around(here.mean(0))), _rounded(spread))
+
+
+def _rounded(values: NDArray[np.floating[Any]]) -> Array:
+    """As files have them."""
+    return values.astype(np.float16).astype(np.float32)
+
+
+def measure(away: Array) -> float:
+    """Of a picture: the mean of the FARTHEST."""
+    return float(np.sort(away, None)[-FARTHEST:].mean())
+
+
+def logits(graph: bytes, standard: Standard, pixels: Image8, provider: str, threads: int | None) -> Array:
+    """What the network answers for a picture [H, W, C], as `reduced` makes it.  [⌈H / STRIDE⌉, ⌈W / STRIDE⌉]
+
+    Raises PackageDamaged, ProviderError.
+    """
+    height, width = pixels.shape[:2]
+    seen = np.pad(standard.seen(pixels), ((0, 0), *((0, -n % MULTIPLE) for n in (height, width))), mode="reflect")
+    shape = 1, 1, seen.shape[1] // STRIDE, seen.shape[2] // STRIDE
+    made = run_graph(_session(graph, provider, threads), "detector", {"seen": seen[None]}, {"logit": shape})[0]
+    return np.asarray(made[0, 0, : -(-height // STRIDE), : -(-width // STRIDE)], np.float32)
+
+
+@lru_cache(maxsize=2)
+def _session(graph: bytes, provider: str, threads: int | None) -> Any:
+    return open_graph(graph, "detector", None, provider, threads)
+
+
+def reduced(pixels: Image8) -> Image8:
+    """A copy of at most AREA pixels, or the picture itself; of one channel if it is grey."""
+    from PIL import Image
+
+    if (pixels == pixels[:, :, :1]).all():
+        pixels = pixels[:, :, :1]
+    height, width = pixels.shape[:2]
+    scale = (AREA / (height * width)) ** 0.5
+    if scale >= 1:
+        return pixels
+    size = max(MULTIPLE, round(scale * width)), max(MULTIPLE, round(scale * height))
+    planes = [Image.fromarray(plane).resize(size, Image.Resampling.LANCZOS) for plane in pixels.transpose(2, 0, 1)]
+    return np.stack([np.asarray(plane) for plane in planes], 2)
+
+
+def resized(values: Array, shape: tuple[int, ...]) -> Array:
+    """Values [h, w] at another size, linear between them; none are none."""
+    from PIL import Image
+
+    if values.shape == shape or not values.size:
+        return values
+    image = Image.fromarray(values).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
+    return np.asarray(image, np.float32)
