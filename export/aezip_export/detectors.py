@@ -91,9 +91,8 @@ def prove(model: Detector, data: bytes, normal: Normal) -> None:
     """Torch and onnxruntime give the same logits.  Raises ProofFailed."""
     pixels = normal.pictures[0][:SHOWN, :SHOWN]
     got = detector.logits(data, normal.standard, pixels, "cpu", None)
-    seen = normal.standard.seen(pixels)
-    wide = np.pad(seen, ((0, 0), *((0, -n % detector.MULTIPLE) for n in seen.shape[1:])), mode="reflect")
-    want = model(torch.from_numpy(wide[None]))[0, 0].numpy()[: got.shape[0], : got.shape[1]]
+    seen = torch.from_numpy(normal.standard.seen(pixels))
+    want = model(seen[None])[0, 0].numpy()[: got.shape[0], : got.shape[1]]
     error = float(np.abs(got - want).max()) / max(1.0, float(np.abs(want).max()))
     if not error <= TOLERANCE:
         raise ProofFailed(f"torch and onnxruntime: logits differ by {error:.3f}, allowed {TOLERANCE}")

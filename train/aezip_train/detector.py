@@ -37,7 +37,6 @@ COVERED = 0.2  # share of an answer's pixels from which on it should be a defect
 RARE = 3.0  # weight of those
 AHEAD = 2  # batches that each process makes before they are wanted
 
-
 Batch = tuple[Array, Array]
 Weights = dict[str, Tensor]
 
@@ -114,11 +113,10 @@ class Normal(NamedTuple):
         number = int(rng.integers(len(self.pictures)))
         pixels = self.pictures[number]
         shape = pixels.shape[:2]
-        y, x = (int(rng.integers(max(1, n - SIDE + 1))) for n in shape)
-        usual = [
-            resized(each, shape)[y : y + SIDE, x : x + SIDE] for each in (self.standard.mean, self.standard.spread)
-        ]
-        picture = np.asarray(pixels[y : y + SIDE, x : x + SIDE] / np.float32(255), np.float32)
+        corner = (int(rng.integers(max(1, n - SIDE + 1))) for n in shape)
+        rows, columns = (slice(at, min(at + SIDE, n)) for at, n in zip(corner, shape, strict=True))
+        usual = [resized(each, shape, (rows, columns)) for each in (self.standard.mean, self.standard.spread)]
+        picture = np.asarray(pixels[rows, columns] / np.float32(255), np.float32)
         return _whole(picture), _whole(np.stack(usual, 2)), self.middles[number]
 
     def another(self, rng: np.random.Generator) -> Array:

@@ -2,8 +2,7 @@
 
     python -m aezip_train.detector_start PICTURES START.npz --steps 4000
 
-Of a crop it gets what may be usual of such a part there: the crop itself, moved and blurred a little, as parts lie not
-quite alike; or nothing. It learns in a minute on a category what takes it three from nothing.
+What is usual of such a part is the crop itself, moved and blurred a little, as parts lie not quite alike; or nothing.
 """
 
 from __future__ import annotations

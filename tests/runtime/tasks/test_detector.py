@@ -171,7 +171,8 @@ def test_what_is_usual_is_nothing_to_see() -> None:
     assert apart.mean.shape == (0, 0)
     assert alike.deviation == pytest.approx(np.std([p.mean(2) for p in pictures]) / 255, rel=1e-3)
     seen = alike.seen(pictures[0])
-    assert seen.shape == (PLANES, 90, 110)
+    assert seen.shape == (PLANES, 96, 112)
+    np.testing.assert_array_equal(seen[:, 90:], seen[:, 88:82:-1])
     assert np.abs(seen[3]).mean() < 0.6
     lighter = np.clip(pictures[0].astype(int) + 20, 0, 255).astype(np.uint8)
     np.testing.assert_allclose(alike.seen(lighter)[3], seen[3], atol=0.01)  # the light does not count
@@ -204,3 +205,13 @@ def test_maps_of_another_size_are_compared_at_the_profile_s() -> None:
     apart = detector.fitted(b"", Standard(*[np.zeros((0, 0), np.float32)] * 2, 0.1), answers)
     assert apart.mean.shape == (1, 1)
     assert apart.away(answers[5]).shape == (24, 28)
+
+
+def test_a_part_of_a_resized_map_is_that_of_all_of_it() -> None:
+    values = np.add.outer(np.arange(40), 3 * np.arange(60)).astype(np.float32)
+    for shape in ((40, 60), (37, 66), (80, 120), (21, 30)):
+        part = slice(5, 17), slice(8, 24)
+        one = detector.resized(values, shape, part)
+        assert one.shape == (12, 16)
+        np.testing.assert_allclose(one[2:-2, 2:-2], detector.resized(values, shape)[part][2:-2, 2:-2], atol=0.02)
+    assert not detector.resized(np.zeros((0, 0), np.float32), (20, 20), part).size

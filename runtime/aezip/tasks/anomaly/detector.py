@@ -38,9 +38,11 @@ class Standard:
     deviation: float  # of all of them
 
     def seen(self, pixels: Image8) -> Array:
-        """What the network sees of a picture.  [H, W, C] → [PLANES, H, W]"""
+        """What the network sees of a picture, mirrored up to multiples of MULTIPLE.  [H, W, C] → [PLANES, H', W']"""
         shape, picture = pixels.shape[:2], np.asarray(pixels / np.float32(255), np.float32)
-        return planes(picture, middle(pixels), resized(self.mean, shape), resized(self.spread, shape), self)
+        seen = planes(picture, middle(pixels), resized(self.mean, shape), resized(self.spread, shape), self)
+        below, right = (-n % MULTIPLE for n in shape)
+        return np.pad(seen, ((0, 0), (0, below), (0, right)), mode="reflect")
 
 
 def planes(picture: Array, light: float, mean: Array, spread: Array, standard: Standard) -> Array:
@@ -124,11 +126,11 @@ def logits(graph: bytes, standard: Standard, pixels: Image8, provider: str, thre
 
     Raises PackageDamaged, ProviderError.
     """
-    height, width = pixels.shape[:2]
-    seen = np.pad(standard.seen(pixels), ((0, 0), *((0, -n % MULTIPLE) for n in (height, width))), mode="reflect")
-    shape = 1, 1, seen.shape[1] // STRIDE, seen.shape[2] // STRIDE
-    made = run_graph(_session(graph, provider, threads), "detector", {"seen": seen[None]}, {"logit": shape})[0]
-    return np.asarray(made[0, 0, : -(-height // STRIDE), : -(-width // STRIDE)], np.float32)
+    seen = standard.seen(pixels)[None]
+    shape = 1, 1, *(n // STRIDE for n in seen.shape[2:])
+    made = run_graph(_session(graph, provider, threads), "detector", {"seen": seen}, {"logit": shape})[0]
+    h, w = (-(-n // STRIDE) for n in pixels.shape[:2])
+    return np.asarray(made[0, 0, :h, :w], np.float32)
 
 
 @lru_cache(maxsize=2)
@@ -151,11 +153,14 @@ def reduced(pixels: Image8) -> Image8:
     return np.stack([np.asarray(plane) for plane in planes], 2)
 
 
-def resized(values: Array, shape: tuple[int, ...]) -> Array:
-    """Values [h, w] at another size, linear between them; none are none."""
+def resized(values: Array, shape: tuple[int, ...], part: tuple[slice, slice] | None = None) -> Array:
+    """Values [h, w] at another size, linear between them, or only a part of that; none are none."""
     from PIL import Image
 
+    rows, columns = part or (slice(0, shape[0]), slice(0, shape[1]))
     if values.shape == shape or not values.size:
-        return values
-    image = Image.fromarray(values).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
-    return np.asarray(image, np.float32)
+        return values[rows, columns]
+    down, along = (old / new for old, new in zip(values.shape, shape, strict=True))
+    box = along * columns.start, down * rows.start, along * columns.stop, down * rows.stop
+    size = columns.stop - columns.start, rows.stop - rows.start
+    return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.BILINEAR, box), np.float32)
