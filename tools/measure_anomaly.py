@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from common import Pixels, auroc, parser, pictures, read
@@ -33,18 +34,20 @@ Numbers = NDArray[np.float64]
 
 def fitted(latents: Latents, files: list[Path], steps: int = 0) -> tuple[Profile, float]:
     """And the seconds of the training that is part of it."""
-    fit, seconds = Fit(latents), 0.0
-    for file in files:
-        fit.add(lambda file=file: read(file))  # type: ignore[misc]
+    seconds = 0.0
 
-    def train(folder: Path, alike: bool) -> bytes:
+    def train(folder: Path) -> bytes:
         nonlocal seconds
         start = time.perf_counter()
-        graph = training.graph_of(folder, alike, steps=steps, quiet=True)
+        graph = training.graph_of(folder, steps=steps, quiet=True)
         seconds = time.perf_counter() - start
         return graph
 
-    return fit.profile(train if steps else None), seconds
+    with TemporaryDirectory() as folder:
+        fit = Fit(latents, copies=Path(folder) if steps else None)
+        for file in files:
+            fit.add(lambda file=file: read(file))  # type: ignore[misc]
+        return fit.profile(train if steps else None), seconds
 
 
 def tests(folder: Path) -> Iterator[tuple[Path, bool, Path | None]]:

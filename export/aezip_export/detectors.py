@@ -1,24 +1,29 @@
 """A detector of defects → its graph, batch normalisation folded into the weights, which are stored as float16.
 
-    python -m aezip_export.detectors PICTURES GRAPH --steps N [--threads N] [--apart] [--quiet]
+    python -m aezip_export.detectors PICTURES GRAPH --steps N [--threads N] [--quiet]
 
-trains one on the .npy files of a folder: that is what `aezip anomaly fit --train` starts, in a process of its own.
+trains one on the .npy files of a folder: that is what `aezip anomaly fit --train` starts (`started`).
 """
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from argparse import ArgumentParser
-from contextlib import suppress
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from aezip.errors import AezipError, line_of
 from aezip.storage.files import atomic_write
 from aezip.tasks.anomaly import detector
-from aezip.tasks.anomaly.detector import PLANES
+from aezip.tasks.anomaly.detector import PLANES, Standard
 from aezip_train.detector import Conv, Detector, Normal, Residual, trained
 from aezip_train.detector_start import read
 
@@ -90,7 +95,7 @@ def _doubled(g: Graph, x: str) -> str:
 def prove(model: Detector, data: bytes, normal: Normal) -> None:
     """Torch and onnxruntime give the same logits.  Raises ProofFailed."""
     pixels = normal.pictures[0][:SHOWN, :SHOWN]
-    got = detector.logits(data, normal.standard, pixels, "cpu", None)
+    got = detector.logits(data, normal.standard, pixels, "cpu", 1)
     seen = torch.from_numpy(normal.standard.seen(pixels))
     want = model(seen[None])[0, 0].numpy()[: got.shape[0], : got.shape[1]]
     error = float(np.abs(got - want).max()) / max(1.0, float(np.abs(want).max()))
@@ -99,30 +104,38 @@ def prove(model: Detector, data: bytes, normal: Normal) -> None:
 
 
 def main() -> None:
-    """Train a detector on PICTURES/*.npy, each u8 [H, W, C], and write its GRAPH."""
+    """Train a detector on PICTURES/*.npy, each u8 [H, W, C], and what is usual of them, and write its GRAPH."""
     parser = ArgumentParser(prog="aezip_export.detectors", description=main.__doc__)
     parser.add_argument("pictures", type=Path)
     parser.add_argument("graph")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--apart", action="store_true", help="Parts do not lie alike.")
     parser.add_argument("--quiet", action="store_true")
     given = parser.parse_args()
     files = sorted(given.pictures.glob("*.npy"))
-    normal = Normal.of([np.load(file) for file in files[:: -(-len(files) // MOST)]], not given.apart)
-    steps = tqdm(
-        trained(normal, given.steps, given.threads, start=read()),
-        "train",
-        given.steps,
-        disable=given.quiet,
-        leave=False,
-    )
-    *_, model = steps
+    pictures = [np.load(file) for file in files[:: -(-len(files) // MOST)]]
+    normal = Normal.of(pictures, Standard.load(given.pictures))
+    steps = trained(normal, given.steps, given.threads, start=read())
+    *_, model = tqdm(steps, "train", given.steps, disable=given.quiet, leave=False)
     data = graph(model)
     prove(model, data, normal)
     atomic_write(given.graph, data, force=True)
 
 
-if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):  # who started this is told, too
+def started() -> None:
+    """As `main`, for who started this by a pipe: it ends when that does, and errors are one line."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    Thread(target=_end_with_pipe, daemon=True).start()
+    try:
         main()
+    except (AezipError, BrokenExecutor, MemoryError, OSError) as error:
+        sys.exit(f"training: {line_of(error)}")
+
+
+def _end_with_pipe() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,7 @@ from PIL import Image
 
 from aezip.model import onnx_check
 from aezip.model.kinds import GraphName
-from aezip.tasks.anomaly.detector import PLANES
+from aezip.tasks.anomaly.detector import PLANES, save, standard
 from aezip_export import detectors
 from aezip_export.proofs import ProofFailed
 from aezip_train.detector import Detector, Normal
@@ -44,8 +44,11 @@ def drawn() -> Detector:
     return model.eval()
 
 
-def test_the_graph_answers_as_the_network_does() -> None:
-    model, normal = drawn(), Normal.of([plate(seed)[:, :, None] for seed in range(5)], alike=True)
+def test_the_graph_answers_as_the_network_does(tmp_path: Path) -> None:
+    pictures, files = [plate(seed)[:, :, None] for seed in range(5)], [tmp_path / f"{seed}.npy" for seed in range(5)]
+    for file, picture in zip(files, pictures, strict=True):
+        save(file, picture)
+    model, normal = drawn(), Normal.of(pictures, standard(files, alike=True))
     data = detectors.graph(model)
     onnx_check.check(GraphName("detector"), data)
     detectors.prove(model, data, normal)
@@ -75,20 +78,37 @@ def test_a_profile_with_a_network(tiny: str, tmp_path: Path) -> None:
     assert "trained_score" in aezip("anomaly", "score", "p.profile", "today", "-m", tiny, "--csv", cwd=tmp_path).stdout
     without = aezip("anomaly", "fit", "good", "-o", "q.profile", "-m", tiny, "--steps", "3", cwd=tmp_path)
     assert without.returncode == 2
-    assert "--steps is of --train; expected both" in without.stderr
+    assert "--steps needs --train" in without.stderr
 
 
-def test_a_training_that_fails_leaves_nothing(tiny: str, tmp_path: Path) -> None:
+def fit_by(code: str, tiny: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """`aezip anomaly fit --train` after some code."""
+    (folder / "good").mkdir()
     for seed in range(5):
-        (tmp_path / "good").mkdir(exist_ok=True)
-        Image.fromarray(plate(seed)).save(tmp_path / "good" / f"{seed}.png")
-    code = (
-        "import sys; from aezip.cli import training; training.PROGRAM = 'aezip_export.nothing'\n"
-        "from aezip.__main__ import run; run()"
-    )
-    command = [sys.executable, "-c", code, "anomaly", "fit", "good", "-o", "p.profile", "-m", tiny, "--train"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        Image.fromarray(plate(seed)).save(folder / "good" / f"{seed}.png")
+    started = f"{code}\nfrom aezip.__main__ import run; run()"
+    command = [sys.executable, "-c", started, "anomaly", "fit", "good", "-o", "p.profile", "-m", tiny, "--train"]
+    return subprocess.run([*command, "--steps", "2"], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("from aezip.cli import training; training.PROGRAM = 'aezip_export.no'", "training ended with exit code 1"),
+        ("from aezip.cli import training; training.STARTED = 'import os; os.kill(os.getpid(), 9)'", "by signal 9"),
+        ("import sys; sys.modules['onnx'] = None", "--train needs onnx"),
+    ],
+)
+def test_a_training_that_fails_leaves_nothing(code: str, message: str, tiny: str, tmp_path: Path) -> None:
+    done = fit_by(code, tiny, tmp_path)
     assert done.returncode == 1
-    assert "training ended with exit code 1" in done.stderr
+    assert message in done.stderr
     assert not (tmp_path / "p.profile").exists()
-    command[2] = f"import sys; sys.modules['torch'] = None; sys.modules['onnx'] = None\n{code}"
+
+
+def test_modules_in_the_current_folder_are_not_used(tiny: str, tmp_path: Path) -> None:
+    for name in ("onnx", "torch", "queue", "aezip_export"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('found')")
+    done = fit_by("import sys; sys.path[:] = filter(None, sys.path)", tiny, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "p.profile").exists()

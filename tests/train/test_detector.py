@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from aezip.tasks.anomaly.detector import PLANES
+from aezip.tasks.anomaly.detector import PLANES, save, standard
 from aezip_train import detector
 from aezip_train.detector import BATCH, SIDE, Detector, Normal, loss, rate, trained
 
@@ -19,6 +21,13 @@ def parts(height: int = 140, width: int = 150, channels: int = 3) -> list[np.nda
     return out
 
 
+def normal_of(folder: Path, pictures: list[np.ndarray], alike: bool = True) -> Normal:
+    files = [folder / f"{number}.npy" for number in range(len(pictures))]
+    for file, picture in zip(files, pictures, strict=True):
+        save(file, picture)
+    return Normal.of(pictures, standard(files, alike))
+
+
 def test_logits_are_of_4_by_4_pixels() -> None:
     model = Detector(4, 4, 8, 8).eval()
     assert model(torch.zeros(2, PLANES, 48, 80)).shape == (2, 1, 12, 20)
@@ -27,8 +36,8 @@ def test_logits_are_of_4_by_4_pixels() -> None:
 
 @pytest.mark.parametrize("alike", [True, False])
 @pytest.mark.parametrize(("height", "width", "channels"), [(140, 150, 3), (40, 200, 1), (33, 35, 3)])
-def test_samples_are_of_one_size(height: int, width: int, channels: int, alike: bool) -> None:
-    normal = Normal.of(parts(height, width, channels), alike)
+def test_samples_are_of_one_size(height: int, width: int, channels: int, alike: bool, tmp_path: Path) -> None:
+    normal = normal_of(tmp_path, parts(height, width, channels), alike)
     seen, where = normal.batch(1, 0)
     assert seen.shape == (BATCH, PLANES, SIDE, SIDE)
     assert where.shape == (BATCH, 1, SIDE, SIDE)
@@ -41,26 +50,26 @@ def test_samples_are_of_one_size(height: int, width: int, channels: int, alike: 
         assert np.abs(seen[clean, 3]).mean() < 0.7 < np.abs(seen[~clean][:, 3][where[~clean][:, 0] > 0]).mean()
 
 
-def test_a_batch_is_known_by_its_number() -> None:
-    normal = Normal.of(parts(), alike=True)
+def test_a_batch_is_known_by_its_number(tmp_path: Path) -> None:
+    normal = normal_of(tmp_path, parts())
     one, same, other = normal.batch(1, 5)[0], normal.batch(1, 5)[0], normal.batch(1, 6)[0]
     np.testing.assert_array_equal(one, same)
     assert (one != other).any()
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_processes_make_the_same_batches(processes: int) -> None:
-    normal = Normal.of(parts(), alike=True)
+def test_processes_make_the_same_batches(processes: int, tmp_path: Path) -> None:
+    normal = normal_of(tmp_path, parts())
     alone = list(detector._batches(normal, 3, 0, seed=1))
     for (seen, where), (expected, there) in zip(detector._batches(normal, 3, processes, seed=1), alone, strict=True):
         np.testing.assert_array_equal(seen, expected)
         np.testing.assert_array_equal(where, there)
 
 
-def test_training_finds_defects_and_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_finds_defects_and_can_be_repeated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(detector, "BATCH", 8)
     before = torch.get_num_threads()
-    normal, steps = Normal.of(parts(), alike=True), 40
+    normal, steps = normal_of(tmp_path, parts()), 40
     try:
         *_, model = trained(normal, steps, threads=1)
         *_, again = trained(normal, steps, threads=1)

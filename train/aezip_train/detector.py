@@ -7,14 +7,13 @@ what becomes of its answers: `aezip.tasks.anomaly.detector`. Training takes a mi
 from __future__ import annotations
 
 import math
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from threading import Thread
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -22,7 +21,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aezip.arrays import Image8
-from aezip.tasks.anomaly.detector import PLANES, STRIDE, Standard, middle, planes, resized, standard, usual_shape
+from aezip.bulk.pool import end_with_parent
+from aezip.engine.cores import cores
+from aezip.tasks.anomaly.detector import PLANES, STRIDE, Standard, middle, planes, resized
 from aezip.tasks.anomaly.gaussian import Array
 
 from .defects import planted
@@ -104,9 +105,9 @@ class Normal(NamedTuple):
     standard: Standard
 
     @classmethod
-    def of(cls, pictures: list[Image8], alike: bool) -> Normal:
+    def of(cls, pictures: list[Image8], standard: Standard) -> Normal:
         """Pictures as `detector.reduced` makes them."""
-        return cls(pictures, list(map(middle, pictures)), standard(pictures, usual_shape(pictures) if alike else None))
+        return cls(pictures, list(map(middle, pictures)), standard)
 
     def crop(self, rng: np.random.Generator) -> tuple[Array, Array, float]:
         """Of any picture: 0 … 1 [SIDE, SIDE, C]; what is usual there, mean and spread [SIDE, SIDE, 2]; its median."""
@@ -178,9 +179,11 @@ def trained(
     threads: of PyTorch and processes that draw defects, together; None: as many as there are processors.
     start: weights to start from.
     """
-    cores = threads or os.cpu_count() or 1
-    processes = min(cores // 2, 4)
-    torch.set_num_threads(max(1, cores - processes))
+    together = threads or cores()
+    processes = min(together // 2, 4)
+    torch.set_num_threads(max(1, together - processes))
+    # where the processor has no bfloat16, it takes longer than float32
+    narrow = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
     torch.manual_seed(seed)
     model = Detector()
     if start:
@@ -191,7 +194,7 @@ def trained(
         for group in optimiser.param_groups:
             group["lr"] = rate(step, steps)
         x = torch.from_numpy(seen).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
             logit = model(x)
         optimiser.zero_grad()
         loss(logit.float(), torch.from_numpy(where)).backward()
@@ -241,14 +244,8 @@ def _batches(source: Batches, steps: int, processes: int, seed: int) -> Iterator
 def _begin(source: Batches) -> None:
     global _drawn
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it is told, too
-    Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
+    Thread(target=end_with_parent, daemon=True).start()
     _drawn = source.batch
-
-
-def _end_with(starter: Any) -> None:
-    """Also when it is killed, and can tell nobody."""
-    starter.join()
-    os._exit(1)
 
 
 def _batch(seed: int, number: int) -> Batch:

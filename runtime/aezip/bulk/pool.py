@@ -91,11 +91,12 @@ def _begin(work: Work) -> None:
     prepare()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(1))  # what it leaves is swept
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     _own = work, work.open()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Wait until the process that started this one is gone, however it went."""
     parent = multiprocessing.parent_process()
     if parent:
         parent.join()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -36,8 +39,12 @@ def anomaly() -> None:
 @options.inputs("IMAGE...")
 @options.output("PROFILE", "File to write.", click.Path(dir_okay=False), required=True)
 @options.force
-@click.option("--train", is_flag=True, help="Train a network to find defects, too: a minute or two. Needs PyTorch.")
-@click.option("--steps", type=click.IntRange(min=1), help="Of that training.  [default: 400]")
+@click.option(
+    "--train",
+    is_flag=True,
+    help="Also train a network that finds defects, in a minute or two, with PyTorch.",
+)
+@click.option("--steps", type=click.IntRange(min=1), help=f"Training steps.  [default: {STEPS}]")
 @options.reading
 def fit(reading: Reading, output: str, force: bool, train: bool, steps: int | None) -> None:
     """Learn from pictures what is normal.
@@ -58,21 +65,22 @@ def fit(reading: Reading, output: str, force: bool, train: bool, steps: int | No
     from ..tasks.anomaly.profile_file import pack
 
     if steps and not train:
-        raise click.UsageError("--steps is of --train; expected both")
+        raise click.UsageError("--steps needs --train")
     check_output(output, force=force)
     if train:
         training.check()
-    failures, gathered = Failures(), Fit(reading.latents())
-    count = reading.each("fit", failures, lambda name: gathered.add(lambda: reading.pixels(name)))
-    if count or not failures.count:
-        trained = partial(training.graph_of, steps=steps or STEPS, threads=reading.threads, quiet=reading.quiet)
-        with undone():
+    failures = Failures()
+    with undone(), TemporaryDirectory(prefix="aezip-") if train else nullcontext() as folder:
+        gathered = Fit(reading.latents(), copies=Path(folder) if folder else None)
+        count = reading.each("fit", failures, lambda name: gathered.add(lambda: reading.pixels(name)))
+        if count or not failures.count:
+            trained = partial(training.graph_of, steps=steps or STEPS, threads=reading.threads, quiet=reading.quiet)
             profile = gathered.profile(trained if train else None)
-        data = pack(profile)
-        atomic_write(output, data, force=force)
-        if not reading.quiet:
-            rates = ", ".join(f"{100 * rate:g} %: {profile.threshold(rate):.2f}" for rate in (0.05, 0.01, 0.001))
-            say(f"{output}  {profile.pictures} pictures, {len(data):,} B; scores that normal ones pass: {rates}")
+            data = pack(profile)
+            atomic_write(output, data, force=force)
+            if not reading.quiet:
+                rates = ", ".join(f"{100 * rate:g} %: {profile.threshold(rate):.2f}" for rate in (0.05, 0.01, 0.001))
+                say(f"{output}  {profile.pictures} pictures, {len(data):,} B; scores that normal ones pass: {rates}")
     failures.exit_if_any()
 
 

@@ -4,7 +4,9 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
+from functools import partial, reduce
+from operator import add
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from aezip.errors import PackageDamaged, ProfileDamaged
 from aezip.tasks.anomaly import detector, measures, profile_file
 from aezip.tasks.anomaly.detector import MULTIPLE, PLANES, STRIDE, Standard
 from aezip.tasks.anomaly.measures import FOLDS, Fit, Profile
+from aezip.tasks.anomaly.places import around
 from aezip.tasks.features.vectors import Latents
 
 COUNT = 16
@@ -46,17 +49,25 @@ def latents(tiny: str) -> Latents:
     return Latents(tiny)
 
 
-def fitted(latents: Latents, graph: bytes, draw: Callable[[int], Image8]) -> Profile:
-    fit = Fit(latents)
+def fitted(latents: Latents, graph: bytes, draw: Callable[[int], Image8], folder: Path) -> Profile:
+    fit = Fit(latents, copies=folder)
     for seed in range(COUNT):
         fit.add(partial(draw, seed))
 
-    def train(folder: Path, alike: bool) -> bytes:
-        assert len(list(folder.glob("*.npy"))) == COUNT
-        assert alike is (draw is part)
+    def train(copies: Path) -> bytes:
+        assert copies == folder
+        assert len(list(copies.glob("*.npy"))) == COUNT
+        assert bool(Standard.load(copies).mean.size) is (draw is part)
         return graph
 
     return fit.profile(train)
+
+
+def standard_of(folder: Path, pictures: list[Image8], alike: bool = True) -> Standard:
+    files = [folder / f"{number}.npy" for number in range(len(pictures))]
+    for file, picture in zip(files, pictures, strict=True):
+        detector.save(file, picture)
+    return detector.standard(files, alike)
 
 
 @pytest.fixture(scope="module", params=[part, texture], ids=["alike", "apart"])
@@ -65,8 +76,10 @@ def draw(request: pytest.FixtureRequest) -> Callable[[int], Image8]:
 
 
 @pytest.fixture(scope="module")
-def profile(latents: Latents, graph: bytes, draw: Callable[[int], Image8]) -> Profile:
-    return fitted(latents, graph, draw)
+def profile(
+    latents: Latents, graph: bytes, draw: Callable[[int], Image8], tmp_path_factory: pytest.TempPathFactory
+) -> Profile:
+    return fitted(latents, graph, draw, tmp_path_factory.mktemp("copies"))
 
 
 def test_what_the_network_finds_adds_to_the_score(
@@ -89,10 +102,48 @@ def test_what_the_network_finds_adds_to_the_score(
         assert found.map.shape == (5, 6)
 
 
-def test_normal_scores_are_of_networks_that_do_not_know_them(latents: Latents, graph: bytes, profile: Profile) -> None:
+def test_normal_scores_are_of_maps_that_do_not_know_them(
+    latents: Latents, graph: bytes, profile: Profile, draw: Callable[[int], Image8]
+) -> None:
+    assert profile.detector
+    standard, scores = profile.detector.standard, []
+    order = [number for fold in range(FOLDS) for number in range(fold, COUNT, FOLDS)]
+    answers = (detector.logits(graph, standard, detector.reduced(draw(n)), "cpu", 1) for n in order)
+    logits = [each.astype(np.float16).astype(np.float64) for each in answers]
+    for number, own in enumerate(logits):
+        others = np.stack([each for n, each in enumerate(logits) if n % FOLDS != number % FOLDS])
+        mean, variance = np.full((1, 1), others.mean()), np.full((1, 1), others.var())
+        if profile.alike:
+            mean, variance = around(others.mean(0)), around(others.var(0))
+            variance = variance + detector.SHARED * variance.mean()
+        mean, spread = (x.astype(np.float16).astype(np.float64) for x in (mean, np.maximum(np.sqrt(variance), 1e-3)))
+        scores.append(detector.measure(around((own - mean) / spread)))
+    scale = profile.scales["trained"]
+    low, middle, high = np.quantile(scores, [0.16, 0.5, 0.84])
+    assert scale.middle == pytest.approx(middle, rel=1e-3)
+    assert scale.spread == pytest.approx((high - low) / 2, rel=0.01)
     assert np.median(profile.normal) == pytest.approx(0, abs=0.05)
     assert (np.diff(profile.normal) >= 0).all()
-    assert FOLDS == 5
+
+
+def test_the_map_glows_where_the_network_finds_something(latents: Latents, profile: Profile) -> None:
+    plain = measures.seen(latents, texture(50) if not profile.alike else part(50), profile)
+    assert plain.logits is not None
+    logits = plain.logits.copy()
+    logits[4 * 2 : 4 * 3, 4 * 4 : 4 * 5] += 40  # those of one cell
+    spot = measures.score(profile, replace(plain, logits=logits))
+    before = measures.score(profile, plain)
+    assert spot.parts["trained"] > before.parts["trained"] + 3
+    assert spot.value > before.value + 3
+    assert np.unravel_index(int((spot.map - before.map).argmax()), spot.map.shape) == (2, 4)
+    with pytest.raises(ValueError, match="not seen for this profile"):
+        measures.score(profile, measures.seen(latents, part(51), None))
+
+
+def test_numbers_that_are_none_are_refused(graph: bytes, tmp_path: Path) -> None:
+    standard = Standard(np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32), float("nan"))
+    with pytest.raises(PackageDamaged, match="gives what is no number"):
+        detector.logits(graph, standard, part(1), "cpu", 1)
 
 
 def test_a_profile_with_a_network_comes_back_from_its_file(
@@ -130,11 +181,13 @@ def test_a_damaged_network_is_refused(profile: Profile, graph: bytes) -> None:
         {"logit_mean": nan},
         {"network_mean": np.zeros((3, 3), np.float16)},
         {"network_mean": np.zeros(5, np.float16)},
+        {"logit_mean": np.full((23, 28), 1e300)},
+        {"logit_spread": np.full_like(zero, 1e-6)},
     ):
         with pytest.raises(ProfileDamaged):
             profile_file.unpack(changed(data, **arrays))
     for bad in (graph[:-40], b"", graph.replace(b"Conv", b"Loop")):
-        with pytest.raises(PackageDamaged, match=r"detector\.onnx"):
+        with pytest.raises(ProfileDamaged, match=r"detector\.onnx"):
             profile_file.unpack(changed(data, graph=np.frombuffer(bad, np.uint8)))
 
 
@@ -144,8 +197,8 @@ def test_versions_say_whether_there_is_a_network(latents: Latents, profile: Prof
     assert json.loads(about.tobytes())["aezip_anomaly_profile"] == profile_file.TRAINED
 
 
-def test_pictures_of_any_size_are_answered_for(graph: bytes) -> None:
-    standard = detector.standard([part(seed) for seed in range(4)], (90, 110))
+def test_pictures_of_any_size_are_answered_for(graph: bytes, tmp_path: Path) -> None:
+    standard = standard_of(tmp_path, [part(seed) for seed in range(4)])
     for shape in ((32, 32, 1), (33, 47, 3), (90, 110, 1)):
         pixels = np.full(shape, 100, np.uint8)
         found = detector.logits(graph, standard, pixels, "cpu", 1)
@@ -164,9 +217,9 @@ def test_a_large_picture_is_seen_smaller() -> None:
     assert long.shape[0] >= MULTIPLE
 
 
-def test_what_is_usual_is_nothing_to_see() -> None:
+def test_what_is_usual_is_nothing_to_see(tmp_path: Path) -> None:
     pictures = [part(seed, channels=3) for seed in range(8)]
-    alike, apart = (detector.standard(pictures, shape) for shape in ((90, 110), None))
+    alike, apart = (standard_of(tmp_path, pictures, alike) for alike in (True, False))
     assert alike.mean.shape == (90, 110)
     assert apart.mean.shape == (0, 0)
     assert alike.deviation == pytest.approx(np.std([p.mean(2) for p in pictures]) / 255, rel=1e-3)
@@ -197,14 +250,18 @@ def test_maps_of_another_size_are_compared_at_the_profile_s() -> None:
     answers = [rng.normal(-3, 0.5, (20, 30)).astype(np.float32) for _ in range(12)]
     answers[5] = detector.resized(answers[5], (24, 28))
     standard = Standard(np.zeros((80, 120), np.float32), np.ones((80, 120), np.float32), 0.1)
-    found = detector.fitted(b"", standard, answers)
+    total = reduce(add, (detector.moments(each, standard) for each in answers))
+    found = detector.fitted(b"", standard, total)
     assert found.mean.shape == found.spread.shape == (20, 30)
     other = found.away(np.full((40, 60), -3, np.float32))
     assert other.shape == (20, 30)
     assert np.abs(other).max() < 1.5
-    apart = detector.fitted(b"", Standard(*[np.zeros((0, 0), np.float32)] * 2, 0.1), answers)
-    assert apart.mean.shape == (1, 1)
-    assert apart.away(answers[5]).shape == (24, 28)
+    apart = Standard(*[np.zeros((0, 0), np.float32)] * 2, 0.1)
+    anywhere = detector.fitted(b"", apart, reduce(add, (detector.moments(each, apart) for each in answers)))
+    every = np.concatenate([each.ravel() for each in answers])
+    assert float(anywhere.mean[0, 0]) == pytest.approx(every.mean(), abs=2e-3)
+    assert float(anywhere.spread[0, 0]) == pytest.approx(every.std(), abs=1e-3)
+    assert anywhere.away(answers[5]).shape == (24, 28)
 
 
 def test_a_part_of_a_resized_map_is_that_of_all_of_it() -> None:

@@ -7,9 +7,10 @@ pixels. These count in units of their spread over normal pictures, each place by
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 
 from ...arrays import Image8
 from ...engine.sessions import open_graph, run_graph
-from .gaussian import Array
+from ...errors import OutputError, PackageDamaged, finding_of
+from .gaussian import Array, Moments
 from .places import around
 
 AREA = 600_000  # pixels
@@ -27,6 +29,8 @@ FARTHEST = 20  # answers, of whose mean a picture's measure is
 COLOUR, PLACE = 5.0, 3.0  # where what it sees is cut off
 LEAST, NARROWEST = 0.04, 0.01  # deviations of colours and of places, at least, in 0 … 1
 SHARED = 0.25  # of the mean variance of answers is added to each place's
+THINNEST = 1e-3  # spread of answers
+KEPT = "standard.npz"
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,28 @@ class Standard:
         below, right = (-n % MULTIPLE for n in shape)
         return np.pad(seen, ((0, 0), (0, below), (0, right)), mode="reflect")
 
+    def save(self, folder: Path) -> None:
+        """Raises OutputError."""
+        save(folder / KEPT, vars(self))
+
+    @classmethod
+    def load(cls, folder: Path) -> Standard:
+        """The inverse of `save`."""
+        with np.load(folder / KEPT) as arrays:
+            return cls(arrays["mean"], arrays["spread"], float(arrays["deviation"]))
+
+
+def save(file: Path, values: NDArray[Any] | dict[str, Any]) -> None:
+    """An array as .npy, or some as .npz.  Raises OutputError."""
+    try:
+        if isinstance(values, dict):
+            np.savez(file, allow_pickle=False, **values)
+        else:
+            np.save(file, values)
+    except OSError as error:
+        finding = f"cannot be written ({finding_of(error)})"
+        raise OutputError(finding, "room for copies of the pictures; TMPDIR says where", file=str(file)) from None
+
 
 def planes(picture: Array, light: float, mean: Array, spread: Array, standard: Standard) -> Array:
     """As `Standard.seen`, of a part of a picture of 0 … 1.  light: its middle; mean, spread: of the part's places"""
@@ -55,29 +81,26 @@ def planes(picture: Array, light: float, mean: Array, spread: Array, standard: S
     return np.concatenate((colours, away[None]), dtype=np.float32)
 
 
-def usual_shape(arrays: Iterable[NDArray[Any]]) -> tuple[int, int]:
-    """Median height and width."""
-    height, width = np.median([array.shape[:2] for array in arrays], 0)
-    return int(height), int(width)
-
-
 def middle(pixels: Image8) -> float:
     """The median, of 0 … 1.  [H, W, C]"""
     return float(np.median(pixels[::2, ::2])) / 255
 
 
-def standard(pictures: Iterable[Image8], shape: tuple[int, int] | None) -> Standard:
-    """Of normal pictures [H, W, C], as `reduced` makes them.  shape: of places, None if parts do not lie alike."""
-    count, above, squares, all_of, squared = 0, np.zeros(()), np.zeros(()), 0.0, 0.0
-    for pixels in pictures:
+def standard(files: Sequence[Path], alike: bool) -> Standard:
+    """Of normal pictures, as `reduced` makes them and `save` keeps them; places are those of the median size."""
+    sizes = [np.load(file, mmap_mode="r").shape[:2] for file in files]
+    shape = tuple(int(n) for n in np.median(sizes, 0))
+    above, squares, all_of, squared = np.zeros(shape), np.zeros(shape), 0.0, 0.0
+    for pixels in map(np.load, files):
         grey = np.asarray(pixels.mean(2, dtype=np.float32) / 255, np.float32)
-        count, all_of, squared = count + 1, all_of + float(grey.mean()), squared + float(np.square(grey).mean())
-        if shape:
+        all_of, squared = all_of + float(grey.mean()), squared + float(np.square(grey).mean())
+        if alike:
             here = resized(grey - middle(pixels), shape).astype(np.float64)
             above, squares = above + here, squares + np.square(here)
+    count = len(files)
     deviation = max(float(np.sqrt(max(squared / count - (all_of / count) ** 2, 0))), LEAST)
     none = np.zeros((0, 0), np.float32)
-    if not shape:
+    if not alike:
         return Standard(none, none, deviation)
     mean = above / count
     variance = around(np.maximum(squares / count - np.square(mean), 0).astype(np.float32))
@@ -99,16 +122,21 @@ class Detector:
         return around((resized(logits, shape) - self.mean) / self.spread)
 
 
-def fitted(graph: bytes, standard: Standard, logits: Sequence[NDArray[np.floating[Any]]]) -> Detector:
-    """Of the answers [H, W] for normal pictures."""
+def moments(logits: NDArray[np.floating[Any]], standard: Standard) -> Moments:
+    """Of the answers for a picture [H, W]: of each place, or of all of them."""
     if not standard.mean.size:
-        every = np.concatenate([each.ravel() for each in logits]).astype(np.float64)
-        return Detector(graph, standard, *(_rounded(x.reshape(1, 1)) for x in (every.mean(), every.std() + 1e-4)))
-    shape = usual_shape(logits)
-    here = np.stack([resized(each.astype(np.float32), shape) for each in logits])
-    variance = around(here.var(0))
-    spread = np.sqrt(variance + SHARED * variance.mean() + 1e-8)
-    return Detector(graph, standard, _rounded(around(here.mean(0))), _rounded(spread))
+        x = logits.astype(np.float64)
+        return Moments(x.size, x.sum(keepdims=True), np.square(x).sum(keepdims=True))
+    x = resized(logits.astype(np.float32), tuple(-(-n // STRIDE) for n in standard.mean.shape)).astype(np.float64)
+    return Moments(1, x, np.square(x))
+
+
+def fitted(graph: bytes, standard: Standard, of: Moments) -> Detector:
+    """Of the moments of answers for normal pictures."""
+    mean = of.total / of.count
+    variance = around(np.maximum(of.outer / of.count - np.square(mean), 0))
+    spread = np.maximum(np.sqrt(variance + (SHARED if mean.size > 1 else 0) * variance.mean()), THINNEST)
+    return Detector(graph, standard, _rounded(around(mean)), _rounded(spread))
 
 
 def _rounded(values: NDArray[np.floating[Any]]) -> Array:
@@ -129,6 +157,8 @@ def logits(graph: bytes, standard: Standard, pixels: Image8, provider: str, thre
     seen = standard.seen(pixels)[None]
     shape = 1, 1, *(n // STRIDE for n in seen.shape[2:])
     made = run_graph(_session(graph, provider, threads), "detector", {"seen": seen}, {"logit": shape})[0]
+    if not np.isfinite(made).all():
+        raise PackageDamaged("detector.onnx gives what is no number", "a network that was trained")
     h, w = (-(-n // STRIDE) for n in pixels.shape[:2])
     return np.asarray(made[0, 0, :h, :w], np.float32)
 
@@ -139,7 +169,7 @@ def _session(graph: bytes, provider: str, threads: int | None) -> Any:
 
 
 def reduced(pixels: Image8) -> Image8:
-    """A copy of at most AREA pixels, or the picture itself; of one channel if it is grey."""
+    """A copy of about AREA pixels, or the picture itself; of one channel if it is grey."""
     from PIL import Image
 
     if (pixels == pixels[:, :, :1]).all():

@@ -32,7 +32,6 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import numpy as np
@@ -43,7 +42,7 @@ from ...errors import ImageError, UsageError
 from ...format.geometry import LATENT_STRIDE
 from ..features.vectors import FLOOR, Latents, energies, halved
 from . import detector, filters, places, planted
-from .detector import Detector
+from .detector import Detector, Standard
 from .gaussian import Array, Gaussian, Moments, fitted, leading, moments
 from .places import Places
 
@@ -73,6 +72,7 @@ class Seen:
     grid: tuple[int, int]  # rows and columns of cells
     vectors: Mapping[str, Array]  # of MEASURES and LEVELS: [h, w, D]; `whole` [P]
     logits: Array | None = None  # [h, w], of the profile's network
+    begun: tuple[int, int] = (0, 0)  # as grid, with cells that are not whole, which it sees, too
 
     @property
     def nbytes(self) -> int:
@@ -171,7 +171,7 @@ def seen(latents: Latents, pixels: Image8, profile: Profile | None = None) -> Se
         sessions, found = latents.graphs.sessions, profile.detector
         small = detector.reduced(pixels)
         logits = detector.logits(found.graph, found.standard, small, sessions.provider, sessions.threads)
-    return Seen(grid, vectors, logits)
+    return Seen(grid, vectors, logits, (-(-height // LATENT_STRIDE), -(-width // LATENT_STRIDE)))
 
 
 def _of_latents(latents: Latents, pixels: Image8) -> dict[str, Array]:
@@ -195,18 +195,22 @@ class Fit:
     """The profile of normal pictures in the making.
 
     Vectors are kept in memory up to `keep` bytes; pictures beyond are read and encoded a second time.
+    copies: a folder for what a network is trained on, if one is.
     """
 
-    def __init__(self, latents: Latents, keep: int = 2**29) -> None:
-        self._latents, self._keep = latents, keep
+    def __init__(self, latents: Latents, keep: int = 2**29, copies: Path | None = None) -> None:
+        self._latents, self._keep, self._copies = latents, keep, copies
         self._reads: list[Callable[[], Image8]] = []
         self._again: list[Callable[[], Seen]] = []
         self._grids: dict[str, tuple[int, ...]] = {}  # of each level: places of the first picture
         self._moments: list[dict[str, Moments]] = []  # of each fold, of each measure and level
 
     def add(self, read: Callable[[], Image8]) -> None:
-        """One picture more.  Raises what `read` raises, and ImageError."""
-        picture = seen(self._latents, read())
+        """One picture more.  Raises what `read` raises, ImageError, and OutputError."""
+        pixels = read()
+        picture = seen(self._latents, pixels)
+        if self._copies:
+            detector.save(self._copy(len(self._reads)), detector.reduced(pixels))
         self._keep -= picture.nbytes
         self._reads.append(read)
         self._again.append((lambda: picture) if self._keep >= 0 else lambda: seen(self._latents, read()))
@@ -219,11 +223,11 @@ class Fit:
         else:
             self._moments.append(found)
 
-    def profile(self, train: Callable[[Path, bool], bytes] | None = None) -> Profile:
+    def profile(self, train: Callable[[Path], bytes] | None = None) -> Profile:
         """Of what was added.
 
-        train: makes the graph of a network of a folder of pictures, .npy files of u8 [H, W, C], and of whether parts
-        lie alike.
+        train: makes the graph of a network of the folder of copies: NUMBER.npy, each u8 [H, W, C], and what is usual of
+        them (`detector.Standard`).
 
         Raises ImageError for fewer than FEWEST pictures, and what `train` raises.
         """
@@ -248,15 +252,17 @@ class Fit:
         else:
             statistics = Statistics(_gaussians(total), {})
             made = _calibrated(self._latents, statistics, latents.found, latents.weights(MEASURES))
-        if not train:
+        if not train or not self._copies:
             return made
-        with TemporaryDirectory(prefix="aezip-") as folder:
-            files = []
-            for number in (n for fold in range(FOLDS) for n in range(fold, len(self._reads), FOLDS)):  # as kept aside
-                files.append(Path(folder, f"{number:06}.npy"))
-                np.save(files[-1], detector.reduced(self._reads[number]()))
-            graph = train(Path(folder), alike)
-            return _with_network(made, self._latents, graph, files, (here if alike else latents).found)
+        order = (number for fold in range(FOLDS) for number in range(fold, len(self._again), FOLDS))  # as kept aside
+        files = [self._copy(number) for number in order]
+        standard = detector.standard(files, alike)
+        standard.save(self._copies)
+        found = (here if alike else latents).found
+        return _with_network(made, self._latents, standard, train(self._copies), files, found)
+
+    def _copy(self, number: int) -> Path:
+        return self._copies / f"{number:06}.npy" if self._copies else Path()
 
     def _spoiled(self, number: int) -> Seen | None:
         """A picture with a defect, of the first PLANTED."""
@@ -309,26 +315,28 @@ def _calibrated(
 
 
 def _with_network(
-    profile: Profile, latents: Latents, graph: bytes, files: list[Path], found: list[dict[str, float]]
+    profile: Profile,
+    latents: Latents,
+    standard: Standard,
+    graph: bytes,
+    files: list[Path],
+    found: list[dict[str, float]],
 ) -> Profile:
     """A profile with a network's graph; files, found: its normal pictures, and their measures by statistics without."""
-    shape = detector.usual_shape(map(np.load, files)) if profile.alike else None
-    standard, sessions = detector.standard(map(np.load, files), shape), latents.graphs.sessions
-    logits = [
-        detector.logits(graph, standard, np.load(file), sessions.provider, sessions.threads).astype(np.float16)
-        for file in files
-    ]
-    away = np.empty(len(files))
-    for fold in range(FOLDS):
-        others = detector.fitted(graph, standard, [each for n, each in enumerate(logits) if n % FOLDS != fold])
-        for number in range(fold, len(files), FOLDS):
-            away[number] = detector.measure(others.away(logits[number].astype(np.float32)))
+    sessions = latents.graphs.sessions
+    seen_by = (detector.logits(graph, standard, np.load(file), sessions.provider, sessions.threads) for file in files)
+    logits = [each.astype(np.float16) for each in seen_by]
+    folds = [reduce(add, (detector.moments(each, standard) for each in logits[fold::FOLDS])) for fold in range(FOLDS)]
+    total, away = reduce(add, folds), np.empty(len(files))
+    for fold, own in enumerate(folds):
+        others = detector.fitted(graph, standard, total - own)
+        away[fold::FOLDS] = [detector.measure(others.away(each.astype(np.float32))) for each in logits[fold::FOLDS]]
     scales = {**profile.scales, "trained": _scale(away)}
     largest = np.array([max(_scaled(each, profile.scales).values()) for each in found])
     both = profile.scales["score"](largest) + TRAINED * scales["trained"](away)
     scales["both"] = _scale(both)
     normal = np.sort(scales["both"](both).astype(np.float32))
-    return replace(profile, scales=scales, normal=normal, detector=detector.fitted(graph, standard, logits))
+    return replace(profile, scales=scales, normal=normal, detector=detector.fitted(graph, standard, total))
 
 
 def score(profile: Profile, picture: Seen) -> Score:
@@ -344,11 +352,14 @@ def score(profile: Profile, picture: Seen) -> Score:
             far = np.maximum.reduce([around[:-1, :-1], around[1:, :-1], around[:-1, 1:], around[1:, 1:]])
         maps.append(profile.scales[name](np.log(places.spread_over(far, picture.grid) + TINY)))
     heat = np.asarray(profile.scales["score"](np.maximum.reduce(maps)), np.float32)
-    if profile.detector and picture.logits is not None:
+    if profile.detector:
+        if picture.logits is None:
+            raise ValueError("a picture that was not seen for this profile")
         away, scales = profile.detector.away(picture.logits), profile.scales
         parts["trained"] = scales["trained"](detector.measure(away))
         value = scales["both"](value + TRAINED * parts["trained"])
-        heat = scales["both"](heat + TRAINED * scales["trained"](places.spread_over(away, picture.grid)))
+        cells = places.spread_over(away, picture.begun)[: picture.grid[0], : picture.grid[1]]
+        heat = scales["both"](heat + TRAINED * scales["trained"](cells))
     single = heat if profile.alike else profile.statistics.gaussians["cell"].distance(picture.vectors["cell"])
     y, x = np.unravel_index(int(np.where(heat == heat.max(), single, -np.inf).argmax()), heat.shape)
     middle = LATENT_STRIDE * int(x) + LATENT_STRIDE // 2, LATENT_STRIDE * int(y) + LATENT_STRIDE // 2

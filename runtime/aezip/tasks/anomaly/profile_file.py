@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputNotFound, ProfileDamaged, about, finding_of
+from ...errors import InputNotFound, PackageDamaged, ProfileDamaged, about, finding_of
 from ...model import onnx_check
 from ...model.kinds import GraphName
 from ...model.packages import UNREADABLE, arrays_of
 from ...storage.files import read_bytes
 from . import filters
-from .detector import Detector, Standard
+from .detector import LEAST, NARROWEST, THINNEST, Detector, Standard
 from .gaussian import Gaussian
 from .measures import LEVELS, MEASURES, Profile, Scale, Statistics
 from .places import Places
@@ -86,7 +86,8 @@ def unpack(data: bytes) -> Profile:
             return Profile(model, encoder, pictures, statistics, scales, np.sort(normal), network)
     except (OSError, AttributeError, IndexError, *UNREADABLE):
         raise ProfileDamaged("not a complete anomaly profile", _EXPECTED) from None
-    raise ProfileDamaged(f"version {version} of anomaly profiles", f"{VERSION}; update aezip, or fit again")
+    expected = f"{VERSION} or {TRAINED}; update aezip, or fit again"
+    raise ProfileDamaged(f"version {version} of anomaly profiles", expected)
 
 
 def read(path: str) -> Profile:
@@ -140,21 +141,29 @@ def _gaussian(arrays: dict[str, NDArray[Any]], name: str) -> Gaussian:
 
 
 def _network(arrays: dict[str, NDArray[Any]], about: dict[str, Any], alike: bool) -> Detector:
-    """Raises PackageDamaged for a graph that is not one."""
+    """Raises ProfileDamaged for a graph that is not one."""
     graph = arrays["graph"].astype(np.uint8).tobytes()
-    onnx_check.check(GraphName("detector"), graph)
+    try:
+        onnx_check.check(GraphName("detector"), graph)
+    except PackageDamaged as error:
+        raise ProfileDamaged(error.finding, error.expectation) from None
     mean, spread, logit, width = (_floats(arrays[name], 2) for name in MAPS)
+    deviation = _number(about["deviation"])
     if mean.shape != spread.shape or logit.shape != width.shape or not logit.size or bool(mean.size) != alike:
         raise ValueError("sizes that do not fit")
-    if min(width.min(), spread.min(initial=1), deviation := _number(about["deviation"])) <= 0:
+    if deviation < LEAST or spread.min(initial=1) < 0.9 * NARROWEST or width.min() < 0.9 * THINNEST:
         raise ValueError("no spread")
     return Detector(graph, Standard(mean, spread, deviation), logit, width)
 
 
 def _floats(array: NDArray[Any], dimensions: int) -> NDArray[np.float32]:
-    if array.ndim != dimensions or not np.issubdtype(array.dtype, np.floating) or not np.isfinite(array).all():
+    if array.ndim != dimensions or not np.issubdtype(array.dtype, np.floating):
         raise ValueError("not an array of numbers")
-    return array.astype(np.float32)
+    with np.errstate(over="ignore"):
+        found = array.astype(np.float32)
+    if not np.isfinite(found).all():
+        raise ValueError("not an array of numbers")
+    return found
 
 
 def _number(value: Any) -> float:
