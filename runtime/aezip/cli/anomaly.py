@@ -53,8 +53,8 @@ def fit(reading: Reading, output: str, force: bool, train: bool, steps: int | No
     over these pictures, and their scores. Scoring needs the same model. The pictures to score should be taken in the
     same way: same scale, same light.
 
-    With --train the profile also holds a small network that finds defects. It learns from these pictures alone, into
-    which defects are drawn. Scoring with it needs no PyTorch.
+    With --train the profile also holds a small network that finds defects. It learns from these pictures, into which
+    defects are drawn; no defective picture is needed. Scoring with it needs no PyTorch.
 
     \b
     Examples:
