@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from aezip.model import onnx_check
 from aezip.model.kinds import GraphName
-from aezip.tasks.anomaly.detector import PLANES, save, standard
+from aezip.tasks.anomaly.detector import save, standard
 from aezip_export import detectors
 from aezip_export.proofs import ProofFailed
 from aezip_train.detector import Detector, Normal
@@ -35,20 +35,12 @@ def plate(seed: int, holes: int = 4) -> np.ndarray:
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
-def drawn() -> Detector:
-    """Narrow, with something in every layer and in what batches were normalised by."""
-    torch.manual_seed(3)
-    model = Detector(4, 6, 8, 10)
-    for _ in range(3):
-        model(torch.randn(4, PLANES, 64, 64))
-    return model.eval()
-
-
-def test_the_graph_answers_as_the_network_does(tmp_path: Path) -> None:
+def test_the_graph_answers_as_the_network_does(golden: Path, tmp_path: Path) -> None:
     pictures, files = [plate(seed)[:, :, None] for seed in range(5)], [tmp_path / f"{seed}.npy" for seed in range(5)]
     for file, picture in zip(files, pictures, strict=True):
         save(file, picture)
-    model, normal = drawn(), Normal.of(pictures, standard(files, alike=True))
+    model: Detector = runpy.run_path(str(golden / "detectors.py"))["drawn"]()
+    normal = Normal.of(pictures, standard(files, alike=True))
     data = detectors.graph(model)
     onnx_check.check(GraphName("detector"), data)
     detectors.prove(model, data, normal)

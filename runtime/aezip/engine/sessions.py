@@ -170,9 +170,17 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def open_session(package: Package, name: GraphName, *settings: Any, **more: Any) -> onnxruntime.InferenceSession:
-    """One graph of a package as a session; settings: as of `open_graph`.  Raises as it does, and as `Package.graph`."""
-    return open_graph(package.graph(name), str(name), str(package.about.path), *settings, **more)
+def open_session(
+    package: Package,
+    name: GraphName,
+    provider: str,
+    threads: int | None,
+    optimisation: str = "all",
+    dimensions: dict[str, int] | None = None,
+) -> onnxruntime.InferenceSession:
+    """One graph of a package, by `open_graph`.  Raises as it does, and as `Package.graph`."""
+    data, file = package.graph(name), str(package.about.path)
+    return open_graph(data, str(name), file, provider, threads, optimisation, dimensions)
 
 
 def open_graph(
