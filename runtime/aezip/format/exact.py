@@ -22,6 +22,8 @@ from .depth import Samples
 
 BAND_BYTES = 2**22  # of a band's rows, before they are deflated
 PALETTE, GREEN = 1, 2  # flags
+WAYS = "none", "least"  # to predict samples
+FEW = 16  # colours, which are always tried
 LEVEL = 9
 _WHAT = "exact pixels"
 _SAMPLES, _SAMPLE = 6, 4  # what is estimated from: groups of rows, rows of a group
@@ -59,7 +61,7 @@ def encode(pixels: Samples) -> bytes:
         body = (pixels[..., 0] >> (8 - grey)).astype(np.uint8)
         return _written(_packed(body, grey), _Layout(grey, 1, width), b"")
     found = []
-    if colours is not None and places is not None and (channels == 3 or len(colours) <= 16):
+    if colours is not None and places is not None and (channels == 3 or len(colours) <= FEW):
         bits = next(b for b in (1, 2, 4, 8) if len(colours) <= 2**b)
         palette = bytes((len(colours) - 1,)) + colours.tobytes()
         found.append(_written(_packed(places, bits), _Layout(bits, 1, width), palette))
@@ -71,12 +73,18 @@ def encode(pixels: Samples) -> bytes:
 def estimate(pixels: Samples) -> float:
     """About how many bytes `encode` would make, from a few rows; cheap beside a transform, and rough.
 
-    0 for few colours: what they take is not to be told from a few rows, and it is little.
+    What few colours take is not to be told from a few rows. So of up to FEW it is 0; of those of a palette it is what
+    their brightness takes, deflated fast.
     """
     height, width, channels = pixels.shape
     deep = pixels.dtype == np.uint16
-    if not deep and _are_few(_numbers(pixels[:: max(1, height // _ROWS)]), 256 if channels == 3 else 16):
+    some = None if deep else _numbers(pixels[:: max(1, height // _ROWS)])
+    if some is not None and _are_few(some, FEW):
         return 0.0
+    if some is not None and channels == 3 and _are_few(some):
+        grey = ((pixels[..., 0] + 2 * pixels[..., 1].astype(np.uint16) + pixels[..., 2]) >> 2).astype(np.uint8)
+        layout = _Layout(PLAIN, 1, width)
+        return float(min(len(zlib.compress(_predicted(grey, layout, way, False).tobytes(), 1)) for way in WAYS))
     tops = np.linspace(0, max(0, height - _SAMPLE), min(_SAMPLES, -(-height // _SAMPLE))).astype(int)
     layout = _Layout(DEEPEST if deep else PLAIN, channels, width)
     size = sum(
@@ -171,7 +179,7 @@ def _packed(samples: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
 
 def _written(rows: Samples, layout: _Layout, palette: bytes) -> bytes:
     """Head and bands of bytes or samples of 16 bits [H, …], the shorter of several ways."""
-    ways = [(way, green) for way in ("none", "least") for green in ((False, True) if layout.samples == 3 else (False,))]
+    ways = [(way, green) for way in WAYS for green in ((False, True) if layout.samples == 3 else (False,))]
     if len(ways) > 1:
         some = rows[: max(1, _TRIED_BYTES // layout.row)]
         ways.sort(key=lambda way: len(zlib.compress(_predicted(some, layout, *way).tobytes(), 6)))

@@ -68,7 +68,8 @@ def test_what_is_simple_is_short() -> None:
 def test_the_estimate_is_near(drawn) -> None:
     for pixels in (np.full((90, 80, 3), 7, np.uint8), drawn(200, 300, channels=1) // 20 * 20, drawn(1, 1)):
         assert exact.estimate(pixels) == 0  # of few colours: always worth a try
-    for pixels in (drawn(200, 300), drawn(1000, 30), drawn(3, 500), drawn(200, 300, channels=1)):
+    grey = drawn(200, 300, channels=1)
+    for pixels in (drawn(200, 300), drawn(1000, 30), drawn(3, 500), grey, grey.repeat(3, 2)):
         assert 0.2 < exact.estimate(pixels) / len(exact.encode(pixels)) < 5
 
 
