@@ -115,7 +115,7 @@ def main() -> None:
     files = sorted(given.pictures.glob("*.npy"))
     pictures = [np.load(file) for file in files[:: -(-len(files) // MOST)]]
     normal = Normal.of(pictures, Standard.load(given.pictures))
-    steps = trained(normal, given.steps, given.threads, start=read())
+    steps = trained(normal.sample, given.steps, given.threads, start=read())
     *_, model = tqdm(steps, "train", given.steps, disable=given.quiet, leave=False)
     data = graph(model)
     prove(model, data, normal)

@@ -8,7 +8,7 @@ import torch
 
 from aezip.tasks.anomaly.detector import PLANES, save, standard
 from aezip_train import detector
-from aezip_train.detector import BATCH, SIDE, Detector, Normal, loss, rate, trained
+from aezip_train.detector import BATCH, SIDE, Detector, Normal, batch, loss, rate, trained
 
 
 def parts(height: int = 140, width: int = 150, channels: int = 3) -> list[np.ndarray]:
@@ -38,7 +38,7 @@ def test_logits_are_of_4_by_4_pixels() -> None:
 @pytest.mark.parametrize(("height", "width", "channels"), [(140, 150, 3), (40, 200, 1), (33, 35, 3)])
 def test_samples_are_of_one_size(height: int, width: int, channels: int, alike: bool, tmp_path: Path) -> None:
     normal = normal_of(tmp_path, parts(height, width, channels), alike)
-    seen, where = normal.batch(1, 0)
+    seen, where = batch(normal.sample, 1, 0)
     assert seen.shape == (BATCH, PLANES, SIDE, SIDE)
     assert where.shape == (BATCH, 1, SIDE, SIDE)
     assert seen.dtype == where.dtype == np.float32
@@ -52,7 +52,7 @@ def test_samples_are_of_one_size(height: int, width: int, channels: int, alike: 
 
 def test_a_batch_is_known_by_its_number(tmp_path: Path) -> None:
     normal = normal_of(tmp_path, parts())
-    one, same, other = normal.batch(1, 5)[0], normal.batch(1, 5)[0], normal.batch(1, 6)[0]
+    one, same, other = batch(normal.sample, 1, 5)[0], batch(normal.sample, 1, 5)[0], batch(normal.sample, 1, 6)[0]
     np.testing.assert_array_equal(one, same)
     assert (one != other).any()
 
@@ -60,8 +60,8 @@ def test_a_batch_is_known_by_its_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize("processes", [1, 2])
 def test_processes_make_the_same_batches(processes: int, tmp_path: Path) -> None:
     normal = normal_of(tmp_path, parts())
-    alone = list(detector._batches(normal, 3, 0, seed=1))
-    for (seen, where), (expected, there) in zip(detector._batches(normal, 3, processes, seed=1), alone, strict=True):
+    alone = list(detector._batches(normal.sample, 3, 0, seed=1))
+    for (seen, where), (expected, there) in zip(detector._batches(normal.sample, 3, processes, seed=1), alone, strict=True):
         np.testing.assert_array_equal(seen, expected)
         np.testing.assert_array_equal(where, there)
 
@@ -71,14 +71,14 @@ def test_training_finds_defects_and_can_be_repeated(monkeypatch: pytest.MonkeyPa
     before = torch.get_num_threads()
     normal, steps = normal_of(tmp_path, parts()), 40
     try:
-        *_, model = trained(normal, steps, threads=1)
-        *_, again = trained(normal, steps, threads=1)
+        *_, model = trained(normal.sample, steps, threads=1)
+        *_, again = trained(normal.sample, steps, threads=1)
     finally:
         torch.set_num_threads(before)
     for one, other in zip(model.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.equal(one, other)
     assert not model.training
-    seen, where = normal.batch(2, 0)
+    seen, where = batch(normal.sample, 2, 0)
     with torch.no_grad():
         found = torch.nn.functional.interpolate(model(torch.from_numpy(seen)), scale_factor=4).numpy()
     assert found[where > 0].mean() > found[where == 0].mean() + 0.3

@@ -101,10 +101,11 @@ class Crops:
         drawn: float = 0.0,
     ) -> None:
         self.crop, self.batch, self.least_part, self.augment, self.drawn = crop, batch, least_part, augment, drawn
-        copies: list[tuple[Picture, ...]] = [(q, halve(q)) if augment else (q,) for q in pictures]
         if least_part:
-            copies = [(lessened(q, 3 * crop),) for q in pictures]
-        self.pictures = [p for q in copies for p in q if min(p.shape[:2]) >= crop]
+            pictures = [lessened(q, 3 * crop) for q in pictures]
+        elif augment:
+            pictures = [p for q in pictures for p in (q, halve(q))]
+        self.pictures = [p for p in pictures if min(p.shape[:2]) >= crop]
         if not self.pictures:
             raise ValueError(f"all training pictures are smaller than the crop of {crop}×{crop} pixels")
         # A picture is drawn in proportion to the crops it holds, at most four times as often as the smallest.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from threading import Thread
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from aezip.tasks.anomaly.detector import PLANES, STRIDE, Standard, middle, plane
 from aezip.tasks.anomaly.gaussian import Array
 
 from .defects import planted
+from .soap import Soap
 
 SIDE, BATCH = 128, 24  # of crops
 SPOILT = 0.8  # share of crops with defects
@@ -39,6 +40,7 @@ RARE = 3.0  # weight of those
 AHEAD = 2  # batches that each process makes before they are wanted
 
 Batch = tuple[Array, Array]
+Sample = Callable[[np.random.Generator], Batch]  # what the network sees of one crop, and where a defect is
 Weights = dict[str, Tensor]
 
 
@@ -137,20 +139,24 @@ class Normal(NamedTuple):
         across, down = (int(step) for step in rng.choice((-1, 1), 2))
         picture, usual = picture[::down, ::across], usual[::down, ::across]
         gain = rng.uniform(1 - LIGHT, 1 + LIGHT)
-        noise = rng.normal(0, rng.uniform(*NOISE), (SIDE, SIDE, 1)) if rng.random() < NOISY else 0
-        picture = np.clip(gain * picture + noise, 0, 1).astype(np.float32)
-        where = np.zeros(picture.shape[:2], np.float32)
-        if rng.random() < SPOILT:
-            picture, where = planted(picture, lambda: self.another(rng), rng)
+        clean = noisy(gain * picture, NOISY, NOISE, rng)
+        picture, where = spoilt(clean, SPOILT, lambda: self.another(rng), rng)
         return planes(picture, gain * light, usual[:, :, 0], usual[:, :, 1], self.standard), where
 
-    def batch(self, seed: int, number: int) -> Batch:
-        """As of Batches."""
-        return stacked(self.sample, seed, number)
+
+def noisy(picture: Array, share: float, deviation: tuple[float, float], rng: np.random.Generator) -> Array:
+    """A share of pictures with noise; 0 … 1.  [SIDE, SIDE, C]"""
+    noise = rng.normal(0, rng.uniform(*deviation), (SIDE, SIDE, 1)) if rng.random() < share else 0
+    return np.clip(picture + noise, 0, 1).astype(np.float32)
 
 
-def stacked(sample: Callable[[np.random.Generator], Batch], seed: int, number: int) -> Batch:
-    """BATCH samples."""
+def spoilt(clean: Array, share: float, another: Callable[[], Array], rng: np.random.Generator) -> tuple[Array, Array]:
+    """A share of pictures with defects, and where they are [SIDE, SIDE]."""
+    return planted(clean, another, rng) if rng.random() < share else (clean, np.zeros((SIDE, SIDE), np.float32))
+
+
+def batch(sample: Sample, seed: int, number: int) -> Batch:
+    """What a step sees [N, PLANES, H, W], and where defects are [N, 1, H, W].  Always the same."""
     rng = np.random.default_rng((seed, number))
     seen, where = zip(*(sample(rng) for _ in range(BATCH)), strict=True)
     return np.stack(seen), np.stack(where)[:, None]
@@ -164,20 +170,19 @@ def _whole(crop: Array) -> Array:
     return np.pad(crop, ((0, below), (0, right), (0, 0)), mode="reflect")
 
 
-class Batches(Protocol):
-    """What a detector is trained on."""
-
-    def batch(self, seed: int, number: int) -> Batch:
-        """What a step sees [N, PLANES, H, W], and where defects are [N, 1, H, W].  Always the same."""
-
-
 def trained(
-    source: Batches, steps: int, threads: int | None = None, *, start: Weights | None = None, seed: int = 1
+    sample: Sample,
+    steps: int,
+    threads: int | None = None,
+    *,
+    start: Weights | None = None,
+    seed: int = 1,
+    soap: bool = False,
 ) -> Iterator[Detector]:
     """The network after each step, always the same one; with as many threads the same at the end.
 
     threads: of PyTorch and processes that draw defects, together; None: as many as there are processors.
-    start: weights to start from.
+    start: weights to start from; soap: instead of AdamW, for long training.
     """
     together = threads or cores()
     processes = min(together // 2, 4)
@@ -189,8 +194,8 @@ def trained(
     if start:
         model.load_state_dict({**model.state_dict(), **start})
     model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    for step, (seen, where) in enumerate(_batches(source, steps, processes, seed)):
+    optimiser = (Soap if soap else torch.optim.AdamW)(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    for step, (seen, where) in enumerate(_batches(sample, steps, processes, seed)):
         for group in optimiser.param_groups:
             group["lr"] = rate(step, steps)
         x = torch.from_numpy(seen).contiguous(memory_format=torch.channels_last)
@@ -222,15 +227,15 @@ def loss(logit: Tensor, where: Tensor) -> Tensor:
     return entropy + dice / 2
 
 
-_drawn: Callable[[int, int], Batch]  # of a process that makes batches
+_drawn: Sample  # of a process that makes batches
 
 
-def _batches(source: Batches, steps: int, processes: int, seed: int) -> Iterator[Batch]:
+def _batches(sample: Sample, steps: int, processes: int, seed: int) -> Iterator[Batch]:
     if not processes:
-        yield from (source.batch(seed, number) for number in range(steps))
+        yield from (batch(sample, seed, number) for number in range(steps))
         return
     waiting: deque[Future[Batch]] = deque()
-    executor = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (source,))
+    executor = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (sample,))
     try:
         for number in range(steps + AHEAD * processes):
             if number < steps:
@@ -241,12 +246,12 @@ def _batches(source: Batches, steps: int, processes: int, seed: int) -> Iterator
         executor.shutdown(cancel_futures=True)
 
 
-def _begin(source: Batches) -> None:
+def _begin(sample: Sample) -> None:
     global _drawn
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it is told, too
     Thread(target=end_with_parent, daemon=True).start()
-    _drawn = source.batch
+    _drawn = sample
 
 
 def _batch(seed: int, number: int) -> Batch:
-    return _drawn(seed, number)
+    return batch(_drawn, seed, number)

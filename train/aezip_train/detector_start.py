@@ -22,8 +22,8 @@ from aezip.tasks.anomaly.detector import LEAST, Standard, planes
 from aezip.tasks.anomaly.gaussian import Array
 
 from .data import lessened, read_folder
-from .defects import blurred, planted
-from .detector import SIDE, Batch, Weights, stacked, trained
+from .defects import blurred
+from .detector import SIDE, Batch, Weights, noisy, spoilt, trained
 
 START = Path(__file__).parent / "weights" / "detector.npz"
 LARGEST = 512  # pixels of the short side of photographs
@@ -57,20 +57,13 @@ class Photographs(NamedTuple):
             clean = clean.mean() + rng.uniform(0.1, 1) * (clean - clean.mean())
         if rng.random() < SOFT:
             clean = blurred(clean, int(rng.integers(1, 3)))
-        noise = rng.normal(0, rng.uniform(*NOISE), (SIDE, SIDE, 1)) if rng.random() < NOISY else 0
-        clean = np.clip(clean + noise, 0, 1).astype(np.float32)
-        picture, where = clean, np.zeros((SIDE, SIDE), np.float32)
-        if rng.random() < SPOILT:
-            picture, where = planted(clean, lambda: self.crop(rng, grey), rng)
+        clean = noisy(clean, NOISY, NOISE, rng)
+        picture, where = spoilt(clean, SPOILT, lambda: self.crop(rng, grey), rng)
         spread = max(float(clean.std()), LEAST)
         light = float(clean.mean()) + 0.3 * spread * rng.normal()
         mean, width = (NONE, NONE) if rng.random() < APART else usual(clean.mean(2), rng)
         standard = Standard(mean, width, spread / rng.uniform(0.6, 1.3))
         return planes(picture, light, mean - light, width, standard), where
-
-    def batch(self, seed: int, number: int) -> Batch:
-        """As of `detector.Batches`."""
-        return stacked(self.sample, seed, number)
 
 
 def usual(grey: Array, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -107,7 +100,7 @@ def main() -> None:
     given = parser.parse_args()
     photographs = Photographs([lessened(each, LARGEST) for each in read_folder(given.pictures, smallest=SIDE)])
     start = read(given.init) if given.init else None
-    steps = trained(photographs, given.steps, given.threads, start=start)
+    steps = trained(photographs.sample, given.steps, given.threads, start=start, soap=True)
     for number, model in enumerate(tqdm(steps, "train", given.steps), 1):
         if number % EVERY == 0 or number == given.steps:
             write(given.output, model.state_dict())

@@ -34,6 +34,11 @@ LAST = 0.02  # share of the learning rate that is left at the end
 Weights = dict[str, Tensor]
 
 
+def falling(share: float, part: float) -> float:
+    """1, and linearly to 0 over the last part of a session."""
+    return min(1.0, (1 - share) / part) if part else 1.0
+
+
 class Training:
     """A network in training.
 
@@ -120,7 +125,7 @@ class Training:
 
     def fall(self, share: float) -> float:
         """The share of the learning rate that is left, `share` of the session being over."""
-        return max(LAST, 1 - max(0.0, share - FALLING) / (1 - FALLING))
+        return max(LAST, falling(share, 1 - FALLING))
 
     def loss(self, rng: np.random.Generator, share: float) -> dict[str, Tensor]:
         """Draw a batch; its `loss`, and other scalars for the log.  share: of the session that is over."""

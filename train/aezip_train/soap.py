@@ -20,7 +20,7 @@ class Soap(torch.optim.Optimizer):
     """params: parameters, or groups of them with their own `lr`.
 
     look: every so many steps covariances are added to; refresh: steps between new eigenvectors; largest: sides of more
-    entries are not rotated.
+    entries are not rotated; weight_decay: as AdamW's.
     """
 
     def __init__(
@@ -31,8 +31,10 @@ class Soap(torch.optim.Optimizer):
         look: int = 4,
         refresh: int = 20,
         largest: int = 256,
+        weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(params, {"lr": lr, "look": look, "refresh": refresh, "largest": largest})
+        defaults = {"lr": lr, "look": look, "refresh": refresh, "largest": largest, "weight_decay": weight_decay}
+        super().__init__(params, defaults)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -42,7 +44,7 @@ class Soap(torch.optim.Optimizer):
                 gradient = torch.stack([_table(p.grad) for p in stack])
                 change = _update(gradient, self.state[stack[0]], group)
                 for p, c in zip(stack, change, strict=True):
-                    p.sub_(_like(c, p), alpha=group["lr"])
+                    p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(_like(c, p), alpha=group["lr"])
 
 
 def _stacks(params: list[Tensor]) -> list[list[Tensor]]:

@@ -25,7 +25,7 @@ from .integer import set_integer
 from .integer_lapped import IntegerDecoder, NarrowEncoder
 from .journal import Validation
 from .lapped import set_branches
-from .loop import Training, Weights
+from .loop import Training, Weights, falling
 from .package_weights import read_model
 from .recipe import Recipe
 from .resident import ResidentCrops
@@ -104,8 +104,7 @@ class FlagshipTraining(Training):
         return found | (d.units() if isinstance(d, IntegerDecoder) else {})
 
     def fall(self, share: float) -> float:
-        """Linear over the last part `fall` of the session."""
-        return min(1.0, (1 - share) / self.recipe.fall) if self.recipe.fall else 1.0
+        return falling(share, self.recipe.fall)
 
     def loss(self, rng: np.random.Generator, share: float) -> dict[str, Tensor]:
         """Rate + λ · distortion of each image, divided by the recipe's power of λ."""

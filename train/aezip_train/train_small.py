@@ -24,7 +24,7 @@ from .data import Picture, centre, middle_crops
 from .flagship import Flagship
 from .integer import set_integer
 from .journal import Validation
-from .loop import Training, Weights
+from .loop import Training, Weights, falling
 from .package_weights import read_model
 from .recipe import Recipe
 from .session import Session
@@ -90,7 +90,7 @@ class SmallTraining(Training):
 
     def fall(self, share: float) -> float:
         risen = (self.step - self.since + 1) / max(self.recipe.warmup_steps, 1)
-        return self.slower * min(1.0, risen) * min(1.0, (1 - share) / max(self.recipe.fall, 1e-9))
+        return self.slower * min(1.0, risen) * falling(share, self.recipe.fall)
 
     def loss(self, rng: np.random.Generator, share: float) -> dict[str, Tensor]:
         if len(self.batches) < BATCHES:
