@@ -60,8 +60,8 @@ def test_a_batch_is_known_by_its_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize("processes", [1, 2])
 def test_processes_make_the_same_batches(processes: int, tmp_path: Path) -> None:
     normal = normal_of(tmp_path, parts())
-    alone = list(detector._batches(normal.sample, 3, 0, seed=1))
-    for (seen, where), (expected, there) in zip(detector._batches(normal.sample, 3, processes, seed=1), alone, strict=True):
+    alone, made = (list(detector._batches(normal.sample, 3, n, seed=1)) for n in (0, processes))
+    for (seen, where), (expected, there) in zip(made, alone, strict=True):
         np.testing.assert_array_equal(seen, expected)
         np.testing.assert_array_equal(where, there)
 
