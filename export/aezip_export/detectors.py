@@ -28,7 +28,7 @@ from aezip_train.detector import Conv, Detector, Normal, Residual, trained
 from aezip_train.detector_start import read
 
 from .builder import Graph
-from .graphs import array
+from .graphs import array, conv
 from .proofs import ProofFailed
 
 TOLERANCE = 0.02  # of a logit, by weights in float16
@@ -43,11 +43,11 @@ def graph(model: Detector) -> bytes:
     half = _run(g, x, model.to_half)
     quarter = _run(g, half, model.to_quarter)
     eighth = _run(g, quarter, model.to_eighth)
-    deep = _plain(g, _run(g, eighth, model.to_sixteenth), model.up_to_eighth)
+    deep = conv(g, _run(g, eighth, model.to_sixteenth), model.up_to_eighth)
     deep = _run(g, g.node("Add", eighth, _doubled(g, deep)), [model.at_eighth])
-    fine = g.node("Add", quarter, _plain(g, half, model.down_to_quarter))
-    fine = g.node("Add", fine, _doubled(g, _plain(g, deep, model.up_to_quarter)))
-    logit = _plain(g, _run(g, fine, model.at_quarter), model.logit)
+    fine = g.node("Add", quarter, conv(g, half, model.down_to_quarter))
+    fine = g.node("Add", fine, _doubled(g, conv(g, deep, model.up_to_quarter)))
+    logit = conv(g, _run(g, fine, model.at_quarter), model.logit)
     g.output("logit", logit, "float32", [1, 1, "h", "w"])
     return g.build()
 
@@ -73,17 +73,8 @@ def _conv(g: Graph, x: str, layer: Conv) -> str:
     assert variance is not None
     gain = norm.weight / torch.sqrt(variance + norm.eps)
     weight = layer.conv.weight * gain[:, None, None, None]
-    return _stored(g, x, layer.conv, weight, norm.bias - gain * mean)
-
-
-def _plain(g: Graph, x: str, layer: torch.nn.Conv2d) -> str:
-    assert layer.bias is not None
-    return _stored(g, x, layer, layer.weight, layer.bias)
-
-
-def _stored(g: Graph, x: str, layer: torch.nn.Conv2d, weight: torch.Tensor, bias: torch.Tensor) -> str:
-    stride, pad = layer.stride[0], int(layer.padding[0])
-    return g.conv(x, g.stored(array(weight)), g.constant(array(bias)), stride=stride, pad=pad)
+    stride, pad = layer.conv.stride[0], int(layer.conv.padding[0])
+    return g.conv(x, g.stored(array(weight)), g.constant(array(norm.bias - gain * mean)), stride=stride, pad=pad)
 
 
 def _doubled(g: Graph, x: str) -> str:
