@@ -59,6 +59,11 @@ def crops(folder: str, side: int = SIDE) -> list[Pixels]:
     return [middle(p, side) for p in map(read, pictures(folder)) if p.shape[2] == 3 and min(p.shape[:2]) >= side]
 
 
+def colours(folder: str) -> list[Pixels]:
+    """Whole pictures in colour."""
+    return [p for p in map(read, pictures(folder)) if p.shape[2] == 3]
+
+
 def denoise(seen: list[Pixels], model: str | None) -> Iterator[str]:
     """PSNR of noisy pictures, and of what each method makes of them."""
     import cv2
@@ -122,26 +127,34 @@ LIGHTS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
 
 
 def colorize(seen: list[Pixels], model: str | None) -> Iterator[str]:
-    """Mean distance in the a/b plane of CIELAB, and its root mean square."""
+    """Mean distance in the a/b plane of CIELAB, its root mean square, and how colourful pictures are; of whole ones."""
     restorer = Restorer("colorize", model)
     wanted = [lab(p)[:, :, 1:] for p in seen]
     mean = np.mean([w.mean((0, 1)) for w in wanted], 0)
-    methods: dict[str, Callable[[Pixels, NDArray[np.float64]], NDArray[np.float64]]] = {
-        "grey copy": lambda _, w: np.zeros_like(w),
-        "mean chroma": lambda _, w: np.broadcast_to(mean, w.shape),
-        "aezip": lambda p, _: lab(restorer.colorize(grey_of(p)))[:, :, 1:],
+    methods: dict[str, Callable[[Pixels], Pixels | None]] = {
+        "grey copy": lambda p: grey_of(p).repeat(3, 2),
+        "mean chroma": lambda _: None,
+        "aezip": lambda p: restorer.colorize(grey_of(p)),
+        "originals": lambda p: p,
     }
-    yield "error in a, b       mean      rms   saturation"
+    yield "error in a, b       mean  against grey      rms   colourfulness"
+    grey = np.mean([np.hypot(*np.moveaxis(w, 2, 0)).mean() for w in wanted])
     for name, method in methods.items():
         rows = []
         for p, w in zip(seen, wanted, strict=True):
-            made = method(p, w)
-            d = np.hypot(*np.moveaxis(made - w, 2, 0))
-            rows.append((d.mean(), np.sqrt((d**2).mean()), np.hypot(*np.moveaxis(made, 2, 0)).mean()))
+            made = method(p)
+            d = np.hypot(*np.moveaxis((mean if made is None else lab(made)[:, :, 1:]) - w, 2, 0))
+            rows.append((d.mean(), (d**2).mean() ** 0.5, np.nan if made is None else colourfulness(made)))
         a, b, c = np.mean(rows, 0)
-        yield f"{name:<15}{a:9.2f}{b:9.2f}{c:13.2f}"
-    colour = np.mean([np.hypot(*np.moveaxis(w, 2, 0)).mean() for w in wanted])
-    yield f"{'originals':<15}{0:9.2f}{0:9.2f}{colour:13.2f}"
+        yield f"{name:<15}{a:9.2f}{100 * (a / grey - 1):12.1f} %{b:9.2f}{c:16.1f}"
+
+
+def colourfulness(pixels: Pixels) -> float:
+    """Of Hasler and Süsstrunk (2003): the spread of colours, and how far they are from grey on average."""
+    r, g, b = np.moveaxis(pixels.astype(np.float64), 2, 0)
+    planes = r - g, (r + g) / 2 - b
+    spread, away = (np.hypot(*(f(x) for x in planes)) for f in (np.std, np.mean))
+    return float(spread + 0.3 * away)
 
 
 def hints(seen: list[Pixels], model: str | None) -> Iterator[str]:
@@ -317,7 +330,7 @@ TASKS: dict[str, Callable[[Any, str | None], Iterator[str]]] = {
     "denoise": lambda given, model: denoise(crops(given.pictures)[: given.limit], model),
     "light": lambda given, model: by_light(crops(given.pictures)[: given.limit], model),
     "hints": lambda given, model: hints(crops(given.pictures)[: given.limit], model),
-    "colorize": lambda given, model: colorize(crops(given.pictures)[: given.limit], model),
+    "colorize": lambda given, model: colorize(colours(given.pictures)[: given.limit], model),
     "inpaint": lambda given, model: inpaint(crops(given.pictures)[: given.limit], model),
     "textures": lambda given, model: textures(model, given.seed),
     "domain": lambda given, model: domain(given.pictures, given.normal, model),
