@@ -54,13 +54,12 @@ def planted(picture: Array, other: Other, rng: Rng) -> tuple[Array, Array]:
 
 def blurred(image: Array, radius: int) -> Array:
     """Means of (2 radius + 1)² pixels, the outermost repeated.  [H, W] or [H, W, C]"""
-    out = np.asarray(image, np.float32)
+    out, width = np.asarray(image, np.float32), 2 * radius + 1
     for axis in (0, 1):
-        ends = [(radius + 1, radius) if axis == other else (0, 0) for other in range(out.ndim)]
-        sums = np.cumsum(np.pad(out, ends, mode="edge"), axis, dtype=np.float64)
-        size, width = out.shape[axis], 2 * radius + 1
-        above, below = (sums.take(range(start, start + size), axis) for start in (width, 0))
-        out = ((above - below) / width).astype(np.float32)
+        ends = [(radius, radius) if axis == other else (0, 0) for other in range(out.ndim)]
+        wide, size = np.pad(out, ends, mode="edge"), out.shape[axis]
+        parts = (wide[at : at + size] if axis == 0 else wide[:, at : at + size] for at in range(width))
+        out = np.asarray(sum(parts) / np.float32(width), np.float32)
     return out
 
 
