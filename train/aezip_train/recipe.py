@@ -31,7 +31,7 @@ class Recipe:
     of: str = ""  # the model whose latents the family small decodes
     fingerprint: str = ""  # of that model
     network: dict[str, int] = field(default_factory=dict)  # fields of the family's Config
-    crop: int = 256  # pixels, a multiple of 64; of restorers of 32
+    crop: int = 256  # pixels, a multiple of 64
     last_crop: int = 0  # of the flagship in the last part of a session, in batches of as many pixels; 0: as before
     last_part: float = 0.25  # of a session that has them
     least_part: float = 0.0  # crops are upright, made of this part … all of a picture's short side; 0: of its pixels
@@ -76,9 +76,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for key in ("crop", "last_crop"):
-            unit = 32 if self.family == "restorer" else 64
-            if (side := getattr(self, key)) < (key == "crop") or side % unit:
-                raise ValueError(f"recipe {self.name}: {key} is {side}; expected a positive multiple of {unit}")
+            if (side := getattr(self, key)) < (key == "crop") or side % 64:
+                raise ValueError(f"recipe {self.name}: {key} is {side}; expected a positive multiple of 64")
         words = {
             "optimiser": ("adam", "soap"),
             "channels": (1, 3),

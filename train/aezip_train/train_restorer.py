@@ -21,7 +21,7 @@ from .session import Session
 CHECKS = 20  # validations a session
 CHECK_SEED = 7
 STRENGTHS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)  # of colours
-SIDES = 5  # crops, up to which a picture's short side is one that was learned, in parts of it
+SIDES = 2  # crops, up to which the short side of a whole picture is one that was learned
 
 
 class RestorerTraining(Training):

@@ -19,10 +19,14 @@ DOUBT = 1e-3  # of what is trusted least, so that there is always something
 BAND = 256  # rows of the smaller picture at a time
 
 
-def raised(away: Plane, copies: list[Image8]) -> Image8:
-    """RGB of the first of grey copies [H, W, 1], each half the one before.
+def spread(made: Image8, copies: list[Image8]) -> Image8:
+    """RGB [h, w, 3] of the last copy, and grey copies [H, W, 1], each half the one before → RGB of the first."""
+    return raised(made @ AWAY, copies)
 
-    away: what is added to the last one's grey values, float [h, w, 3] without luma.
+
+def raised(away: Plane, copies: list[Image8]) -> Image8:
+    """As `spread`, of what is added to the last copy's grey values, float [h, w, 3] without luma.
+
     Where that leaves 0 … 255, the colour is made weaker, so that grey values stay.
     """
     colour = away.astype(np.float16)

@@ -92,9 +92,8 @@ class Restorer:
             side = int(self.package.about.description.get("side", max(pixels.shape[:2]) + 1))
             while min(copies[-1].shape[:2]) >= side:
                 copies.append(halved(copies[-1]))
-            ways = np.s_[:, :], np.s_[:, ::-1]  # it and its mirror image
-            made = sum(self._through({"image": copies[-1][way]}, {})[way] @ chroma.AWAY for way in ways)
-            return chroma.raised(made / 2, copies)
+            made = self._through({"image": copies[-1]}, {})
+            return chroma.spread(made, copies) if len(copies) > 1 else made
         while min(copies[-1].shape[:2]) >= HINTED:
             copies.append(halved(copies[-1]))
             known = known and hints.halved(*known)
