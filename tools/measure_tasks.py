@@ -5,7 +5,7 @@
     python tools/measure_tasks.py domain --pictures VAL --normal TRAIN
     python tools/measure_tasks.py features sample --pictures VAL [--model sample=FILE.aezm]
 
-Pictures are seen through middle crops of 384² pixels; --limit: only this many. --normal: what the profile is fitted on;
+Pictures are seen through middle crops of 384² pixels, whole by colorize; --limit: only this many. --normal: what the profile is fitted on;
 --seed: of textures. Peers need opencv-python-headless (non-local means, Telea)
 and scikit-image (biharmonic);
 the second domain is what scikit-image ships: microscopes, an eye's retina, stars, the moon, printed pages, grounds.
@@ -129,7 +129,7 @@ LIGHTS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
 def colorize(seen: list[Pixels], model: str | None) -> Iterator[str]:
     """Mean distance in the a/b plane of CIELAB, its root mean square, and how colourful pictures are; of whole ones."""
     restorer = Restorer("colorize", model)
-    wanted = [lab(p)[:, :, 1:] for p in seen]
+    wanted = [lab(p)[:, :, 1:].copy() for p in seen]
     mean = np.mean([w.mean((0, 1)) for w in wanted], 0)
     methods: dict[str, Callable[[Pixels], Pixels | None]] = {
         "grey copy": lambda p: grey_of(p).repeat(3, 2),

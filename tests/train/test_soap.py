@@ -91,3 +91,14 @@ def test_eigenvectors_are_found_on_the_processor_where_the_device_has_no_float64
     assert there == ["cpu"]
     x = torch.eye(2)
     assert soap.solvable(x) is x
+
+
+def test_a_state_from_before_weight_decay_goes_on() -> None:
+    weight = torch.nn.Parameter(torch.ones(4, 2, 3, 3))
+    optimiser = Soap([weight], lr=1e-3)
+    state = optimiser.state_dict()
+    del state["param_groups"][0]["weight_decay"]
+    optimiser.load_state_dict(state)
+    weight.grad = torch.ones_like(weight)
+    optimiser.step()
+    assert (weight < 1).all()

@@ -44,7 +44,7 @@ class Soap(torch.optim.Optimizer):
                 gradient = torch.stack([_table(p.grad) for p in stack])
                 change = _update(gradient, self.state[stack[0]], group)
                 for p, c in zip(stack, change, strict=True):
-                    p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(_like(c, p), alpha=group["lr"])
+                    p.mul_(1 - group["lr"] * group.get("weight_decay", 0)).sub_(_like(c, p), alpha=group["lr"])
 
 
 def _stacks(params: list[Tensor]) -> list[list[Tensor]]:
