@@ -5,8 +5,8 @@
     python tools/measure_tasks.py domain --pictures VAL --normal TRAIN
     python tools/measure_tasks.py features sample --pictures VAL [--model sample=FILE.aezm]
 
-Pictures are seen through middle crops of 384² pixels, whole by colorize; --limit: only this many. --normal: what the profile is fitted on;
---seed: of textures. Peers need opencv-python-headless (non-local means, Telea)
+Pictures are seen through middle crops of 384² pixels, whole by colorize; --limit: only this many.
+--normal: what the profile is fitted on; --seed: of textures. Peers need opencv-python-headless (non-local means, Telea)
 and scikit-image (biharmonic);
 the second domain is what scikit-image ships: microscopes, an eye's retina, stars, the moon, printed pages, grounds.
 """
