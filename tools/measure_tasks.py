@@ -56,12 +56,12 @@ FOREIGN = (
 
 def crops(folder: str, side: int = SIDE) -> list[Pixels]:
     """The middle of each picture in colour that is large enough."""
-    return [middle(p, side) for p in map(read, pictures(folder)) if p.shape[2] == 3 and min(p.shape[:2]) >= side]
+    return [middle(p, side) for p in colours(folder) if min(p.shape[:2]) >= side]
 
 
-def colours(folder: str) -> list[Pixels]:
+def colours(folder: str) -> Iterator[Pixels]:
     """Whole pictures in colour."""
-    return [p for p in map(read, pictures(folder)) if p.shape[2] == 3]
+    return (p for p in map(read, pictures(folder)) if p.shape[2] == 3)
 
 
 def denoise(seen: list[Pixels], model: str | None) -> Iterator[str]:
@@ -138,15 +138,16 @@ def colorize(seen: list[Pixels], model: str | None) -> Iterator[str]:
         "originals": lambda p: p,
     }
     yield "error in a, b       mean  against grey      rms   colourfulness"
-    grey = np.mean([np.hypot(*np.moveaxis(w, 2, 0)).mean() for w in wanted])
+    figures = {}
     for name, method in methods.items():
         rows = []
         for p, w in zip(seen, wanted, strict=True):
             made = method(p)
             d = np.hypot(*np.moveaxis((mean if made is None else lab(made)[:, :, 1:]) - w, 2, 0))
             rows.append((d.mean(), (d**2).mean() ** 0.5, np.nan if made is None else colourfulness(made)))
-        a, b, c = np.mean(rows, 0)
-        yield f"{name:<15}{a:9.2f}{100 * (a / grey - 1):12.1f} %{b:9.2f}{c:16.1f}"
+        figures[name] = a, b, c = np.mean(rows, 0)
+        against = 100 * (a / figures["grey copy"][0] - 1)
+        yield f"{name:<15}{a:9.2f}{against:12.1f} %{b:9.2f}" + ("" if np.isnan(c) else f"{c:16.1f}")
 
 
 def colourfulness(pixels: Pixels) -> float:
@@ -330,7 +331,7 @@ TASKS: dict[str, Callable[[Any, str | None], Iterator[str]]] = {
     "denoise": lambda given, model: denoise(crops(given.pictures)[: given.limit], model),
     "light": lambda given, model: by_light(crops(given.pictures)[: given.limit], model),
     "hints": lambda given, model: hints(crops(given.pictures)[: given.limit], model),
-    "colorize": lambda given, model: colorize(colours(given.pictures)[: given.limit], model),
+    "colorize": lambda given, model: colorize(list(islice(colours(given.pictures), given.limit)), model),
     "inpaint": lambda given, model: inpaint(crops(given.pictures)[: given.limit], model),
     "textures": lambda given, model: textures(model, given.seed),
     "domain": lambda given, model: domain(given.pictures, given.normal, model),
