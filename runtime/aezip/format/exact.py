@@ -73,8 +73,8 @@ def encode(pixels: Samples) -> bytes:
 def estimate(pixels: Samples) -> float:
     """About how many bytes `encode` would make, from a few rows; cheap beside a transform, and rough.
 
-    What few colours take is not to be told from a few rows. So of up to FEW it is 0; of those of a palette it is what
-    their brightness takes, deflated fast.
+    A few rows do not tell it of few colours. So of up to FEW it is 0; of a palette's it is what the brightness of all
+    rows takes, deflated fast.
     """
     height, width, channels = pixels.shape
     deep = pixels.dtype == np.uint16
