@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from aezip.arrays import around
 from aezip_train import defects
-from aezip_train.defects import blurred, planted
+from aezip_train.defects import planted
 
 
 def wavy(seed: int, height: int = 128, width: int = 128, channels: int = 3) -> defects.Array:
@@ -82,5 +83,5 @@ def test_a_blur_is_a_mean_of_the_pixels_around() -> None:
     for radius in (0, 1, 4, 25):
         wide = np.pad(picture, ((radius, radius), (radius, radius), (0, 0)), mode="edge")
         windows = np.lib.stride_tricks.sliding_window_view(wide, (2 * radius + 1, 2 * radius + 1), (0, 1))
-        np.testing.assert_allclose(blurred(picture, radius), windows.mean((3, 4)), atol=1e-5)
-        np.testing.assert_allclose(blurred(picture[:, :, 0], radius), windows[:, :, 0].mean((2, 3)), atol=1e-5)
+        np.testing.assert_allclose(around(picture, radius), windows.mean((3, 4)), atol=1e-5)
+        np.testing.assert_allclose(around(picture[:, :, 0], radius), windows[:, :, 0].mean((2, 3)), atol=1e-5)

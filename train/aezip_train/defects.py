@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from aezip.arrays import Mask
+from aezip.arrays import Mask, around
 
 Array = NDArray[np.float32]
 Rng = np.random.Generator
@@ -38,29 +38,18 @@ def planted(picture: Array, other: Other, rng: Rng) -> tuple[Array, Array]:
     Returns:
         [H, W, C], and a mask [H, W] of 0 and 1; the picture itself and zeros if none could be seen.
     """
-    grain = float(np.abs(picture - blurred(picture, 2)).mean())
+    grain = float(np.abs(picture - around(picture, 2)).mean())
     for _ in range(TRIES):
         made = picture
         for _ in range(1 + sum(rng.random() < share for share in MORE)):
             made = _with_defect(made, other, rng)
         made = np.clip(made, 0, 1)
-        change = blurred(np.abs(made - picture).max(2), 1)
+        change = around(np.abs(made - picture).max(2), 1)
         most, (least, grains, share) = float(change.max()), CHANGED
         where = change > max(least, grains * grain, share * most)
         if most > max(VISIBLE[0], VISIBLE[1] * grain) and where.sum() >= FEWEST:
             return made, where.astype(np.float32)
     return picture, np.zeros(picture.shape[:2], np.float32)
-
-
-def blurred(image: Array, radius: int) -> Array:
-    """Means of (2 radius + 1)² pixels, the outermost repeated.  [H, W] or [H, W, C]"""
-    out, width = np.asarray(image, np.float32), 2 * radius + 1
-    for axis in (0, 1):
-        ends = [(radius, radius) if axis == other else (0, 0) for other in range(out.ndim)]
-        wide, size = np.pad(out, ends, mode="edge"), out.shape[axis]
-        parts = (wide[at : at + size] if axis == 0 else wide[:, at : at + size] for at in range(width))
-        out = np.asarray(sum(parts) / np.float32(width), np.float32)
-    return out
 
 
 def _with_defect(image: Array, other: Other, rng: Rng) -> Array:
@@ -70,12 +59,12 @@ def _with_defect(image: Array, other: Other, rng: Rng) -> Array:
     if not inside.any():
         return image
     here = image[inside]
-    contrast = 1.5 * float(np.abs(image - blurred(image, 4))[inside].mean()) + 0.3 * float(here.std()) + 0.004
+    contrast = 1.5 * float(np.abs(image - around(image, 4))[inside].mean()) + 0.3 * float(here.std()) + 0.004
     thin = draw in (_crack, _scratch)
     if thin or rng.random() < (0.75 if draw is _spots else 0.35):
         new = _tinted(image, here, contrast, rng)
         if (thin or draw is _spots) and rng.random() < 0.25:  # a rim of the opposite sign
-            rim = np.clip(1.5 * blurred(mask, 2) - mask, 0, 1)[:, :, None]
+            rim = np.clip(1.5 * around(mask, 2) - mask, 0, 1)[:, :, None]
             image = image - 0.5 * rim * np.sign(float((new - image)[inside].mean())) * contrast
     else:
         new = _choice(FILLS, rng)(image, inside, contrast, other, rng)
@@ -83,7 +72,7 @@ def _with_defect(image: Array, other: Other, rng: Rng) -> Array:
     change = opacity * mask[:, :, None] * (new - image)
     if radius := int(rng.choice(4, p=(0.3, 0.35, 0.2, 0.15))):
         sharp = float(np.abs(change).max())
-        change = blurred(blurred(change, radius), max(1, radius - 1))
+        change = around(around(change, radius), max(1, radius - 1))
         if thin or draw is _spots:  # as strong as before, where it was narrow
             change = change * min(5.0, 0.8 * sharp / max(float(np.abs(change).max()), 1e-4))
     return np.asarray(image + change, np.float32)
@@ -198,7 +187,7 @@ def _shard(rng: Rng, h: int, w: int) -> Array:
         )
     ImageDraw.Draw(drawn).polygon(corners, fill=255)
     mask = np.asarray(np.asarray(drawn, np.float32) / 255, np.float32)
-    return blurred(mask, 1) if rng.random() < 0.6 else mask
+    return around(mask, 1) if rng.random() < 0.6 else mask
 
 
 SHAPES = ((0.25, _crack), (0.1, _scratch), (0.22, _spots), (0.28, _blot), (0.15, _shard))
@@ -242,7 +231,7 @@ def _matched(piece: Array, image: Array, inside: Mask, step: float) -> Array:
 
 def _smeared(image: Array, inside: Mask, contrast: float, other: Other, rng: Rng) -> Array:
     return (
-        blurred(image, int(rng.integers(2, 6)))
+        around(image, int(rng.integers(2, 6)))
         if rng.random() < 0.6
         else np.broadcast_to(image[inside].mean(0), image.shape)
     )

@@ -16,13 +16,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from aezip.arrays import Image8
+from aezip.arrays import Image8, around
 from aezip.storage.files import atomic_write
 from aezip.tasks.anomaly.detector import LEAST, Standard, planes
 from aezip.tasks.anomaly.gaussian import Array
 
 from .data import lessened, read_folder
-from .defects import blurred
 from .detector import SIDE, Batch, Weights, noisy, spoilt, trained
 
 START = Path(__file__).parent / "weights" / "detector.npz"
@@ -56,7 +55,7 @@ class Photographs(NamedTuple):
         if rng.random() < FLAT:
             clean = clean.mean() + rng.uniform(0.1, 1) * (clean - clean.mean())
         if rng.random() < SOFT:
-            clean = blurred(clean, int(rng.integers(1, 3)))
+            clean = around(clean, int(rng.integers(1, 3)))
         clean = noisy(clean, NOISY, NOISE, rng)
         picture, where = spoilt(clean, SPOILT, lambda: self.crop(rng, grey), rng)
         spread = max(float(clean.std()), LEAST)
@@ -69,8 +68,8 @@ class Photographs(NamedTuple):
 def usual(grey: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """What may be usual where a part looks like this: mean and spread.  [h, w]"""
     moved = np.roll(grey, rng.integers(-2, 3, 2), (0, 1)) if rng.random() < 0.7 else grey
-    mean = blurred(moved, int(rng.integers(0, 4)))
-    spread = rng.uniform(0.7, 1.5) * blurred(np.abs(mean - grey), int(rng.integers(1, 4))) + rng.uniform(0.005, 0.05)
+    mean = around(moved, int(rng.integers(0, 4)))
+    spread = rng.uniform(0.7, 1.5) * around(np.abs(mean - grey), int(rng.integers(1, 4))) + rng.uniform(0.005, 0.05)
     mean = rng.uniform(0.92, 1.08) * mean + rng.uniform(-0.03, 0.03)
     return np.asarray(mean, np.float32), np.asarray(spread, np.float32)
 

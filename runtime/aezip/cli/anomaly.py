@@ -89,10 +89,9 @@ def fit(reading: Reading, output: str, force: bool, train: bool, steps: int | No
 @options.inputs("IMAGE...")
 @click.option(
     "--rate",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=options.Real(0, 1, min_open=True, max_open=True),
     default=0.01,
     show_default=True,
-    callback=options.finite,
     help="Share of normal pictures that may be reported as anomalous.",
 )
 @click.option("--heat", "output", metavar="OUT", type=options.PATH, help="Heat map to write, or a folder for them.")

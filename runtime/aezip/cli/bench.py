@@ -74,7 +74,7 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> list[str]:
 @click.option("--speed", is_flag=True, help="Measure time instead, of each stage and of the classic codecs; see above.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0),
+    type=options.Real(min=0),
     default=60,
     show_default=True,
     metavar="S",
@@ -88,7 +88,7 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> list[str]:
 )
 @click.option(
     "--tolerance",
-    type=click.FloatRange(min=0),
+    type=options.Real(min=0),
     default=15,
     show_default=True,
     metavar="PERCENT",

@@ -57,23 +57,20 @@ class Quality(click.FloatRange):
 )
 @click.option(
     "--target-bpp",
-    type=click.FloatRange(0, min_open=True),
+    type=options.Real(0, min_open=True),
     metavar="RATE",
-    callback=options.finite,
     help="Best quality within RATE bits per pixel.",
 )
 @click.option(
     "--target-psnr",
-    type=click.FloatRange(0, min_open=True),
+    type=options.Real(0, min_open=True),
     metavar="DB",
-    callback=options.finite,
     help="Lowest quality with a PSNR of DB or more.",
 )
 @click.option(
     "--target-ssimulacra2",
-    type=click.FloatRange(0, 100, min_open=True, max_open=True),
+    type=options.Real(0, 100, min_open=True, max_open=True),
     metavar="SCORE",
-    callback=options.finite,
     help="Lowest quality with this SSIMULACRA2 or more: 90 looks lossless, 70 is high, 50 medium.",
 )
 @click.option(
@@ -83,20 +80,18 @@ class Quality(click.FloatRange):
 )
 @click.option(
     "--cell-psnr",
-    type=click.FloatRange(0),
+    type=options.Real(0),
     default=0,
     metavar="DB",
-    callback=options.finite,
     help="Lowest PSNR of any 16 × 16 cell.  [default: what is usual for photographs]",
 )
 @click.option("--keep-smaller", is_flag=True, help="Do not write a .lat file that is larger than its input.")
 @click.option("--verify", is_flag=True, help="Decode each file before saving it and report its PSNR and SSIMULACRA2.")
 @click.option(
     "--min-psnr",
-    type=click.FloatRange(0),
+    type=options.Real(0),
     default=0,
     metavar="DB",
-    callback=options.finite,
     help="Fail and save nothing if the PSNR of the decoded picture is lower; implies --verify.",
 )
 @click.option(

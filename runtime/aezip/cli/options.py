@@ -20,11 +20,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 PATH = click.Path(readable=False)  # a file, folder or URL, which is looked at later
 
 
-def finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    """Refuse nan, which passes every comparison with limits, and infinity."""
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter(f"{value} is not a number in the range.")
-    return value
+class Real(click.FloatRange):
+    """A number of a range; nan, which passes every comparison with limits, and infinity are refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        return number if math.isfinite(number) else self.fail(f"{number} is not a number in the range.", param, ctx)
 
 
 def inputs(metavar: str, *, or_listed: bool = False) -> Callable[[F], F]:

@@ -23,9 +23,8 @@ _OWN = {"sigma": "denoise", **dict.fromkeys(("grey", "hints", "like"), "colorize
 @click.option("-t", "--task", type=click.Choice(TASKS), required=True, help="The task.")
 @click.option(
     "--sigma",
-    type=click.FloatRange(0, 100),
+    type=options.Real(0, 100),
     metavar="LEVELS",
-    callback=options.finite,
     help="denoise: the noise's standard deviation in grey levels.  [default: estimated by brightness]",
 )
 @click.option("--grey", is_flag=True, help="colorize: first drop the colours that a picture has.")

@@ -47,7 +47,7 @@ def _size(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
 )
 @click.option(
     "--spread",
-    type=click.FloatRange(0, 10),
+    type=options.Real(0, 10),
     default=1.0,
     show_default=True,
     help="Standard deviation of the latents. Smaller values give calmer images.",

@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aezip.arrays import Image8
+from aezip.arrays import Image8, around
 from aezip.errors import PackageDamaged, ProfileDamaged
 from aezip.tasks.anomaly import detector, measures, profile_file
 from aezip.tasks.anomaly.detector import MULTIPLE, PLANES, STRIDE, Standard
 from aezip.tasks.anomaly.measures import FOLDS, Fit, Profile
-from aezip.tasks.anomaly.places import around
 from aezip.tasks.features.vectors import Latents
 
 COUNT = 16

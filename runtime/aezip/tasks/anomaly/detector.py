@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Image8
+from ...arrays import Image8, around
 from ...engine.sessions import open_graph, run_graph
 from ...errors import OutputError, PackageDamaged, finding_of
 from .gaussian import Array, Moments
-from .places import around
 
 AREA = 600_000  # pixels
 STRIDE, MULTIPLE = 4, 16  # pixels: of an answer; of what sides are multiples of

@@ -29,7 +29,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from pathlib import Path
 from typing import Any, TypeVar
@@ -73,10 +73,6 @@ class Seen:
     vectors: Mapping[str, Array]  # of MEASURES and LEVELS: [h, w, D]; `whole` [P]
     logits: Array | None = None  # [h, w], of the profile's network
     begun: tuple[int, int] = (0, 0)  # as grid, with cells that are not whole, which it sees, too
-
-    @property
-    def nbytes(self) -> int:
-        return sum(vectors.nbytes for vectors in self.vectors.values())
 
 
 @dataclass(frozen=True)
@@ -158,29 +154,40 @@ class Score:
 
 def seen(latents: Latents, pixels: Image8, profile: Profile | None = None) -> Seen:
     """The vectors of a picture: all, or those that a profile measures.  Raises ImageError."""
+    if not profile:
+        picture = _filtered(pixels)
+        return replace(picture, vectors={**picture.vectors, **_encoded(latents, pixels).vectors})
+    picture = _filtered(pixels) if profile.alike else _encoded(latents, pixels)
+    if not profile.detector:
+        return picture
+    sessions, found = latents.graphs.sessions, profile.detector
+    small = detector.reduced(pixels)
+    logits = detector.logits(found.graph, found.standard, small, sessions.provider, sessions.threads)
+    return replace(picture, logits=logits, begun=tuple(-(-n // LATENT_STRIDE) for n in pixels.shape[:2]))
+
+
+def _grid(pixels: Image8) -> tuple[int, int]:
+    """Cells of a picture.  Raises ImageError."""
     height, width = pixels.shape[:2]
     if min(height, width) < SMALLEST:
         raise ImageError(f"{width}×{height} pixels", f"at least {SMALLEST} a side")
-    vectors: dict[str, Array] = {}
-    if profile is None or not profile.alike:
-        vectors |= _of_latents(latents, pixels)
-    if profile is None or profile.alike:
-        vectors |= dict(zip(LEVELS, filters.levels(pixels), strict=True))
-    grid, logits = (height // LATENT_STRIDE, width // LATENT_STRIDE), None
-    if profile and profile.detector:
-        sessions, found = latents.graphs.sessions, profile.detector
-        small = detector.reduced(pixels)
-        logits = detector.logits(found.graph, found.standard, small, sessions.provider, sessions.threads)
-    return Seen(grid, vectors, logits, (-(-height // LATENT_STRIDE), -(-width // LATENT_STRIDE)))
+    return height // LATENT_STRIDE, width // LATENT_STRIDE
 
 
-def _of_latents(latents: Latents, pixels: Image8) -> dict[str, Array]:
+def _filtered(pixels: Image8) -> Seen:
+    """The vectors of LEVELS."""
+    return Seen(_grid(pixels), dict(zip(LEVELS, filters.levels(pixels), strict=True)))
+
+
+def _encoded(latents: Latents, pixels: Image8) -> Seen:
+    """The vectors of MEASURES."""
+    grid = _grid(pixels)
     fine, coarse = latents.of(pixels), latents.of(halved(pixels))
     h, w = fine.shape[:2]
     rows, columns = (np.minimum(np.arange(n) // 2, m - 1) for n, m in zip((h, w), coarse.shape, strict=False))
     cell = np.concatenate((fine, coarse[rows][:, columns]), 2)
     texture = np.asarray(np.log(squares(np.square(fine)) + FLOOR))
-    return {"cell": cell, "texture": texture, "colour": colours(pixels, h, w), "whole": energies(fine)}
+    return Seen(grid, {"cell": cell, "texture": texture, "colour": colours(pixels, h, w), "whole": energies(fine)})
 
 
 def colours(pixels: Image8, h: int, w: int) -> Array:
@@ -191,37 +198,77 @@ def colours(pixels: Image8, h: int, w: int) -> Array:
     return np.ascontiguousarray(np.broadcast_to(means, (h, w, 3)))
 
 
-class Fit:
-    """The profile of normal pictures in the making.
+class Gathered:
+    """Vectors of one kind of all pictures, and their moments.
 
-    Vectors are kept in memory up to `keep` bytes; pictures beyond are read and encoded a second time.
-    copies: a folder for what a network is trained on, if one is.
+    make: a picture's vectors; of: their moments; keep: bytes of vectors that stay in memory; others are made again.
     """
 
-    def __init__(self, latents: Latents, keep: int = 2**29, copies: Path | None = None) -> None:
-        self._latents, self._keep, self._copies = latents, keep, copies
-        self._reads: list[Callable[[], Image8]] = []
-        self._again: list[Callable[[], Seen]] = []
-        self._grids: dict[str, tuple[int, ...]] = {}  # of each level: places of the first picture
-        self._moments: list[dict[str, Moments]] = []  # of each fold, of each measure and level
+    def __init__(self, make: Callable[[Image8], Seen], of: Callable[[Seen], dict[str, Moments]], keep: int) -> None:
+        self._make, self._of, self.keep = make, of, keep
+        self.reads: list[Callable[[], Image8]] = []
+        self._kept: dict[int, Seen] = {}
+        self._moments: list[dict[str, Moments]] = []  # of each fold
 
-    def add(self, read: Callable[[], Image8]) -> None:
-        """One picture more.  Raises what `read` raises, ImageError, and OutputError."""
+    def add(self, read: Callable[[], Image8]) -> Image8:
+        """One picture more.  Raises what `read` and `make` raise."""
         pixels = read()
-        picture = seen(self._latents, pixels)
-        if self._copies:
-            detector.save(self._copy(len(self._reads)), detector.reduced(pixels))
-        self._keep -= picture.nbytes
-        self._reads.append(read)
-        self._again.append((lambda: picture) if self._keep >= 0 else lambda: seen(self._latents, read()))
-        self._grids = self._grids or {name: picture.vectors[name].shape[:2] for name in LEVELS}
-        found = {name: moments(picture.vectors[name]) for name in MEASURES}
-        found |= {name: places.moments(picture.vectors[name], self._grids[name]) for name in LEVELS}
-        fold = (len(self._again) - 1) % FOLDS
+        picture = self._make(pixels)
+        self.keep -= sum(vectors.nbytes for vectors in picture.vectors.values())
+        if self.keep >= 0:
+            self._kept[len(self.reads)] = picture
+        found, fold = self._of(picture), len(self.reads) % FOLDS
+        self.reads.append(read)
         if fold < len(self._moments):
             self._moments[fold] = {name: self._moments[fold][name] + found[name] for name in found}
         else:
             self._moments.append(found)
+        return pixels
+
+    @property
+    def total(self) -> dict[str, Moments]:
+        """The moments of all pictures."""
+        return {name: reduce(add, (fold[name] for fold in self._moments)) for name in self._moments[0]}
+
+    def aside(self, *kinds: Callable[[dict[str, Moments]], Statistics]) -> list[Aside]:
+        """What statistics of each kind say of pictures that they do not know."""
+        asides, total = [Aside() for _ in kinds], self.total
+        for fold, own in enumerate(self._moments):
+            others = {name: total[name] - own[name] for name in total}
+            made = [kind(others) for kind in kinds]
+            for number in range(fold, len(self.reads), FOLDS):
+                pair = self._pair(number)
+                for one, statistics in zip(asides, made, strict=True):
+                    one.add(statistics, *pair)
+        return asides
+
+    def _pair(self, number: int) -> tuple[Seen, Seen | None]:
+        """A picture, and one of the first PLANTED with a defect."""
+        if number >= PLANTED and number in self._kept:
+            return self._kept[number], None
+        pixels = self.reads[number]()
+        picture = self._kept.get(number) or self._make(pixels)
+        return picture, self._make(planted.defect(pixels, number)) if number < PLANTED else None
+
+
+class Fit:
+    """The profile of normal pictures in the making.
+
+    Filters tell whether parts lie alike. Only if they do not, pictures are read again and encoded.
+    keep: bytes of vectors that stay in memory; pictures beyond are read, and encoded, once more.
+    copies: a folder for what a network is trained on, if one is.
+    """
+
+    def __init__(self, latents: Latents, keep: int = 2**29, copies: Path | None = None) -> None:
+        self._latents, self._copies = latents, copies
+        self._grids: dict[str, tuple[int, ...]] = {}  # of each level: places of the first picture
+        self._filtered = Gathered(_filtered, self._by_places, keep)
+
+    def add(self, read: Callable[[], Image8]) -> None:
+        """One picture more.  Raises what `read` raises, ImageError, and OutputError."""
+        pixels = self._filtered.add(read)
+        if self._copies:
+            detector.save(self._copy(len(self._filtered.reads) - 1), detector.reduced(pixels))
 
     def profile(self, train: Callable[[Path], bytes] | None = None) -> Profile:
         """Of what was added.
@@ -231,42 +278,33 @@ class Fit:
 
         Raises ImageError for fewer than FEWEST pictures, and what `train` raises.
         """
-        if len(self._again) < FEWEST:
-            raise ImageError(f"{len(self._again)} normal pictures", f"at least {FEWEST}")
-        total = {name: reduce(add, (fold[name] for fold in self._moments)) for name in self._moments[0]}
-        latents, everywhere, here = Aside(), Aside(), Aside()
-        for fold, moments_of_fold in enumerate(self._moments):
-            others = {name: total[name] - moments_of_fold[name] for name in total}
-            kinds = (
-                (latents, Statistics(_gaussians(others), {})),
-                (everywhere, Statistics({}, _places({name: places.everywhere(others[name]) for name in LEVELS}))),
-                (here, Statistics({}, _places(others))),
-            )
-            for number in range(fold, len(self._again), FOLDS):
-                picture, spoiled = self._again[number](), self._spoiled(number)
-                for aside, statistics in kinds:
-                    aside.add(statistics, picture, spoiled)
-        alike = sum(here.rises(LEVELS)) > BETTER * sum(everywhere.rises(LEVELS))
-        if alike:
-            made = _calibrated(self._latents, Statistics({}, _places(total)), here.found, {})
+        reads = self._filtered.reads
+        if len(reads) < FEWEST:
+            raise ImageError(f"{len(reads)} normal pictures", f"at least {FEWEST}")
+        everywhere, aside = self._filtered.aside(_everywhere, _here)
+        if alike := sum(aside.rises(LEVELS)) > BETTER * sum(everywhere.rises(LEVELS)):
+            statistics, weights = _here(self._filtered.total), {}
         else:
-            statistics = Statistics(_gaussians(total), {})
-            made = _calibrated(self._latents, statistics, latents.found, latents.weights(MEASURES))
+            encoded = Gathered(partial(_encoded, self._latents), _of_all, self._filtered.keep)
+            for read in reads:
+                encoded.add(read)
+            (aside,) = encoded.aside(_anywhere)
+            statistics, weights = _anywhere(encoded.total), aside.weights(MEASURES)
+        made = _calibrated(self._latents, statistics, aside.found, weights)
         if not train or not self._copies:
             return made
-        order = (number for fold in range(FOLDS) for number in range(fold, len(self._again), FOLDS))  # as kept aside
+        order = (number for fold in range(FOLDS) for number in range(fold, len(reads), FOLDS))  # as kept aside
         files = [self._copy(number) for number in order]
         standard = detector.standard(files, alike)
         standard.save(self._copies)
-        found = (here if alike else latents).found
-        return _with_network(made, self._latents, standard, train(self._copies), files, found)
+        return _with_network(made, self._latents, standard, train(self._copies), files, aside.found)
+
+    def _by_places(self, picture: Seen) -> dict[str, Moments]:
+        self._grids = self._grids or {name: picture.vectors[name].shape[:2] for name in LEVELS}
+        return {name: places.moments(picture.vectors[name], self._grids[name]) for name in LEVELS}
 
     def _copy(self, number: int) -> Path:
         return self._copies / f"{number:06}.npy" if self._copies else Path()
-
-    def _spoiled(self, number: int) -> Seen | None:
-        """A picture with a defect, of the first PLANTED."""
-        return seen(self._latents, planted.defect(self._reads[number](), number)) if number < PLANTED else None
 
 
 class Aside:
@@ -371,16 +409,24 @@ def squares(cells: Array) -> Array:
     return np.asarray((cells[:-1, :-1] + cells[1:, :-1] + cells[:-1, 1:] + cells[1:, 1:]) / 4)
 
 
-def _gaussians(of_measures: Mapping[str, Moments]) -> dict[str, Gaussian]:
-    return {
-        name: leading(found, COMPONENTS) if name == "whole" else fitted(found, INDEPENDENT, LEAST)
-        for name, found in of_measures.items()
-        if name in MEASURES
-    }
+def _of_all(picture: Seen) -> dict[str, Moments]:
+    return {name: moments(vectors) for name, vectors in picture.vectors.items()}
 
 
-def _places(of_levels: Mapping[str, Moments]) -> dict[str, Places]:
-    return {name: places.fitted(of_levels[name], filters.FLOORS) for name in LEVELS}
+def _anywhere(of: Mapping[str, Moments]) -> Statistics:
+    """Gaussians of latents."""
+    most = {name: fitted(found, INDEPENDENT, LEAST) for name, found in of.items() if name != "whole"}
+    return Statistics({**most, "whole": leading(of["whole"], COMPONENTS)}, {})
+
+
+def _here(of: Mapping[str, Moments]) -> Statistics:
+    """Gaussians of each place."""
+    return Statistics({}, {name: places.fitted(found, filters.FLOORS) for name, found in of.items()})
+
+
+def _everywhere(of: Mapping[str, Moments]) -> Statistics:
+    """Gaussians of all places together."""
+    return _here({name: places.everywhere(found) for name, found in of.items()})
 
 
 def _measures(distances: Mapping[str, Array]) -> dict[str, float]:

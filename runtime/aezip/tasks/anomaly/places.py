@@ -8,15 +8,14 @@ triangle.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import around
 from .gaussian import Array, Moments
 
 SHRINKAGE = 0.2  # towards the mean covariance of all places
-AROUND = [(y, x) for y in range(3) for x in range(3)]
 
 
 @dataclass(frozen=True)
@@ -81,16 +80,6 @@ def spread_over(values: Array, grid: tuple[int, int]) -> Array:
     for axis, n in enumerate(grid):
         values = np.maximum.reduceat(values, np.arange(n) * values.shape[axis] // n, axis)
     return values
-
-
-def around(values: NDArray[Any]) -> NDArray[Any]:
-    """Means of 3×3 places, the outermost repeated.  [h, w, …]"""
-    h, w = values.shape[:2]
-    padded = np.pad(values, ((1, 1), (1, 1), *((0, 0),) * (values.ndim - 2)), mode="edge")
-    out = np.zeros_like(values)
-    for y, x in AROUND:
-        out += padded[y : y + h, x : x + w]
-    return out / len(AROUND)
 
 
 def _lower(size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

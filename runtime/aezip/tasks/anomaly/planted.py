@@ -6,8 +6,6 @@ is needed (the idea is that of CutPaste, Li et al. 2021, and NSA, Schlüter et a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ...arrays import Image8
@@ -28,13 +26,19 @@ def defect(pixels: Image8, seed: int) -> Image8:
     rows, columns = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
     along = (columns - x) * np.cos(angle) + (rows - y) * np.sin(angle)
     across = (rows - y) * np.cos(angle) - (columns - x) * np.sin(angle)
-    kind: Callable[[Array, float, np.random.Generator], Array] = (_tinted, _tinted, _elsewhere, _smeared)[seed % 4]
-    if seed % 4 == 0:  # a scratch
+    kind = seed % 4
+    if kind == 0:  # a scratch
         weight = np.clip(rng.uniform(1.5, 3) - np.abs(across), 0, 1) * (np.abs(along) < 2 * radius)
     else:
         weight = np.clip(radius + 0.5 - np.hypot(along, across * rng.uniform(1, 2)), 0, 1)
-    near = image[max(0, int(y - radius)) : int(y + radius) + 1, max(0, int(x - radius)) : int(x + radius) + 1]
-    other = kind(image, float(near.mean()), rng)
+    if kind < 2:  # darker or lighter
+        other = image + rng.choice([-1, 1]) * max(LEAST, float(image.std()))
+    elif kind == 2:  # a piece from elsewhere
+        other = np.roll(image, rng.integers(0, image.shape[:2]), (0, 1))
+    else:  # a smear
+        other = image[
+            max(0, int(y - radius)) : int(y + radius) + 1, max(0, int(x - radius)) : int(x + radius) + 1
+        ].mean()
     mixed = image + weight[:, :, None] * (other - image)
     return np.asarray(np.clip(mixed + 0.5, 0, 255), np.uint8)
 
@@ -46,15 +50,3 @@ def _middle(image: Array, rng: np.random.Generator) -> tuple[int, int]:
     blocks = slopes[: BLOCK * h, : BLOCK * w].reshape(h, BLOCK, w, BLOCK).sum((1, 3)).astype(np.float64) + 1e-6
     y, x = divmod(int(rng.choice(blocks.size, p=blocks.ravel() / blocks.sum())), w)
     return BLOCK * y + BLOCK // 2, BLOCK * x + BLOCK // 2
-
-
-def _tinted(image: Array, _: float, rng: np.random.Generator) -> Array:
-    return np.asarray(image + rng.choice([-1, 1]) * max(LEAST, float(image.std())), np.float32)
-
-
-def _elsewhere(image: Array, _: float, rng: np.random.Generator) -> Array:
-    return np.roll(image, rng.integers(0, image.shape[:2]), (0, 1))
-
-
-def _smeared(image: Array, mean: float, _: np.random.Generator) -> Array:
-    return np.full_like(image, mean)

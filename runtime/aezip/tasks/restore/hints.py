@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...arrays import Image8
+from ...arrays import Image8, around
 from .chroma import LUMA, Plane
 
 CHROMA = np.array([[0.0, 1.402], [-0.344136, -0.714136], [1.772, 0.0]], np.float32)  # R, G, B of Cb, Cr
@@ -90,19 +90,7 @@ def guessed(grey: Image8, known: Known) -> Known:
 def texture(luma: Plane, wide: tuple[int, ...]) -> list[Plane]:
     """Brightness [H, W] against the picture's own mean and spread, and how it varies that many pixels around."""
     y = 128 + 50 * (luma - luma.mean()) / max(float(luma.std()), 1.0)
-    around = [np.sqrt(np.maximum(mean_around(y * y, r) - mean_around(y, r) ** 2, 0)) for r in wide]
-    return [mean_around(y, 1), *around]
-
-
-def mean_around(x: Plane, radius: int) -> Plane:
-    """Of the square around each pixel, borders repeated.  [H, W]"""
-    for axis in (0, 1):
-        pads = [(radius + 1, radius) if a == axis else (0, 0) for a in (0, 1)]
-        total = np.cumsum(np.pad(x, pads, mode="edge"), axis, dtype=np.float64)
-        width = 2 * radius + 1
-        ahead, behind = (np.take(total, np.arange(x.shape[axis]) + n, axis) for n in (width, 0))
-        x = ((ahead - behind) / width).astype(np.float32)
-    return x
+    return [around(y), *(np.sqrt(np.maximum(around(y * y, r) - around(y, r) ** 2, 0)) for r in wide)]
 
 
 def spread(grey: Image8, chroma: Plane, held: Plane) -> Plane:

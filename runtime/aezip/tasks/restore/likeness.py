@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...arrays import Image8
+from ...arrays import Image8, around
 from ..features.vectors import halved
 from .chroma import Plane
-from .hints import Known, chroma_of, luma_of, mean_around, texture
+from .hints import Known, chroma_of, luma_of, texture
 
 SIDE = 256  # a short side from which on smaller copies are compared
 APART = 4  # pixels between places, each way
@@ -65,5 +65,5 @@ def _places(luma: Plane, chroma: Plane | None = None) -> Places:
     seen = np.stack([f[::APART, ::APART] for f in features], -1).reshape(-1, len(features)) / SCALES
     colours = np.zeros((len(seen), 2), np.float32)
     if chroma is not None:
-        colours = np.stack([mean_around(chroma[:, :, c], 1)[::APART, ::APART].ravel() for c in (0, 1)], -1)
+        colours = around(chroma)[::APART, ::APART].reshape(-1, 2)
     return Places(seen.astype(np.float32), colours)
