@@ -22,3 +22,8 @@ def around(values: NDArray[Any], radius: int = 1) -> NDArray[Any]:
         parts = (wide[at : at + size] if axis == 0 else wide[:, at : at + size] for at in range(width))
         values = np.asarray(sum(parts) / width)
     return values
+
+
+def grey(picture: NDArray[Any]) -> NDArray[np.float32]:
+    """Means of the channels.  [H, W, C] → [H, W]"""
+    return np.asarray(sum(np.moveaxis(picture, 2, 0), np.float32(0)) / picture.shape[2], np.float32)

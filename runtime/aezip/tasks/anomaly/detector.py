@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Image8, around
+from ...arrays import Image8, around, grey
 from ...engine.sessions import open_graph, run_graph
 from ...errors import OutputError, PackageDamaged, finding_of
 from .gaussian import Array, Moments
@@ -76,7 +76,7 @@ def planes(picture: Array, light: float, mean: Array, spread: Array, standard: S
     colours = np.broadcast_to(colours, (*picture.shape[:2], PLANES - 1)).transpose(2, 0, 1)
     away = np.zeros(picture.shape[:2], np.float32)
     if mean.size:
-        away = np.clip((picture.mean(2) - light - mean) / (2 * spread), -PLACE, PLACE)
+        away = np.clip((grey(picture) - light - mean) / (2 * spread), -PLACE, PLACE)
     return np.concatenate((colours, away[None]), dtype=np.float32)
 
 
@@ -91,10 +91,10 @@ def standard(files: Sequence[Path], alike: bool) -> Standard:
     shape = tuple(int(n) for n in np.median(sizes, 0))
     above, squares, all_of, squared = np.zeros(shape), np.zeros(shape), 0.0, 0.0
     for pixels in map(np.load, files):
-        grey = np.asarray(pixels.mean(2, dtype=np.float32) / 255, np.float32)
-        all_of, squared = all_of + float(grey.mean()), squared + float(np.square(grey).mean())
+        luma = grey(pixels) / np.float32(255)
+        all_of, squared = all_of + float(luma.mean()), squared + float(np.square(luma).mean())
         if alike:
-            here = resized(grey - middle(pixels), shape).astype(np.float64)
+            here = resized(luma - middle(pixels), shape).astype(np.float64)
             above, squares = above + here, squares + np.square(here)
     count = len(files)
     deviation = max(float(np.sqrt(max(squared / count - (all_of / count) ** 2, 0))), LEAST)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...arrays import Image8
+from ...arrays import Image8, grey
 from .gaussian import Array
 
 LEVELS = 4
@@ -35,13 +35,13 @@ def levels(pixels: Image8) -> list[Array]:
 
 def _answers(image: Array) -> Array:
     """[H, W, 3] → [H // POOL, W // POOL, SIZE], means of cells; of edges, the logarithm of their mean strength."""
-    grey = image.mean(2)
+    luma = grey(image)
     red, yellow = image[..., 0] - image[..., 1], (image[..., 0] + image[..., 1]) / 2 - image[..., 2]
-    around = np.pad(grey, 1, mode="edge")
+    around = np.pad(luma, 1, mode="edge")
     north, south, west, east = around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]
-    across, down, spot = east - west, south - north, 4 * grey - north - south - east - west
+    across, down, spot = east - west, south - north, 4 * luma - north - south - east - west
     falling, rising = around[2:, 2:] - around[:-2, :-2], around[2:, :-2] - around[:-2, 2:]
-    signed = [grey, red, yellow, across, down, spot]
+    signed = [luma, red, yellow, across, down, spot]
     strong = [np.log1p(_cells(np.abs(edge))) for edge in (across, down, falling, rising, spot)]
     return np.stack([*map(_cells, signed), *strong], 2)
 
@@ -49,11 +49,10 @@ def _answers(image: Array) -> Array:
 def _cells(plane: Array) -> Array:
     """Means of POOL × POOL pixels; what does not fill a cell is left out."""
     h, w = (n // POOL for n in plane.shape)
-    whole = plane[: POOL * h, : POOL * w].reshape(h, POOL, w, POOL)
-    return np.asarray(whole.mean((1, 3)), np.float32)
+    rows = plane[: POOL * h, : POOL * w].reshape(h, POOL, POOL * w).sum(1)
+    return np.asarray(sum(rows[:, at::POOL] for at in range(POOL)) / POOL**2, np.float32)
 
 
 def _halved(image: Array) -> Array:
     h, w = (n // 2 * 2 for n in image.shape[:2])
-    parts = [image[i:h:2, j:w:2] for i in (0, 1) for j in (0, 1)]
-    return np.asarray((parts[0] + parts[1] + parts[2] + parts[3]) / 4, np.float32)
+    return np.asarray(sum(image[i:h:2, j:w:2] for i in (0, 1) for j in (0, 1)) / 4, np.float32)

@@ -199,9 +199,9 @@ def colours(pixels: Image8, h: int, w: int) -> Array:
 
 
 class Gathered:
-    """Vectors of one kind of all pictures, and their moments.
+    """Vectors of one kind of all pictures, which `make` makes, and their moments, by `of`.
 
-    make: a picture's vectors; of: their moments; keep: bytes of vectors that stay in memory; others are made again.
+    keep: bytes of vectors that stay in memory; others are made again.
     """
 
     def __init__(self, make: Callable[[Image8], Seen], of: Callable[[Seen], dict[str, Moments]], keep: int) -> None:

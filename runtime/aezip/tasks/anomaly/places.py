@@ -42,7 +42,7 @@ def moments(vectors: Array, grid: tuple[int, ...]) -> Moments:
     """Of one picture's vectors [H, W, D], on a grid of places."""
     x = regridded(vectors, grid).astype(np.float64)
     rows, columns = np.triu_indices(x.shape[-1])
-    return Moments(1, x, x[..., rows] * x[..., columns])
+    return Moments(1, x, np.take(x, rows, 2) * np.take(x, columns, 2))
 
 
 def everywhere(of: Moments) -> Moments:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...arrays import Image8
+from ...arrays import Image8, grey
 from .gaussian import Array
 
 BLOCK = 8  # pixels; the defect's middle is that of a block, drawn in proportion to its slopes
@@ -44,8 +44,8 @@ def defect(pixels: Image8, seed: int) -> Image8:
 
 
 def _middle(image: Array, rng: np.random.Generator) -> tuple[int, int]:
-    grey = image.mean(2)
-    slopes = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
+    luma = grey(image)
+    slopes = np.abs(np.diff(luma, axis=0))[:, :-1] + np.abs(np.diff(luma, axis=1))[:-1]
     h, w = (n // BLOCK for n in slopes.shape)
     blocks = slopes[: BLOCK * h, : BLOCK * w].reshape(h, BLOCK, w, BLOCK).sum((1, 3)).astype(np.float64) + 1e-6
     y, x = divmod(int(rng.choice(blocks.size, p=blocks.ravel() / blocks.sum())), w)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from ...arrays import Image8, Mask
+from ...arrays import Image8, Mask, grey
 from ..features.vectors import halved as smaller
 from .holes import Index, deep, halved, opened
 
@@ -70,10 +70,10 @@ def parts(wide: Mask) -> list[tuple[slice, slice]]:
 
 def detail(image: Image8, mask: Mask) -> float:
     """How far known pixels are from the mean of their neighbours, in levels: the median of cells of 8×8 pixels."""
-    grey = np.pad(image.mean(2, dtype=np.float32), 1, "edge")
+    luma = np.pad(grey(image), 1, "edge")
     known = np.pad(~mask, 1, "edge")
     beside = (np.s_[:-2, 1:-1], np.s_[2:, 1:-1], np.s_[1:-1, :-2], np.s_[1:-1, 2:])
-    apart = np.abs(grey[1:-1, 1:-1] - sum(grey[b] for b in beside) / 4)
+    apart = np.abs(luma[1:-1, 1:-1] - sum(luma[b] for b in beside) / 4)
     sure: Mask = np.all([known[1:-1, 1:-1], *(known[b] for b in beside)], 0)
     height, width = (n // 8 * 8 for n in mask.shape)
 
@@ -157,11 +157,11 @@ def _next(shown: NDArray[np.float32], left: Mask, trust: NDArray[np.float32]) ->
     shut = left[:-2, 1:-1] & left[2:, 1:-1] & left[1:-1, :-2] & left[1:-1, 2:]
     places = np.argwhere(left[1:-1, 1:-1] & ~shut) + 1
     first = places - r
-    sure, grey = (sliding_window_view(a, (side, side))[first[:, 0], first[:, 1]] for a in (trust, shown.mean(2)))
+    sure, luma = (sliding_window_view(a, (side, side))[first[:, 0], first[:, 1]] for a in (trust, grey(shown)))
     seen = (sure > 0) & ~sliding_window_view(left, (side, side))[first[:, 0], first[:, 1]]
     count = np.maximum(seen.sum((1, 2)), 1)
-    mean = (grey * seen).sum((1, 2)) / count
-    contrast = np.sqrt((np.square(grey - mean[:, None, None]) * seen).sum((1, 2)) / count)
+    mean = (luma * seen).sum((1, 2)) / count
+    contrast = np.sqrt((np.square(luma - mean[:, None, None]) * seen).sum((1, 2)) / count)
     row, column = places[(sure.mean((1, 2)) * (contrast + FLAT)).argmax()]
     return int(row), int(column)
 
