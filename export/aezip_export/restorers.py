@@ -66,7 +66,10 @@ def unet(g: Graph, model: Restorer, x: str, level: str | None = None) -> str:
     for up, after in zip(list(model.up)[::-1], list(model.after)[::-1], strict=True):
         x = g.node("DepthToSpace", conv(g, x, up), blocksize=2, mode="CRD")
         x = residuals(g, g.node("Add", kept.pop(), x), after)
-    return g.node("DepthToSpace", conv(g, x, model.tail), blocksize=2, mode="CRD")
+    x = conv(g, x, model.tail)
+    if model.config.task == "colorize":
+        return g.node("DepthToSpace", g.node("Concat", x, x, x, x, axis=1), blocksize=2, mode="DCR")
+    return g.node("DepthToSpace", x, blocksize=2, mode="CRD")
 
 
 def export(model: Restorer, output: Path, *, name: str, facts: dict[str, Any], card: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+ALL = slice(None)
 Image8 = NDArray[np.uint8]  # [H, W, C], C 1 or 3
 Samples = NDArray[Any]  # [H, W, C]: uint8 of 8 bits, uint16 of more
 Mask = NDArray[np.bool_]  # [H, W], true where something is so
@@ -27,3 +28,19 @@ def around(values: NDArray[Any], radius: int = 1) -> NDArray[Any]:
 def grey(picture: NDArray[Any]) -> NDArray[np.float32]:
     """Means of the channels.  [H, W, C] → [H, W]"""
     return np.asarray(sum(np.moveaxis(picture, 2, 0), np.float32(0)) / picture.shape[2], np.float32)
+
+
+def resized(values: NDArray[Any], shape: tuple[int, ...], part: tuple[slice, ...] = (ALL, ALL)) -> NDArray[np.float32]:
+    """Values [..., h, w] at another size, linear between them, or only a part of that; none are none."""
+    old = values.shape[-2:]
+    if old == shape or not values.size:
+        return values[..., part[0], part[1]]
+    down, along = (_linear(*sizes)[each] for sizes, each in zip(zip(old, shape, strict=True), part, strict=True))
+    return np.asarray(down @ (values @ along.T))
+
+
+def _linear(old: int, new: int) -> NDArray[np.float32]:
+    """Shares [new, old]; of fewer places each is a mean of some."""
+    away = np.subtract.outer((np.arange(new) + 0.5) * old / new - 0.5, np.arange(old))
+    share = np.maximum(1 - np.abs(away) / max(1, old / new), 0)
+    return np.asarray(share / share.sum(1, keepdims=True), np.float32)

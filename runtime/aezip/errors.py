@@ -1,34 +1,5 @@
 """All errors of aezip.
 
-    AezipError
-    ├── InputNotFound
-    ├── ImageError
-    ├── LimitExceeded
-    ├── OutputError
-    │   └── OutputExists
-    ├── UsageError
-    ├── TargetMissed
-    ├── DependencyMissing
-    ├── ProviderError
-    ├── ViewerMissing
-    ├── ProfileDamaged
-    ├── ModelError
-    │   ├── ModelNotFound
-    │   ├── ModelUnfit
-    │   ├── UnknownFingerprint
-    │   ├── ModelDiffers
-    │   ├── HalfPackage
-    │   └── PackageDamaged
-    └── FormatError
-        ├── NotALat
-        ├── UnsupportedVersion
-        ├── Truncated
-        ├── HeaderDamaged
-        ├── SectionDamaged
-        ├── SectionUnknown
-        ├── SectionOrder
-        └── StreamDamaged
-
 Each says what was found and what was expected; the edge that knows the file's
 name sets `file`, so that the whole is one line.
 """

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aezip.arrays import around
 from aezip_train import defects
 from aezip_train.defects import planted
 
@@ -76,12 +75,3 @@ def test_fills_change_what_is_there(fill) -> None:
 def test_shares_of_kinds_sum_to_one() -> None:
     for kinds in (defects.SHAPES, defects.FILLS):
         assert sum(share for share, _ in kinds) == pytest.approx(1)
-
-
-def test_a_blur_is_a_mean_of_the_pixels_around() -> None:
-    picture = wavy(5, 20, 30)
-    for radius in (0, 1, 4, 25):
-        wide = np.pad(picture, ((radius, radius), (radius, radius), (0, 0)), mode="edge")
-        windows = np.lib.stride_tricks.sliding_window_view(wide, (2 * radius + 1, 2 * radius + 1), (0, 1))
-        np.testing.assert_allclose(around(picture, radius), windows.mean((3, 4)), atol=1e-5)
-        np.testing.assert_allclose(around(picture[:, :, 0], radius), windows[:, :, 0].mean((2, 3)), atol=1e-5)

@@ -20,10 +20,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aezip.arrays import Image8
+from aezip.arrays import Image8, resized
 from aezip.bulk.pool import end_with_parent
 from aezip.engine.cores import cores
-from aezip.tasks.anomaly.detector import PLANES, STRIDE, Standard, middle, planes, resized
+from aezip.tasks.anomaly.detector import PLANES, STRIDE, Standard, middle, planes
 from aezip.tasks.anomaly.gaussian import Array
 
 from .defects import planted

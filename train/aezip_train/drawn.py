@@ -22,11 +22,9 @@ FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", 
 LETTERS = string.ascii_lowercase * 3 + string.ascii_uppercase + string.digits
 MARKS = ".,:;!?-()/&%+=#@"
 PROSE = """
-the of and to in is you that it he was for on are as with his they at be this have from or one had by word but not
-what all were we when your can said there use an each which she do how their if will up other about out many then
-them these so some her would make like him into time has look two more write go see number no way could people my
-than first water been call who oil its now find long down day did get come made may part File Edit View Help Save
-Cancel Open Settings Home Search Total Price Date Name Page Chapter Figure
+the of and to in is you that it was for on as with they at this have from by word but not what when your can said each
+which how their will about some would make time look write number people water find File Edit View Help Save Cancel
+Open Settings Search Total Price Date Page Figure
 """
 WORDS = PROSE.split()
 

@@ -1,12 +1,12 @@
 """Networks that restore pictures, one for each task, top to bottom.
 
     denoise     noisy RGB, σ     → RGB: the noise is predicted and taken away (Zhang et al. 2017; σ as in FFDNet, 2018)
-    colorize    grey             → chroma, added to the grey values (as regression, on distances of colours)
+    colorize    grey             → chroma, added to the grey values
     inpaint     RGB, mask        → what to add to a smooth guess under the mask (Pathak et al. 2016)
 
 All are one U-Net (Ronneberger et al. 2015) that works at 1/2 … 1/16 of the resolution. At its bottom dilated blocks
 (Yu and Koltun 2016) see what a picture is of.
-Pictures are in units of 64 grey levels around 128. `spoil` makes inputs of clean crops, `loss` compares.
+Pictures are in units of 64 grey levels around 128.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FLOOR = (0.5 / UNIT) ** 2  # a squared error as good as none
 DILATIONS = (1, 2, 4)  # of blocks that look far, in turn
 COLOUR, SQUARED = 20.0, 0.3  # a usual distance of colours in a/b, and how much its square counts beside it
 INPUTS = {"denoise": 3, "colorize": 1, "inpaint": 4}
-OUTPUTS = {"denoise": 3, "colorize": 2, "inpaint": 3}
+OUTPUTS = {"denoise": 12, "colorize": 2, "inpaint": 12}  # of each 2×2 pixels, which have one colour
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Restorer(nn.Module):
         self.far = nn.Sequential(*[Residual(c.sixteenth, DILATIONS[n % len(DILATIONS)]) for n in range(c.far_blocks)])
         self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairs)
         self.after = nn.ModuleList(blocks(w, n) for w, n in zip(widths, counts, strict=False))
-        self.tail = nn.Conv2d(c.half, 4 * OUTPUTS[c.task], 3, padding=1)
+        self.tail = nn.Conv2d(c.half, OUTPUTS[c.task], 3, padding=1)
         start_zero(self.tail)
 
     def forward(self, given: Spoilt) -> Tensor:
@@ -124,7 +124,7 @@ class Restorer(nn.Module):
         return coloured(x, self.unet(x))
 
     def unet(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
-        """[N, inputs, H, W] → [N, outputs, H, W]"""
+        """[N, inputs, H, W] → [N, outputs / 4, H, W], or for colorize [N, 2, H, W]"""
         x = self.stem(x)
         if sigma is not None:
             x = x + sigma[:, None, None, None] * self.level[:, None, None]
@@ -136,7 +136,8 @@ class Restorer(nn.Module):
         x = self.far(self.bottom(x))
         for up, after in zip(reversed(self.up), reversed(self.after), strict=True):
             x = after(kept.pop() + F.pixel_shuffle(up(x), 2))
-        return F.pixel_shuffle(self.tail(x), 2)
+        x = self.tail(x)
+        return F.interpolate(x, scale_factor=2) if self.config.task == "colorize" else F.pixel_shuffle(x, 2)
 
 
 def coloured(grey: Tensor, chroma: Tensor) -> Tensor:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
-from .data import Picture, centre, lessened, middle_crops
+from .data import Picture, centre, middle_crops
 from .journal import Validation
 from .loop import Training, Weights
 from .recipe import Recipe
@@ -21,7 +22,6 @@ from .session import Session
 CHECKS = 20  # validations a session
 CHECK_SEED = 7
 STRENGTHS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)  # of colours
-SIDES = 2  # crops, up to which the short side of a whole picture is one that was learned
 
 
 class RestorerTraining(Training):
@@ -35,8 +35,8 @@ class RestorerTraining(Training):
 
     @classmethod
     def facts(cls, recipe: Recipe) -> dict[str, Any]:
-        """`side`: larger pictures are coloured in a smaller copy."""
-        return {"side": SIDES * recipe.crop} if recipe.least_part else {}
+        """`side`: larger pictures are coloured in a copy whose short side is as long as was usual in training."""
+        return {"side": round(recipe.crop / recipe.least_part**0.5)} if recipe.least_part else {}
 
     @classmethod
     def start_from(cls, init: str, recipe: Recipe) -> tuple[Recipe, Weights]:
@@ -46,8 +46,9 @@ class RestorerTraining(Training):
         """To validate on: middles, of such a size as is trained."""
         if not self.recipe.least_part:
             return pictures, middle_crops(val or [], side=256)
-        small = [lessened(p, SIDES * self.recipe.crop) for p in val or []]
-        return pictures, [c for p in small for c in middle_crops([p], min(p.shape[:2]) // STRIDE * STRIDE)]
+        side = self.facts(self.recipe)["side"] // STRIDE * STRIDE
+        squares = [Image.fromarray(middle_crops([p], min(p.shape[:2]))[0]) for p in val or []]
+        return pictures, [np.asarray(s.resize((side, side), Image.Resampling.BILINEAR)) for s in squares]
 
     def adam(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(groups, lr=self.recipe.learning_rate, weight_decay=1e-4)

@@ -4,9 +4,8 @@ From 1.29 on, onnxruntime writes a device id and a database below the user's cac
 send them to, in every process that lives for some seconds. An environment variable stops that; it is read once, when
 onnxruntime is imported. All code of ours gets onnxruntime here.
 
-Its builds for other processors are distributions of their own that write the same module: of two that are installed,
-the one that came last has overwritten files of the other, and to uninstall one takes files from both
-(onnxruntime issue 26996). So there is no extra of ours for one of them, and `advice` says how to change builds.
+Its builds for other processors write the same module: to install or uninstall one takes files from another
+(onnxruntime issue 26996). So no extra of ours asks for one, and `advice` says how to change builds.
 """
 
 from __future__ import annotations

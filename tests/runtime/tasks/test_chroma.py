@@ -34,3 +34,15 @@ def test_bands_are_not_seen(monkeypatch) -> None:
     whole = chroma.spread(made, copies)
     monkeypatch.setattr(chroma, "BAND", 3)
     np.testing.assert_array_equal(chroma.spread(made, copies), whole)
+
+
+def test_a_network_sees_a_copy_of_one_size_and_its_colours_come_back() -> None:
+    for shape, wanted in (((300, 200), (150, 100)), ((101, 390), (100, 386)), ((60, 90), (60, 90))):
+        grey = np.random.default_rng(3).integers(60, 190, (*shape, 1)).astype(np.uint8)
+        small = chroma.reduced(grey, 100)
+        assert small.shape == (*wanted, 1)
+        assert abs(float(small.mean()) - float(grey.mean())) < 1
+        tint = np.array([20, -11, 4])  # no luma
+        made = chroma.spread((small + tint).astype(np.uint8), [grey])
+        assert made.shape == (*shape, 3)
+        assert np.abs(made.astype(int) - grey - tint).max() <= 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aezip.arrays import Image8, around
+from aezip.arrays import Image8, around, resized
 from aezip.errors import PackageDamaged, ProfileDamaged
 from aezip.tasks.anomaly import detector, measures, profile_file
 from aezip.tasks.anomaly.detector import MULTIPLE, PLANES, STRIDE, Standard
@@ -247,7 +247,7 @@ def test_the_measure_is_of_the_farthest() -> None:
 def test_maps_of_another_size_are_compared_at_the_profile_s() -> None:
     rng = np.random.default_rng(3)
     answers = [rng.normal(-3, 0.5, (20, 30)).astype(np.float32) for _ in range(12)]
-    answers[5] = detector.resized(answers[5], (24, 28))
+    answers[5] = resized(answers[5], (24, 28))
     standard = Standard(np.zeros((80, 120), np.float32), np.ones((80, 120), np.float32), 0.1)
     total = reduce(add, (detector.moments(each, standard) for each in answers))
     found = detector.fitted(b"", standard, total)
@@ -261,13 +261,3 @@ def test_maps_of_another_size_are_compared_at_the_profile_s() -> None:
     assert float(anywhere.mean[0, 0]) == pytest.approx(every.mean(), abs=2e-3)
     assert float(anywhere.spread[0, 0]) == pytest.approx(every.std(), abs=1e-3)
     assert anywhere.away(answers[5]).shape == (24, 28)
-
-
-def test_a_part_of_a_resized_map_is_that_of_all_of_it() -> None:
-    values = np.add.outer(np.arange(40), 3 * np.arange(60)).astype(np.float32)
-    for shape in ((40, 60), (37, 66), (80, 120), (21, 30)):
-        part = slice(5, 17), slice(8, 24)
-        one = detector.resized(values, shape, part)
-        assert one.shape == (12, 16)
-        np.testing.assert_allclose(one[2:-2, 2:-2], detector.resized(values, shape)[part][2:-2, 2:-2], atol=0.02)
-    assert not detector.resized(np.zeros((0, 0), np.float32), (20, 20), part).size

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Image8, around, grey
+from ...arrays import Image8, around, grey, resized
 from ...engine.sessions import open_graph, run_graph
 from ...errors import OutputError, PackageDamaged, finding_of
 from .gaussian import Array, Moments
@@ -180,16 +180,3 @@ def reduced(pixels: Image8) -> Image8:
     size = max(MULTIPLE, round(scale * width)), max(MULTIPLE, round(scale * height))
     planes = [Image.fromarray(plane).resize(size, Image.Resampling.LANCZOS) for plane in pixels.transpose(2, 0, 1)]
     return np.stack([np.asarray(plane) for plane in planes], 2)
-
-
-def resized(values: Array, shape: tuple[int, ...], part: tuple[slice, slice] | None = None) -> Array:
-    """Values [h, w] at another size, linear between them, or only a part of that; none are none."""
-    from PIL import Image
-
-    rows, columns = part or (slice(0, shape[0]), slice(0, shape[1]))
-    if values.shape == shape or not values.size:
-        return values[rows, columns]
-    down, along = (old / new for old, new in zip(values.shape, shape, strict=True))
-    box = along * columns.start, down * rows.start, along * columns.stop, down * rows.stop
-    size = columns.stop - columns.start, rows.stop - rows.start
-    return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.BILINEAR, box), np.float32)

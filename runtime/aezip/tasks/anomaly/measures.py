@@ -14,14 +14,13 @@ If they do not, places say nothing, and one Gaussian for all of them counts:
     whole     of the whole picture these energies, along the directions in which those of normal pictures differ
               most: it tells of another kind of picture
 
-Which of the two holds is seen from small defects that are planted into each fifth of the normal pictures (`planted`):
-parts lie alike if Gaussians of the others' places see them much better than those for all places do. A measure of
-latents that sees fewer of them counts less.
+Which holds is seen from small defects that are planted into normal pictures (`planted`): parts lie alike if Gaussians
+of places see them much better than those for all places do. A measure of latents that sees fewer counts less.
 
-Each measure is put in units of its own spread over normal pictures. The largest, once more in such units, is the score.
-Normal scores are those of each fifth of the pictures by the statistics of the others.
+Each measure is put in units of its own spread over normal pictures, each fifth by the statistics of the others. The
+largest, once more in such units, is the score.
 
-A network that was trained to find defects in such pictures (`detector`) adds what it finds, `trained`, to that.
+What a network finds that was trained on such pictures (`detector`), `trained`, adds to that.
 """
 
 from __future__ import annotations
@@ -252,10 +251,9 @@ class Gathered:
 
 
 class Fit:
-    """The profile of normal pictures in the making.
+    """The profile of normal pictures in the making: only where filters say that parts do not lie alike, of latents.
 
-    Filters tell whether parts lie alike. Only if they do not, pictures are read again and encoded.
-    keep: bytes of vectors that stay in memory; pictures beyond are read, and encoded, once more.
+    keep: as of `Gathered`.
     copies: a folder for what a network is trained on, if one is.
     """
 

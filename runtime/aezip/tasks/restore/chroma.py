@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Image8
+from ...arrays import Image8, resized
 
 Plane = NDArray[np.float32]
 LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601
@@ -19,9 +19,18 @@ DOUBT = 1e-3  # of what is trusted least, so that there is always something
 BAND = 256  # rows of the smaller picture at a time
 
 
+def reduced(grey: Image8, side: int) -> Image8:
+    """A copy with a shorter side of `side` pixels, or the picture itself.  [H, W, 1] → [h, w, 1]"""
+    shape = grey.shape[:2]
+    scale = min(1, side / min(shape))
+    small = resized(grey[:, :, 0], tuple(round(scale * n) for n in shape))
+    return np.asarray(small + np.float32(0.5), np.uint8)[:, :, None]
+
+
 def spread(made: Image8, copies: list[Image8]) -> Image8:
-    """RGB [h, w, 3] of the last copy, and grey copies [H, W, 1], each half the one before → RGB of the first."""
-    return raised(made @ AWAY, copies)
+    """RGB [h, w, 3] of the last copy, `reduced`, and grey copies [H, W, 1], each half the last → RGB of the first"""
+    away = np.moveaxis(made @ AWAY, 2, 0)
+    return raised(np.moveaxis(resized(away, copies[-1].shape[:2]), 0, 2), copies)
 
 
 def raised(away: Plane, copies: list[Image8]) -> Image8:

@@ -88,15 +88,13 @@ class Restorer:
             raise ImageError("the picture has colours", "a grey one, as grey_of makes it")
         copies = [pixels[:, :, :1]]
         known = _known(copies[0], hinted)
-        if known is None and like is None:
-            side = int(self.package.about.description.get("side", max(pixels.shape[:2]) + 1))
-            while min(copies[-1].shape[:2]) >= side:
-                copies.append(halved(copies[-1]))
-            made = self._through({"image": copies[-1]}, {})
-            return chroma.spread(made, copies) if len(copies) > 1 else made
-        while min(copies[-1].shape[:2]) >= HINTED:
+        alone = known is None and like is None
+        side = int(self.package.about.description.get("side", max(pixels.shape[:2])))
+        while min(copies[-1].shape[:2]) >= (2 * side if alone else HINTED):
             copies.append(halved(copies[-1]))
             known = known and hints.halved(*known)
+        if alone:
+            return chroma.spread(self._through({"image": chroma.reduced(copies[-1], side)}, {}), copies)
         if like is not None:
             found = likeness.hints_like(copies[-1], like)
             known = hints.together(known, found) if known else found
