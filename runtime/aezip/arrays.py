@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-ALL = slice(None)
+T = TypeVar("T", np.uint8, np.float32)
 Image8 = NDArray[np.uint8]  # [H, W, C], C 1 or 3
 Samples = NDArray[Any]  # [H, W, C]: uint8 of 8 bits, uint16 of more
 Mask = NDArray[np.bool_]  # [H, W], true where something is so
 Region = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 
-def around(values: NDArray[Any], radius: int = 1) -> NDArray[Any]:
+def around(values: NDArray[np.floating[Any]], radius: int = 1) -> NDArray[Any]:
     """Means of (2 radius + 1)² places, the outermost repeated.  [h, w, …]"""
     width = 2 * radius + 1
     for axis in (0, 1):
@@ -30,17 +30,14 @@ def grey(picture: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(sum(np.moveaxis(picture, 2, 0), np.float32(0)) / picture.shape[2], np.float32)
 
 
-def resized(values: NDArray[Any], shape: tuple[int, ...], part: tuple[slice, ...] = (ALL, ALL)) -> NDArray[np.float32]:
-    """Values [..., h, w] at another size, linear between them, or only a part of that; none are none."""
-    old = values.shape[-2:]
-    if old == shape or not values.size:
-        return values[..., part[0], part[1]]
-    down, along = (_linear(*sizes)[each] for sizes, each in zip(zip(old, shape, strict=True), part, strict=True))
-    return np.asarray(down @ (values @ along.T))
+def resized(values: NDArray[T], shape: tuple[int, ...], part: tuple[slice, slice] | None = None) -> NDArray[T]:
+    """Values [h, w] of uint8 or float32 at another size, linear between them, or only a part of that; none are none."""
+    from PIL import Image
 
-
-def _linear(old: int, new: int) -> NDArray[np.float32]:
-    """Shares [new, old]; of fewer places each is a mean of some."""
-    away = np.subtract.outer((np.arange(new) + 0.5) * old / new - 0.5, np.arange(old))
-    share = np.maximum(1 - np.abs(away) / max(1, old / new), 0)
-    return np.asarray(share / share.sum(1, keepdims=True), np.float32)
+    rows, columns = part or (slice(0, shape[0]), slice(0, shape[1]))
+    if values.shape == shape or not values.size:
+        return values[rows, columns]
+    down, along = (old / new for old, new in zip(values.shape, shape, strict=True))
+    box = along * columns.start, down * rows.start, along * columns.stop, down * rows.stop
+    size = columns.stop - columns.start, rows.stop - rows.start
+    return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.BILINEAR, box), values.dtype)

@@ -43,7 +43,7 @@ FLOOR = (0.5 / UNIT) ** 2  # a squared error as good as none
 DILATIONS = (1, 2, 4)  # of blocks that look far, in turn
 COLOUR, SQUARED = 20.0, 0.3  # a usual distance of colours in a/b, and how much its square counts beside it
 INPUTS = {"denoise": 3, "colorize": 1, "inpaint": 4}
-OUTPUTS = {"denoise": 12, "colorize": 2, "inpaint": 12}  # of each 2×2 pixels, which have one colour
+OUTPUTS = {"denoise": 12, "colorize": 2, "inpaint": 12}  # of each 2×2 pixels; they have one colour
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Restorer(nn.Module):
         return coloured(x, self.unet(x))
 
     def unet(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
-        """[N, inputs, H, W] → [N, outputs / 4, H, W], or for colorize [N, 2, H, W]"""
+        """[N, inputs, H, W] → RGB [N, 3, H, W], or chroma [N, 2, H, W]"""
         x = self.stem(x)
         if sigma is not None:
             x = x + sigma[:, None, None, None] * self.level[:, None, None]

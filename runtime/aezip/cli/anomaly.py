@@ -72,7 +72,8 @@ def fit(reading: Reading, output: str, force: bool, train: bool, steps: int | No
     failures = Failures()
     with undone(), TemporaryDirectory(prefix="aezip-") if train else nullcontext() as folder:
         gathered = Fit(reading.latents(), copies=Path(folder) if folder else None)
-        count = reading.each("fit", failures, lambda name: gathered.add(lambda: reading.pixels(name)))
+        again = reading._replace(quiet=True).pixels  # a note is said once
+        count = reading.each("fit", failures, lambda x: gathered.add(lambda: reading.pixels(x), lambda: again(x)))
         if count or not failures.count:
             trained = partial(training.graph_of, steps=steps or STEPS, threads=reading.threads, quiet=reading.quiet)
             profile = gathered.profile(trained if train else None)

@@ -21,7 +21,7 @@ PATH = click.Path(readable=False)  # a file, folder or URL, which is looked at l
 
 
 class Real(click.FloatRange):
-    """A number of a range; nan, which passes every comparison with limits, and infinity are refused."""
+    """A number of a range; nan and infinity are refused."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))

@@ -169,6 +169,7 @@ def test_inpaint_takes_a_mask_or_a_folder_of_them() -> None:
         (("anomaly", "score", "a.png", "a.png"), 1, "a.png: not a complete anomaly profile"),
         (("features", "empty", "-o", "v.npz", "-m", "tiny"), 1, "empty: the folder holds no such file"),
         (("anomaly", "score", "p", "a.png", "--rate", "nan"), 2, "nan is not a number"),
+        (("sample", "--spread", "nan", "-o", "b.png"), 2, "nan is not a number"),
         (("features", "a.png", "-o", "vectors"), 2, "expected a name that ends in .npz"),
         (("features", "a.png"), 2, "expected --output, --nearest, or both"),
         (("features", "a.png", "--nearest", "none.png", "-m", "tiny"), 1, "none.png: no such file"),

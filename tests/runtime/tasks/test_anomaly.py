@@ -179,6 +179,14 @@ def test_pictures_that_memory_does_not_hold_are_read_again(latents: Latents, fit
     assert sorted(reads) == sorted([*range(12)] * 4)  # twice for filters, and, parts not lying alike, for latents
 
 
+def test_pictures_are_read_again_by_what_was_given_for_that(latents: Latents, fitted: Profile) -> None:
+    fit, reads = Fit(latents), []
+    for seed in range(12):
+        fit.add(lambda seed=seed: reads.append(seed) or texture(seed), lambda seed=seed: texture(seed))
+    np.testing.assert_allclose(fit.profile().normal, fitted.normal, rtol=1e-5)
+    assert reads == [*range(12)]
+
+
 def test_a_profile_comes_back_from_its_file(latents: Latents, fitted: Profile) -> None:
     data = profile_file.pack(fitted)
     again = profile_file.unpack(data)

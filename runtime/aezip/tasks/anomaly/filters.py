@@ -37,10 +37,10 @@ def _answers(image: Array) -> Array:
     """[H, W, 3] → [H // POOL, W // POOL, SIZE], means of cells; of edges, the logarithm of their mean strength."""
     luma = grey(image)
     red, yellow = image[..., 0] - image[..., 1], (image[..., 0] + image[..., 1]) / 2 - image[..., 2]
-    around = np.pad(luma, 1, mode="edge")
-    north, south, west, east = around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]
+    wide = np.pad(luma, 1, mode="edge")
+    north, south, west, east = wide[:-2, 1:-1], wide[2:, 1:-1], wide[1:-1, :-2], wide[1:-1, 2:]
     across, down, spot = east - west, south - north, 4 * luma - north - south - east - west
-    falling, rising = around[2:, 2:] - around[:-2, :-2], around[2:, :-2] - around[:-2, 2:]
+    falling, rising = wide[2:, 2:] - wide[:-2, :-2], wide[2:, :-2] - wide[:-2, 2:]
     signed = [luma, red, yellow, across, down, spot]
     strong = [np.log1p(_cells(np.abs(edge))) for edge in (across, down, falling, rising, spot)]
     return np.stack([*map(_cells, signed), *strong], 2)

@@ -198,26 +198,26 @@ def colours(pixels: Image8, h: int, w: int) -> Array:
 
 
 class Gathered:
-    """Vectors of one kind of all pictures, which `make` makes, and their moments, by `of`.
+    """Vectors that `make` makes of pictures, and their moments, by `of`.
 
     keep: bytes of vectors that stay in memory; others are made again.
     """
 
     def __init__(self, make: Callable[[Image8], Seen], of: Callable[[Seen], dict[str, Moments]], keep: int) -> None:
-        self._make, self._of, self.keep = make, of, keep
+        self._make, self._of, self._keep = make, of, keep
         self.reads: list[Callable[[], Image8]] = []
         self._kept: dict[int, Seen] = {}
         self._moments: list[dict[str, Moments]] = []  # of each fold
 
-    def add(self, read: Callable[[], Image8]) -> Image8:
+    def add(self, read: Callable[[], Image8], again: Callable[[], Image8]) -> Image8:
         """One picture more.  Raises what `read` and `make` raise."""
         pixels = read()
         picture = self._make(pixels)
-        self.keep -= sum(vectors.nbytes for vectors in picture.vectors.values())
-        if self.keep >= 0:
+        self._keep -= sum(vectors.nbytes for vectors in picture.vectors.values())
+        if self._keep >= 0:
             self._kept[len(self.reads)] = picture
         found, fold = self._of(picture), len(self.reads) % FOLDS
-        self.reads.append(read)
+        self.reads.append(again)
         if fold < len(self._moments):
             self._moments[fold] = {name: self._moments[fold][name] + found[name] for name in found}
         else:
@@ -239,6 +239,7 @@ class Gathered:
                 pair = self._pair(number)
                 for one, statistics in zip(asides, made, strict=True):
                     one.add(statistics, *pair)
+        self._kept.clear()
         return asides
 
     def _pair(self, number: int) -> tuple[Seen, Seen | None]:
@@ -251,20 +252,20 @@ class Gathered:
 
 
 class Fit:
-    """The profile of normal pictures in the making: only where filters say that parts do not lie alike, of latents.
+    """The profile of normal pictures in the making. Filters tell whether parts lie alike; only if not, latents count.
 
     keep: as of `Gathered`.
     copies: a folder for what a network is trained on, if one is.
     """
 
     def __init__(self, latents: Latents, keep: int = 2**29, copies: Path | None = None) -> None:
-        self._latents, self._copies = latents, copies
+        self._latents, self._keep, self._copies = latents, keep, copies
         self._grids: dict[str, tuple[int, ...]] = {}  # of each level: places of the first picture
         self._filtered = Gathered(_filtered, self._by_places, keep)
 
-    def add(self, read: Callable[[], Image8]) -> None:
-        """One picture more.  Raises what `read` raises, ImageError, and OutputError."""
-        pixels = self._filtered.add(read)
+    def add(self, read: Callable[[], Image8], again: Callable[[], Image8] | None = None) -> None:
+        """One picture more, later read by `again`.  Raises what `read` raises, ImageError, and OutputError."""
+        pixels = self._filtered.add(read, again or read)
         if self._copies:
             detector.save(self._copy(len(self._filtered.reads) - 1), detector.reduced(pixels))
 
@@ -274,7 +275,7 @@ class Fit:
         train: makes the graph of a network of the folder of copies: NUMBER.npy, each u8 [H, W, C], and what is usual of
         them (`detector.Standard`).
 
-        Raises ImageError for fewer than FEWEST pictures, and what `train` raises.
+        Raises ImageError for fewer than FEWEST pictures, and what `train` and reading them raise.
         """
         reads = self._filtered.reads
         if len(reads) < FEWEST:
@@ -283,9 +284,9 @@ class Fit:
         if alike := sum(aside.rises(LEVELS)) > BETTER * sum(everywhere.rises(LEVELS)):
             statistics, weights = _here(self._filtered.total), {}
         else:
-            encoded = Gathered(partial(_encoded, self._latents), _of_all, self._filtered.keep)
+            encoded = Gathered(partial(_encoded, self._latents), _of_all, self._keep)
             for read in reads:
-                encoded.add(read)
+                encoded.add(read, read)
             (aside,) = encoded.aside(_anywhere)
             statistics, weights = _anywhere(encoded.total), aside.weights(MEASURES)
         made = _calibrated(self._latents, statistics, aside.found, weights)

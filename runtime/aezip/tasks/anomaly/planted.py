@@ -36,9 +36,8 @@ def defect(pixels: Image8, seed: int) -> Image8:
     elif kind == 2:  # a piece from elsewhere
         other = np.roll(image, rng.integers(0, image.shape[:2]), (0, 1))
     else:  # a smear
-        other = image[
-            max(0, int(y - radius)) : int(y + radius) + 1, max(0, int(x - radius)) : int(x + radius) + 1
-        ].mean()
+        rows, columns = (slice(max(0, int(at - radius)), int(at + radius) + 1) for at in (y, x))
+        other = image[rows, columns].mean()
     mixed = image + weight[:, :, None] * (other - image)
     return np.asarray(np.clip(mixed + 0.5, 0, 255), np.uint8)
 

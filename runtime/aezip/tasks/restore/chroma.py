@@ -23,14 +23,13 @@ def reduced(grey: Image8, side: int) -> Image8:
     """A copy with a shorter side of `side` pixels, or the picture itself.  [H, W, 1] → [h, w, 1]"""
     shape = grey.shape[:2]
     scale = min(1, side / min(shape))
-    small = resized(grey[:, :, 0], tuple(round(scale * n) for n in shape))
-    return np.asarray(small + np.float32(0.5), np.uint8)[:, :, None]
+    return resized(grey[:, :, 0], tuple(round(scale * n) for n in shape))[:, :, None]
 
 
 def spread(made: Image8, copies: list[Image8]) -> Image8:
-    """RGB [h, w, 3] of the last copy, `reduced`, and grey copies [H, W, 1], each half the last → RGB of the first"""
-    away = np.moveaxis(made @ AWAY, 2, 0)
-    return raised(np.moveaxis(resized(away, copies[-1].shape[:2]), 0, 2), copies)
+    """Grey copies [H, W, 1], each half the one before, and RGB [h, w, 3] of the last, `reduced` → RGB of the first."""
+    away = [resized(plane, copies[-1].shape[:2]) for plane in np.moveaxis(made @ AWAY, 2, 0)]
+    return raised(np.stack(away, 2), copies)
 
 
 def raised(away: Plane, copies: list[Image8]) -> Image8:
