@@ -1,4 +1,4 @@
-"""Types of the arrays that modules hand each other, and of parts of pictures, and means in them."""
+"""Types of the arrays that modules hand each other, and means of them."""
 
 from __future__ import annotations
 

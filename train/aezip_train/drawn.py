@@ -23,7 +23,7 @@ LETTERS = string.ascii_lowercase * 3 + string.ascii_uppercase + string.digits
 MARKS = ".,:;!?-()/&%+=#@"
 PROSE = """
 the of and to in is you that it was for on as with they at this have from by word but not what when your can said each
-which how their will about some time look write number water File Edit View Save
+which how their will about some time File Edit View Save
 Open Settings Search Total Price Date Page Figure
 """
 WORDS = PROSE.split()

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from aezip.errors import ImageError, InputNotFound, ModelUnfit, ProfileDamaged, UsageError
 from aezip.tasks.anomaly import gaussian, heat, measures, planted, profile_file
-from aezip.tasks.anomaly.measures import Aside, Fit, Profile, Scale, Statistics
+from aezip.tasks.anomaly.gaussian import Scale
+from aezip.tasks.anomaly.measures import Aside, Fit, Profile, Statistics
 from aezip.tasks.features import vectors
 from aezip.tasks.features.vectors import Latents
 
@@ -159,11 +160,11 @@ def test_a_smear_and_a_tint_are_found_where_they_are(latents: Latents, fitted: P
 def test_colours_are_means_of_cells() -> None:
     pixels = np.zeros((40, 50, 3), np.uint8)
     pixels[16:32, 16:32] = (10, 20, 30)
-    means = measures.colours(pixels, 2, 3)
+    means = vectors.colours(pixels, 2, 3)
     assert means.shape == (2, 3, 3)
     np.testing.assert_array_equal(means[1, 1], [10, 20, 30])
     assert means.sum() == 60
-    np.testing.assert_array_equal(measures.colours(pixels[:, :, 1:2], 2, 3)[1, 1], [20, 20, 20])
+    np.testing.assert_array_equal(vectors.colours(pixels[:, :, 1:2], 2, 3)[1, 1], [20, 20, 20])
 
 
 def test_pictures_that_memory_does_not_hold_are_read_again(latents: Latents, fitted: Profile) -> None:

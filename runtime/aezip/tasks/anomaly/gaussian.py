@@ -8,14 +8,33 @@ shrinkage), or, of few vectors, kept in its leading principal components alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+Number = TypeVar("Number", float, NDArray[np.floating[Any]])
 LEAST_DEVIATION = 1e-4  # of the largest coordinate's: what never varies must not count without bound
 
 VECTORS = 4  # for each principal component that is kept, at least
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where a measure of normal pictures lies and how far it spreads: median, and half of 16 % … 84 %."""
+
+    middle: float
+    spread: float
+
+    def __call__(self, value: Number) -> Number:
+        return (value - self.middle) / self.spread
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> Scale:
+        """Of normal pictures' values."""
+        low, middle, high = np.quantile(values, [0.16, 0.5, 0.84])
+        return cls(float(middle), max(float(high - low) / 2, 1e-3))
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,12 @@ If they do not, places say nothing, and one Gaussian for all of them counts:
     cell      of each 16×16 pixels the latents of the picture and of its half-size copy; the most distant 2×2 count
     texture   of each 2×2 cells the energies of the latents' channels: a smear has less of them than usual
     colour    of each cell the mean red, green and blue, which hardly differ from each other in their own ways
-    whole     of the whole picture these energies, along the directions in which those of normal pictures differ
-              most: it tells of another kind of picture
+    whole     of the whole picture these energies, along the directions in which those of normal pictures differ most
 
 Which holds is seen from small defects that are planted into normal pictures (`planted`): parts lie alike if Gaussians
 of places see them much better than those for all places do. A measure of latents that sees fewer counts less.
-
 Each measure is put in units of its own spread over normal pictures, each fifth by the statistics of the others. The
-largest, once more in such units, is the score.
-
-What a network finds that was trained on such pictures (`detector`), `trained`, adds to that.
+largest, once more in such units, is the score. To that adds what a trained network finds (`detector`), `trained`.
 """
 
 from __future__ import annotations
@@ -31,24 +27,20 @@ from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import add
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...arrays import Image8
 from ...errors import ImageError, UsageError
 from ...format.geometry import LATENT_STRIDE
-from ..features.vectors import FLOOR, Latents, energies, halved
+from ..features.vectors import FLOOR, Latents, colours, energies, halved, squares
 from . import detector, filters, places, planted
 from .detector import Detector, Standard
-from .gaussian import Array, Gaussian, Moments, fitted, leading, moments
+from .gaussian import Array, Gaussian, Moments, Scale, fitted, leading, moments
 from .places import Places
 
-Number = TypeVar("Number", float, NDArray[np.floating[Any]])
 TINY = 1e-9  # a distance of nothing
-FOLDS = 5
-FEWEST = 5  # pictures
+FOLDS = FEWEST = 5  # parts; pictures
 SMALLEST = 32  # pixels a side, so that the half-size copy has a cell
 INDEPENDENT = 0.05  # the share of cells that tell something of their own, neighbours being alike
 LEAST = 0.005  # shrinkage of the covariances of cells
@@ -58,8 +50,7 @@ LEVELS = ("fine", "middle", "broad", "coarse")
 PLANTED = 24  # pictures, at most, that are measured with a defect, too
 MOST = 3.0  # spreads: a defect that is seen is seen, however large
 BETTER = 1.5  # places count if they see planted defects so much better than without them
-BLIND = 0.1  # spreads: a lesser rise says nothing
-LIGHTEST = 0.1  # weight
+BLIND = LIGHTEST = 0.1  # spreads: a lesser rise says nothing; weight
 TRAINED = 2.0  # weight of what a trained network finds
 TAIL = 0.75  # quantile from which the tail of normal scores is taken as exponential
 
@@ -72,17 +63,6 @@ class Seen:
     vectors: Mapping[str, Array]  # of MEASURES and LEVELS: [h, w, D]; `whole` [P]
     logits: Array | None = None  # [h, w], of the profile's network
     begun: tuple[int, int] = (0, 0)  # as grid, with cells that are not whole, which it sees, too
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Where a measure of normal pictures lies and how far it spreads: median, and half of 16 % … 84 %."""
-
-    middle: float
-    spread: float
-
-    def __call__(self, value: Number) -> Number:
-        return (value - self.middle) / self.spread
 
 
 @dataclass(frozen=True)
@@ -189,14 +169,6 @@ def _encoded(latents: Latents, pixels: Image8) -> Seen:
     return Seen(grid, {"cell": cell, "texture": texture, "colour": colours(pixels, h, w), "whole": energies(fine)})
 
 
-def colours(pixels: Image8, h: int, w: int) -> Array:
-    """Mean of the pixels of each cell.  [H, W, C] → [h, w, 3]"""
-    side = LATENT_STRIDE
-    rows = pixels[: side * h, : side * w].reshape(h, side, side * w, -1).sum(1, dtype=np.uint32)
-    means = rows.reshape(h, w, side, -1).sum(2).astype(np.float32) / side**2
-    return np.ascontiguousarray(np.broadcast_to(means, (h, w, 3)))
-
-
 class Gathered:
     """Vectors that `make` makes of pictures, and their moments, by `of`.
 
@@ -207,7 +179,7 @@ class Gathered:
         self._make, self._of, self._keep = make, of, keep
         self.reads: list[Callable[[], Image8]] = []
         self._kept: dict[int, Seen] = {}
-        self._moments: list[dict[str, Moments]] = []  # of each fold
+        self._moments: dict[int, dict[str, Moments]] = {}  # of each fold
 
     def add(self, read: Callable[[], Image8], again: Callable[[], Image8]) -> Image8:
         """One picture more.  Raises what `read` and `make` raise."""
@@ -216,23 +188,19 @@ class Gathered:
         self._keep -= sum(vectors.nbytes for vectors in picture.vectors.values())
         if self._keep >= 0:
             self._kept[len(self.reads)] = picture
-        found, fold = self._of(picture), len(self.reads) % FOLDS
+        found, mine = self._of(picture), self._moments.get(fold := len(self.reads) % FOLDS)
         self.reads.append(again)
-        if fold < len(self._moments):
-            self._moments[fold] = {name: self._moments[fold][name] + found[name] for name in found}
-        else:
-            self._moments.append(found)
+        self._moments[fold] = {name: mine[name] + found[name] for name in found} if mine else found
         return pixels
 
-    @property
     def total(self) -> dict[str, Moments]:
         """The moments of all pictures."""
-        return {name: reduce(add, (fold[name] for fold in self._moments)) for name in self._moments[0]}
+        return {name: reduce(add, (fold[name] for fold in self._moments.values())) for name in self._moments[0]}
 
     def aside(self, *kinds: Callable[[dict[str, Moments]], Statistics]) -> list[Aside]:
         """What statistics of each kind say of pictures that they do not know."""
-        asides, total = [Aside() for _ in kinds], self.total
-        for fold, own in enumerate(self._moments):
+        asides, total = [Aside() for _ in kinds], self.total()
+        for fold, own in self._moments.items():
             others = {name: total[name] - own[name] for name in total}
             made = [kind(others) for kind in kinds]
             for number in range(fold, len(self.reads), FOLDS):
@@ -254,8 +222,7 @@ class Gathered:
 class Fit:
     """The profile of normal pictures in the making. Filters tell whether parts lie alike; only if not, latents count.
 
-    keep: as of `Gathered`.
-    copies: a folder for what a network is trained on, if one is.
+    keep: as of `Gathered`; copies: a folder for what a network is trained on, if one is.
     """
 
     def __init__(self, latents: Latents, keep: int = 2**29, copies: Path | None = None) -> None:
@@ -282,18 +249,17 @@ class Fit:
             raise ImageError(f"{len(reads)} normal pictures", f"at least {FEWEST}")
         everywhere, aside = self._filtered.aside(_everywhere, _here)
         if alike := sum(aside.rises(LEVELS)) > BETTER * sum(everywhere.rises(LEVELS)):
-            statistics, weights = _here(self._filtered.total), {}
+            statistics, weights = _here(self._filtered.total()), {}
         else:
             encoded = Gathered(partial(_encoded, self._latents), _of_all, self._keep)
             for read in reads:
                 encoded.add(read, read)
             (aside,) = encoded.aside(_anywhere)
-            statistics, weights = _anywhere(encoded.total), aside.weights(MEASURES)
+            statistics, weights = _anywhere(encoded.total()), aside.weights(MEASURES)
         made = _calibrated(self._latents, statistics, aside.found, weights)
         if not train or not self._copies:
             return made
-        order = (number for fold in range(FOLDS) for number in range(fold, len(reads), FOLDS))  # as kept aside
-        files = [self._copy(number) for number in order]
+        files = [self._copy(number) for fold in range(FOLDS) for number in range(fold, len(reads), FOLDS)]  # as aside
         standard = detector.standard(files, alike)
         standard.save(self._copies)
         return _with_network(made, self._latents, standard, train(self._copies), files, aside.found)
@@ -323,7 +289,7 @@ class Aside:
         """By how many spreads defects raise each measure on average, each of them by at most MOST."""
         out = []
         for name in names:
-            spread = _scale(np.array([each[name] for each in self.found])).spread
+            spread = Scale.of(np.array([each[name] for each in self.found])).spread
             rise = np.array([spoiled[name] - normal[name] for normal, spoiled in self._pairs]) / spread
             out.append(float(np.clip(rise, 0, MOST).mean()))
         return out
@@ -343,10 +309,10 @@ def _calibrated(
     """found: the measures of normal pictures, each by statistics without it; weights: of measures that count less."""
     scales = {}
     for name in found[0]:
-        scale = _scale(np.array([each[name] for each in found]))
+        scale = Scale.of(np.array([each[name] for each in found]))
         scales[name] = Scale(scale.middle, scale.spread / weights.get(name, 1.0))
     most = np.array([max(_scaled(each, scales).values()) for each in found])
-    scales["score"] = _scale(most)
+    scales["score"] = Scale.of(most)
     normal = np.sort(scales["score"](most).astype(np.float32))
     return Profile(latents.name, latents.digest, len(found), statistics, scales, normal)
 
@@ -368,10 +334,10 @@ def _with_network(
     for fold, own in enumerate(folds):
         others = detector.fitted(graph, standard, total - own)
         away[fold::FOLDS] = [detector.measure(others.away(each.astype(np.float32))) for each in logits[fold::FOLDS]]
-    scales = {**profile.scales, "trained": _scale(away)}
+    scales = {**profile.scales, "trained": Scale.of(away)}
     largest = np.array([max(_scaled(each, profile.scales).values()) for each in found])
     both = profile.scales["score"](largest) + TRAINED * scales["trained"](away)
-    scales["both"] = _scale(both)
+    scales["both"] = Scale.of(both)
     normal = np.sort(scales["both"](both).astype(np.float32))
     return replace(profile, scales=scales, normal=normal, detector=detector.fitted(graph, standard, total))
 
@@ -403,11 +369,6 @@ def score(profile: Profile, picture: Seen) -> Score:
     return Score(value, profile.p_value(value), parts, heat, middle)
 
 
-def squares(cells: Array) -> Array:
-    """Of each 2×2 cells, on average: what is odd in one cell alone is often the grid.  [h, w, …] → [h − 1, w − 1, …]"""
-    return np.asarray((cells[:-1, :-1] + cells[1:, :-1] + cells[:-1, 1:] + cells[1:, 1:]) / 4)
-
-
 def _of_all(picture: Seen) -> dict[str, Moments]:
     return {name: moments(vectors) for name, vectors in picture.vectors.items()}
 
@@ -435,8 +396,3 @@ def _measures(distances: Mapping[str, Array]) -> dict[str, float]:
 
 def _scaled(measures: Mapping[str, float], scales: Mapping[str, Scale]) -> dict[str, float]:
     return {name: scales[name](value) for name, value in measures.items()}
-
-
-def _scale(values: NDArray[np.float64]) -> Scale:
-    low, middle, high = np.quantile(values, [0.16, 0.5, 0.84])
-    return Scale(float(middle), max(float(high - low) / 2, 1e-3))

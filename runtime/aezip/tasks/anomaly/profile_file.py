@@ -23,8 +23,8 @@ from ...model.packages import UNREADABLE, arrays_of
 from ...storage.files import read_bytes
 from . import filters
 from .detector import LEAST, NARROWEST, THINNEST, Detector, Standard
-from .gaussian import Gaussian
-from .measures import LEVELS, MEASURES, Profile, Scale, Statistics
+from .gaussian import Gaussian, Scale
+from .measures import LEVELS, MEASURES, Profile, Statistics
 from .places import Places
 
 VERSION, TRAINED = 3, 4  # without and with a network

@@ -25,7 +25,7 @@ from ...coding.windows import windows
 from ...engine.graphs import Graphs
 from ...engine.sessions import Sessions
 from ...errors import ImageError, ModelUnfit
-from ...format.geometry import grid
+from ...format.geometry import LATENT_STRIDE, grid
 from ...model.packages import UNREADABLE
 from ...model.store import find_codec
 from ...storage.files import atomic_write, read_bytes
@@ -109,6 +109,19 @@ def summed(values: NDArray[Any]) -> NDArray[np.uint16]:
     """Sums of 2×2.  [2h, 2w, C] → [h, w, C]"""
     parts: list[NDArray[np.uint16]] = [values[i::2, j::2].astype(np.uint16) for i in (0, 1) for j in (0, 1)]
     return sum(parts[1:], parts[0])
+
+
+def colours(pixels: Image8, h: int, w: int) -> Array:
+    """Mean of the pixels of each cell.  [H, W, C] → [h, w, 3]"""
+    side = LATENT_STRIDE
+    rows = pixels[: side * h, : side * w].reshape(h, side, side * w, -1).sum(1, dtype=np.uint32)
+    means = rows.reshape(h, w, side, -1).sum(2).astype(np.float32) / side**2
+    return np.ascontiguousarray(np.broadcast_to(means, (h, w, 3)))
+
+
+def squares(cells: Array) -> Array:
+    """Of each 2×2 cells, on average: what is odd in one cell alone is often the grid.  [h, w, …] → [h − 1, w − 1, …]"""
+    return np.asarray((cells[:-1, :-1] + cells[1:, :-1] + cells[:-1, 1:] + cells[1:, 1:]) / 4)
 
 
 @dataclass
