@@ -22,7 +22,7 @@ FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", 
 LETTERS = string.ascii_lowercase * 3 + string.ascii_uppercase + string.digits
 MARKS = ".,:;!?-()/&%+=#@"
 PROSE = """
-the of and to in is you that it was for on as with they at this have from by word but not what when your can said each
+the of and to in is you that it was for on as with this have from by word but not what when your can said each
 which how their will about some time File Edit View Save
 Open Settings Search Total Price Date Page Figure
 """
