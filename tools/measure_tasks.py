@@ -237,11 +237,12 @@ def textures(model: str | None, seed: int) -> Iterator[str]:
         rng = np.random.default_rng(number + 100 * seed)
         fit = measures.Fit(latents)
         for _ in range(FITTED):
-            fit.add(lambda kind=kind, rng=rng: drawn(kind, rng))  # type: ignore[misc]
+            one = drawn(kind, rng)
+            fit.add(lambda one=one: one)  # type: ignore[misc]
         profile = fit.profile()
 
         def scored(pixels: Pixels, profile: measures.Profile = profile) -> float:
-            return measures.score(profile, measures.seen(latents, pixels)).value
+            return measures.score(profile, measures.seen(latents, pixels, profile)).value
 
         normal = [scored(drawn(kind, rng)) for _ in range(NORMAL)]
         found = [scored(broken(drawn(kind, rng), DEFECTS[n % len(DEFECTS)], rng)) for n in range(BROKEN)]
@@ -262,11 +263,12 @@ def domain(folder: str, normal: str, model: str | None) -> Iterator[str]:
     for file in pictures(normal):
         p = read(file, rgb=True)
         if min(p.shape[:2]) >= CROP:
-            fit.add(lambda p=p: _crop(p, rng))  # type: ignore[misc]
+            one = _crop(p, rng)
+            fit.add(lambda one=one: one)  # type: ignore[misc]
     profile = fit.profile()
 
     def scored(p: Pixels) -> list[float]:
-        return [measures.score(profile, measures.seen(latents, _crop(p, rng))).value for _ in range(2)]
+        return [measures.score(profile, measures.seen(latents, _crop(p, rng), profile)).value for _ in range(2)]
 
     usual = [s for file in pictures(folder) for s in scored(read(file, rgb=True))]
     yield f"profile of {profile.pictures} crops; {len(usual)} normal ones; AUROC"

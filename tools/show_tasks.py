@@ -10,7 +10,6 @@ a defect in a texture of `textures`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from itertools import repeat
 from pathlib import Path
 
@@ -82,11 +81,12 @@ def defect(rng: np.random.Generator) -> Row:
     latents = Latents()
     fit = measures.Fit(latents)
     for _ in range(NORMAL):
-        fit.add(partial(drawn, KIND, rng))
+        one = drawn(KIND, rng)
+        fit.add(lambda one=one: one)  # type: ignore[misc]
     profile = fit.profile()
     whole = np.ascontiguousarray(drawn(KIND, rng, WIDTH)[:HEIGHT])
     flawed = broken(whole, DEFECT, rng)
-    found = measures.score(profile, measures.seen(latents, flawed))
+    found = measures.score(profile, measures.seen(latents, flawed, profile))
     return [
         (f"a texture with a {DEFECT}", flawed),
         ("anomaly", heat.drawn(flawed, found.map, profile.threshold(RATE))),

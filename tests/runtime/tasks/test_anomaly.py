@@ -42,12 +42,12 @@ def fitted(latents: Latents) -> Profile:
 
 def test_a_defect_is_found_where_it_is(latents: Latents, fitted: Profile) -> None:
     for seed in (20, 21):
-        normal = measures.score(fitted, measures.seen(latents, texture(seed)))
+        normal = measures.score(fitted, measures.seen(latents, texture(seed), fitted))
         assert normal.value < fitted.threshold(0.01)
         assert normal.p_value > 0.01
         broken = texture(seed)
         broken[40:56, 60:72] = 250
-        found = measures.score(fitted, measures.seen(latents, broken))
+        found = measures.score(fitted, measures.seen(latents, broken, fitted))
         assert found.value > fitted.threshold(0.001) > fitted.threshold(0.01) > fitted.threshold(0.5)
         assert found.p_value < 0.001
         assert found.map.shape == (6, 6)
@@ -141,7 +141,7 @@ def test_a_profile_by_places_comes_back_from_its_file(latents: Latents, plates: 
 
 
 def test_another_kind_of_picture_is_told(latents: Latents, fitted: Profile) -> None:
-    found = measures.score(fitted, measures.seen(latents, np.full((64, 80, 3), 128, np.uint8)))
+    found = measures.score(fitted, measures.seen(latents, np.full((64, 80, 3), 128, np.uint8), fitted))
     assert found.value > fitted.threshold(0.001)
     assert found.parts["whole"] > 0
 
@@ -151,7 +151,7 @@ def test_a_smear_and_a_tint_are_found_where_they_are(latents: Latents, fitted: P
     smeared[32:64, 32:64] = 128  # less than usual, not more
     tinted[48:64, 16:32, 2] -= 20
     for picture, middle in ((smeared, (48, 48)), (tinted, (24, 56))):
-        found = measures.score(fitted, measures.seen(latents, picture))
+        found = measures.score(fitted, measures.seen(latents, picture, fitted))
         assert found.value > fitted.threshold(0.001)
         assert found.value == pytest.approx(found.map.max())
         assert max(abs(a - b) for a, b in zip(found.place, middle, strict=True)) <= 16
@@ -192,7 +192,7 @@ def test_a_profile_comes_back_from_its_file(latents: Latents, fitted: Profile) -
     data = profile_file.pack(fitted)
     again = profile_file.unpack(data)
     assert (again.model, again.digest, again.pictures) == (fitted.model, fitted.digest, 12)
-    picture = measures.seen(latents, texture(30))
+    picture = measures.seen(latents, texture(30), fitted)
     one, other = measures.score(fitted, picture), measures.score(again, picture)
     assert abs(one.value - other.value) < 0.02
     np.testing.assert_array_equal(again.normal, fitted.normal)

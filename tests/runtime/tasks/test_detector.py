@@ -136,7 +136,7 @@ def test_the_map_glows_where_the_network_finds_something(latents: Latents, profi
     assert spot.value > before.value + 3
     assert np.unravel_index(int((spot.map - before.map).argmax()), spot.map.shape) == (2, 4)
     with pytest.raises(ValueError, match="not seen for this profile"):
-        measures.score(profile, measures.seen(latents, part(51), None))
+        measures.score(profile, measures.seen(latents, part(51), replace(profile, detector=None)))
 
 
 def test_numbers_that_are_none_are_refused(graph: bytes, tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ from .gaussian import Array, Gaussian, Moments, Scale, fitted, leading, moments
 from .places import Places
 
 TINY = 1e-9  # a distance of nothing
-FOLDS = FEWEST = 5  # parts; pictures
+FOLDS = 5
+FEWEST = 5  # pictures
 SMALLEST = 32  # pixels a side, so that the half-size copy has a cell
 INDEPENDENT = 0.05  # the share of cells that tell something of their own, neighbours being alike
 LEAST = 0.005  # shrinkage of the covariances of cells
@@ -50,7 +51,8 @@ LEVELS = ("fine", "middle", "broad", "coarse")
 PLANTED = 24  # pictures, at most, that are measured with a defect, too
 MOST = 3.0  # spreads: a defect that is seen is seen, however large
 BETTER = 1.5  # places count if they see planted defects so much better than without them
-BLIND = LIGHTEST = 0.1  # spreads: a lesser rise says nothing; weight
+BLIND = 0.1  # spreads: a lesser rise says nothing
+LIGHTEST = 0.1  # weight
 TRAINED = 2.0  # weight of what a trained network finds
 TAIL = 0.75  # quantile from which the tail of normal scores is taken as exponential
 
@@ -131,11 +133,8 @@ class Score:
     place: tuple[int, int]  # x, y of the most distant cell's middle, in pixels
 
 
-def seen(latents: Latents, pixels: Image8, profile: Profile | None = None) -> Seen:
-    """The vectors of a picture: all, or those that a profile measures.  Raises ImageError."""
-    if not profile:
-        picture = _filtered(pixels)
-        return replace(picture, vectors={**picture.vectors, **_encoded(latents, pixels).vectors})
+def seen(latents: Latents, pixels: Image8, profile: Profile) -> Seen:
+    """The vectors of a picture that a profile measures.  Raises ImageError."""
     picture = _filtered(pixels) if profile.alike else _encoded(latents, pixels)
     if not profile.detector:
         return picture
