@@ -24,8 +24,7 @@ from aezip.errors import AezipError, line_of
 from aezip.storage.files import atomic_write
 from aezip.tasks.anomaly import detector
 from aezip.tasks.anomaly.detector import PLANES, Standard
-from aezip_train.detector import Conv, Detector, Normal, Residual, trained
-from aezip_train.detector_start import read
+from aezip_train.detector import Conv, Detector, Normal, Residual, read_start, trained
 
 from .builder import Graph
 from .graphs import array, conv
@@ -106,7 +105,7 @@ def main() -> None:
     files = sorted(given.pictures.glob("*.npy"))
     pictures = [np.load(file) for file in files[:: -(-len(files) // MOST)]]
     normal = Normal.of(pictures, Standard.load(given.pictures))
-    steps = trained(normal.sample, given.steps, given.threads, start=read())
+    steps = trained(normal.sample, given.steps, given.threads, start=read_start())
     *_, model = tqdm(steps, "train", given.steps, disable=given.quiet, leave=False)
     data = graph(model)
     prove(model, data, normal)

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ from aezip.tasks.anomaly.gaussian import Array
 from .defects import planted
 from .soap import Soap
 
+START = Path(__file__).parent / "weights" / "detector.npz"
 SIDE, BATCH = 128, 24  # of crops
 SPOILT = 0.8  # share of crops with defects
 LEARNING_RATE, WARMUP = 2e-3, 20
@@ -168,6 +170,12 @@ def _whole(crop: Array) -> Array:
         return crop
     below, right = (SIDE - n for n in crop.shape[:2])
     return np.pad(crop, ((0, below), (0, right), (0, 0)), mode="reflect")
+
+
+def read_start(file: Path = START) -> Weights:
+    """What detectors start from: weights that were trained on photographs."""
+    with np.load(file) as arrays:
+        return {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in arrays.files}
 
 
 def trained(

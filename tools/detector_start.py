@@ -1,6 +1,6 @@
-"""What every detector starts from: one that was trained on photographs, as if each crop were a part of its own.
+"""Train what the networks of `aezip anomaly fit --train` start from, on photographs, as if each crop were a part.
 
-    python -m aezip_train.detector_start PICTURES START.npz --steps 4000
+    python tools/detector_start.py PICTURES START.npz [--steps 4000] [--init START.npz]
 
 What is usual of such a part is the crop itself, moved and blurred a little, as parts lie not quite alike; or nothing.
 """
@@ -8,23 +8,20 @@ What is usual of such a part is the crop itself, moved and blurred a little, as 
 from __future__ import annotations
 
 import io
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
+from common import parser
 from tqdm import tqdm
 
 from aezip.arrays import Image8, around
 from aezip.storage.files import atomic_write
 from aezip.tasks.anomaly.detector import LEAST, Standard, planes
 from aezip.tasks.anomaly.gaussian import Array
+from aezip_train.data import lessened, read_folder
+from aezip_train.detector import SIDE, Batch, Weights, noisy, read_start, spoilt, trained
 
-from .data import lessened, read_folder
-from .detector import SIDE, Batch, Weights, noisy, spoilt, trained
-
-START = Path(__file__).parent / "weights" / "detector.npz"
 LARGEST = 512  # pixels of the short side of photographs
 GREY, FLAT, SOFT, NOISY, SPOILT = 0.55, 0.4, 0.25, 0.35, 0.85  # shares of crops
 APART = 0.25  # share of crops without a place
@@ -74,12 +71,6 @@ def usual(grey: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     return np.asarray(mean, np.float32), np.asarray(spread, np.float32)
 
 
-def read(file: Path = START) -> Weights:
-    """Weights of a detector."""
-    with np.load(file) as arrays:
-        return {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in arrays.files}
-
-
 def write(file: str, weights: Weights) -> None:
     """Those of convolutions in float16."""
     arrays = {name: value.detach().cpu().numpy() for name, value in weights.items() if "num_batches" not in name}
@@ -89,16 +80,9 @@ def write(file: str, weights: Weights) -> None:
 
 
 def main() -> None:
-    """Train the start of detectors on PICTURES."""
-    parser = ArgumentParser(prog="aezip_train.detector_start", description=main.__doc__)
-    parser.add_argument("pictures", type=Path)
-    parser.add_argument("output")
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--init", type=Path, help="such a file to start from")
-    given = parser.parse_args()
-    photographs = Photographs([lessened(each, LARGEST) for each in read_folder(given.pictures, smallest=SIDE)])
-    start = read(given.init) if given.init else None
+    given = parser(__doc__, "pictures", "output", steps=4000, threads=int, init=str).parse_args()
+    photographs = Photographs([lessened(each, LARGEST) for each in read_folder(Path(given.pictures), smallest=SIDE)])
+    start = read_start(Path(given.init)) if given.init else None
     steps = trained(photographs.sample, given.steps, given.threads, start=start, soap=True)
     for number, model in enumerate(tqdm(steps, "train", given.steps), 1):
         if number % EVERY == 0 or number == given.steps:
