@@ -21,9 +21,9 @@ def pull(off: INT16) -> INT16:
 
     off: by how much latents became larger when they were rounded [h, w, C], 0 where they are not rounded yet.
     """
-    total = np.zeros(off.shape, np.int32)
-    total[1:] += off[:-1]
-    total[:-1] += off[1:]
-    total[:, 1:] += off[:, :-1]
-    total[:, :-1] += off[:, 1:]
-    return np.asarray(np.rint(SHARE / 4 * total), np.int16)
+    each = np.float32(SHARE / 4) * off
+    total = np.pad(each[:-1], ((1, 0), (0, 0), (0, 0)))
+    total[:-1] += each[1:]
+    total[:, 1:] += each[:, :-1]
+    total[:, :-1] += each[:, 1:]
+    return np.asarray(np.rint(total), np.int16)
