@@ -17,7 +17,7 @@ from ..storage.files import atomic_write, check_output
 from ..tasks.jobs import Scoring
 from . import options, training
 from .messages import Failures, as_options, say, show, show_json
-from .progress import json_of
+from .progress import json_of, picture_bar
 from .run import Reading, Run
 from .stopping import undone
 
@@ -76,7 +76,8 @@ def fit(reading: Reading, output: str, force: bool, train: bool, steps: int | No
         count = reading.each("fit", failures, lambda x: gathered.add(lambda: reading.pixels(x), lambda: again(x)))
         if count or not failures.count:
             trained = partial(training.graph_of, steps=steps or STEPS, threads=reading.threads, quiet=reading.quiet)
-            profile = gathered.profile(trained if train else None)
+            with picture_bar(1, reading.quiet):
+                profile = gathered.profile(trained if train else None)
             data = pack(profile)
             atomic_write(output, data, force=force)
             if not reading.quiet:

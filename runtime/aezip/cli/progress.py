@@ -181,7 +181,7 @@ def bar(files: int, quiet: bool, **options: Any) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def picture_bar(files: int, quiet: bool) -> Iterator[Callable[[], None]]:
-    """Inside, a bar of the one picture, while it is done in several parts; gives what takes the bar away."""
+    """Inside, a bar of one picture or task, while it is done in several parts; gives what takes the bar away."""
     shown: list[Any] = []  # the bar, if there is one now
 
     def show(doing: str, done: int, count: int) -> None:
@@ -190,6 +190,8 @@ def picture_bar(files: int, quiet: bool) -> Iterator[Callable[[], None]]:
             shown.append(_shown(total=count, desc=doing, bar_format=_ONE))
         elif shown:
             shown[0].update()
+            if done == count:
+                close()
 
     def close() -> None:
         while shown:

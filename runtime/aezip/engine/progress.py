@@ -1,4 +1,4 @@
-"""How far a large picture is: it is done part by part, and whoever watches hears of each.
+"""How far a large picture or a long task is: it is done part by part, and whoever watches hears of each.
 
 One watcher a process, who is called in the thread that does the work. Nobody watching, a part costs nothing.
 """

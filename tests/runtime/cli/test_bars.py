@@ -77,6 +77,17 @@ def test_who_sees_none(run: Callable[..., str]) -> None:
     assert "/2 files" in several
 
 
+def test_what_fit_does_after_it_has_read_the_pictures(run: Callable[..., str]) -> None:
+    Path("good").mkdir()
+    for seed in range(6):
+        Image.effect_noise((64, 64), 20 + seed).save(f"good/{seed}.png")
+    shown = run("anomaly", "fit", "good", "-o", "a.profile", "-m", "tiny")
+    assert "fit:   0%|" in shown
+    compared = [shown.index("compare   0%|"), shown.rindex("compare   0%|")]
+    assert compared[0] < shown.index("encode   0%|") < compared[1]
+    assert shown.split("\r")[-1].startswith("a.profile  6 pictures")
+
+
 def test_an_error_has_its_own_line(run: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     run("compress", "large.png", "-m", "tiny", "--quiet")
     made: list[Graphs] = []

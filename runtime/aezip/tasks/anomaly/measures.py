@@ -31,6 +31,7 @@ from pathlib import Path
 import numpy as np
 
 from ...arrays import Image8
+from ...engine import progress
 from ...errors import ImageError, UsageError
 from ...format.geometry import LATENT_STRIDE
 from ..features.vectors import FLOOR, Latents, colours, energies, halved, squares
@@ -198,7 +199,7 @@ class Gathered:
 
     def aside(self, *kinds: Callable[[dict[str, Moments]], Statistics]) -> list[Aside]:
         """What statistics of each kind say of pictures that they do not know."""
-        asides, total = [Aside() for _ in kinds], self.total()
+        asides, total, parts = [Aside() for _ in kinds], self.total(), progress.Parts("compare", len(self.reads))
         for fold, own in self._moments.items():
             others = {name: total[name] - own[name] for name in total}
             made = [kind(others) for kind in kinds]
@@ -206,6 +207,7 @@ class Gathered:
                 pair = self._pair(number)
                 for one, statistics in zip(asides, made, strict=True):
                     one.add(statistics, *pair)
+                parts.done()
         self._kept.clear()
         return asides
 
@@ -251,7 +253,7 @@ class Fit:
             statistics, weights = _here(self._filtered.total()), {}
         else:
             encoded = Gathered(partial(_encoded, self._latents), _of_all, self._keep)
-            for read in reads:
+            for read in progress.each("encode", reads):
                 encoded.add(read, read)
             (aside,) = encoded.aside(_anywhere)
             statistics, weights = _anywhere(encoded.total()), aside.weights(MEASURES)
