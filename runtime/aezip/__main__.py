@@ -18,6 +18,10 @@ def run() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("aezip: interrupted\n")
         sys.exit(130)
+    except OSError as error:  # of --help and --version, which are written before a command begins
+        from .errors import line_of
+
+        sys.exit(f"aezip: error: {line_of(error)}")
     except SystemExit as leaving:
         if leaving.code is None or isinstance(leaving.code, int):
             _end(leaving.code or 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +41,11 @@ def test_a_reader_that_leaves_is_no_traceback() -> None:
     command = f'"{sys.executable}" -m aezip compress --help | head -n 1'
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", ["--help", "--version", "compress --help"])
+def test_help_that_cannot_be_written_is_one_line(arguments: str) -> None:
+    command = f'"{sys.executable}" -m aezip {arguments} > /dev/full'
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "aezip: error: no space left on the device\n")
