@@ -166,6 +166,16 @@ def test_the_next_session_knows_the_best_weights(keeping, tmp_path: Path) -> Non
         assert torch.equal(value, kept[name]), name
 
 
+def test_a_run_of_another_network_is_told(keeping) -> None:
+    run = keeping()
+    state = {**run.state(), "averaged": {**run.averaged, "tail.bias": torch.zeros(8)}}
+    finding = "the run has weights of another network; expected a run of this version"
+    with pytest.raises(ValueError, match=finding):
+        run.restore(state)
+    with pytest.raises(ValueError, match=finding):
+        RestorerTraining.with_weights(run.recipe, state["averaged"])
+
+
 def test_distances_of_colours() -> None:
     red, grey = torch.zeros(1, 3, 1, 1), torch.full((1, 3, 1, 1), 0.3)
     red[0, 0] = 1

@@ -112,7 +112,7 @@ class Training:
     def start(self, weights: Weights | None) -> None:
         """Start from weights, or as an untrained network is best set."""
         if weights is not None:
-            self.model.load_state_dict(weights)
+            fill(self.model, weights)
 
     def strided(self) -> Sequence[nn.Parameter]:
         """Parameters that start as a transform and learn at the recipe's `strided_rate`."""
@@ -155,7 +155,7 @@ class Training:
     def with_weights(cls, recipe: Recipe, weights: Weights) -> Any:
         """A network to evaluate or export, on the CPU."""
         model = cls.network(recipe)
-        model.load_state_dict(weights)
+        fill(model, weights)
         return model.eval()
 
     def make_optimisers(self) -> list[torch.optim.Optimizer]:
@@ -289,12 +289,20 @@ class Training:
         """Go on from `state()`."""
         self.step, self.skipped, self.seconds = state["step"], state["skipped"], state["seconds"]
         self.averaged = {k: v.to(self.process.device).clone() for k, v in state["averaged"].items()}
-        self.model.load_state_dict(state["model"] if self.exact else self.averaged)
+        fill(self.model, state["model"] if self.exact else self.averaged)
         if self.exact:
             for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
                 optimiser.load_state_dict(saved)
             self.rng.bit_generator.state = state["numpy"]
             torch.set_rng_state(state["torch"])
+
+
+def fill(model: nn.Module, weights: Weights) -> None:
+    """Give a network a run's weights.  Raises ValueError for those of another network."""
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError("the run has weights of another network; expected a run of this version") from error
 
 
 def train(
