@@ -29,6 +29,18 @@ def test_letters_are_drawn_on_what_is_there() -> None:
     assert (ground == 120).all()
 
 
+def test_upright_crops_are_drawn_without_colours() -> None:
+    crops = Crops([np.full((96, 96, 3), (200, 90, 40), np.uint8)], 64, 24, least_part=0.5, drawn=1.0)
+    batch = crops.draw(np.random.default_rng(4))
+    assert torch.equal(batch, crops.draw(np.random.default_rng(4)))
+    assert torch.equal(batch[:, :1].expand_as(batch), batch)
+    spreads = batch[:, 0].flatten(1).std(1)
+    assert (spreads == 0).any()
+    assert (spreads > 0.3).any()
+    few = Crops(crops.pictures, 64, 24, least_part=0.5, drawn=0.2).draw(np.random.default_rng(4))
+    assert 0 < sum(torch.equal(c[0], c[2]) for c in few) < 12
+
+
 def test_all_crops_may_be_drawn() -> None:
     crops = Crops([np.full((90, 90, 3), 120, np.uint8)], 64, 12, drawn=1.0)
     batch = crops.draw(np.random.default_rng(2))

@@ -87,7 +87,7 @@ class Crops:
 
     least_part 0: of any picture or its half-size copy, flipped, turned by right angles. Otherwise upright, flipped, in
     other light, of squares whose side is `least_part` … 1 of a picture's short side, made `crop` large. Without
-    `augment` of the pictures as they are. `drawn` is the share of crops that code draws instead.
+    `augment` of the pictures as they are. `drawn` is the share of crops that code draws instead, grey for upright ones.
     """
 
     def __init__(
@@ -133,6 +133,8 @@ class Crops:
             picture = self.pictures[index]
             if self.least_part:
                 found = upright(picture, self.crop, self.least_part, rng)
+                if self.drawn and rng.random() < self.drawn:
+                    found = drawn.grey(rng, self.crop)
                 if n in mine:
                     out[n - mine.start] = found
                 continue

@@ -43,6 +43,23 @@ def draw(rng: Rng, side: int, ground: Picture | None = None) -> Picture:
     return picture
 
 
+def grey(rng: Rng, side: int) -> Picture:
+    """Nothing of which could be told the colour: one level, rectangles on it, or what `draw` makes.  [side, side, 3]"""
+    image, kind = Image.new("L", (side, side), int(rng.integers(256))), rng.random()
+    if kind < 0.4:
+        large = side * int(rng.integers(1, 4))
+        image = Image.fromarray(draw(rng, large)).convert("L").resize((side, side), Image.Resampling.BOX)
+    elif kind < 0.6:
+        for _ in range(int(rng.integers(1, 6))):
+            left, top = (int(v) for v in rng.integers(-side // 2, side, 2))
+            right, bottom = left + int(rng.integers(8, side)), top + int(rng.integers(8, side))
+            ImageDraw.Draw(image).rectangle((left, top, right, bottom), int(rng.integers(256)))
+    levels = np.asarray(image, float)
+    if rng.random() < 0.3:
+        levels = levels + rng.normal(0, rng.uniform(0.3, 3), levels.shape)
+    return pixels(Image.fromarray(np.clip(np.rint(levels), 0, 255).astype(np.uint8)))
+
+
 # ---------------------------------------------------------------- kinds
 
 

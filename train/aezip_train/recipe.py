@@ -49,7 +49,7 @@ class Recipe:
     lambda_max: float = 0.25  # of the flagship's ladder of qualities
     ssimulacra2: float = 0.0  # share of their distortion that is SSIMULACRA2's error; the rest is MSE
     cell_error: float = 0.0  # weight of λ · squared mean errors of 16×16 pixels, for skies
-    drawn: float = 0.0  # share of their crops that are drawn by code: text, screens, charts, shapes
+    drawn: float = 0.0  # share of their crops that are drawn by code: text, screens, charts, shapes; grey if upright
     integer_from: int = -1  # step from which the prior rounds; -1: not in training
     bits_per_error: float = 0.0  # what the quantiser's search takes a step² of error to be worth; 0: plain rounding
     bfloat16: bool = False  # residual branches in bfloat16 (fast where the processor has it)
