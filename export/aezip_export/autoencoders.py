@@ -27,7 +27,7 @@ from . import package
 from .builder import Graph
 from .graphs import array, conv, down, first, levels, of_decoder, of_encoder, pixels_of, residuals, up, with_latent
 from .proofs import decode_agrees, stored_weights, transforms_agree, windows_agree
-from .sample import picture
+from .sample import measured, picture
 
 QUALITIES = (0, 200, 605, 900, 1000)
 
@@ -105,4 +105,6 @@ def prove(net: Autoencoder, path: Path) -> dict[str, Any]:
     margin = max(graphs.package.margin(part) for part in kinds.STATIC.windowed)
     times = [1 + 2 * 16 * (margin + 2) // side for side in pixels.shape[:2]]
     windows_agree(graphs, np.tile(pixels, (*times, 1)))
-    return {"measured": decode_agrees(graphs.sessions, pixels, net.decode, [quality / 10 for quality in QUALITIES])}
+    qualities = [quality / 10 for quality in QUALITIES]
+    decode_agrees(graphs.sessions, pixels, net.decode, qualities)
+    return {"measured": measured(path, qualities)}

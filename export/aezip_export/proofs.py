@@ -19,9 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aezip import codec as codecs
+from aezip.arrays import Image8
 from aezip.bench import doctor
-from aezip.coding import lossy, pictures, windows
+from aezip.coding import encoder, lossy, pictures, windows
 from aezip.engine.graphs import Graphs
 from aezip.engine.sessions import Sessions
 from aezip.entropy.tables import INDEX_TOP, RADIUS_MAX, STEP_BIT, STEP_SHIFTS, STEPS
@@ -33,10 +33,11 @@ from aezip_train.flagship import Flagship, halves
 from aezip_train.integer import PAIR_MAX, SUM_LIMIT, IntegerConv2d, in_pairs, set_integer
 from aezip_train.small_decoder import SmallDecoder
 
+from . import sample
 from .prior_graphs import MEAN_MAX
-from .sample import figures
 
 QUALITIES = (0, 137, 500, 863, 1000)
+MEASURED = (20, 60, 90)  # qualities of 0 … 100
 TOLERANCE = 2e-3  # of a transform's output, relative to its largest value
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -127,7 +128,7 @@ def _same_half(half: str, parameters: tuple[Tensor, ...], rung: Rung, mean: Any,
 
 @torch.no_grad()
 def transforms_agree(
-    graphs: Graphs, pixels: codecs.Pixels, encode: Callable[[Tensor], Tensor], *, narrow: bool = False
+    graphs: Graphs, pixels: Image8, encode: Callable[[Tensor], Tensor], *, narrow: bool = False
 ) -> float:
     """The encoder graph against torch on one picture; the decoder's turn is `decode_agrees`.
 
@@ -143,7 +144,7 @@ def transforms_agree(
     return max(worst, 0.0)
 
 
-def windows_agree(graphs: Graphs, pixels: codecs.Pixels) -> None:
+def windows_agree(graphs: Graphs, pixels: Image8) -> None:
     """A part seen through a window with its margin is that part of the whole: latents within one, pixels one level.
 
     Where all decoders make the same pixels, so do all windows. The picture has to be larger than the margins; the part
@@ -164,26 +165,22 @@ def windows_agree(graphs: Graphs, pixels: codecs.Pixels) -> None:
 @torch.no_grad()
 def decode_agrees(
     sessions: Sessions,
-    pixels: codecs.Pixels,
+    pixels: Image8,
     decode: Callable[[Tensor], Tensor],
-    qualities: Sequence[float] = (20, 60, 90),
-) -> dict[str, Any]:
-    """A file written by the runtime, decoded by it and by torch: at most one level apart.  Returns figures.
+    qualities: Sequence[float] = MEASURED,
+) -> None:
+    """A file of latents by the runtime, decoded by it and by torch: at most one level apart.
 
     decode: the module, latents [1, L, h, w] → pixels [1, C, H, W]. Where pixels are exact none may differ.
     """
-    codec = codecs.Codec(str(sessions.package.about.path))
-    measured, most = {}, 0 if sessions.package.exact_pixels else 1
+    most = 0 if sessions.package.exact_pixels else 1
     for quality in qualities:
-        data = codec.encode(pixels, quality)
-        ours, lat = codec.decode(data)
+        lat = encoder.Encoder(sessions, round(10 * quality)).encode(pixels)
+        ours = lossy.decode(sessions, lat)
         latent, step = lossy.decode_latents(sessions, lat)
-        made = decode(_nchw(latent * step.inverse_gain))
-        theirs = to_bytes(made)[0]
+        theirs = to_bytes(decode(_nchw(latent * step.inverse_gain)))[0]
         theirs = theirs[: ours.shape[0], : ours.shape[1]]
         alike(f"quality {quality:g}: pixels of torch and onnxruntime", ours, theirs, most=most)
-        measured[f"{quality:g}"] = figures(pixels, data, ours)
-    return measured
 
 
 def pixels_agree(package: packages.Package, decoder: str = "full") -> str:
@@ -226,7 +223,7 @@ def alike(what: str, one: NDArray[Any], other: NDArray[Any], unit: str = "levels
         raise ProofFailed(f"{what} are {worst} {unit} apart; the limit is {most}")
 
 
-def all_of(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]:
+def all_of(model: Flagship, path: Path, pixels: Image8) -> dict[str, Any]:
     """Every proof on a package at `path`.  model: with `stored_weights`.  Returns figures for the description."""
     set_integer(model, True)
     log_bounds = bounds(model)
@@ -235,7 +232,8 @@ def all_of(model: Flagship, path: Path, pixels: codecs.Pixels) -> dict[str, Any]
     transforms_agree(graphs, pixels, model.encoder, narrow=model.config.integer > 1)
     windows_agree(graphs, np.tile(pixels, (3, 2, 1)))
     digest = {doctor.PIXELS["full"]: pixels_agree(graphs.package)} if graphs.package.exact_pixels else {}
-    return {"log2_bounds": log_bounds, **digest, "measured": decode_agrees(graphs.sessions, pixels, model.decoder)}
+    decode_agrees(graphs.sessions, pixels, model.decoder)
+    return {"log2_bounds": log_bounds, **digest, "measured": sample.measured(path, MEASURED)}
 
 
 def _nchw(x: Any) -> Tensor:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from aezip import Codec, images
 from aezip.cli import main as aezip
+from aezip.coding import cells
 from aezip.model.description import CELL_ERRORS
 from aezip.model.packages import check, describe
 from aezip_export import autoencoders
@@ -107,6 +108,16 @@ def test_what_is_measured_on_pictures_is_in_the_package_or_nothing_is_written(tm
     assert "decoder.8.onnx" in found.members
     assert np.shape(found.description["cell_errors"]) == CELL_ERRORS
     assert found.description["measured"] == measured(package, (q / 10 for q in autoencoders.QUALITIES))
+
+
+def test_what_a_young_model_loses_is_patched_and_no_reason_to_write_none(tmp_path: Path, drawn, monkeypatch) -> None:
+    plan = build({"family": "conv", "crop": 64, "network": NETWORKS["conv"]})
+    fitted = AutoencoderTraining(plan, [drawn(96, 96, n) for n in range(3)])
+    fitted.settle()
+    net, static = AutoencoderTraining.load(fitted.state())
+    monkeypatch.setattr(cells, "bounds", lambda classes, *_: np.zeros(classes.shape, np.float32))  # all are wrong
+    autoencoders.export(net, static, tmp_path / "a.aezm", name="a", facts={}, card="")
+    assert {found["psnr_db"] for found in measured(tmp_path / "a.aezm", (0, 100)).values()} == {np.inf}
 
 
 def test_a_run_without_tables_is_told(tmp_path: Path, drawn) -> None:
