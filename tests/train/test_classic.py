@@ -25,3 +25,8 @@ def test_the_start_is_a_transform_codec() -> None:
         inside = (model.decoder(u) - images)[:, :, 8:-8, 8:-8]
     assert inside.abs().max() < 1e-3
     assert u.std((0, 2, 3)).numpy() == pytest.approx(np.ones(768), abs=0.05)
+
+
+def test_flat_pictures_have_a_start() -> None:
+    for scale in classic.measure(torch.full((2, 3, 64, 64), 0.5), 32, 48)[1::2]:
+        assert (scale > 0).all()

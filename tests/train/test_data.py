@@ -50,3 +50,23 @@ def test_folders_are_read_in_order(tmp_path: Path, drawn) -> None:
     assert [p.shape[0] for p in read_folder(tmp_path)] == [80, 70]
     with pytest.raises(FileNotFoundError, match="no picture"):
         read_folder(tmp_path / "b", smallest=500)
+
+
+def test_what_cannot_be_read_is_left_out_and_told(tmp_path: Path, drawn, capsys) -> None:
+    Image.fromarray(drawn(70, 80)).save(tmp_path / "a.png")
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "folder.png").mkdir()
+    Image.fromarray(drawn(20, 80)).save(tmp_path / "low.png")
+    deep = np.multiply(drawn(64, 64)[:, :, 0], 257, dtype=np.uint16)
+    for name in ("x", "y"):
+        Image.fromarray(deep).save(tmp_path / f"{name}.png")
+    found = read_folder(tmp_path)
+    assert [p.shape for p in found] == [(70, 80, 3), (64, 64, 3), (64, 64, 3)]
+    np.testing.assert_array_equal(found[1][:, :, 1], drawn(64, 64)[:, :, 0])
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith(f"note: left out: {tmp_path / 'cut.png'}: the image data is damaged or cut short")
+    small, deep_ones = "left out: sides below 64 pixels", "16-bit samples are used in 8 bits (2 pictures)"
+    assert lines[1:] == [f"note: {small}", f"note: {deep_ones}"]
+    luma = np.asarray(Image.fromarray(drawn(70, 80)).convert("L"))
+    np.testing.assert_array_equal(read_folder(tmp_path, channels=1)[0][:, :, 0], luma)

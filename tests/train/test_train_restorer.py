@@ -128,6 +128,22 @@ def test_a_run_keeps_its_task(tmp_path: Path, drawn) -> None:
     assert (tmp_path / "run" / "recipe.json").read_text() == recipe
 
 
+def test_a_run_keeps_its_network(tmp_path: Path, drawn) -> None:
+    Image.fromarray(drawn(96, 96)).save(tmp_path / "0.png")
+    arguments = ["denoise", "--data", str(tmp_path), "-o", str(tmp_path / "run"), "--max-steps", "1"]
+    arguments += [f"--set={s}" for s in SETTINGS]
+    for step in (1, 2):  # the same command goes on
+        assert CliRunner().invoke(main, arguments).exit_code == 0
+        assert runs.load_state(tmp_path / "run")["step"] == step
+    for setting, was in (('network={"half":16}', 8), ('network={"half_blocks":2}', "as usual")):
+        result = CliRunner().invoke(main, [*arguments, f"--set={setting}"])
+        assert result.exit_code == 1
+        key, value = setting.partition("=")[2].strip("{}").replace('"', "").split(":")
+        finding = f"{tmp_path / 'run'}: its network began with {key} {was}, and --set says {value}"
+        assert result.output == f"Error: {finding}; expected the same, or another folder for a new run\n"
+    assert runs.load_state(tmp_path / "run")["step"] == 2
+
+
 @pytest.fixture
 def keeping(drawn) -> Callable[[], RestorerTraining]:
     """New runs that keep their best weights."""

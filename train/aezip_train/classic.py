@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 COLOUR = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
+LEAST = 1e-3  # deviation, in units of 64 levels: flat pictures have none, and it is divided by
 HADAMARD = np.array([[1, 1], [1, -1]]) / math.sqrt(2)
 
 
@@ -69,8 +70,8 @@ def measure(images: Tensor, coarse: int, fine: int) -> tuple[Tensor, Tensor, Ten
     cells = F.conv2d(F.pad(images, (4, 4, 4, 4), mode="replicate"), basis, stride=8)
     keep = cells.square().mean((0, 2, 3)).argsort(descending=True)[:coarse].sort().values
     basis, cells = basis[keep], cells[:, keep]
-    std8 = cells.std((0, 2, 3))
+    std8 = cells.std((0, 2, 3)).clamp_min(LEAST)
     pairs = pair_basis(coarse)
     blocks = F.conv2d(cells, pairs, stride=2)
     keep = blocks.square().mean((0, 2, 3)).argsort(descending=True)[:fine].sort().values
-    return basis, std8, pairs[keep], blocks[:, keep].std((0, 2, 3))
+    return basis, std8, pairs[keep], blocks[:, keep].std((0, 2, 3)).clamp_min(LEAST)

@@ -26,6 +26,15 @@ def _alone(plan: Recipe, device: str) -> None:
         raise ValueError(f"{world} processes: {plan.name} is trained by one; expected aezip-train without torchrun")
 
 
+def _stays(folder: Path, began: dict[str, Any], chosen: dict[str, Any]) -> None:
+    """Raises ValueError for settings that would change the network of a run that goes on."""
+    was = {**began["network"], "channels": began["channels"]}
+    for key, value in {**chosen.get("network", {}), "channels": chosen.get("channels", was["channels"])}.items():
+        if was.get(key) != value:
+            finding = f"{folder}: its network began with {key} {was.get(key, 'as usual')}, and --set says {value}"
+            raise ValueError(f"{finding}; expected the same, or another folder for a new run")
+
+
 def _value(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
@@ -110,7 +119,8 @@ def main(recipe: str, settings: tuple[str, ...], **asked: Any) -> None:
         torchrun --nproc-per-node 4 -m aezip_train.cli photo --data pictures -o run --set batch=64
     """
     try:
-        _train(recipes.read(recipe, dict(_value(s) for s in settings)), **asked)
+        chosen = dict(_value(s) for s in settings)
+        _train(recipes.read(recipe, chosen), chosen, **asked)
     except (AezipError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     except ModuleNotFoundError as error:
@@ -119,6 +129,7 @@ def main(recipe: str, settings: tuple[str, ...], **asked: Any) -> None:
 
 def _train(
     plan: Recipe,
+    chosen: dict[str, Any],
     *,
     data: Path,
     val: Path | None,
@@ -142,6 +153,7 @@ def _train(
     old = runs.load_state(folder, plan) if runs.exists(folder) else None
     weights = old and old["averaged"]
     if old:
+        _stays(folder, old["recipe"], chosen)
         kept = "network", "channels", "of", "fingerprint"
         plan = replace(plan, **{key: old["recipe"].get(key, getattr(plan, key)) for key in kept})
         if init and plan.of:

@@ -6,6 +6,8 @@ training is.
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from pathlib import Path
@@ -16,6 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from aezip import images
+from aezip.errors import AezipError, line_of
 from aezip.tasks.features.vectors import halved as halve
 
 from . import drawn
@@ -23,20 +27,37 @@ from . import drawn
 Picture = NDArray[np.uint8]  # [H, W, C]
 WHOLE = slice(None)
 LIGHT, GAMMA = (0.75, 1.2), 0.25  # of upright crops: factors of all samples, and the largest log of an exponent
-SUFFIXES = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+READING = images.ReadOptions(frame=1, deep=True, plain_cmyk=True)
 
 
 def read_folder(folder: Path, *, smallest: int = 64, channels: int = 3) -> list[Picture]:
-    """Every picture below `folder` as RGB (or grey), sorted by name; those with a side under `smallest` left out."""
+    """Every picture below `folder` as RGB (or grey) of 8 bits, sorted by name.  Raises FileNotFoundError for none.
 
-    def read(file: Path) -> Picture:
-        with Image.open(file) as image:
-            picture = np.asarray(image.convert("RGB" if channels == 3 else "L"))
-        return picture.reshape(*picture.shape[:2], channels)
+    Those that cannot be read, or with a side under `smallest`, are left out; stderr says so.
+    """
 
-    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES)
+    def read(file: Path) -> images.Picture | AezipError:
+        try:
+            return images.read(file, READING)
+        except AezipError as error:
+            return error
+
+    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in images.READ_SUFFIXES and f.is_file())
+    pictures, notes = list[Picture](), Counter[str]()
     with ThreadPoolExecutor() as threads:
-        pictures = [picture for picture in threads.map(read, files) if min(picture.shape[:2]) >= smallest]
+        for found in threads.map(read, files):
+            if isinstance(found, AezipError):
+                notes[f"left out: {line_of(found)}"] += 1
+            elif min(found.pixels.shape[:2]) < smallest:
+                notes[f"left out: sides below {smallest} pixels"] += 1
+            else:
+                plain = images.for_8_bits(found)
+                notes.update(plain.notes[len(found.notes) :])
+                image = Image.fromarray(plain.pixels.squeeze(2) if plain.pixels.shape[2] == 1 else plain.pixels)
+                picture = np.asarray(image.convert("RGB" if channels == 3 else "L"))
+                pictures.append(picture.reshape(*picture.shape[:2], channels))
+    for note, count in notes.items():
+        print(f"note: {note}" + (f" ({count} pictures)" if count > 1 else ""), file=sys.stderr)
     if not pictures:
         raise FileNotFoundError(f"{folder}: no picture of at least {smallest}×{smallest} pixels found")
     return pictures
@@ -107,7 +128,10 @@ class Crops:
             pictures = [p for q in pictures for p in (q, halve(q))]
         self.pictures = [p for p in pictures if min(p.shape[:2]) >= crop]
         if not self.pictures:
-            raise ValueError(f"all training pictures are smaller than the crop of {crop}×{crop} pixels")
+            raise ValueError(
+                f"all training pictures are smaller than the crop of {crop}×{crop} pixels; expected some that are not, "
+                "or --set crop=64"
+            )
         # A picture is drawn in proportion to the crops it holds, at most four times as often as the smallest.
         area = np.array([p.shape[0] * p.shape[1] for p in self.pictures], float)
         weight = np.minimum(area / area.min(), 4)

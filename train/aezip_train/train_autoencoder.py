@@ -68,7 +68,9 @@ class AutoencoderTraining(Training):
     def load(cls, state: dict[str, Any]) -> tuple[Autoencoder, histograms.Static]:
         """The network with the best weights, and its tables.  Raises ValueError for a run that has none yet."""
         if "static" not in state:
-            raise ValueError("this run has no tables yet; expected a run that was trained to its end")
+            raise ValueError(
+                "this run has no tables yet; expected the aezip-train command once more, --minutes 0 for tables alone"
+            )
         return super().load(state)[0], histograms.Static.from_tensors(state["static"])
 
     @classmethod

@@ -43,7 +43,17 @@ def aezip(model: str, qualities: Sequence[float], provider: str = "cpu", threads
 
     codec = Codec(model, provider=provider, threads=threads)
     name = codec.package.about.name
-    return Peer(name, f"aezip, model {name}", tuple(qualities), codec.encode, lambda data: codec.decode(data)[0])
+
+    def encode(pixels: Image8, quality: float) -> bytes:
+        """Pictures are RGB here, and some models are for grey ones."""
+        is_grey = codec.package.about.channels == 1 and (pixels == pixels[..., :1]).all()
+        return codec.encode(pixels[..., :1] if is_grey else pixels, quality)
+
+    def decode(data: bytes) -> Image8:
+        pixels = codec.decode(data)[0]
+        return np.asarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+
+    return Peer(name, f"aezip, model {name}", tuple(qualities), encode, decode)
 
 
 def classic(names: Sequence[str] | None = None, threads: int | None = None) -> list[Peer]:

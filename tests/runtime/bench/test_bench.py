@@ -15,7 +15,7 @@ from PIL import Image
 
 from aezip.bench import butteraugli, curves, equal, measure, peers
 from aezip.cli import main
-from aezip.errors import AezipError, UsageError
+from aezip.errors import AezipError, ModelUnfit, UsageError
 from aezip.quality.metrics import ms_ssim
 
 
@@ -150,6 +150,17 @@ def test_codecs_are_chosen_by_name() -> None:
 
 
 @pytest.mark.skipif("avif420" not in [peer.name for peer in peers.classic()], reason="this Pillow has no AVIF")
+def test_a_model_for_grey_pictures_codes_those_that_are(golden, drawn) -> None:
+    peer = peers.aezip(str(golden / "tiny-static-grey.aezm"), (60,))
+    pixels = drawn(64, 80)
+    grey = pixels[:, :, 1:2].repeat(3, 2)
+    decoded = peer.decode(peer.encode(grey, 60))
+    assert decoded.shape == grey.shape
+    np.testing.assert_array_equal(decoded[:, :, 0], decoded[:, :, 2])
+    with pytest.raises(ModelUnfit, match="codes grey pictures"):
+        peer.encode(pixels, 60)
+
+
 def test_avif_says_how_it_is_tuned(drawn) -> None:
     plain, tuned = peers.classic(["avif444", "avifpsnr"])
     assert tuned.what.startswith("AVIF 4:4:4, speed 4, libavif ")
