@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from ..bulk.work import Outcome
+from ..errors import about
 from ..storage.files import atomic_write, check_output
 from ..tasks.jobs import Scoring
 from . import options, training
@@ -116,11 +117,16 @@ def score(run: Run, profile: str, rate: float, as_json: bool, as_csv: bool, **re
       aezip anomaly score parts.profile today/*.png
       aezip anomaly score parts.profile today/ --heat maps/ --rate 0.001 --csv > today.csv
     """
+    from ..model.store import find
     from ..tasks.anomaly.profile_file import read
 
     if as_json + as_csv + run.json_lines > 1:
         raise click.UsageError("expected one of --json, --csv and --json-lines")
-    run = run._replace(model=run.model or read(profile).model)
+    if not run.model:
+        model = read(profile).model
+        with about(profile):  # which asks for it
+            find(model)
+        run = run._replace(model=model)
     rows: list[Outcome] = []
     each = rows.append if as_json or as_csv else None
     try:

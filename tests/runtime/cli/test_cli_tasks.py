@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -189,7 +190,7 @@ def test_an_empty_folder_leaves_none() -> None:
     assert not os.path.exists("out")
 
 
-def test_anomalies_from_folder_to_table(drawn) -> None:
+def test_anomalies_from_folder_to_table(drawn, golden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.makedirs("good")
     for n in range(6):
         Image.fromarray(drawn(48, 64, seed=1)[:, :] // 2 + np.uint8(n)).save(f"good/{n}.png")
@@ -214,6 +215,11 @@ def test_anomalies_from_folder_to_table(drawn) -> None:
     found = json.loads(run("anomaly", "score", "p.profile", "today", "--json").stdout)
     assert [row["status"] for row in found] == ["done", "failed"]
     assert found[0]["score"] > found[0]["threshold"]
+    shutil.copy(str(golden / "tiny.aezm"), "mine.aezm")
+    monkeypatch.setenv("AEZIP_MODELS", "elsewhere")
+    result = run("anomaly", "score", "p.profile", "today/broken.png")
+    assert (result.exit_code, error_of(result)[:35]) == (1, "p.profile: no model named 'tiny'; e")
+    assert run("anomaly", "score", "p.profile", "today/broken.png", "-m", "mine.aezm").exit_code == 0
 
 
 def test_features_of_a_folder_and_the_nearest(drawn) -> None:
