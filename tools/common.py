@@ -26,7 +26,7 @@ HOLES, HOLE = 8, 32  # of `holes`
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """One line instead of a traceback, for errors that a user can fix."""
-    if isinstance(error, (errors.AezipError, ModuleNotFoundError)):
+    if isinstance(error, (errors.AezipError, ModuleNotFoundError, FileNotFoundError)):
         sys.stderr.write(f"error: {errors.line_of(error)}\n")
     else:
         sys.__excepthook__(kind, error, trace)

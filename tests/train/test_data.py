@@ -65,8 +65,22 @@ def test_what_cannot_be_read_is_left_out_and_told(tmp_path: Path, drawn, capsys)
     assert [p.shape for p in found] == [(70, 80, 3), (64, 64, 3), (64, 64, 3)]
     np.testing.assert_array_equal(found[1][:, :, 1], drawn(64, 64)[:, :, 0])
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith(f"note: left out: {tmp_path / 'cut.png'}: the image data is damaged or cut short")
-    small, deep_ones = "left out: sides below 64 pixels", "16-bit samples are used in 8 bits (2 pictures)"
-    assert lines[1:] == [f"note: {small}", f"note: {deep_ones}"]
+    assert lines[0] == "note: 16-bit samples of 0 to 65535 made 8-bit (2 pictures)"
+    assert lines[1].startswith(f"note: left out: {tmp_path / 'cut.png'}: the image data is damaged or cut short")
+    assert lines[2:] == ["note: left out: sides below 64 pixels"]
     luma = np.asarray(Image.fromarray(drawn(70, 80)).convert("L"))
-    np.testing.assert_array_equal(read_folder(tmp_path, channels=1)[0][:, :, 0], luma)
+    grey = read_folder(tmp_path, channels=1)
+    np.testing.assert_array_equal(grey[0][:, :, 0], luma)
+    assert Crops(grey, 64, 3, least_part=0.8, drawn=0.5).draw(np.random.default_rng(1)).shape == (3, 1, 64, 64)
+
+
+def test_many_broken_pictures_are_few_lines(tmp_path: Path, drawn, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(drawn(70, 80)).save(tmp_path / "a.png")
+    for n in range(12):
+        (tmp_path / f"._{n}.jpg").write_bytes(b"nothing")
+    assert len(read_folder(tmp_path)) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert (len(lines), lines[-1]) == (9, "note: 4 more of this kind")
+    monkeypatch.setenv("RANK", "1")
+    assert len(read_folder(tmp_path)) == 1
+    assert capsys.readouterr().err == ""

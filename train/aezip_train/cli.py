@@ -26,13 +26,13 @@ def _alone(plan: Recipe, device: str) -> None:
         raise ValueError(f"{world} processes: {plan.name} is trained by one; expected aezip-train without torchrun")
 
 
-def _stays(folder: Path, began: dict[str, Any], chosen: dict[str, Any]) -> None:
-    """Raises ValueError for settings that would change the network of a run that goes on."""
+def _note_kept(folder: Path, began: dict[str, Any], plan: Recipe) -> None:
+    """Say which sizes of its network a run keeps, whatever the recipe and --set say now."""
     was = {**began["network"], "channels": began["channels"]}
-    for key, value in {**chosen.get("network", {}), "channels": chosen.get("channels", was["channels"])}.items():
+    for key, value in {**plan.network, "channels": plan.channels}.items():
         if was.get(key) != value:
-            finding = f"{folder}: its network began with {key} {was.get(key, 'as usual')}, and --set says {value}"
-            raise ValueError(f"{finding}; expected the same, or another folder for a new run")
+            kept = f"{key} {was.get(key, 'as usual')}, not {value}"
+            click.echo(f"note: {folder} keeps the network it began with: {kept}", err=True)
 
 
 def _value(text: str) -> tuple[str, Any]:
@@ -119,8 +119,7 @@ def main(recipe: str, settings: tuple[str, ...], **asked: Any) -> None:
         torchrun --nproc-per-node 4 -m aezip_train.cli photo --data pictures -o run --set batch=64
     """
     try:
-        chosen = dict(_value(s) for s in settings)
-        _train(recipes.read(recipe, chosen), chosen, **asked)
+        _train(recipes.read(recipe, dict(_value(s) for s in settings)), **asked)
     except (AezipError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     except ModuleNotFoundError as error:
@@ -129,7 +128,6 @@ def main(recipe: str, settings: tuple[str, ...], **asked: Any) -> None:
 
 def _train(
     plan: Recipe,
-    chosen: dict[str, Any],
     *,
     data: Path,
     val: Path | None,
@@ -153,7 +151,7 @@ def _train(
     old = runs.load_state(folder, plan) if runs.exists(folder) else None
     weights = old and old["averaged"]
     if old:
-        _stays(folder, old["recipe"], chosen)
+        _note_kept(folder, old["recipe"], plan)
         kept = "network", "channels", "of", "fingerprint"
         plan = replace(plan, **{key: old["recipe"].get(key, getattr(plan, key)) for key in kept})
         if init and plan.of:

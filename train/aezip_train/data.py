@@ -6,6 +6,7 @@ training is.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -27,37 +28,37 @@ from . import drawn
 Picture = NDArray[np.uint8]  # [H, W, C]
 WHOLE = slice(None)
 LIGHT, GAMMA = (0.75, 1.2), 0.25  # of upright crops: factors of all samples, and the largest log of an exponent
-READING = images.ReadOptions(frame=1, deep=True, plain_cmyk=True)
+READING = images.ReadOptions(frame=1, to_8bit=True, plain_cmyk=True)
+NOTES = 8  # that are printed, at most
 
 
 def read_folder(folder: Path, *, smallest: int = 64, channels: int = 3) -> list[Picture]:
     """Every picture below `folder` as RGB (or grey) of 8 bits, sorted by name.  Raises FileNotFoundError for none.
 
-    Those that cannot be read, or with a side under `smallest`, are left out; stderr says so.
+    Those that cannot be read, or with a side under `smallest`, are left out. stderr says so, and what was converted.
     """
 
-    def read(file: Path) -> images.Picture | AezipError:
+    def read(file: Path) -> tuple[Picture | None, tuple[str, ...]]:
         try:
-            return images.read(file, READING)
+            found = images.read(file, READING)
         except AezipError as error:
-            return error
+            return None, (f"left out: {line_of(error)}",)
+        height, width, depth = found.pixels.shape
+        if min(height, width) < smallest:
+            return None, (f"left out: sides below {smallest} pixels",)
+        image = Image.fromarray(found.pixels.squeeze(2) if depth == 1 else found.pixels)
+        picture = np.asarray(image.convert("RGB" if channels == 3 else "L"))
+        return picture.reshape(height, width, channels), found.notes
 
     files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in images.READ_SUFFIXES and f.is_file())
-    pictures, notes = list[Picture](), Counter[str]()
     with ThreadPoolExecutor() as threads:
-        for found in threads.map(read, files):
-            if isinstance(found, AezipError):
-                notes[f"left out: {line_of(found)}"] += 1
-            elif min(found.pixels.shape[:2]) < smallest:
-                notes[f"left out: sides below {smallest} pixels"] += 1
-            else:
-                plain = images.for_8_bits(found)
-                notes.update(plain.notes[len(found.notes) :])
-                image = Image.fromarray(plain.pixels.squeeze(2) if plain.pixels.shape[2] == 1 else plain.pixels)
-                picture = np.asarray(image.convert("RGB" if channels == 3 else "L"))
-                pictures.append(picture.reshape(*picture.shape[:2], channels))
-    for note, count in notes.items():
-        print(f"note: {note}" + (f" ({count} pictures)" if count > 1 else ""), file=sys.stderr)
+        found = list(threads.map(read, files))
+    if os.environ.get("RANK", "0") == "0":  # of torchrun's processes the first one
+        notes = Counter(note for _, notes in found for note in notes)
+        lines = [note + (f" ({count} pictures)" if count > 1 else "") for note, count in notes.most_common(NOTES)]
+        for line in [*lines, *([f"{len(notes) - NOTES} more of this kind"] if len(notes) > NOTES else [])]:
+            print(f"note: {line}", file=sys.stderr)
+    pictures = [picture for picture, _ in found if picture is not None]
     if not pictures:
         raise FileNotFoundError(f"{folder}: no picture of at least {smallest}×{smallest} pixels found")
     return pictures
@@ -96,8 +97,9 @@ def upright(picture: Picture, crop: int, least_part: float, rng: np.random.Gener
     height, width = picture.shape[:2]
     side = round(min(height, width) * least_part ** rng.random())
     top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
-    image = Image.fromarray(picture[top : top + side, left : left + side])
-    made = np.asarray(image.resize((crop, crop), Image.Resampling.BILINEAR))
+    part = picture[top : top + side, left : left + side]
+    image = Image.fromarray(part.squeeze(2) if part.shape[2] == 1 else part)
+    made = np.asarray(image.resize((crop, crop), Image.Resampling.BILINEAR)).reshape(crop, crop, -1)
     light = rng.uniform(*LIGHT) * np.linspace(0, 1, 256) ** np.exp(rng.uniform(-GAMMA, GAMMA))
     levels = np.clip(np.rint(255 * light), 0, 255).astype(np.uint8)
     return np.asarray(levels[made[:, ::-1] if rng.integers(2) else made])
@@ -158,7 +160,7 @@ class Crops:
             if self.least_part:
                 found = upright(picture, self.crop, self.least_part, rng)
                 if self.drawn and rng.random() < self.drawn:
-                    found = drawn.grey(rng, self.crop)
+                    found = drawn.grey(rng, self.crop)[..., : picture.shape[2]]
                 if n in mine:
                     out[n - mine.start] = found
                 continue

@@ -297,12 +297,12 @@ class Training:
             torch.set_rng_state(state["torch"])
 
 
-def fill(model: nn.Module, weights: Weights) -> None:
-    """Give a network a run's weights.  Raises ValueError for those of another network."""
+def fill(model: nn.Module, weights: Weights, *, strict: bool = True) -> list[str]:
+    """Give a network a run's weights.  Returns what is missing, unless strict.  Raises ValueError for another's."""
     try:
-        model.load_state_dict(weights)
+        return list(model.load_state_dict(weights, strict=strict).missing_keys)
     except RuntimeError as error:
-        raise ValueError("the run has weights of another network; expected a run of this version") from error
+        raise ValueError("the weights are another network's; expected a run of this version and these sizes") from error
 
 
 def train(

@@ -23,7 +23,7 @@ from .corrupt import corrupted
 from .data import Picture, centre, middle_crops
 from .journal import Validation
 from .lapped import set_branches
-from .loop import Training, Weights
+from .loop import Training, Weights, fill
 from .recipe import Recipe, build
 from .report import report
 from .session import Session
@@ -99,7 +99,7 @@ class AutoencoderTraining(Training):
         images = centre(np.stack([p[:side, :side] for p in pictures]))
         if weights is None:
             return self.model.start(images)
-        missing = self.model.load_state_dict(weights, strict=False).missing_keys
+        missing = fill(self.model, weights, strict=False)
         if missing == ["threshold"] and isinstance(self.model, conv.Conv):
             return self.model.start_threshold(images)  # of a run without
         if missing:

@@ -25,7 +25,7 @@ from .integer import set_integer
 from .integer_lapped import IntegerDecoder, NarrowEncoder
 from .journal import Validation
 from .lapped import set_branches
-from .loop import Training, Weights, falling
+from .loop import Training, Weights, falling, fill
 from .package_weights import read_model
 from .recipe import Recipe
 from .resident import ResidentCrops
@@ -86,7 +86,7 @@ class FlagshipTraining(Training):
         for n, (part, convert, crops) in enumerate(parts[: self.model.config.integer]):
             if weights and f"{part}.unit" not in weights:
                 old, new = (Flagship(replace(self.model.config, integer=k)) for k in (n, n + 1))
-                old.load_state_dict(weights)
+                fill(old, weights)
                 weights = convert(old.eval(), new, partial(crops().draw, self.rng)).state_dict()
         super().start(weights)
         if weights is None:
