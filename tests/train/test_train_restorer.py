@@ -203,6 +203,16 @@ def test_distances_of_colours() -> None:
     assert torch.isfinite(beyond.grad).all()
 
 
+def test_an_interruption_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("aezip_train.data.read_folder", interrupted)
+    result = CliRunner().invoke(main, ["denoise", "--data", str(tmp_path), "-o", str(tmp_path / "run")])
+    assert (result.exit_code, result.output) == (130, "interrupted; the same command goes on\n")
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_cannot_be_trained_is_told(tmp_path: Path, drawn) -> None:
     Image.fromarray(drawn(96, 96)).save(tmp_path / "0.png")
     base = ["denoise", "--data", str(tmp_path), "-o", str(tmp_path / "run")]

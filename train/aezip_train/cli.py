@@ -124,6 +124,9 @@ def main(recipe: str, settings: tuple[str, ...], **asked: Any) -> None:
         raise click.ClickException(str(error)) from None
     except ModuleNotFoundError as error:
         raise click.ClickException(line_of(error)) from None
+    except KeyboardInterrupt:  # outside of the training steps, which end by themselves
+        click.echo("interrupted; the same command goes on", err=True)
+        raise SystemExit(130) from None
 
 
 def _train(
