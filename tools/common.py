@@ -26,9 +26,8 @@ HOLES, HOLE = 8, 32  # of `holes`
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """One line instead of a traceback, for errors that a user can fix."""
-    if isinstance(error, (errors.AezipError, ModuleNotFoundError, FileNotFoundError)):
-        plain = isinstance(error, FileNotFoundError) and not error.errno  # a sentence of ours
-        sys.stderr.write(f"error: {error if plain else errors.line_of(error)}\n")
+    if isinstance(error, (errors.AezipError, ModuleNotFoundError)):
+        sys.stderr.write(f"error: {errors.line_of(error)}\n")
     else:
         sys.__excepthook__(kind, error, trace)
 

@@ -36,11 +36,6 @@ def measured(path: Path, qualities: Iterable[float]) -> dict[str, dict[str, floa
     found = {}
     for quality in qualities:
         data = codec.encode(pixels, quality)
-        found[f"{quality:g}"] = figures(pixels, data, codec.decode(data)[0])
+        bpp, psnr_db = metrics.bits_per_pixel(len(data), pixels), metrics.psnr_db(pixels, codec.decode(data)[0])
+        found[f"{quality:g}"] = {"bpp": round(bpp, 4), "psnr_db": round(min(psnr_db, MOST_DB), 2)}
     return found
-
-
-def figures(pixels: Pixels, data: bytes, decoded: Pixels) -> dict[str, float]:
-    """What a description says of one file."""
-    bpp, psnr_db = metrics.bits_per_pixel(len(data), pixels), metrics.psnr_db(pixels, decoded)
-    return {"bpp": round(bpp, 4), "psnr_db": round(min(psnr_db, MOST_DB), 2)}

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from .data import centre, to_bytes
+from .data import centre, image_of, to_bytes
 from .objective import blurred
 
 KINDS = ("noise", "blur", "jpeg")
@@ -43,6 +43,6 @@ def through_jpeg(image: Tensor, quality: int) -> Tensor:
     """[C, H, W] coded and decoded."""
     pixels = to_bytes(image[None])[0]
     file = io.BytesIO()
-    Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).save(file, "JPEG", quality=quality)
+    image_of(pixels).save(file, "JPEG", quality=quality)
     with Image.open(file) as decoded:
         return centre(np.asarray(decoded).reshape(1, *pixels.shape))[0]

@@ -20,7 +20,8 @@ from PIL import Image
 from torch import Tensor
 
 from aezip import images
-from aezip.errors import AezipError, line_of
+from aezip.coding.windows import in_channels
+from aezip.errors import AezipError, InputNotFound, line_of
 from aezip.tasks.features.vectors import halved as halve
 
 from . import drawn
@@ -33,7 +34,7 @@ NOTES = 8  # that are printed, at most
 
 
 def read_folder(folder: Path, *, smallest: int = 64, channels: int = 3) -> list[Picture]:
-    """Every picture below `folder` as RGB (or grey) of 8 bits, sorted by name.  Raises FileNotFoundError for none.
+    """Every picture below `folder` as RGB (or grey) of 8 bits, sorted by name.  Raises InputNotFound for none.
 
     Those that cannot be read, or with a side under `smallest`, are left out. stderr says so, and what was converted.
     """
@@ -43,12 +44,12 @@ def read_folder(folder: Path, *, smallest: int = 64, channels: int = 3) -> list[
             found = images.read(file, READING)
         except AezipError as error:
             return None, (f"left out: {line_of(error)}",)
-        height, width, depth = found.pixels.shape
-        if min(height, width) < smallest:
+        picture = found.pixels
+        if min(picture.shape[:2]) < smallest:
             return None, (f"left out: sides below {smallest} pixels",)
-        image = Image.fromarray(found.pixels.squeeze(2) if depth == 1 else found.pixels)
-        picture = np.asarray(image.convert("RGB" if channels == 3 else "L"))
-        return picture.reshape(height, width, channels), found.notes
+        if picture.shape[2] > channels:
+            picture = np.asarray(image_of(picture).convert("L"))[:, :, None]
+        return in_channels(picture, channels), found.notes
 
     files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in images.READ_SUFFIXES and f.is_file())
     with ThreadPoolExecutor() as threads:
@@ -60,8 +61,13 @@ def read_folder(folder: Path, *, smallest: int = 64, channels: int = 3) -> list[
             print(f"note: {line}", file=sys.stderr)
     pictures = [picture for picture, _ in found if picture is not None]
     if not pictures:
-        raise FileNotFoundError(f"{folder}: no picture of at least {smallest}×{smallest} pixels found")
+        raise InputNotFound(f"no picture of at least {smallest}×{smallest} pixels found", file=str(folder))
     return pictures
+
+
+def image_of(picture: Picture) -> Image.Image:
+    """As Pillow has it, L or RGB."""
+    return Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture)
 
 
 def centre(pictures: NDArray[np.uint8] | Tensor) -> Tensor:
@@ -97,8 +103,7 @@ def upright(picture: Picture, crop: int, least_part: float, rng: np.random.Gener
     height, width = picture.shape[:2]
     side = round(min(height, width) * least_part ** rng.random())
     top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
-    part = picture[top : top + side, left : left + side]
-    image = Image.fromarray(part.squeeze(2) if part.shape[2] == 1 else part)
+    image = image_of(picture[top : top + side, left : left + side])
     made = np.asarray(image.resize((crop, crop), Image.Resampling.BILINEAR)).reshape(crop, crop, -1)
     light = rng.uniform(*LIGHT) * np.linspace(0, 1, 256) ** np.exp(rng.uniform(-GAMMA, GAMMA))
     levels = np.clip(np.rint(255 * light), 0, 255).astype(np.uint8)

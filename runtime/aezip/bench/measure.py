@@ -17,6 +17,7 @@ from typing import Any
 
 from .. import images
 from ..arrays import Image8
+from ..coding.windows import in_channels
 from ..errors import AezipError, ImageError, UsageError
 from ..quality.metrics import bits_per_pixel, ms_ssim, psnr_db
 from ..quality.ssimulacra2 import ssimulacra2
@@ -179,8 +180,7 @@ def _tried(failed: Failed) -> Distance:
 
 def read_rgb(file: Path) -> Image8:
     """The pixels of an image file; grey ones become RGB.  [H, W, 3]  Raises ImageError."""
-    pixels = images.read(file).pixels
-    return pixels if pixels.shape[2] == 3 else pixels.repeat(3, axis=2)
+    return in_channels(images.read(file).pixels, 3)
 
 
 def measure(

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, features
 
 from ..arrays import Image8
+from ..coding.windows import in_channels
 from ..errors import UsageError
 
 CLASSIC = ("jpeg", "webp", "avif420", "avif444", "avifpsnr", "jxl")
@@ -49,11 +50,9 @@ def aezip(model: str, qualities: Sequence[float], provider: str = "cpu", threads
         is_grey = codec.package.about.channels == 1 and (pixels == pixels[..., :1]).all()
         return codec.encode(pixels[..., :1] if is_grey else pixels, quality)
 
-    def decode(data: bytes) -> Image8:
-        pixels = codec.decode(data)[0]
-        return np.asarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
-
-    return Peer(name, f"aezip, model {name}", tuple(qualities), encode, decode)
+    return Peer(
+        name, f"aezip, model {name}", tuple(qualities), encode, lambda data: in_channels(codec.decode(data)[0], 3)
+    )
 
 
 def classic(names: Sequence[str] | None = None, threads: int | None = None) -> list[Peer]:
