@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aezip_train.flagship import Flagship
-from aezip_train.integer import WEIGHT_MAX, IntegerConv2d, Quantised
+from aezip_train.integer import WEIGHT_MAX, IntegerConv2d
 from aezip_train.integer_lapped import (
     FAR,
     FINEST,
@@ -31,7 +31,10 @@ from .builder import Graph
 from .graphs import array, first, inside, of_encoder, residuals, with_latent
 from .graphs import conv as float_conv
 
+ALIGNED = 16  # channels: other numbers of them are slower than the next larger one
 Array = NDArray[np.float32]
+Chosen = NDArray[np.int64] | slice  # which, in which order
+ALL = slice(None)
 
 
 def decoder(model: Flagship) -> bytes:
@@ -100,29 +103,35 @@ def leaky(g: Graph, x: str, times: Tensor) -> str:
 
 
 def narrow_blocks(g: Graph, x: str, blocks: nn.Sequential) -> str:
-    """A trunk and what blocks of 8 bits add to it.  [N, h, w, C] float32"""
+    """A trunk and what blocks of 8 bits add to it, without channels that add nothing.  [N, h, w, C] float32"""
     for block in blocks:
         assert isinstance(block, IntegerResidual)
         seen = x if block.gain.eq(1).all() else g.node("Mul", x, g.constant(array(block.gain)))
         inner = eight_bits(g, seen, NARROW_TOP)
-        inner = g.to_channels_first(as_float(g, inner, NARROW_TOP))
-        for layer in (block.reduce, block.spatial):
-            inner = as_float(g, eight_bits(g, conv(g, inner, layer), 0), 0)
-        x = g.node("Add", x, product(g, g.to_channels_last(inner), block.expand))
+        inner, heard = g.to_channels_first(as_float(g, inner, NARROW_TOP)), inputs_of(block.expand)
+        for layer, outputs in ((block.reduce, ALL), (block.spatial, heard)):
+            inner = as_float(g, eight_bits(g, conv(g, inner, layer, outputs), 0), 0)
+        x = g.node("Add", x, product(g, g.to_channels_last(inner), block.expand, inputs=heard))
     return x
 
 
-def product(g: Graph, x: str, layer: IntegerConv2d) -> str:
+def inputs_of(layer: IntegerConv2d) -> Chosen:
+    """A layer's inputs that have weights, and others up to a multiple of ALIGNED."""
+    silent = ~array(layer.quantise().weight).any((0, 2, 3))
+    count = -(-max(1, int((~silent).sum())) // ALIGNED) * ALIGNED
+    return np.sort(silent.argsort(kind="stable")[:count])
+
+
+def product(g: Graph, x: str, layer: IntegerConv2d, outputs: Chosen = ALL, inputs: Chosen = ALL) -> str:
     """A layer's sums, of all that it sees at a place.  [..., kh·kw·C] → [..., O]"""
-    q = layer.quantise()
-    scale = scale_of(q)
-    rows = array(q.weight).transpose(2, 3, 1, 0).reshape(-1, len(scale))
+    values, bias, scale = integers_of(layer, outputs, inputs)
+    rows = values.transpose(2, 3, 1, 0).reshape(-1, len(scale))
     if layer.weight_max > WEIGHT_MAX:
         weight = g.node("Mul", g.stored(rows, "int16"), g.constant(scale))
     else:
         weight = narrow(g, rows, scale)
     sums = g.node("MatMul", x, weight)
-    return g.node("Add", sums, g.constant(array(q.bias) * scale)) if isinstance(layer.bias, nn.Parameter) else sums
+    return g.node("Add", sums, g.constant(bias * scale)) if isinstance(layer.bias, nn.Parameter) else sums
 
 
 def wide_blocks(g: Graph, x: str, blocks: nn.Sequential) -> str:
@@ -142,11 +151,9 @@ def wide(g: Graph, x: str, layer: IntegerConv2d, edge: int = 0) -> str:
     return wide_conv(g, g.pad_edge(x, edge) if edge else x, layer)
 
 
-def wide_conv(g: Graph, x: str, layer: IntegerConv2d, order: NDArray[np.int64] | None = None) -> str:
-    """A layer on whole numbers in float32; the sums.  order: of the outputs, if not their own"""
-    q = layer.quantise()
-    chosen = slice(None) if order is None else order
-    weight, bias, scale = (value[chosen] for value in (array(q.weight), array(q.bias), scale_of(q)))
+def wide_conv(g: Graph, x: str, layer: IntegerConv2d) -> str:
+    """A layer on whole numbers in float32; the sums."""
+    weight, bias, scale = integers_of(layer)
     stored = g.stored(weight, "int8" if layer.weight_max <= WEIGHT_MAX else "int16")
     weights = g.node("Mul", stored, g.constant(scale[:, None, None, None]))
     return g.conv(x, weights, g.constant(bias * scale), pad=int(layer.padding[0]))
@@ -162,17 +169,17 @@ def per_channel(g: Graph, value: Array) -> str:
     return g.constant(value[:, None, None])
 
 
-def scale_of(q: Quantised) -> Array:
-    """2^-k of each output."""
-    return np.exp2(-array(q.shift))
-
-
-def conv(g: Graph, x: str, layer: IntegerConv2d) -> str:
-    """A layer of 8 bits before its output is rounded."""
+def integers_of(layer: IntegerConv2d, outputs: Chosen = ALL, inputs: Chosen = ALL) -> tuple[Array, Array, Array]:
+    """Weight, bias and 2^-k of a layer."""
     q = layer.quantise()
-    scale = scale_of(q)
-    bias = g.node("DequantizeLinear", g.constant(array(q.bias).astype(np.int32)), g.constant(scale), axis=0)
-    return g.conv(x, narrow(g, array(q.weight), scale, axis=0), bias, pad=layer.kernel_size[0] // 2)
+    return array(q.weight)[outputs][:, inputs], array(q.bias)[outputs], np.exp2(-array(q.shift))[outputs]
+
+
+def conv(g: Graph, x: str, layer: IntegerConv2d, outputs: Chosen = ALL) -> str:
+    """A layer of 8 bits before its output is rounded."""
+    weight, bias, scale = integers_of(layer, outputs)
+    biases = g.node("DequantizeLinear", g.constant(bias.astype(np.int32)), g.constant(scale), axis=0)
+    return g.conv(x, narrow(g, weight, scale, axis=0), biases, pad=layer.kernel_size[0] // 2)
 
 
 def narrow(g: Graph, weight: Array, scale: Array, axis: int = 1) -> str:

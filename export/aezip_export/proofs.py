@@ -29,7 +29,7 @@ from aezip.model import packages
 from aezip.model.kinds import SMALL
 from aezip.model.ladder import Rung
 from aezip_train.data import centre, to_bytes
-from aezip_train.flagship import Flagship, halves
+from aezip_train.flagship import Flagship
 from aezip_train.integer import PAIR_MAX, SUM_LIMIT, IntegerConv2d, in_pairs, set_integer
 from aezip_train.small_decoder import SmallDecoder
 
@@ -100,26 +100,23 @@ def prior_is_exact(model: Flagship, sessions: Sessions) -> None:
         hyper = np.rint(rng.normal(0, spread, (5, 3, model.config.hyper)))
         hyper = hyper.clip(-RADIUS_MAX, RADIUS_MAX).astype(np.int16)
         z = np.floor(hyper * step.hyper_inverse.astype(np.float64) + 0.5) + step.hyper_offset
-        features, mean, scale, *steps = model.prior(_nchw(z.clip(-255, 255)) / 32)
+        features, *first = model.prior(_nchw(z.clip(-255, 255)) / 32)
         *said_first, carried = graphs.prior(hyper)
-        (_, features), (mean, later_mean), (scale, later_scale) = map(halves, (features, mean, scale))
-        for name, value in (("features", features * 32), ("raw_mean", later_mean * 64), ("raw_scale", later_scale * 8)):
-            _same(name, value, carried[name].transpose(0, 3, 1, 2))
+        _same("features", features * 32, carried["features"].transpose(0, 3, 1, 2))
 
         known = rng.normal(0, 40, (2, 10, 6, model.config.latent)).astype(np.int16)
         v = np.rint(known * step.context_gain.astype(np.float64)).clip(-255, 255)
         near = torch.from_numpy(v.astype(np.float32).transpose(0, 3, 1, 2)) / 32
-        more_mean, more_scale, *later_steps = model.context(features, near)
         said_second = graphs.context(carried, known)
-        _same_half("first", (mean, scale, *(halves(k)[0] for k in steps)), step, *said_first)
-        _same_half("second", (later_mean + more_mean, later_scale + more_scale, *later_steps), step, *said_second)
+        _same_half("first", first, step, *said_first)
+        _same_half("second", model.context(features, near), step, *said_second)
 
 
-def _same_half(half: str, parameters: tuple[Tensor, ...], rung: Rung, mean: Any, index: Any) -> None:
+def _same_half(half: str, parameters: Sequence[Tensor], rung: Rung, mean: Any, index: Any) -> None:
     """What a half's mean, scale and step [2, C, p, q] say to the coder, against what the graph said [2, p, q, C]."""
-    raw_mean, raw_scale, *steps = (value.double().numpy() for value in parameters)
-    means = np.floor(raw_mean * 64 * rung.mean_gain[:, None, None] + 0.5)
-    which = (steps[0] * 8).astype(int) % len(STEPS) if steps else np.zeros(raw_scale.shape, int)
+    raw_mean, raw_scale, *finer = (value.numpy() for value in parameters)
+    means = np.rint(raw_mean * 64 * rung.mean_gain[:, None, None])
+    which = (finer[0] * -8).astype(int) % len(STEPS) if finer else np.zeros(raw_scale.shape, int)
     tables = raw_scale * 8 + rung.shift[:, None, None] - np.array(STEP_SHIFTS)[which]
     indices = tables.clip(0, INDEX_TOP) + (which << STEP_BIT)
     _same(f"the {half} half's mean", means.clip(-MEAN_MAX, MEAN_MAX), mean.transpose(0, 3, 1, 2))

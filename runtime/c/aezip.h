@@ -89,9 +89,9 @@ inputs, under the names they have in FORMAT.md, section 6.
 
 	prior    runs prior.onnx. Gets the hyper-latents [rows][columns][hyper_channels].
 	         Writes mean and index (of a table and a step) of a half of the positions,
-	         [2][2 rows][2 columns][channels]. Keeps the graph's outputs `features`,
-	         `raw_mean` and `raw_scale` for `context`, which is called next, for the same
-	         tile.
+	         [2][2 rows][2 columns][channels]. Keeps the graph's other outputs, such as
+	         `features`, of 8 bits or more, as they are for `context`, which is called next,
+	         for the same tile.
 	context  runs context.onnx on what was kept and on `known`, of the size of mean and
 	         index. Writes mean and index of the other half.
 
@@ -102,9 +102,9 @@ aezip_give_half, which makes symbols of latents, and aezip_encode, which turns t
 a stream.
 
 The prior's and the context's outputs choose the frequency tables, so they have to be
-those of every other machine. Both graphs are whole numbers carried in float32, and no
+those of every other machine. Both graphs are whole numbers, in float32 or 8 bits, and no
 sum in them reaches 2^24: any engine that multiplies and adds in float32, or in 32-bit
-integers, gets them right; one that rounds inputs to 8 or weights to fewer bits does not.
+integers, gets them right; one that rounds where the graphs do not does not.
 
 */
 

@@ -45,8 +45,8 @@ def product(g: Graph, x: str, layer: IntegerConv2d) -> str:
 
 def of_8_bits(g: Graph, x: str, layer: IntegerConv2d) -> str:
     """A layer of the prior on what has 8 bits."""
-    inner = integer_graphs.eight_bits(g, g.to_channels_last(x), 0)
-    return g.to_channels_first(prior_graphs.whole(g, inner, layer))
+    inner = integer_graphs.as_float(g, integer_graphs.eight_bits(g, g.to_channels_last(x), 0), 0)
+    return g.to_channels_first(prior_graphs.rounded(g, integer_graphs.product(g, inner, layer), layer))
 
 
 def in_float(g: Graph, x: str, layer: IntegerConv2d) -> str:

@@ -1,9 +1,10 @@
 """Writes a small package whose prior chooses the step of each latent, files of it, and their vectors.
 
-    python tests/golden/steps.py products
+    python tests/golden/steps.py halves
 
 Each name is written once, as what `write.py` writes: `steps` has a prior of convolutions, `products` one of matrix
-products. The network is a transform of drawn pictures; its prior is by chance.
+products, both of which say something of the second half, too; `halves` says all of that in the context. The network is
+a transform of drawn pictures; its prior is by chance.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ CASES = {  # by what follows the name: picture, quality, tile, flags
 def network() -> Flagship:
     """A transform, and a prior with weights of every size."""
     torch.manual_seed(3)
-    model = Flagship(Config(coarse=16, latent=20, coarse_blocks=1, latent_blocks=1, hyper=8, feature=8, local_steps=1))
+    transform = {"coarse": 16, "latent": 20, "coarse_blocks": 1, "latent_blocks": 1}
+    model = Flagship(Config(**transform, hyper=8, feature=8, halfway=8, hidden=16, local_steps=1))
     model.start_classic(torch.cat([centre(draw(128, 128, seed)[None]) for seed in range(8)]))
     with torch.no_grad():
         for layer in (*model.prior.modules(), *model.context.modules()):
@@ -62,7 +64,7 @@ def network() -> Flagship:
         for net in (model.prior.first, model.context.second):
             assert net.step is not None
             net.step.bias.div_(8)
-            net.scale.weight.mul_(4)  # tables from the first to the last
+            net.scale.weight.mul_(6)  # tables from the first to the last
     set_integer(model, True)
     return proofs.stored_weights(model.eval())
 

@@ -22,8 +22,8 @@ CORE = Path(__file__).parents[2] / "runtime" / "c"
 GOLDEN = Path(__file__).parents[1] / "golden"
 NAMED = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles", "early-tiles"]  # have vectors, and are damaged
 REPAIRED = ["patched", "patched-grey", "whole", "early", "early-whole"]  # have vectors, too
-EXACT, DEPTH, STEPS, PRODUCTS = (
-    json.loads((GOLDEN / f"{name}.json").read_text()) for name in ("exact", "depth", "steps", "products")
+EXACT, DEPTH, STEPS, PRODUCTS, HALVES = (
+    json.loads((GOLDEN / f"{name}.json").read_text()) for name in ("exact", "depth", "steps", "products", "halves")
 )
 MORE = 8  # files that are damaged besides: exact pixels, patches, more bits
 
@@ -60,12 +60,12 @@ def test_latents_are_those_of_python(name, build, golden, tiny) -> None:
     assert sha256(done.stdout).hexdigest() == json.loads((golden / "facts.json").read_text())[name]["latents"]
 
 
-@pytest.mark.parametrize("name", STEPS | PRODUCTS)
+@pytest.mark.parametrize("name", STEPS | PRODUCTS | HALVES)
 def test_latents_of_any_steps_are_those_of_python(name, build, golden) -> None:
     which = name.partition("-")[0]
     command = [build / "aezip-dump", golden / f"tiny-{which}.aezm", golden / f"{which}.npz", golden / f"{name}.lat"]
     done = subprocess.run(command, capture_output=True, check=True)
-    assert sha256(done.stdout).hexdigest() == (STEPS | PRODUCTS)[name]["latents"]
+    assert sha256(done.stdout).hexdigest() == (STEPS | PRODUCTS | HALVES)[name]["latents"]
 
 
 def pixels_of(build: Path, file: Path, to: Path) -> tuple[str, bytes]:

@@ -159,7 +159,7 @@ def test_graphs_that_give_other_shapes_are_damage(tiny: str, drawn, monkeypatch:
 
     class Cut:
         def __init__(self, whole: Any) -> None:
-            self.whole = whole
+            self.whole, self.get_outputs = whole, whole.get_outputs
 
         def run(self, *args: Any) -> list[Any]:
             return [output[:, :, :-1] for output in self.whole.run(*args)]

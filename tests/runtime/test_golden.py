@@ -19,9 +19,9 @@ from aezip.model import packages, store
 
 NAMES = ["one-pixel", "grey", "odd", "fine", "escapes", "tiles", "alpha", "grey-alpha", "opaque", "metadata", "aspect"]
 NAMES += ["patched", "patched-grey", "whole", "early", "early-tiles", "early-whole"]
-EXACT, INTEGER, STEPS, PRODUCTS, COLOURS, DEPTH = (
+EXACT, INTEGER, STEPS, PRODUCTS, HALVES, COLOURS, DEPTH = (
     json.loads((Path(__file__).parents[1] / "golden" / f"{name}.json").read_text())
-    for name in ("exact", "integer", "steps", "products", "colours", "depth")
+    for name in ("exact", "integer", "steps", "products", "halves", "colours", "depth")
 )
 
 
@@ -116,9 +116,10 @@ def test_a_decoder_in_integers_makes_the_golden_pixels(name, threads, optimisati
     np.testing.assert_array_equal(lossy.decode(sessions, lat, (17, 3, 20, 15)), want[3:18, 17:37])
 
 
-@pytest.mark.parametrize("name", STEPS | PRODUCTS)
+@pytest.mark.parametrize("name", STEPS | PRODUCTS | HALVES)
 def test_files_with_steps_of_their_own_decode(name, golden) -> None:
-    data, facts, which = (golden / f"{name}.lat").read_bytes(), (STEPS | PRODUCTS)[name], name.partition("-")[0]
+    facts, which = (STEPS | PRODUCTS | HALVES)[name], name.partition("-")[0]
+    data = (golden / f"{name}.lat").read_bytes()
     assert hashlib.sha256(data).hexdigest() == facts["file"]
     codec = codecs.Codec(str(golden / f"tiny-{which}.aezm"))
     pixels, lat = codec.decode(data)
@@ -130,7 +131,8 @@ def test_files_with_steps_of_their_own_decode(name, golden) -> None:
 
 @pytest.mark.parametrize("optimisation", ["disabled", "all"])
 @pytest.mark.parametrize(
-    ("model", "file"), [("tiny", "vectors"), ("tiny-steps", "steps"), ("tiny-products", "products")]
+    ("model", "file"),
+    [("tiny", "vectors"), ("tiny-steps", "steps"), ("tiny-products", "products"), ("tiny-halves", "halves")],
 )
 def test_golden_vectors_are_what_this_engine_says(golden, model, file, optimisation) -> None:
     vectors = runpy.run_path(str(golden / "vectors.py"))["vectors"]

@@ -81,9 +81,9 @@ def test_steps_are_as_large_as_they_say() -> None:
 
 
 def test_the_runtime_takes_the_same_steps(golden, drawn) -> None:
-    pixels, model = drawn(128, 128, seed=3), read_model(str(golden / "tiny-products.aezm")).eval()
+    pixels, model = drawn(128, 128, seed=3), read_model(str(golden / "tiny-halves.aezm")).eval()
     set_integer(model, True)
-    codec = Codec(str(golden / "tiny-products.aezm"))
+    codec = Codec(str(golden / "tiny-halves.aezm"))
     shown, _ = codec.decode(codec.encode(pixels, 70, effort=0))
     with torch.no_grad():
         said = model(centre(pixels[None]), torch.tensor([700.0]), noise=False)
@@ -103,6 +103,12 @@ def test_a_package_gets_steps_that_change_nothing_yet(drawn, tmp_path) -> None:
     with torch.no_grad():
         assert torch.equal(model(image, quality, noise=False).image, before(image, quality, noise=False).image)
     assert model.config.local_steps == 1
+
+
+def test_odd_numbers_of_channels_are_refused() -> None:
+    for size in ({"hidden": 19}, {"feature": 13}):
+        with pytest.raises(ValueError, match="expected even numbers"):
+            flagship.Flagship(flagship.Config(16, 24, 1, 1, hyper=8, **size))
 
 
 def test_halves_are_the_runtimes() -> None:

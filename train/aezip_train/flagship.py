@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from aezip.entropy.tables import INDEX_ONE, INDEX_TOP, MIXTURE, OCTAVE, STEP_SHIFTS, STEPS
 
 from . import lambda_ladder
-from .integer import IntegerConv2d, round_even, round_through, through
+from .integer import NARROW_MAX, IntegerConv2d, round_even, round_through, through
 from .integer_lapped import IntegerDecoder, NarrowEncoder
 from .lapped import SLOPE, Decoder, Encoder, LappedSizes, start_lapped, start_zero, strided
 
@@ -43,7 +43,9 @@ class Config(LappedSizes):
     hyper: int = 96  # channels at 1/64
     integer: int = 0  # 1: the decoder in integers, the same pixels everywhere (`integer_lapped`); 2: the encoder, too
     local_steps: int = 0  # 1: the prior says the step of each latent; 0: the quality alone does
-    feature: int = 128  # channels of the prior at 1/16
+    feature: int = 128  # channels of most layers of the prior
+    halfway: int = 96  # of what goes to 1/32
+    hidden: int = 192  # before means, scales and steps
 
 
 class Rate(NamedTuple):
@@ -79,16 +81,16 @@ class HyperEncoder(nn.Module):
 class Parameters(nn.Module):
     """features → mean (in 1/64 of û) and scale (in table steps), both whole numbers.
 
-    With `steps` also which of four steps latents have, −2/8 … 1/8 from the finest to the coarsest; 0 is the quality's.
+    With `local_steps` also how much finer each latent's step is than the quality's: −1/8, 0, 1/8 or 2/8.
     """
 
-    def __init__(self, c: Config, inputs: int, steps: bool = False) -> None:
+    def __init__(self, c: Config, inputs: int) -> None:
         super().__init__()
-        hidden = 2 * c.feature
-        self.mix = IntegerConv2d(inputs, hidden, paired=True)
-        self.mean = IntegerConv2d(hidden, c.latent, out_bits=6, low=-8191, high=8191, paired=True)
-        self.scale = IntegerConv2d(hidden, c.latent, out_bits=3, low=-255, high=255, paired=True)
-        self.step = IntegerConv2d(hidden, c.latent, out_bits=3, low=-2, high=1, paired=True) if steps else None
+        self.mix = IntegerConv2d(inputs, c.hidden, paired=True)
+        self.mean = IntegerConv2d(c.hidden, c.latent, out_bits=6, low=-8191, high=8191, paired=True)
+        self.scale = IntegerConv2d(c.hidden, c.latent, out_bits=3, low=-255, high=255, paired=True)
+        steps = IntegerConv2d(c.hidden, c.latent, out_bits=3, low=-1, high=2, paired=True) if c.local_steps else None
+        self.step = steps
         start_zero(*self.says())
 
     def says(self) -> list[IntegerConv2d]:
@@ -102,36 +104,36 @@ class Parameters(nn.Module):
 
 
 class Prior(nn.Module):
-    """ẑ [N, hyper, h/4, w/4] → features [N, feature, h, w], and the first half's parameters."""
+    """ẑ [N, hyper, h/4, w/4] → the second half's features [2N, feature, p, q], and the first half's parameters."""
 
     def __init__(self, c: Config) -> None:
         super().__init__()
         self.look = IntegerConv2d(c.hyper, c.feature, 3)
-        self.to_half = IntegerConv2d(c.feature, 4 * c.hyper)
-        self.look_half = IntegerConv2d(c.hyper, c.feature, 3)
-        self.to_full = IntegerConv2d(c.feature, 4 * c.feature)
-        self.first = Parameters(c, c.feature, steps=bool(c.local_steps))
+        self.to_half = IntegerConv2d(c.feature, 4 * c.halfway)
+        self.look_half = IntegerConv2d(c.halfway, c.feature, 3, weight_max=NARROW_MAX)
+        self.to_full = IntegerConv2d(c.feature, 4 * c.feature, paired=True)
+        self.first = Parameters(c, c.feature)
 
     def forward(self, z: Tensor) -> tuple[Tensor, ...]:
         x = self.to_half(self.look(z))
         x = self.look_half(F.pixel_shuffle(x, 2))
-        features = F.pixel_shuffle(self.to_full(x), 2)
-        return features, *self.first(features)
+        first, second = halves(F.pixel_shuffle(self.to_full(x), 2))
+        return second, *self.first(first)
 
 
 class Context(nn.Module):
-    """Features of the second half, and its decoded neighbours → what to add to its means and scales, and its steps."""
+    """Features of the second half, and its decoded neighbours → its parameters."""
 
     def __init__(self, c: Config) -> None:
         super().__init__()
         self.look = IntegerConv2d(4 * 2 * c.latent, c.feature, paired=True)
-        self.second = Parameters(c, 2 * c.feature, steps=bool(c.local_steps))
+        self.second = Parameters(c, 2 * c.feature)
 
     def forward(self, features: Tensor, known: Tensor) -> tuple[Tensor, ...]:
         """features: [2N, feature, p, q], of the second half; known: [2N, latent, p, q], of the first"""
-        seen = self.look(neighbours(torch.cat([known, known.abs()], 1)))
-        delta: tuple[Tensor, ...] = self.second(torch.cat([features, seen], 1))
-        return delta
+        seen = self.look(neighbours(torch.cat([known.clamp_min(0), -known.clamp_max(0)], 1)))
+        parameters: tuple[Tensor, ...] = self.second(torch.cat([features, seen], 1))
+        return parameters
 
 
 class Flagship(nn.Module):
@@ -186,21 +188,20 @@ class Flagship(nn.Module):
         y = self.encoder(image) * torch.exp2(log_gain)
         hyper_bits, z = self._hyper(y, quality, noise)
 
-        features, mean, scale, *step = self.prior(z)
         gain = torch.exp2(log_gain).repeat(2, 1, 1, 1)
         shift = (log_gain * OCTAVE + INDEX_ONE).repeat(2, 1, 1, 1)
-        (y_1, y_2), (mean_1, mean_2), (scale_1, scale_2) = halves(y), halves(mean), halves(scale)
 
-        def quantise(y: Tensor, mean: Tensor, scale: Tensor, *step: Tensor) -> tuple[Tensor, Tensor]:
-            which = (k * 8 for k in step)
-            return self._quantise(y, mean * gain, scale * 8 + shift, noise, self.bits_per_error, *which)
+        def quantise(y: Tensor, mean: Tensor, scale: Tensor, *finer: Tensor) -> tuple[Tensor, Tensor]:
+            step = [-8 * k for k in finer]
+            return self._quantise(y, mean * gain, scale * 8 + shift, noise, self.bits_per_error, *step)
 
-        first, bits_1 = quantise(y_1, mean_1, scale_1, *(halves(k)[0] for k in step))
+        y_1, y_2 = halves(y)
+        features, *parameters = self.prior(z)
+        first, bits_1 = quantise(y_1, *parameters)
         known = torch.clamp(first / gain, -255 / 32, 255 / 32)
         if self.context.look.integer:
             known = round_even(known * 32) / 32
-        mean_more, scale_more, *later = self.context(halves(features)[1], known)
-        second, bits_2 = quantise(y_2, mean_2 + mean_more, scale_2 + scale_more, *later)
+        second, bits_2 = quantise(y_2, *self.context(features, known))
         decoded = whole(first, second)
 
         hyper_bpp = hyper_bits.sum((1, 2, 3)) / pixels
@@ -228,7 +229,7 @@ class Flagship(nn.Module):
         index: under the quality's step; step: which of the four latents have, −2 … 1.
         """
         if self.prior.look.integer:
-            mean = round_through(mean * 16) / 16
+            mean = round_even(mean * 16) / 16
             index = round_through(index)
         size: Tensor | float = 1.0
         if step is not None:

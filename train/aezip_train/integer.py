@@ -79,6 +79,8 @@ class IntegerConv2d(nn.Conv2d):
         finest: int = 14,
         tops: bool = False,
     ) -> None:
+        if paired and inputs % 2:
+            raise ValueError(f"network: a layer of {inputs} inputs; expected even numbers")
         super().__init__(inputs, outputs, kernel, padding=kernel // 2 if kernel % 2 else 0)
         self.bias: nn.Parameter
         self.register_buffer("tops", torch.full((inputs,), float(top)) if tops else None)

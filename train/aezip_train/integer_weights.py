@@ -6,11 +6,12 @@ What comes back exports to the same graphs; an encoder's layers in float are not
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .flagship import Context, Parameters, Prior, in_halves
 from .graph_steps import Array, Step, steps
@@ -30,9 +31,10 @@ def read_decoder(net: IntegerDecoder, graph: bytes) -> None:
         block.gain.copy_(_tensor(_following(left, "Mul").value))
         for layer in (block.reduce, block.spatial):
             step = _following(left, "Conv")
-            _become(layer, step.value, step.scale, step.bias)
+            _become(_first(layer, len(step.value)), step.value, step.scale, step.bias)
         step = _following(left, "MatMul")
-        _become(block.expand, step.value, step.scale, np.zeros(step.value.shape[1]))
+        silent = block.expand.in_channels - len(step.value)
+        _become(block.expand, np.pad(step.value, ((0, silent), (0, 0))), step.scale, np.zeros(step.value.shape[1]))
     net.latent_offset.copy_(_tensor(_following(left, "Add").value))
     blocks = [layer for block in wide for layer in (block.reduce, block.spatial, block.expand)]
     for layer in (net.up, *blocks, net.stem):
@@ -61,13 +63,12 @@ def read_encoder(net: NarrowEncoder, graph: bytes) -> None:
 def read_prior(net: Prior, graph: bytes) -> None:
     """Fill the prior from its graph.  Raises ValueError, StopIteration."""
     left = iter(steps(graph))
-    layers = net.look, net.to_half, net.look_half, net.to_full
-    order = in_halves(net.to_full.out_channels // 4).argsort()
-    for layer in layers:
+    for layer in (net.look, net.to_half):
         step = _following(left, "Conv")
-        scale = step.scale.reshape(-1)
-        values = step.value, scale, step.bias / scale
-        _become(layer, *(v[order] for v in values) if layer is net.to_full else values)
+        _become(layer, step.value, step.scale, step.bias / step.scale.reshape(-1))
+    step = _following(left, "Conv")
+    _become(net.look_half, step.value, step.scale, step.bias)
+    _read_product(net.to_full, left, in_halves(net.to_full.out_channels // 4).argsort())
     _read_parameters(net.first, left)
 
 
@@ -75,23 +76,33 @@ def read_prior(net: Prior, graph: bytes) -> None:
 def read_context(net: Context, graph: bytes) -> None:
     """Fill the context from its graph.  Raises ValueError, StopIteration."""
     left = iter(steps(graph))
-    signed, unsigned = _following(left, "MatMul"), _following(left, "MatMul")
-    features = net.look.out_channels
-    taps = np.stack([s.value.reshape(len(s.value), 4, features) for s in (signed, unsigned)])  # [2, C, 4, F]
-    weight = taps.transpose(3, 2, 0, 1).reshape(features, -1)[..., None, None]
-    scale = signed.scale[:features]
+    seen, features = _following(left, "MatMul"), net.look.out_channels
+    taps = seen.value.reshape(-1, 4, features)  # [2·C, 4, F]
+    weight = taps.transpose(2, 1, 0).reshape(features, -1)[..., None, None]
+    scale = seen.scale[:features]
     _become(net.look, weight, scale, _following(left, "Add").value / scale)
     _read_parameters(net.second, left)
 
 
 def _read_parameters(net: Parameters, left: Iterator[Step]) -> None:
-    for layer in (net.mix, *([net.step] if net.step else ()), net.mean, net.scale):
+    for layer in (net.mix, net.mean, *([net.step] if net.step else ()), net.scale):
         _read_product(layer, left)
 
 
-def _read_product(layer: IntegerConv2d, left: Iterator[Step]) -> None:
+def _read_product(layer: IntegerConv2d, left: Iterator[Step], order: Array | slice = slice(None)) -> None:
+    """order: which of the graph's outputs are the layer's"""
     step = _following(left, "MatMul")
-    _become(layer, step.value, step.scale, _following(left, "Add").value / step.scale)
+    bias = _following(left, "Add").value / step.scale
+    _become(layer, step.value[:, order], step.scale[order], bias[order])
+
+
+def _first(layer: IntegerConv2d, outputs: int) -> IntegerConv2d:
+    """A layer's first outputs, in its own memory; the others are silent."""
+    if outputs == layer.out_channels:
+        return layer
+    part = copy(layer)
+    part._parameters = {name: nn.Parameter(value[:outputs]) for name, value in layer.named_parameters()}
+    return part
 
 
 def _following(left: Iterator[Step], operator: str) -> Step:

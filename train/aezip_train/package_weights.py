@@ -26,7 +26,7 @@ from .integer_lapped import IntegerDecoder, NarrowEncoder
 from .lapped import stem_weight, up_weight
 
 LAYERS = 3  # of a block; of those of 8 bits one is a convolution
-PRODUCTS = 3  # of the prior, without one for local steps
+PRODUCTS = 4  # of the prior, without one for local steps
 
 
 def read_model(name: str) -> Flagship:
@@ -47,13 +47,16 @@ def _read(package: Package) -> Flagship:
     found = {member: products(package, member, "Conv") for member in members}
     encoder, hyper = found["encoder"], found["hyper"]
     down = next(n for n, c in enumerate(encoder) if c.stride == 2)
+    prior, heads = products(package, "prior", "Conv"), products(package, "prior", "MatMul")
     model = Flagship(
         Config(
             coarse=len(encoder[0].bias),
             latent=len(encoder[down].bias),
             hyper=len(hyper[-1].bias),
             feature=len(hyper[0].bias),
-            local_steps=int(len(products(package, "prior", "MatMul")) > PRODUCTS),
+            halfway=len(prior[1].bias) // 4,
+            hidden=heads[1].value.shape[1],
+            local_steps=int(len(heads) > PRODUCTS),
             coarse_blocks=(down - 1) // LAYERS,
             integer=integer,
             latent_blocks=len(encoder) - down - LAYERS if integer > 1 else (len(encoder) - down - 1) // LAYERS,

@@ -128,8 +128,8 @@ def _reaching(seen: Tensor) -> Tensor:
 
 def sized(model: Flagship, coarse: int = COARSE, **sizes: int) -> SmallDecoder:
     """An empty one for a model's latents, in whole numbers.  sizes: of `SmallDecoder`.  Raises ValueError."""
-    if coarse % 2 or coarse <= WIDE_STEM or sizes.get("finer", 0) % 2:
-        raise ValueError(f"network: coarse is {coarse}; expected even numbers, here above {WIDE_STEM}")
+    if coarse <= WIDE_STEM:
+        raise ValueError(f"network: coarse is {coarse}; expected even numbers above {WIDE_STEM}")
     net = SmallDecoder(model.config.latent, coarse=min(coarse, model.config.coarse), **sizes)
     set_integer(net, True)
     return net

@@ -81,7 +81,8 @@ def _means(shape: tuple[int, ...], values: Callable[[slice], NDArray[np.float32]
     out = np.empty((*grid((height, width), CELL_SIZE), channels), np.float32)
     for top in range(0, height, BAND * CELL_SIZE):
         part = values(slice(top, min(top + BAND * CELL_SIZE, height)))
-        part = np.pad(part, ((0, -len(part) % CELL_SIZE), (0, -width % CELL_SIZE), (0, 0)))
+        if len(part) % CELL_SIZE or width % CELL_SIZE:
+            part = np.pad(part, ((0, -len(part) % CELL_SIZE), (0, -width % CELL_SIZE), (0, 0)))
         # first down each column, where numbers lie side by side
         rows = np.add.reduce(part.reshape(len(part) // CELL_SIZE, CELL_SIZE, -1), axis=1)
         rows = np.add.reduce(rows.reshape(len(rows), -1, CELL_SIZE, channels), axis=2)

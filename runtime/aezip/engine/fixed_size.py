@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import PackageDamaged, about
 from ..format.geometry import HYPER_STRIDE, LATENT_STRIDE
 from ..model.kinds import REDUCED, GraphName
 from .sessions import Sessions, open_session
@@ -46,7 +47,8 @@ class FixedSizeSessions(Sessions):
             }
             variant = self.variant(name)
             session = open_session(self.package, variant, self.provider, self.threads, dimensions=dimensions)
-            self._sessions[key] = _Plan(session, copied=first == "image")
+            with about(str(self.package.about.path)):
+                self._sessions[key] = _Plan(session, copied=first == "image")
         return self._sessions[key]
 
 
@@ -54,13 +56,19 @@ class _Plan:
     """A session whose shapes are all known, and the arrays its outputs are written to, again and again.
 
     copied: whether outputs are given as copies, since the next window is made while this one is coded.
+
+    Raises PackageDamaged.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, *, copied: bool) -> None:
         self._session, self._binding, self._copied = session, session.io_binding(), copied
+        self.get_outputs = session.get_outputs
         self._made: dict[str, NDArray[Any]] = {}
         for output in session.get_outputs():
-            array = np.empty(output.shape, _KINDS[output.type])
+            try:
+                array = np.empty(output.shape, _KINDS[output.type])
+            except (TypeError, ValueError, MemoryError):
+                raise PackageDamaged(f"{output.name} has the shape {output.shape}", "one of a picture") from None
             self._binding.bind_output(output.name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
             self._made[output.name] = array
 

@@ -17,7 +17,6 @@ from ..model.packages import Package
 from .sessions import Sessions
 
 INT16 = NDArray[np.int16]
-_CARRIED = ("features", "raw_mean", "raw_scale")  # from the prior to the context
 
 
 @dataclass(frozen=True)
@@ -47,18 +46,19 @@ class Graphs:
         shape = (*grid(latent.shape, LATENTS_PER_HYPER), len(self.rung.hyper_index))
         return self._transform(GraphName("hyper"), ("latent", latent), self._gains("hyper_gain"), ("hyper", shape))
 
-    def prior(self, hyper: INT16) -> tuple[INT16, NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
+    def prior(self, hyper: INT16) -> tuple[INT16, NDArray[np.uint8], dict[str, NDArray[Any]]]:
         """hyper [a, b, Z] → of the first half mean in 1/16 and index [2, 2a, 2b, C], and what the context wants.
 
         A half is laid out as `hyperprior.halves` has it; an index is of a table and a step.
         """
         half = 2, 2 * hyper.shape[0], 2 * hyper.shape[1], len(self.rung.gain)
-        shapes = {"mean": half, "index": half, **dict.fromkeys(_CARRIED, (2, None, None, None))}
         inputs = {"hyper": hyper[None], **self._gains("hyper_inverse", "hyper_offset", "mean_gain", "shift")}
-        mean, index, *carried = self.sessions.run(GraphName("prior"), inputs, shapes)
-        return mean, index, dict(zip(_CARRIED, carried, strict=True))
+        names = [output.name for output in self.sessions.session(GraphName("prior"), inputs).get_outputs()]
+        shapes = dict.fromkeys(names, (2, None, None, None)) | dict.fromkeys(("mean", "index"), half)
+        found = dict(zip(shapes, self.sessions.run(GraphName("prior"), inputs, shapes), strict=True))
+        return found.pop("mean"), found.pop("index"), found
 
-    def context(self, carried: dict[str, NDArray[np.float32]], known: INT16) -> tuple[INT16, NDArray[np.uint8]]:
+    def context(self, carried: dict[str, NDArray[Any]], known: INT16) -> tuple[INT16, NDArray[np.uint8]]:
         """Decoded first half in 1/16 [2, 2a, 2b, C] → mean and index of the second half, alike."""
         inputs = {**carried, "known": known, **self._gains("context_gain", "mean_gain", "shift")}
         mean, index = self.sessions.run(GraphName("context"), inputs, {"mean": known.shape, "index": known.shape})

@@ -33,17 +33,14 @@ class Signature(NamedTuple):
     outputs: dict[str, int]
 
 
-_CARRIED = {"features": FLOAT, "raw_mean": FLOAT, "raw_scale": FLOAT}
 _STEP = {"mean_gain": FLOAT, "shift": FLOAT}
 _FOUND = {"mean": INT16, "index": UINT8}
 _DECODER = Signature({"latent": INT16, "inverse_gain": FLOAT}, {"image": UINT8})
 SIGNATURES = {
     "encoder": Signature({"image": UINT8, "gain": FLOAT}, {"latent": INT16}),
     "hyper": Signature({"latent": INT16, "hyper_gain": FLOAT}, {"hyper": INT16}),
-    "prior": Signature(
-        {"hyper": INT16, "hyper_inverse": FLOAT, "hyper_offset": FLOAT, **_STEP}, {**_FOUND, **_CARRIED}
-    ),
-    "context": Signature({**_CARRIED, "known": INT16, "context_gain": FLOAT, **_STEP}, _FOUND),
+    "prior": Signature({"hyper": INT16, "hyper_inverse": FLOAT, "hyper_offset": FLOAT, **_STEP}, _FOUND),
+    "context": Signature({"known": INT16, "context_gain": FLOAT, **_STEP}, _FOUND),
     "decoder": _DECODER,
     **dict.fromkeys(REDUCED.values(), _DECODER),
     "denoise": Signature({"image": UINT8, "sigma": FLOAT}, {"restored": UINT8}),
@@ -51,6 +48,7 @@ SIGNATURES = {
     "inpaint": Signature({"image": UINT8, "mask": UINT8}, {"restored": UINT8}),
 }
 _KNOWN = {**SIGNATURES, "detector": Signature({"seen": FLOAT}, {"logit": FLOAT})}  # the last is part of profiles
+_CARRIED = ("prior", "output"), ("context", "input")  # what else the first gives the second gets
 MAX_NODES = 10_000
 
 # Field numbers of onnx.proto.
@@ -94,7 +92,12 @@ def _findings(role: str, data: bytes) -> Iterator[tuple[str, str]]:
         yield "holds sparse weights", "dense ones"
     yield from _tensor_findings(messages(graph, _GRAPH["initializer"]))
     for direction, expected in zip(("input", "output"), _KNOWN[role], strict=True):
-        found = dict(_value(m) for m in messages(graph, _GRAPH[direction]))
+        values = [_value(m) for m in messages(graph, _GRAPH[direction])]
+        found = dict(values)
+        if len(found) < len(values):
+            yield f"has two {direction}s of one name", "one of each"
+        if (role, direction) in _CARRIED:
+            expected = {name: kind for name, kind in found.items() if kind in TYPE_NAMES} | expected
         if found != expected:
             yield f"has the {direction}s {_listed(found)}", _listed(expected)
 

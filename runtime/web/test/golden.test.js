@@ -9,10 +9,12 @@ import { openPackage, readArrays } from '../package.js';
 /** @param {string} name */
 const golden = (name) => readFileSync(new URL(`../../../tests/golden/${name}`, import.meta.url));
 ort.env.wasm.numThreads = 1;
-const vectors = { ...readArrays(golden('vectors.npz')), ...readArrays(golden('steps.npz')), ...readArrays(golden('products.npz')) };
+/** @type {ReturnType<typeof readArrays>} */
+const vectors = Object.assign({}, ...['vectors', 'steps', 'products', 'halves'].map((name) => readArrays(golden(`${name}.npz`))));
 const tiny = await Model.open(golden('tiny.aezm'), ort);
-const withSteps = await Model.open(golden('tiny-steps.aezm'), ort);
-const withProducts = await Model.open(golden('tiny-products.aezm'), ort);
+/** @type {Record<string, Model>} */
+const others = {};
+for (const name of ['steps', 'products', 'halves']) others[name] = await Model.open(golden(`tiny-${name}.aezm`), ort);
 const files = Object.keys(vectors).filter((key) => key.endsWith('.pixels')).map((key) => key.slice(0, -7));
 
 /**
@@ -26,7 +28,7 @@ function same(found, key) {
 }
 
 for (const name of files) {
-  const model = name.startsWith('steps') ? withSteps : name.startsWith('products') ? withProducts : tiny;
+  const model = others[name.split('-')[0]] ?? tiny;
   test(`${name}: ladder, tables, symbols and latents are the golden ones`, async () => {
     const { rung, tiles } = await model.latents(unpack(golden(`${name}.lat`)));
     for (const field of /** @type {const} */ (['hyper_inverse', 'hyper_offset', 'mean_gain', 'context_gain', 'shift'])) {

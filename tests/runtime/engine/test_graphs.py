@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -10,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from aezip import errors
+from aezip import embed, errors
 from aezip.codec import Codec
 from aezip.engine import sessions
-from aezip.model import store, writing
-from aezip.model.kinds import GraphName
+from aezip.model import packages, store, writing
+from aezip.model.kinds import HYPERPRIOR, GraphName
 
 
 @pytest.fixture
@@ -108,3 +109,29 @@ def test_a_program_may_end_while_graphs_open(tiny) -> None:
     for seconds in (0.0, 0.005, 0.02):
         done = subprocess.run([sys.executable, "-c", code, tiny, str(seconds)], capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("member", "changes", "finding"),
+    [
+        ("context.onnx", {b"features": b"featurez"}, "cannot run context.onnx"),  # no such input comes from the prior
+        ("prior.onnx", {b"features": b"featurez"}, "cannot run context.onnx"),
+        ("prior.onnx", {b"\x12\x01q": b"\x12\x01x", b"\x12\x01b": b"\x12\x01x"}, "(features|mean) has the shape"),
+    ],
+)
+def test_a_prior_and_a_context_that_do_not_fit_are_one_line(member, changes, finding, golden, drawn, tmp_path) -> None:
+    package = packages.Package(store.find(str(golden / "tiny-halves.aezm")))
+    members = {name: package.member(name) for name in package.about.members}
+    for found, other in changes.items():
+        assert found in members[member]
+        members[member] = members[member].replace(found, other)
+    digests = package.about.description["digests"] | {member: hashlib.sha256(members[member]).hexdigest()}
+    fingerprint = packages.fingerprint_of(digests, HYPERPRIOR.deciding).hex()
+    about = {**package.about.description, "digests": digests, "fingerprint": fingerprint}
+    path = tmp_path / "other.aezm"
+    path.write_bytes(writing.pack({**members, packages.DESCRIPTION: writing.description_text(about)}))
+    encoder = embed.Encoder(str(path), size=(40, 50))
+    with pytest.raises(errors.PackageDamaged, match=finding) as caught:
+        encoder.encode(drawn(40, 50))
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)

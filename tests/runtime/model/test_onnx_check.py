@@ -38,9 +38,16 @@ def named(name: str, kind: int) -> bytes:
 
 
 def graph(*extra: bytes, inputs: dict[str, int] | None = None) -> bytes:
-    signature = onnx_check.SIGNATURES["decoder"]
-    ends = [field(11, named(*pair)) for pair in (signature.inputs if inputs is None else inputs).items()]
-    return b"".join((*extra, *ends, *(field(12, named(*pair)) for pair in signature.outputs.items())))
+    return ends("decoder", inputs, *extra)
+
+
+def ends(role: str, inputs: dict[str, int] | None, *extra: bytes, outputs: dict[str, int] | None = None) -> bytes:
+    """A graph with the inputs and outputs of a role, if no others are given."""
+    signature = onnx_check.SIGNATURES[role]
+    both = (signature.inputs if inputs is None else inputs, signature.outputs if outputs is None else outputs)
+    return b"".join(
+        (*extra, *(field(n, named(*pair)) for n, found in zip((11, 12), both, strict=True) for pair in found.items()))
+    )
 
 
 def model(graph: bytes, *extra: bytes, version: int = 13) -> bytes:
@@ -82,6 +89,7 @@ def test_a_plain_graph_passes() -> None:
         (b"", "0 graphs"),
         (model(graph(inputs={"latent": 1, "inverse_gain": 1})), "latent (float32)"),
         (model(graph(inputs={})), "the inputs none"),
+        (model(graph(field(12, named("image", 2)))), "two outputs of one name"),
         (model(b"".join([node("Abs")] * 10_001)), "10001 nodes"),
         (b"\x0b", "not an ONNX graph"),
         (model(graph())[:-1], "not an ONNX graph"),
@@ -91,6 +99,24 @@ def test_others_are_refused(data: bytes, finding: str) -> None:
     with pytest.raises(PackageDamaged) as caught:
         onnx_check.check(GraphName("decoder"), data)
     assert finding in str(caught.value)
+
+
+def test_what_a_prior_tells_the_context_may_have_any_name() -> None:
+    prior, context = (onnx_check.SIGNATURES[role] for role in ("prior", "context"))
+    for kind in onnx_check.TYPE_NAMES:
+        told = {"told": kind}
+        onnx_check.check(GraphName("prior"), model(ends("prior", None, outputs=prior.outputs | told)))
+        onnx_check.check(GraphName("context"), model(ends("context", context.inputs | told)))
+    for role, inputs, outputs, finding in (
+        ("prior", prior.inputs | {"told": 1}, None, "the inputs"),
+        ("prior", None, prior.outputs | {"told": 7}, "told (type 7)"),
+        ("prior", None, {"mean": 5, "told": 1}, "the outputs"),
+        ("context", context.inputs | {"known": 1}, None, "known (float32)"),
+        ("context", None, context.outputs | {"told": 1}, "the outputs"),
+    ):
+        with pytest.raises(PackageDamaged) as caught:
+            onnx_check.check(GraphName(role), model(ends(role, inputs, outputs=outputs)))
+        assert finding in str(caught.value)
 
 
 @given(st.data())
