@@ -109,7 +109,7 @@ def said(g: Graph, features: str, net: Parameters, mean_gain: str, shift: str) -
     if finer:
         index = g.node("Add", g.node("Add", index, g.node("Add", finer, finer)), g.node("Max", finer, g.scalar(1)))
     index = g.node("Clip", index, g.scalar(0), g.scalar(INDEX_TOP))
-    if finer:  # −k, or 4 − k where it is above 0
+    if finer:  # −k, above 0 4 − k
         fours = g.node("Mul", g.node("Clip", finer, g.scalar(0), g.scalar(1)), g.scalar(len(STEPS) << STEP_BIT))
         number = g.node("Add", fours, g.node("Mul", finer, g.scalar(-(1 << STEP_BIT))))
         index = g.node("Add", index, number)

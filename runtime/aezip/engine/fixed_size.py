@@ -56,8 +56,6 @@ class _Plan:
     """A session whose shapes are all known, and the arrays its outputs are written to, again and again.
 
     copied: whether outputs are given as copies, since the next window is made while this one is coded.
-
-    Raises PackageDamaged.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, *, copied: bool) -> None:
@@ -68,7 +66,7 @@ class _Plan:
             try:
                 array = np.empty(output.shape, _KINDS[output.type])
             except (TypeError, ValueError, MemoryError):
-                raise PackageDamaged(f"{output.name} has the shape {output.shape}", "one of a picture") from None
+                raise PackageDamaged(f"{output.name} has the shape {output.shape}", "a picture's") from None
             self._binding.bind_output(output.name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
             self._made[output.name] = array
 

@@ -153,7 +153,7 @@ def run_graph(
         with timing.stage(name, inputs):
             outputs = session.run(list(shapes), inputs)
     except Exception as error:  # onnxruntime's own classes are not public
-        if "alloc" in str(error).lower().replace("preallocated", ""):  # those are of a wrong shape
+        if "alloc" in str(error).lower().replace("preallocated", ""):
             raise MemoryError from error
         finding = f"onnxruntime cannot run {name}.onnx ({_first_line(error)})"
         raise PackageDamaged(finding, "the graph of such a model") from error
@@ -216,7 +216,14 @@ def open_graph(
     if provider == "openvino" and threads is not None:  # it has threads of its own
         settings[0]["num_of_threads"] = str(threads)
     try:
-        session = ort.InferenceSession(data, options, providers=providers, provider_options=settings, enable_fallback=0)
+        session = ort.InferenceSession(
+            data,
+            options,
+            providers=providers,
+            provider_options=settings,
+            enable_fallback=0,
+            disabled_optimizers=["MatMulAddFusion"],  # leaves 8 bits where sizes are fixed
+        )
     except Exception as error:  # onnxruntime's own classes are not public
         if provider != "cpu":
             raise _not_started(provider, _first_line(error)) from error

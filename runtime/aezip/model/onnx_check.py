@@ -48,7 +48,7 @@ SIGNATURES = {
     "inpaint": Signature({"image": UINT8, "mask": UINT8}, {"restored": UINT8}),
 }
 _KNOWN = {**SIGNATURES, "detector": Signature({"seen": FLOAT}, {"logit": FLOAT})}  # the last is part of profiles
-_CARRIED = ("prior", "output"), ("context", "input")  # what else the first gives the second gets
+_CARRIED = ("prior", "output"), ("context", "input")  # what goes from one to the other
 MAX_NODES = 10_000
 
 # Field numbers of onnx.proto.
