@@ -89,8 +89,9 @@ class Parameters(nn.Module):
         self.mix = IntegerConv2d(inputs, c.hidden, paired=True)
         self.mean = IntegerConv2d(c.hidden, c.latent, out_bits=6, low=-8191, high=8191, paired=True)
         self.scale = IntegerConv2d(c.hidden, c.latent, out_bits=3, low=-255, high=255, paired=True)
-        steps = IntegerConv2d(c.hidden, c.latent, out_bits=3, low=-1, high=2, paired=True) if c.local_steps else None
-        self.step = steps
+        self.step = (
+            IntegerConv2d(c.hidden, c.latent, out_bits=3, low=-1, high=2, paired=True) if c.local_steps else None
+        )
         start_zero(*self.says())
 
     def says(self) -> list[IntegerConv2d]:

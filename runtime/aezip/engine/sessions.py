@@ -222,7 +222,7 @@ def open_graph(
             providers=providers,
             provider_options=settings,
             enable_fallback=0,
-            disabled_optimizers=["MatMulAddFusion"],  # leaves 8 bits where sizes are fixed
+            disabled_optimizers=["MatMulAddFusion"],  # makes float of 8 bits at fixed sizes
         )
     except Exception as error:  # onnxruntime's own classes are not public
         if provider != "cpu":
