@@ -1,8 +1,4 @@
-"""Chunks of arrays as pictures: a codec for numcodecs, and so for Zarr arrays of format 2.
-
-    from aezip.numcodecs import Aezip
-    zarr.create_array(store, shape=(1000, 512, 768, 3), chunks=(1, 512, 768, 3), dtype="uint8",
-                      zarr_format=2, compressors=Aezip(quality=60))
+"""Chunks of arrays as pictures: a codec for numcodecs, and so for Zarr arrays of format 2 (`compressors`).
 
 A chunk is one picture, uint8 or uint16 […, H, W, 3], […, H, W, 1] or […, H, W], where all axes in front are 1; three
 axes or more that end in 1 or 3 have channels. What is stored is a `.lat` file as `Codec.encode` writes it. A chunk that

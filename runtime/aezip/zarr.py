@@ -1,12 +1,8 @@
-"""Chunks of arrays as pictures: a codec for Zarr arrays of format 3.
-
-    from aezip.zarr import Aezip
-    zarr.create_array(store, shape=(1000, 512, 768, 3), chunks=(1, 512, 768, 3), dtype="uint8",
-                      serializer=Aezip(quality=60), compressors=None)
+"""Chunks of arrays as pictures: a codec for Zarr arrays of format 3 (`serializer`, without `compressors`).
 
 What a chunk may be and what is stored: `aezip.numcodecs`. With `shards`, many pictures share a file. In `zarr.json` the
-codec is `{"name": "aezip", "configuration": {"model", "quality", "effort", "lossless", "depth"}}`; the name is not in
-Zarr's register of extensions. zarr finds it through an entry point, so that reading needs no import.
+codec is `{"name": "aezip", "configuration": {"model", "quality", "effort", "lossless", "depth"}}`; zarr finds
+it through an entry point, so that reading needs no import.
 """
 
 from __future__ import annotations

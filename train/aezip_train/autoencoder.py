@@ -5,8 +5,8 @@
     density  p(u), one for each channel       what a symbol costs, without its neighbours
     decode   û → image
 
-After training, histograms of the symbols become tables (`histograms`): the density is known in training only
-(factorised prior: Ballé et al. 2017).
+After training, histograms of the symbols become tables (`histograms`) in place of the density (factorised prior: Ballé
+et al. 2017).
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ decoding: Ballé, Johnston, Minnen 2019).
 
 Invariants, proved per output channel by `quantise`:
     |W| ≤ 127,   max|a| · Σ|W| + |B| < 2²⁴.
-Processors without VNNI add products of 8 bits in pairs of 16. So, of layers for such kernels, in a matrix product
-weights of one sign of two neighbouring inputs add to no more than 128, and in a convolution |W| ≤ 63.
+Processors without VNNI add products of 8 bits in pairs of 16: hence PAIR_MAX in matrix products, and NARROW_MAX in
+convolutions.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ACTIVATION_BITS = 5  # a real activation r is the integer 32·r
 ACTIVATION_MAX = 255
 WEIGHT_MAX = 127
 NARROW_MAX = 63  # of weights for kernels of 8 bits
-PAIR_MAX = 128  # of two of one sign
+PAIR_MAX = 128  # of two neighbouring inputs' weights of one sign
 SUM_LIMIT = 2**24
 
 

@@ -1,8 +1,8 @@
 """What this installation is and whether it is exact: the facts behind `aezip doctor`.
 
-The prior chooses frequency tables, so its integers have to be the same everywhere. `digest` hashes its outputs for
-latents that are made by arithmetic alone: a model has the same digest on every machine. `examine` compares the outputs
-of each provider with those of the same graphs without optimisation on one thread.
+`digest` hashes the prior's outputs for latents that are made by arithmetic alone: a model has the same digest on every
+machine. `examine` compares the outputs of each provider with those of the same graphs without optimisation on one
+thread.
 
 If all decoders of a model make the same pixels, its description holds a digest of some of them (`pixels_digest`).
 `examine` makes these pixels again.

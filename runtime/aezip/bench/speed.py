@@ -1,6 +1,5 @@
 """Measuring speed: every time next to what it is compared with, in one run.
 
-In: pictures, a model, numbers of threads. Out: a dictionary, ready for JSON, of times and of `ratios`.
 Runs are compared by their ratios; smaller is better:
 
     PICTURE/THREADS/encode/graphs    a warm encode against its graphs, run bare
@@ -10,7 +9,7 @@ Runs are compared by their ratios; smaller is better:
     start/help, start/info           a command against `import click`
     start/compress, …/decompress     what a cold command takes beyond a warm one, against the imports it needs (`start`)
 
-Codecs alternate, round by round, so that other work on the machine affects all of them alike.
+Codecs alternate, round by round.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ def pictures_of(files: Sequence[Path]) -> dict[str, Image8]:
 def measure(
     pictures: dict[str, Image8], model: str, threads: Sequence[int], seconds: float, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """All of it.
+    """All of it, ready for JSON: times, and `ratios`.
 
     pictures: uint8 [H, W, 3] by name, the first one small; threads: numbers of them, none for 1, 2 and 4 as far as
     there are cores; seconds: about, for each picture.

@@ -1,7 +1,7 @@
 """Cold commands: what a start adds to the work, compared with the imports that it needs.
 
 Every round runs each command once, and the same work once more in this process, which is warm. Ratios compare times of
-one round, and their median over rounds counts, so that other work on the machine affects both sides alike.
+one round; their median counts.
 """
 
 from __future__ import annotations

@@ -25,19 +25,9 @@ FLAT = 0  # the class of cells in which, and around which, hardly anything happe
 
 NODES, CLASSES = CELL_ERRORS
 BAND = 16  # cells of rows that are looked at together
-# Where a package says nothing: so many times what the model `photo` has.
-UNKNOWN = 4.0
-PHOTO = (
-    (150, 160, 260, 420, 800, 1600, 3200, 5500),
-    (90, 110, 190, 320, 620, 1250, 2500, 4500),
-    (60, 80, 140, 240, 460, 950, 1900, 3600),
-    (42, 55, 100, 175, 330, 680, 1350, 2600),
-    (28, 38, 70, 120, 230, 460, 920, 1800),
-    (19, 26, 48, 80, 150, 300, 600, 1200),
-    (13, 18, 32, 52, 96, 190, 380, 760),
-    (9, 12, 21, 34, 60, 120, 230, 460),
-    (6, 8, 14, 22, 38, 74, 140, 280),
-)
+# Where a package says nothing: of flat cells at quality 0, for each class so many times more, at quality 100 so many
+# times less.
+UNKNOWN, RISES, FALLS = 600.0, 1.7, 22.0
 
 
 def errors(original: Pixels, decoded: Pixels, depth: int = PLAIN) -> Cells:
@@ -52,11 +42,12 @@ def errors(original: Pixels, decoded: Pixels, depth: int = PLAIN) -> Cells:
 
 def bounds(classes: Classes, package: Package, level: int) -> Cells:
     """The largest error that each cell may have, by its class of activity, at a quality of 0 … 1000."""
-    said = package.cell_errors
-    table = np.log(np.array(PHOTO) * UNKNOWN if said is None else np.array(said, float))
-    place = level * (NODES - 1) / QUALITY_TOP
-    low = min(int(place), NODES - 2)
-    row = np.exp(table[low] * (1 - place + low) + table[low + 1] * (place - low))
+    place, said = level / QUALITY_TOP, package.cell_errors
+    if said is None:
+        row = UNKNOWN * RISES ** np.arange(CLASSES) / FALLS**place
+    else:
+        table, node = np.log(said), place * (NODES - 1)
+        row = np.exp([np.interp(node, range(NODES), values) for values in table.T])
     return np.asarray(row[classes], np.float32)
 
 

@@ -5,6 +5,8 @@ the picture is flat, or where a latent is lost that lies far from its mean; the 
 
 An encoder that verifies looks at what a reader will show. If cells are further from the original than photographs'
 ever are (`cells`), it makes the second attempt, too, patches what is wrong with exact pixels, and takes the shorter.
+A small decoder looks first, and the full one at what frames the cells that are `DOUBTFUL` then. Cells of which the
+small one makes a `MESS` are patched, too.
 """
 
 from __future__ import annotations
@@ -21,11 +23,12 @@ from ..format import container, patches
 from ..format.container import NO_SKIP, PLAIN, PROGRESSIVE, Header, Lat, Section
 from ..format.geometry import CELL_SIZE
 from . import Coding, at, cells, pictures, tiles
-from .windows import Pixels
+from .windows import Area, Pixels, common, in_pixels
 
 TILED_FROM = container.MAX_TILE_PIXELS
 TILE = 16  # in units of 64 pixels
 STILL = 0.5  # part of flat cells from which no latent is left out: those that are cannot share errors (`flat`)
+DOUBTFUL, MESS = 0.6, 4.0  # errors of a small decoder, in a cell's limit
 LOST = 16 * 8  # how far a latent that is left out may be off, in 1/16 of a step: photographs hardly ever are
 
 
@@ -56,7 +59,7 @@ class Encoder:
         limit = np.minimum(cells.bounds(classes, self.sessions.package, self.level), cell_error)
         files: list[bytes] = []
         for lat, latent in self._attempts(pixels, sections, depth, classes):
-            wrong = self._wrong(lat, latent, pixels, limit)
+            wrong = self._wrong(lat, latent, pixels, limit, certain=cell_error < np.inf)
             with timing.stage("container"):
                 files.append(container.pack(_patched(lat, pixels, wrong) if wrong.any() else lat))
             if not wrong.any():
@@ -91,17 +94,41 @@ class Encoder:
                 body = Section(container.LATENTS, tiles.pack_streams(streams, tiles.slices_of(flags)))
                 yield Lat(header, (*container.depth_sections(depth), *sections, body)), latent
 
-    def _wrong(self, lat: Lat, latent: INT16 | None, pixels: Pixels, limit: cells.Cells) -> patches.Cells:
-        """The cells that a reader will see with a larger error than their limit, window by window."""
-        wrong = np.zeros(limit.shape, bool)
-        whole, depth = (slice(0, len(pixels)), slice(0, pixels.shape[1])), lat.depth
-        for part, shown in pictures.parts(self._at(lat.header.flags), lat, whole, depth=depth, latent=latent):
-            rows, columns = (slice(side.start // CELL_SIZE, -(-side.stop // CELL_SIZE)) for side in part)
-            wrong[rows, columns] = cells.errors(pixels[part], shown, depth) > limit[rows, columns]
+    def _wrong(
+        self, lat: Lat, latent: INT16 | None, pixels: Pixels, limit: cells.Cells, certain: bool
+    ) -> patches.Cells:
+        """The cells that a reader will see with a larger error than their limit.  certain: the full decoder sees all"""
+        wrong, whole = np.zeros(limit.shape, bool), (slice(0, len(pixels)), slice(0, pixels.shape[1]))
+        small = self.sessions.package.small
+        parts = [whole] if certain or not small else []
+        for area, error in self._seen(lat, latent, pixels, whole, small=True) if small else ():
+            wrong[area] = error > MESS * limit[area]
+            doubtful = error > DOUBTFUL * limit[area]
+            if doubtful.any() and not certain:
+                parts.append(common(in_pixels(_frame(area, doubtful)), whole))
+        for part in parts:
+            for area, error in self._seen(lat, latent, pixels, part):
+                wrong[area] |= error > limit[area]
         return wrong
+
+    def _seen(
+        self, lat: Lat, latent: INT16 | None, pixels: Pixels, part: Area, small: bool = False
+    ) -> Iterator[tuple[Area, cells.Cells]]:
+        """What a decoder makes of a part in pixels, window by window: the cells, and their errors."""
+        coding, depth = self._at(lat.header.flags), lat.depth
+        for seen, shown in pictures.parts(coding, lat, part, depth=depth, latent=latent, small=small):
+            rows, columns = (slice(side.start // CELL_SIZE, -(-side.stop // CELL_SIZE)) for side in seen)
+            yield (rows, columns), cells.errors(pixels[seen], shown, depth)
 
     def _at(self, flags: int) -> Coding:
         return at(self.sessions, self.level, flags)
+
+
+def _frame(area: Area, marked: patches.Cells) -> Area:
+    """What frames the marked cells of an area."""
+    ends = zip(area, marked.nonzero(), strict=True)
+    rows, columns = (slice(a.start + int(n.min()), a.start + int(n.max()) + 1) for a, n in ends)
+    return rows, columns
 
 
 def _patched(lat: Lat, pixels: Pixels, wrong: patches.Cells) -> Lat:

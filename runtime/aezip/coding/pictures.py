@@ -79,12 +79,18 @@ def decode(coding: Coding, lat: Lat, region: Region | None = None, scale: int = 
 
 
 def parts(
-    coding: Coding, lat: Lat, wanted: Area, scale: int = 1, depth: int = PLAIN, latent: INT16 | None = None
+    coding: Coding,
+    lat: Lat,
+    wanted: Area,
+    scale: int = 1,
+    depth: int = PLAIN,
+    latent: INT16 | None = None,
+    small: bool = False,
 ) -> Iterator[tuple[Area, Pixels]]:
     """An area of the picture in pixels, window by window: where each lies in the picture, and its pixels [h, w, C].
 
-    Windows begin at multiples of 16 / scale pixels, or where the area does. latent: as of `Tiles`.
-    Raises StreamDamaged, ModelUnfit.
+    Windows begin at multiples of 16 / scale pixels, or where the area does. latent: as of `Tiles`; small: as of
+    `Graphs.decoder`. Raises StreamDamaged, ModelUnfit.
     """
     graphs, header, side = coding.graphs, lat.header, LATENT_STRIDE // scale
     graphs.package.fit(header.channels)
@@ -98,7 +104,10 @@ def parts(
     areas = windows(rows, columns, 1)
     progress = Parts("decode", len(areas))
     for area, (around, latent) in ahead(taken, areas, graphs.sessions.threads):
-        part, image = common(in_pixels(area, side), wanted), graphs.decoder(latent, scale, fine=depth > PLAIN)
+        part, image = (
+            common(in_pixels(area, side), wanted),
+            graphs.decoder(latent, scale, fine=depth > PLAIN, small=small),
+        )
         made = in_channels(image[within(part, in_pixels(around, side))], header.channels)
         yield part, depths.of_fine(made, depth) if depth > PLAIN else made
         progress.done()

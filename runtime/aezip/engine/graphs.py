@@ -64,15 +64,15 @@ class Graphs:
         mean, index = self.sessions.run(GraphName("context"), inputs, {"mean": known.shape, "index": known.shape})
         return mean, index
 
-    def decoder(self, latent: INT16, scale: int = 1, *, fine: bool = False) -> Samples:
+    def decoder(self, latent: INT16, scale: int = 1, *, fine: bool = False, small: bool = False) -> Samples:
         """Latents in 1/16 [h, w, C] → image [16h, 16w, 3 or 1]; or one `scale` (2, 4, 8 or 16) times smaller.
 
-        fine: in 1/256 of a grey level, uint16, rather than in levels, uint8.
+        fine: in 1/256 of a grey level, uint16, rather than in levels, uint8; small: by the small decoder.
         """
         role, own = self.package.decoder(scale)
         side = LATENT_STRIDE // own
         shape = (side * latent.shape[0], side * latent.shape[1], self.package.about.channels)
-        name = GraphName(role, fine=fine)
+        name = GraphName(role, small, fine)
         image = self._transform(name, ("latent", latent), self._gains("inverse_gain"), ("image", shape))
         return averaged(fine_of(image) if fine else image, scale // own)
 

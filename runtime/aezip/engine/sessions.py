@@ -69,7 +69,7 @@ class Sessions:
         self._on_cpu = exact if on_cpu is None else on_cpu
         held = {GraphName.of(name) for name in package.about.members if name.endswith(".onnx")}
         self._small = decoder == "small"
-        if self._small and GraphName("decoder", small=True) not in held:
+        if self._small and not package.small:
             finding = f"the model '{package.about.name}' has no small decoder"
             raise ModelUnfit(finding, "the full one, or a model for which aezip-train small made one")
         self._sessions: dict[Hashable, Any] = {}
@@ -138,7 +138,7 @@ class Sessions:
 
     def variant(self, name: GraphName) -> GraphName:
         """What stands for a graph: of the decoder the small one, if that is wanted."""
-        return name._replace(small=self._small and name.role == "decoder")
+        return name._replace(small=True) if self._small and name.role == "decoder" else name
 
     def _open(self, name: GraphName) -> onnxruntime.InferenceSession:
         provider = "cpu" if name.role in self._on_cpu else self.provider
@@ -203,9 +203,8 @@ def open_graph(
     options.log_severity_level = 4
     options.enable_mem_pattern = False  # planned for one size, it doubles the memory of the first run
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # graphs of two stages run at once
-    level = f"ORT_{'DISABLE' if optimisation == 'disabled' else 'ENABLE'}_"
-    level += "ALL" if optimisation == "disabled" else optimisation.upper()
-    options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
+    level = "DISABLE_ALL" if optimisation == "disabled" else f"ENABLE_{optimisation.upper()}"
+    options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, f"ORT_{level}")
     if threads is not None:
         options.intra_op_num_threads = threads
     for dimension, value in (dimensions or {}).items():

@@ -3,8 +3,8 @@
     encoder     `image` float32 in levels in place of uint8, which the graph casts to float32 before all else
     decoder     `image` float32 in levels, as it is before the graph rounds it: the nodes that round are left out
 
-The bytes of an ONNX graph that `onnx_check` has passed go in, others come out; only declarations and the last nodes are
-looked at. So every package codes pictures of more than 8 bits, without a byte more, and its fingerprint stays.
+The bytes of an ONNX graph that `onnx_check` has passed go in, others come out. So every package codes pictures of more
+than 8 bits, and its fingerprint stays.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from ..storage import files
 from . import onnx_check
 from .description import BITS_PER_ERROR, findings
 from .float_graphs import fine as made_fine
-from .kinds import CODING, HALVES, HYPERPRIOR, REDUCED, RESTORING, STATIC, GraphName, Kind
+from .kinds import CODING, HALVES, HYPERPRIOR, REDUCED, RESTORING, SMALL, STATIC, GraphName, Kind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -236,7 +236,9 @@ class Package:
         """The graphs that encode and look at what was made, as far as they are there; fine: for finer samples."""
         kind = self.about.kind
         roles = (*kind.encoding, *(() if self.about.half else kind.decoding))
-        return tuple(GraphName(role, fine=fine and role in kind.windowed) for role in roles)
+        return tuple(
+            GraphName(role, self.small and role == "decoder", fine and role in kind.windowed) for role in roles
+        )
 
     def decoding(self, scale: int, fine: bool = False) -> tuple[GraphName, ...]:
         """The graphs that decode at this scale, in the order in which they are needed; fine: for finer samples."""
@@ -245,6 +247,11 @@ class Package:
     def margin(self, transform: str) -> int:
         """Latents (of 16 pixels) that a transform must see around a part to make it as in the whole picture."""
         return int(self.about.description["margins"][transform])
+
+    @property
+    def small(self) -> bool:
+        """Whether it holds a small decoder."""
+        return f"{SMALL}.onnx" in self.about.members
 
     @property
     def exact_pixels(self) -> bool:

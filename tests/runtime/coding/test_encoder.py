@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image, ImageDraw
 from aezip.codec import Codec
 from aezip.coding import cells, encoder
 from aezip.coding.windows import Pixels
+from aezip.engine.graphs import INT16, Graphs
 from aezip.engine.sessions import Sessions
 from aezip.errors import UsageError
 from aezip.format import container, patches
@@ -97,6 +99,58 @@ def test_no_cell_is_worse_than_its_bound(photo: Codec, quality: float) -> None:
         marked = np.kron(patches.which(patch, *pixels.shape[:2]), np.ones((16, 16), bool))
         marked = marked[: pixels.shape[0], : pixels.shape[1]]
         np.testing.assert_array_equal(shown[marked], pixels[marked])
+
+
+def rings(width: int = 12) -> Pixels:
+    """Green and magenta ones: the full decoder makes them, the small one does not."""
+    y, x = np.mgrid[:160, :192]
+    which = np.hypot(x - 90, y - 80) // width % 2
+    return np.array([(0, 255, 0), (255, 0, 255)], np.uint8)[which.astype(int)]
+
+
+@pytest.mark.parametrize("quality", [30, 90])
+def test_what_a_small_decoder_makes_a_mess_of_is_patched(
+    photo: Codec, monkeypatch: pytest.MonkeyPatch, quality: float
+) -> None:
+    pixels, small = rings(), Codec("photo", decoder="small")
+    bounds = cells.bounds(cells.activity(pixels), photo.package, round(10 * quality))
+    data = photo.encode(pixels, quality, lossless=False)
+    assert (cells.errors(pixels, small.decode(data)[0]) <= encoder.MESS * bounds).all()
+    assert (cells.errors(pixels, photo.decode(data)[0]) <= bounds).all()
+    monkeypatch.setattr(encoder, "MESS", np.inf)
+    data = photo.encode(pixels, quality, lossless=False)
+    messy = cells.errors(pixels, small.decode(data)[0]) > 4 * bounds
+    assert messy.any() == (quality == 30)
+    assert (cells.errors(pixels, photo.decode(data)[0]) <= bounds).all()
+
+
+def test_the_full_decoder_sees_what_is_in_doubt(photo: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[bool, tuple[int, ...]]] = []
+    decoder = Graphs.decoder
+
+    def watched(graphs: Graphs, latent: INT16, *args: Any, small: bool = False, **settings: Any) -> Any:
+        seen.append((small, latent.shape[:2]))
+        return decoder(graphs, latent, *args, small=small, **settings)
+
+    monkeypatch.setattr(Graphs, "decoder", watched)
+    y, x = np.mgrid[:320, :640]
+    soft = np.stack([x // 4, y // 3, 160 - x // 8], 2).astype(np.uint8)
+    photo.encode(soft, 60, lossless=False)
+    assert seen == [(True, (20, 40))]
+    photo.encode(soft, 60, lossless=False, cell_psnr=10)  # a promise
+    assert seen[1:] == [(True, (20, 40)), (False, (20, 40))]
+    hard = soft.copy()
+    hard[48:80, 40:150] = saturated(32, 110)
+    del seen[:]
+    photo.encode(hard, 60, lossless=False)
+    assert seen[0] == (True, (20, 40))
+    assert {small for small, _ in seen} == {True, False}
+    assert all(w < 24 for small, (_, w) in seen if not small), seen
+
+
+def test_a_promise_that_cannot_be_kept_patches_all(photo: Codec) -> None:
+    pixels = saturated(48, 64)
+    assert (photo.decode(photo.encode(pixels, 20, lossless=False, cell_psnr=300))[0] == pixels).all()
 
 
 @pytest.mark.parametrize("channels", [1, 3])

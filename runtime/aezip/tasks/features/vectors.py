@@ -1,6 +1,6 @@
 """What a model's encoder sees in a picture: latents, one vector for each 16×16 pixels, and one for all of them.
 
-In: pixels. Out: float32 arrays. Pooled vectors of pictures can be compared: `nearest` finds the most similar. They are
+Pooled vectors of pictures can be compared: `nearest` finds the most similar. They are
 kept in an .npz file that numpy reads without aezip:
 
     files     [N] text      names as they were given

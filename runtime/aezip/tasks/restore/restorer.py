@@ -5,8 +5,7 @@
                 or by `hints` of some pixels' colours
     inpaint     pixels under a mask are made up; all others stay bit for bit (`holes` for large masks)
 
-A graph sees the picture through windows with its margin around them, so that a picture of any size comes out as if seen
-whole, up to one level.
+A graph sees the picture through windows (`coding.windows`).
 """
 
 from __future__ import annotations
