@@ -1,8 +1,7 @@
 """Chunks of arrays as pictures: a codec for Zarr arrays of format 3 (`serializer`, without `compressors`).
 
 What a chunk may be and what is stored: `aezip.numcodecs`. With `shards`, many pictures share a file. In `zarr.json` the
-codec is `{"name": "aezip", "configuration": {"model", "quality", "effort", "lossless", "depth"}}`; zarr finds
-it through an entry point, so that reading needs no import.
+codec is `{"name": "aezip", "configuration": {"model", "quality", "effort", "lossless", "depth"}}`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ the picture is flat, or where a latent is lost that lies far from its mean; the 
 An encoder that verifies looks at what a reader will show. If cells are further from the original than photographs'
 ever are (`cells`), it makes the second attempt, too, patches what is wrong with exact pixels, and takes the shorter.
 A small decoder looks first, and the full one at what frames the cells that are `DOUBTFUL` then. Cells of which the
-small one makes a `MESS` are patched, too.
+small one makes a `MESS` are patched, too, if they are few.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ TILED_FROM = container.MAX_TILE_PIXELS
 TILE = 16  # in units of 64 pixels
 STILL = 0.5  # part of flat cells from which no latent is left out: those that are cannot share errors (`flat`)
 DOUBTFUL, MESS = 0.6, 4.0  # errors of a small decoder, in a cell's limit
+WORTH = 1.05  # how much larger a file may be whose patches are for that one, too
 LOST = 16 * 8  # how far a latent that is left out may be off, in 1/16 of a step: photographs hardly ever are
 
 
@@ -59,9 +60,11 @@ class Encoder:
         limit = np.minimum(cells.bounds(classes, self.sessions.package, self.level), cell_error)
         files: list[bytes] = []
         for lat, latent in self._attempts(pixels, sections, depth, classes):
-            wrong = self._wrong(lat, latent, pixels, limit, certain=cell_error < np.inf)
+            wrong, messy = self._wrong(lat, latent, pixels, limit, certain=cell_error < np.inf)
             with timing.stage("container"):
-                files.append(container.pack(_patched(lat, pixels, wrong) if wrong.any() else lat))
+                data = _packed(lat, pixels, wrong)
+                both = _packed(lat, pixels, wrong | messy) if messy.any() else data
+                files.append(both if len(both) <= WORTH * len(data) else data)
             if not wrong.any():
                 break
             del latent
@@ -96,25 +99,26 @@ class Encoder:
 
     def _wrong(
         self, lat: Lat, latent: INT16 | None, pixels: Pixels, limit: cells.Cells, certain: bool
-    ) -> patches.Cells:
-        """The cells that a reader will see with a larger error than their limit.  certain: the full decoder sees all"""
-        wrong, whole = np.zeros(limit.shape, bool), (slice(0, len(pixels)), slice(0, pixels.shape[1]))
+    ) -> tuple[patches.Cells, patches.Cells]:
+        """The cells that are worse than their limit, and those in a mess.  certain: the full decoder sees all"""
+        wrong, messy = np.zeros((2, *limit.shape), bool)
+        whole: Area = (slice(0, len(pixels)), slice(0, pixels.shape[1]))
         small = self.sessions.package.small
         parts = [whole] if certain or not small else []
         for area, error in self._seen(lat, latent, pixels, whole, small=True) if small else ():
-            wrong[area] = error > MESS * limit[area]
+            messy[area] = error > MESS * limit[area]
             doubtful = error > DOUBTFUL * limit[area]
             if doubtful.any() and not certain:
                 parts.append(common(in_pixels(_frame(area, doubtful)), whole))
         for part in parts:
             for area, error in self._seen(lat, latent, pixels, part):
-                wrong[area] |= error > limit[area]
-        return wrong
+                wrong[area] = error > limit[area]
+        return wrong, messy
 
     def _seen(
         self, lat: Lat, latent: INT16 | None, pixels: Pixels, part: Area, small: bool = False
     ) -> Iterator[tuple[Area, cells.Cells]]:
-        """What a decoder makes of a part in pixels, window by window: the cells, and their errors."""
+        """Errors of a part in pixels, window by window, and of which cells."""
         coding, depth = self._at(lat.header.flags), lat.depth
         for seen, shown in pictures.parts(coding, lat, part, depth=depth, latent=latent, small=small):
             rows, columns = (slice(side.start // CELL_SIZE, -(-side.stop // CELL_SIZE)) for side in seen)
@@ -131,6 +135,9 @@ def _frame(area: Area, marked: patches.Cells) -> Area:
     return rows, columns
 
 
-def _patched(lat: Lat, pixels: Pixels, wrong: patches.Cells) -> Lat:
-    patch = Section(container.PATCHES, patches.encode(pixels, wrong))
-    return lat._replace(sections=(*lat.sections[:-1], patch, lat.sections[-1]))
+def _packed(lat: Lat, pixels: Pixels, marked: patches.Cells) -> bytes:
+    """The file with the marked cells as patches."""
+    if marked.any():
+        patch = Section(container.PATCHES, patches.encode(pixels, marked))
+        lat = lat._replace(sections=(*lat.sections[:-1], patch, lat.sections[-1]))
+    return container.pack(lat)

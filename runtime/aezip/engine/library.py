@@ -1,8 +1,8 @@
 """onnxruntime: opened without its telemetry, in whichever of its builds is installed.
 
 From 1.29 on, onnxruntime writes a device id and a database below the user's cache folder, and looks up a server to
-send them to, in every process that lives for some seconds. An environment variable stops that; it is read once, when
-onnxruntime is imported. All code of ours gets onnxruntime here.
+send them to. An environment variable stops that, which is read when onnxruntime is imported: all code of ours gets it
+here.
 
 Its builds for other processors write the same module: to install or uninstall one takes files from another
 (onnxruntime issue 26996). So no extra of ours asks for one, and `advice` says how to change builds.

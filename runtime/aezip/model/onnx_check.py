@@ -1,8 +1,7 @@
 """What an ONNX file says of itself, read before onnxruntime opens it.
 
-In: bytes of a graph of a model package. Out: nothing, or PackageDamaged. A package may come
-from anywhere, so a graph is refused unless it is of the kind that packages hold: plain operators of one
-list, weights inside the file, no graphs within graphs, and the inputs and outputs of its role.
+A package may come from anywhere, so a graph is refused unless it is of the kind that packages hold: plain operators of
+one list, weights inside the file, no graphs within graphs, and the inputs and outputs of its role.
 The reader knows only protobuf's wire format (`wire`) and the fields of onnx.proto that it asks for; what it does not
 know it refuses, where it could matter.
 """

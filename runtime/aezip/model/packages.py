@@ -1,8 +1,8 @@
 """The model package `.aezm`: a zip of graphs, tables and a description.
 
-In: a path. Out: `Package`, whose members are read and checked against their digests when they are first needed.
-`describe` looks at the description only, `check` at everything; `store` finds packages by name and by fingerprint.
-aezip's own decoders of earlier releases are packages in xz (`releases`): nothing else is decompressed.
+Members of a `Package` are read and checked against their digests when they are first needed. `describe` looks at the
+description only, `check` at everything; `store` finds packages by name and by fingerprint. aezip's own decoders of
+earlier releases are packages in xz (`releases`): nothing else is decompressed.
 
 The fingerprint names what a decoder needs (`Kind.deciding`): an encoder can be
 trained further, or be left out of a package, and old files still decode.
