@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import html_report
+from ..model.kinds import SMALL
 
-STAGES = ("read", "encoder", "hyper", "prior", "context", "decoder", "entropy", "container", "rest", "write")
+STAGES = ("read", "encoder", "hyper", "prior", "context", SMALL, "decoder", "entropy", "container", "rest", "write")
 
 
 def time_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -55,10 +56,7 @@ def write(result: dict[str, Any], folder: Path) -> None:
 
 
 def draw(result: dict[str, Any]) -> Any:
-    """A figure: bars of time for every picture and number of threads, aezip's in its stages.
-
-    Where stages ran at once, they share the bar, whose length is the time that passed.
-    """
+    """Bars of time for every picture and number of threads, aezip's in its stages; those that ran at once share it."""
     pyplot = html_report.pyplot()
     places = list(dict.fromkeys((r["picture"], r["threads"]) for r in result["runs"]))
     figure, grid = pyplot.subplots(
@@ -85,7 +83,7 @@ def draw(result: dict[str, Any]) -> Any:
             axes.margins(x=0.15)
             axes.spines[["top", "right"]].set_visible(False)
     handles = [pyplot.Rectangle((0, 0), 1, 1, color=colours[s]) for s in STAGES[1:-1]]
-    figure.legend(handles, STAGES[1:-1], loc="outside lower center", ncols=8, fontsize=8, frameon=False)
+    figure.legend(handles, STAGES[1:-1], loc="outside lower center", ncols=9, fontsize=8, frameon=False)
     return figure
 
 

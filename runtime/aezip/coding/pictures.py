@@ -20,7 +20,7 @@ from ..format.scales import reduced
 from . import Coding
 from .flat import Flat
 from .tiles import Tiles
-from .windows import Area, Pixels, ahead, common, grown, in_channels, in_pixels, window_of, windows, within
+from .windows import WINDOW, Area, Pixels, ahead, common, grown, in_channels, in_pixels, window_of, windows, within
 
 KEPT = 2**17  # latents' positions that an encoder keeps: of 32 megapixels
 
@@ -101,7 +101,7 @@ def parts(
         around = grown(area, margin, tiles.grid)
         return around, tiles.take(around)
 
-    areas = windows(rows, columns, 1)
+    areas = windows(rows, columns, 1, WINDOW // 2 if small else 0)  # it takes more memory
     progress = Parts("decode", len(areas))
     for area, (around, latent) in ahead(taken, areas, graphs.sessions.threads):
         part, image = (

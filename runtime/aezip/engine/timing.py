@@ -1,8 +1,7 @@
 """Where the time goes: the codec names its stages, and whoever listens hears how long each took.
 
-Stages are `encoder`, `hyper`, `prior`, `context` and `decoder`, the runs of the graphs; `entropy`, the
-entropy coder; `container`. They may run in several threads at once, and do not nest. Nobody
-listening, a stage costs half a microsecond.
+Stages are the runs of graphs, by name; `entropy`, the entropy coder; `container`. They may run in several threads at
+once, and do not nest.
 """
 
 from __future__ import annotations
