@@ -245,7 +245,8 @@ export class Model {
     const held = role === 'decoder' && decoder !== 'full' ? `decoder.${decoder}` : role;
     const [name, type] = depth > PLAIN ? [held + FINE, 'float32'] : [held, 'uint8'];
     if (!this.#sessions[name]) await this.#open(held, depth > PLAIN);
-    if (!this.#sessions[name]) throw new AezipError('ModelUnfit', `the model '${this.name}' has no ${decoder} decoder`, 'full');
+    const there = this.#sessions[name] && ['full', 'small'].includes(decoder);
+    if (!there) throw new AezipError('ModelUnfit', `the model '${this.name}' has no ${decoder} decoder`, 'full');
     const by = depth > PLAIN ? ofFine(depth) : undefined;
     const [width, height] = [reduced(header.width, scale), reduced(header.height, scale)];
     const [rows, columns] = [Math.ceil(header.height / 16), Math.ceil(header.width / 16)];

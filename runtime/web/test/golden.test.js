@@ -105,6 +105,8 @@ test('a small decoder makes finer samples, and is missed by name', async () => {
   await assert.rejects(without.decode(file, { decoder: 'small' }), { name: 'ModelUnfit' });
   const wrong = /** @type {any} */ ({ decoder: 'half' });
   await assert.rejects(without.decode(file, wrong), { name: 'ModelUnfit' });
+  const reduced = await Model.open(golden('reduced/tiny.aezm'), ort); // it has a `decoder.8`
+  await assert.rejects(reduced.decode(golden('odd.lat'), { ...wrong, decoder: '8' }), { name: 'ModelUnfit' });
 });
 
 test('damaged files are refused by name', async () => {
