@@ -18,19 +18,7 @@ from numpy.typing import NDArray
 
 from .errors import require
 
-COLOURS = (
-    "#d62728",
-    "#7f7f7f",
-    "#1f77b4",
-    "#2ca02c",
-    "#17becf",
-    "#c5b0d5",
-    "#9467bd",
-    "#8c564b",
-    "#e377c2",
-    "#bcbd22",
-    "#ff7f0e",
-)
+COLOURS = ("#d62728", "#7f7f7f", "#1f77b4", "#2ca02c", "#17becf", "#9467bd", "#8c564b", "#e377c2", "#bcbd22", "#ff7f0e")
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .8em;text-align:right;border-bottom:1px solid #ddd}

@@ -1,7 +1,7 @@
 """Chunks of arrays as pictures: a codec for Zarr arrays of format 3 (`serializer`, without `compressors`).
 
-What a chunk may be and what is stored: `aezip.numcodecs`. With `shards`, many pictures share a file. In `zarr.json` the
-codec is `{"name": "aezip", "configuration": {"model", "quality", "effort", "lossless", "depth"}}`.
+What a chunk may be and what is stored: `aezip.numcodecs`. In `zarr.json` the codec is
+`{"name": "aezip", "configuration": {"model", "quality", "effort", "lossless", "depth"}}`.
 """
 
 from __future__ import annotations

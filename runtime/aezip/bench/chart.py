@@ -62,7 +62,7 @@ def draw(result: dict[str, Any]) -> Any:
     figure, grid = pyplot.subplots(
         len(places), 2, figsize=(11, 0.9 + 2.1 * len(places)), dpi=130, squeeze=False, layout="constrained"
     )
-    colours = dict(zip(STAGES, html_report.COLOURS, strict=True))
+    colours = dict(zip((s for s in STAGES if s != SMALL), html_report.COLOURS, strict=True)) | {SMALL: "#c5b0d5"}
     for row, (picture, threads) in zip(grid, places, strict=True):
         runs = [r for r in result["runs"] if (r["picture"], r["threads"]) == (picture, threads)][::-1]
         for axes, way in zip(row, ("encode", "decode"), strict=True):

@@ -4,8 +4,7 @@
 machine. `examine` compares the outputs of each provider with those of the same graphs without optimisation on one
 thread.
 
-If all decoders of a model make the same pixels, its description holds a digest of some of them (`pixels_digest`).
-`examine` makes these pixels again.
+`examine` makes the pixels again of which a model's description holds a digest (`pixels_digest`).
 """
 
 from __future__ import annotations

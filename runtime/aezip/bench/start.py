@@ -28,7 +28,7 @@ def measure(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Median seconds of commands and of what they are held against, and ratios, each by name.
 
-    file: a picture; folder: for what is written, and for Python's bytecode, which an installed package has.
+    file: a picture; folder: for what is written, and for Python's bytecode.
     """
     threads = str(codec.threads)
     lat, back = str(folder / "picture.lat"), str(folder / "back.png")

@@ -5,13 +5,13 @@ the picture is flat, or where a latent is lost that lies far from its mean; the 
 
 An encoder that verifies looks at what a reader will show. If cells are further from the original than photographs'
 ever are (`cells`), it makes the second attempt, too, patches what is wrong with exact pixels, and takes the shorter.
-A small decoder looks first, and the full one at what frames the cells that are `DOUBTFUL` then. Cells of which the
-small one makes a `MESS` are patched, too, if they are few.
+Without `cell_error` a small decoder looks first, and the full one at what frames cells of which that is `UNSURE`. What
+the small one makes a `MESS` of is patched, too, if that costs little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,15 +21,15 @@ from ..engine.graphs import INT16
 from ..engine.sessions import Sessions
 from ..format import container, patches
 from ..format.container import NO_SKIP, PLAIN, PROGRESSIVE, Header, Lat, Section
-from ..format.geometry import CELL_SIZE
+from ..format.geometry import CELL_SIZE, grid
 from . import Coding, at, cells, pictures, tiles
-from .windows import Area, Pixels, common, in_pixels
+from .windows import Area, Pixels, common, in_pixels, windows
 
 TILED_FROM = container.MAX_TILE_PIXELS
 TILE = 16  # in units of 64 pixels
 STILL = 0.5  # part of flat cells from which no latent is left out: those that are cannot share errors (`flat`)
-DOUBTFUL, MESS = 0.6, 4.0  # errors of a small decoder, in a cell's limit
-WORTH = 1.05  # how much larger a file may be whose patches are for that one, too
+UNSURE, MESS = 0.6, 4.0  # errors of a small decoder, in a cell's limit
+DEARER = 1.05  # how many times larger a file may be whose patches are for that one, too
 LOST = 16 * 8  # how far a latent that is left out may be off, in 1/16 of a step: photographs hardly ever are
 
 
@@ -46,25 +46,28 @@ class Encoder:
     flags: int = PROGRESSIVE
 
     def encode(self, pixels: Pixels, sections: tuple[Section, ...] = (), depth: int = PLAIN) -> Lat:
-        """Pixels [H, W, C] of a depth → the first good attempt, whose pixels nobody has looked at.
-
-        Raises ModelUnfit.
-        """
+        """Pixels [H, W, C] of a depth → the first good attempt, which nobody has looked at.  Raises ModelUnfit."""
         return next(self._attempts(pixels, sections, depth))[0]
 
     def encode_verified(
         self, pixels: Pixels, sections: tuple[Section, ...] = (), depth: int = PLAIN, cell_error: float = np.inf
     ) -> bytes:
-        """The same, looked at and repaired: no cell has a larger error than photographs have, or than `cell_error`."""
+        """The same, looked at and repaired: no cell is worse than photographs' are, or than `cell_error`."""
         classes = cells.activity(pixels, depth)
         limit = np.minimum(cells.bounds(classes, self.sessions.package, self.level), cell_error)
+        whole = slice(0, len(pixels)), slice(0, pixels.shape[1])
+        quick = self.sessions.package.small and cell_error == np.inf and min(limit.shape) > 1
         files: list[bytes] = []
         for lat, latent in self._attempts(pixels, sections, depth, classes):
-            wrong, messy = self._wrong(lat, latent, pixels, limit, certain=cell_error < np.inf)
+            areas, messy = [whole], np.zeros(limit.shape, bool)
+            if quick:
+                error = self._errors(lat, latent, pixels, areas, small=True)
+                areas, messy = _frames(error > UNSURE * limit, whole), error > MESS * limit
+            wrong = self._errors(lat, latent, pixels, areas) > limit
             with timing.stage("container"):
                 data = _packed(lat, pixels, wrong)
                 both = _packed(lat, pixels, wrong | messy) if messy.any() else data
-                files.append(both if len(both) <= WORTH * len(data) else data)
+                files.append(both if len(both) <= DEARER * len(data) else data)
             if not wrong.any():
                 break
             del latent
@@ -97,42 +100,30 @@ class Encoder:
                 body = Section(container.LATENTS, tiles.pack_streams(streams, tiles.slices_of(flags)))
                 yield Lat(header, (*container.depth_sections(depth), *sections, body)), latent
 
-    def _wrong(
-        self, lat: Lat, latent: INT16 | None, pixels: Pixels, limit: cells.Cells, certain: bool
-    ) -> tuple[patches.Cells, patches.Cells]:
-        """The cells that are worse than their limit, and those in a mess.  certain: the full decoder sees all"""
-        wrong, messy = np.zeros((2, *limit.shape), bool)
-        whole: Area = (slice(0, len(pixels)), slice(0, pixels.shape[1]))
-        small = self.sessions.package.small
-        parts = [whole] if certain or not small else []
-        for area, error in self._seen(lat, latent, pixels, whole, small=True) if small else ():
-            messy[area] = error > MESS * limit[area]
-            doubtful = error > DOUBTFUL * limit[area]
-            if doubtful.any() and not certain:
-                parts.append(common(in_pixels(_frame(area, doubtful)), whole))
-        for part in parts:
-            for area, error in self._seen(lat, latent, pixels, part):
-                wrong[area] = error > limit[area]
-        return wrong, messy
-
-    def _seen(
-        self, lat: Lat, latent: INT16 | None, pixels: Pixels, part: Area, small: bool = False
-    ) -> Iterator[tuple[Area, cells.Cells]]:
-        """Errors of a part in pixels, window by window, and of which cells."""
-        coding, depth = self._at(lat.header.flags), lat.depth
-        for seen, shown in pictures.parts(coding, lat, part, depth=depth, latent=latent, small=small):
-            rows, columns = (slice(side.start // CELL_SIZE, -(-side.stop // CELL_SIZE)) for side in seen)
-            yield (rows, columns), cells.errors(pixels[seen], shown, depth)
+    def _errors(
+        self, lat: Lat, latent: INT16 | None, pixels: Pixels, areas: Sequence[Area], small: bool = False
+    ) -> cells.Cells:
+        """Errors of the cells that a reader will see in areas of pixels; 0 elsewhere."""
+        errors, depth = np.zeros(grid(pixels.shape, CELL_SIZE), np.float32), lat.depth
+        coding = self._at(lat.header.flags)
+        for area, shown in pictures.parts(coding, lat, areas, depth=depth, latent=latent, small=small):
+            rows, columns = (slice(s.start // CELL_SIZE, -(-s.stop // CELL_SIZE)) for s in area)
+            errors[rows, columns] = cells.errors(pixels[area], shown, depth)
+        return errors
 
     def _at(self, flags: int) -> Coding:
         return at(self.sessions, self.level, flags)
 
 
-def _frame(area: Area, marked: patches.Cells) -> Area:
-    """What frames the marked cells of an area."""
-    ends = zip(area, marked.nonzero(), strict=True)
-    rows, columns = (slice(a.start + int(n.min()), a.start + int(n.max()) + 1) for a, n in ends)
-    return rows, columns
+def _frames(marked: patches.Cells, whole: Area) -> list[Area]:
+    """Rectangles of pixels around marked cells, one in each window of the whole."""
+    frames, (rows, columns) = [], (slice(0, n) for n in marked.shape)
+    for area in windows(rows, columns, 1):
+        if marked[area].any():
+            ends = zip(area, marked[area].nonzero(), strict=True)
+            down, across = (slice(a.start + int(n.min()), a.start + int(n.max()) + 1) for a, n in ends)
+            frames.append(common(in_pixels((down, across)), whole))
+    return frames
 
 
 def _packed(lat: Lat, pixels: Pixels, marked: patches.Cells) -> bytes:

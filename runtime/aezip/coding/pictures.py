@@ -6,7 +6,7 @@ last one is in the entropy coder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def decode(coding: Coding, lat: Lat, region: Region | None = None, scale: int = 
     x, y, width, height = region or reduced((0, 0, lat.header.width, lat.header.height), scale)
     wanted = slice(y, y + height), slice(x, x + width)
     out: Pixels = np.empty((height, width, lat.header.channels), depths.kind(depth))
-    for part, pixels in parts(coding, lat, wanted, scale, depth):
+    for part, pixels in parts(coding, lat, [wanted], scale, depth):
         out[within(part, wanted)] = pixels
     return out
 
@@ -81,35 +81,35 @@ def decode(coding: Coding, lat: Lat, region: Region | None = None, scale: int = 
 def parts(
     coding: Coding,
     lat: Lat,
-    wanted: Area,
+    wanted: Sequence[Area],
     scale: int = 1,
     depth: int = PLAIN,
     latent: INT16 | None = None,
     small: bool = False,
 ) -> Iterator[tuple[Area, Pixels]]:
-    """An area of the picture in pixels, window by window: where each lies in the picture, and its pixels [h, w, C].
+    """Areas of the picture in pixels, window by window: where each lies in the picture, and its pixels [h, w, C].
 
-    Windows begin at multiples of 16 / scale pixels, or where the area does. latent: as of `Tiles`; small: as of
-    `Graphs.decoder`. Raises StreamDamaged, ModelUnfit.
+    Windows begin at multiples of 16 / scale pixels, or where an area does. latent: as of `Tiles`; small: by the small
+    decoder, in windows of half the size, for it takes more memory. Raises StreamDamaged, ModelUnfit.
     """
     graphs, header, side = coding.graphs, lat.header, LATENT_STRIDE // scale
     graphs.package.fit(header.channels)
-    rows, columns = (slice(part.start // side, -(-part.stop // side)) for part in wanted)
     tiles, margin = Tiles(coding, lat, latent), graphs.package.margin(graphs.package.decoder(scale)[0])
+    areas = []
+    for part in wanted:
+        rows, columns = (slice(s.start // side, -(-s.stop // side)) for s in part)
+        areas += [(part, area) for area in windows(rows, columns, 1, WINDOW // 2 if small else 0)]
 
-    def taken(area: Area) -> tuple[Area, INT16]:
-        around = grown(area, margin, tiles.grid)
+    def taken(item: tuple[Area, Area]) -> tuple[Area, INT16]:
+        around = grown(item[1], margin, tiles.grid)
         return around, tiles.take(around)
 
-    areas = windows(rows, columns, 1, WINDOW // 2 if small else 0)  # it takes more memory
     progress = Parts("decode", len(areas))
-    for area, (around, latent) in ahead(taken, areas, graphs.sessions.threads):
-        part, image = (
-            common(in_pixels(area, side), wanted),
-            graphs.decoder(latent, scale, fine=depth > PLAIN, small=small),
-        )
-        made = in_channels(image[within(part, in_pixels(around, side))], header.channels)
-        yield part, depths.of_fine(made, depth) if depth > PLAIN else made
+    for (part, area), (around, there) in ahead(taken, areas, graphs.sessions.threads):
+        shown = common(in_pixels(area, side), part)
+        image = graphs.decoder(there, scale, fine=depth > PLAIN, small=small)
+        made = in_channels(image[within(shown, in_pixels(around, side))], header.channels)
+        yield shown, depths.of_fine(made, depth) if depth > PLAIN else made
         progress.done()
 
 

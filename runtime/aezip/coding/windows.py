@@ -87,7 +87,7 @@ def in_channels(pixels: Pixels, channels: int) -> Pixels:
 
 def ahead(make: Callable[[S], T], items: Sequence[S], threads: int | None) -> Iterator[tuple[S, T]]:
     """Items and what is made of each, in a thread of its own while the one before is used; with one thread, in turn."""
-    if threads == 1 or len(items) == 1:
+    if threads == 1 or len(items) < 2:
         yield from ((item, make(item)) for item in items)
         return
     from concurrent.futures import ThreadPoolExecutor

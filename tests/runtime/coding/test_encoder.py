@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from aezip.codec import Codec
-from aezip.coding import cells, encoder
+from aezip.coding import cells, encoder, windows
 from aezip.coding.windows import Pixels
 from aezip.engine.graphs import INT16, Graphs
 from aezip.engine.sessions import Sessions
@@ -117,7 +117,7 @@ def test_what_a_small_decoder_makes_a_mess_of_is_patched(
     data = photo.encode(pixels, quality, lossless=False)
     assert (cells.errors(pixels, small.decode(data)[0]) <= encoder.MESS * bounds).all()
     assert (cells.errors(pixels, photo.decode(data)[0]) <= bounds).all()
-    monkeypatch.setattr(encoder, "WORTH", 1.0)
+    monkeypatch.setattr(encoder, "DEARER", 1.0)
     data = photo.encode(pixels, quality, lossless=False)
     messy = cells.errors(pixels, small.decode(data)[0]) > 4 * bounds
     assert messy.any() == (quality == 30)
@@ -138,7 +138,7 @@ def test_the_full_decoder_sees_what_is_in_doubt(photo: Codec, monkeypatch: pytes
     photo.encode(soft, 60, lossless=False)
     assert seen == [(True, (20, 40))]
     photo.encode(soft, 60, lossless=False, cell_psnr=10)  # a promise
-    assert seen[1:] == [(True, (20, 40)), (False, (20, 40))]
+    assert seen[1:] == [(False, (20, 40))]
     hard = soft.copy()
     hard[48:80, 40:150] = saturated(32, 110)
     del seen[:]
@@ -146,6 +146,30 @@ def test_the_full_decoder_sees_what_is_in_doubt(photo: Codec, monkeypatch: pytes
     assert seen[0] == (True, (20, 40))
     assert {small for small, _ in seen} == {True, False}
     assert all(w < 24 for small, (_, w) in seen if not small), seen
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_frames_show_what_the_whole_does(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    """Of a picture of several windows and tiles, wherever its doubtful cells are."""
+    monkeypatch.setattr(encoder, "TILED_FROM", 0)
+    monkeypatch.setattr(encoder, "TILE", 1)
+    monkeypatch.setattr(windows, "WINDOW", 8)
+    pixels = np.full((333, 410, 3), 90, np.uint8)
+    pixels[20:70, 30:140], pixels[200:290, 350:] = saturated(50, 110), rings()[:90, :60]
+    pixels[300:, 3:40] = saturated(33, 37)
+    codec = Codec("photo", threads=threads)
+    data = codec.encode(pixels, 40, lossless=False)
+    patched = codec.decode(data)[1].section(container.PATCHES)
+    assert patched is not None
+    monkeypatch.setattr(encoder, "UNSURE", -1.0)
+    assert codec.encode(pixels, 40, lossless=False) == data
+
+
+def test_the_full_decoder_sees_what_is_a_cell_thin(photo: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "UNSURE", np.inf)
+    pixels = saturated(16, 120)
+    shown = photo.decode(photo.encode(pixels, 60, lossless=False))[0]
+    assert (cells.errors(pixels, shown) <= cells.bounds(cells.activity(pixels), photo.package, 600)).all()
 
 
 def test_a_promise_that_cannot_be_kept_patches_all(photo: Codec) -> None:

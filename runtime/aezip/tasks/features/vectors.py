@@ -1,7 +1,6 @@
 """What a model's encoder sees in a picture: latents, one vector for each 16×16 pixels, and one for all of them.
 
-Pooled vectors of pictures can be compared: `nearest` finds the most similar. They are
-kept in an .npz file that numpy reads without aezip:
+`nearest` finds the most similar pooled vectors. They are kept in an .npz file that numpy reads without aezip:
 
     files     [N] text      names as they were given
     pooled    [N, 2·C] f32  mean and log energy of each latent channel
