@@ -148,8 +148,8 @@ class Codec:
         """Pixels → a `.lat` file.
 
         A whole model makes pixels of the latents before the file is returned, and stores cells of 16 × 16 pixels
-        exactly that came out worse than those of photographs, or as a mess by its small decoder. An encoder half
-        cannot.
+        exactly that came out worse than those of photographs, or of which its small decoder makes a mess. An encoder
+        half cannot.
 
         Args:
             pixels: uint8 or uint16 [H, W, 3], [H, W, 1] or [H, W].

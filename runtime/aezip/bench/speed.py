@@ -8,8 +8,6 @@ Runs are compared by their ratios; smaller is better:
     PICTURE/memory/PEER              peak memory of a process that encodes and decodes
     start/help, start/info           a command against `import click`
     start/compress, …/decompress     what a cold command takes beyond a warm one, against the imports it needs (`start`)
-
-Codecs alternate, round by round.
 """
 
 from __future__ import annotations

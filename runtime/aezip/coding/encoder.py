@@ -28,7 +28,7 @@ from .windows import Area, Pixels, common, in_pixels, windows
 TILED_FROM = container.MAX_TILE_PIXELS
 TILE = 16  # in units of 64 pixels
 STILL = 0.5  # part of flat cells from which no latent is left out: those that are cannot share errors (`flat`)
-UNSURE, MESS = 0.6, 4.0  # errors of a small decoder, in a cell's limit
+UNSURE, MESS = 0.6, 4.0  # errors of a small decoder, as shares of a cell's limit
 DEARER = 1.05  # how many times larger a file may be whose patches are for that one, too
 LOST = 16 * 8  # how far a latent that is left out may be off, in 1/16 of a step: photographs hardly ever are
 
@@ -56,7 +56,8 @@ class Encoder:
         classes = cells.activity(pixels, depth)
         limit = np.minimum(cells.bounds(classes, self.sessions.package, self.level), cell_error)
         whole = slice(0, len(pixels)), slice(0, pixels.shape[1])
-        quick = self.sessions.package.small and cell_error == np.inf and min(limit.shape) > 1
+        thin = any(n <= CELL_SIZE or (n - 1) % CELL_SIZE < 2 for n in pixels.shape[:2])  # of such cells it says little
+        quick = self.sessions.package.small and cell_error == np.inf and not thin
         files: list[bytes] = []
         for lat, latent in self._attempts(pixels, sections, depth, classes):
             areas, messy = [whole], np.zeros(limit.shape, bool)
@@ -116,7 +117,7 @@ class Encoder:
 
 
 def _frames(marked: patches.Cells, whole: Area) -> list[Area]:
-    """Rectangles of pixels around marked cells, one in each window of the whole."""
+    """Rectangles of pixels around marked cells, one in each window."""
     frames, (rows, columns) = [], (slice(0, n) for n in marked.shape)
     for area in windows(rows, columns, 1):
         if marked[area].any():

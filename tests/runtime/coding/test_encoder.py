@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from aezip.codec import Codec
-from aezip.coding import cells, encoder, windows
+from aezip.coding import cells, encoder, pictures, windows
 from aezip.coding.windows import Pixels
 from aezip.engine.graphs import INT16, Graphs
 from aezip.engine.sessions import Sessions
@@ -154,6 +154,7 @@ def test_frames_show_what_the_whole_does(monkeypatch: pytest.MonkeyPatch, thread
     monkeypatch.setattr(encoder, "TILED_FROM", 0)
     monkeypatch.setattr(encoder, "TILE", 1)
     monkeypatch.setattr(windows, "WINDOW", 8)
+    monkeypatch.setattr(pictures, "WINDOW", 8)
     pixels = np.full((333, 410, 3), 90, np.uint8)
     pixels[20:70, 30:140], pixels[200:290, 350:] = saturated(50, 110), rings()[:90, :60]
     pixels[300:, 3:40] = saturated(33, 37)
@@ -165,9 +166,13 @@ def test_frames_show_what_the_whole_does(monkeypatch: pytest.MonkeyPatch, thread
     assert codec.encode(pixels, 40, lossless=False) == data
 
 
-def test_the_full_decoder_sees_what_is_a_cell_thin(photo: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("shape", [(16, 120), (90, 14), (49, 90), (80, 66)])
+def test_the_full_decoder_sees_what_is_thin(
+    photo: Codec, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int]
+) -> None:
+    """A row or column of cells, and pictures whose last cells have a pixel or two."""
     monkeypatch.setattr(encoder, "UNSURE", np.inf)
-    pixels = saturated(16, 120)
+    pixels = saturated(*shape)
     shown = photo.decode(photo.encode(pixels, 60, lossless=False))[0]
     assert (cells.errors(pixels, shown) <= cells.bounds(cells.activity(pixels), photo.package, 600)).all()
 

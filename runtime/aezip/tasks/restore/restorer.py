@@ -1,11 +1,9 @@
 """Restoring: a picture with a fault → one without, by one graph of a model package.
 
-    denoise     noise σ is known, or estimated (`noise`)
-    colorize    grey → RGB; the grey values stay (`chroma` for pictures larger than those it learned on), by a network,
-                or by `hints` of some pixels' colours
-    inpaint     pixels under a mask are made up; all others stay bit for bit (`holes` for large masks)
-
-A graph sees the picture through windows (`coding.windows`).
+denoise     noise σ is known, or estimated (`noise`)
+colorize    grey → RGB; the grey values stay (`chroma` for pictures larger than those it learned on), by a network,
+            or by `hints` of some pixels' colours
+inpaint     pixels under a mask are made up; all others stay bit for bit (`holes` for large masks)
 """
 
 from __future__ import annotations
