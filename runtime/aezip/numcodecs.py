@@ -1,9 +1,8 @@
-"""Chunks of arrays as pictures: a codec for numcodecs, and so for Zarr arrays of format 2 (`compressors`).
+"""Chunks of arrays as pictures: a codec for numcodecs, and so for Zarr arrays of format 2.
 
 A chunk is one picture, uint8 or uint16 […, H, W, 3], […, H, W, 1] or […, H, W], where all axes in front are 1; three
 axes or more that end in 1 or 3 have channels. What is stored is a `.lat` file as `Codec.encode` writes it. A chunk that
 is written in part is decoded, changed and encoded again, all of it, with loss unless `lossless` is True.
-`aezip.zarr` is the same for format 3.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from ..format import container, patches
 from ..format.container import NO_SKIP, PLAIN, PROGRESSIVE, Header, Lat, Section
 from ..format.geometry import CELL_SIZE, grid
 from . import Coding, at, cells, pictures, tiles
-from .windows import Area, Pixels, common, in_pixels, windows
+from .windows import Area, Pixels, common, in_pixels, touched, windows
 
 TILED_FROM = container.MAX_TILE_PIXELS
 TILE = 16  # in units of 64 pixels
@@ -56,7 +56,8 @@ class Encoder:
         classes = cells.activity(pixels, depth)
         limit = np.minimum(cells.bounds(classes, self.sessions.package, self.level), cell_error)
         whole = slice(0, len(pixels)), slice(0, pixels.shape[1])
-        thin = any(n <= CELL_SIZE or (n - 1) % CELL_SIZE < 2 for n in pixels.shape[:2])  # of such cells it says little
+        # Of cells so thin the small decoder says little.
+        thin = any(n <= CELL_SIZE or (n - 1) % CELL_SIZE < 2 for n in pixels.shape[:2])
         quick = self.sessions.package.small and cell_error == np.inf and not thin
         files: list[bytes] = []
         for lat, latent in self._attempts(pixels, sections, depth, classes):
@@ -108,8 +109,7 @@ class Encoder:
         errors, depth = np.zeros(grid(pixels.shape, CELL_SIZE), np.float32), lat.depth
         coding = self._at(lat.header.flags)
         for area, shown in pictures.parts(coding, lat, areas, depth=depth, latent=latent, small=small):
-            rows, columns = (slice(s.start // CELL_SIZE, -(-s.stop // CELL_SIZE)) for s in area)
-            errors[rows, columns] = cells.errors(pixels[area], shown, depth)
+            errors[touched(area)] = cells.errors(pixels[area], shown, depth)
         return errors
 
     def _at(self, flags: int) -> Coding:

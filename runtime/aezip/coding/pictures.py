@@ -20,7 +20,20 @@ from ..format.scales import reduced
 from . import Coding
 from .flat import Flat
 from .tiles import Tiles
-from .windows import WINDOW, Area, Pixels, ahead, common, grown, in_channels, in_pixels, window_of, windows, within
+from .windows import (
+    WINDOW,
+    Area,
+    Pixels,
+    ahead,
+    common,
+    grown,
+    in_channels,
+    in_pixels,
+    touched,
+    window_of,
+    windows,
+    within,
+)
 
 KEPT = 2**17  # latents' positions that an encoder keeps: of 32 megapixels
 
@@ -87,7 +100,7 @@ def parts(
     latent: INT16 | None = None,
     small: bool = False,
 ) -> Iterator[tuple[Area, Pixels]]:
-    """Areas of the picture in pixels, window by window: where each lies in the picture, and its pixels [h, w, C].
+    """Areas of the picture in pixels, window by window: where each lies in it, and its pixels [h, w, C].
 
     Windows begin at multiples of 16 / scale pixels, or where an area does. latent: as of `Tiles`; small: by the small
     decoder, in windows of half the size, for it takes more memory. Raises StreamDamaged, ModelUnfit.
@@ -95,10 +108,8 @@ def parts(
     graphs, header, side = coding.graphs, lat.header, LATENT_STRIDE // scale
     graphs.package.fit(header.channels)
     tiles, margin = Tiles(coding, lat, latent), graphs.package.margin(graphs.package.decoder(scale)[0])
-    areas = []
-    for part in wanted:
-        rows, columns = (slice(s.start // side, -(-s.stop // side)) for s in part)
-        areas += [(part, area) for area in windows(rows, columns, 1, WINDOW // 2 if small else 0)]
+    largest = WINDOW // 2 if small else 0
+    areas = [(part, area) for part in wanted for area in windows(*touched(part, side), 1, largest)]
 
     def taken(item: tuple[Area, Area]) -> tuple[Area, INT16]:
         around = grown(item[1], margin, tiles.grid)

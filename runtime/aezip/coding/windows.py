@@ -54,6 +54,12 @@ def in_pixels(area: Area, side: int = LATENT_STRIDE) -> Area:
     return rows, columns
 
 
+def touched(area: Area, side: int = LATENT_STRIDE) -> Area:
+    """The inverse, of parts of latents, too."""
+    rows, columns = (slice(part.start // side, -(-part.stop // side)) for part in area)
+    return rows, columns
+
+
 def common(one: Area, other: Area) -> Area:
     """What two areas share."""
     rows, columns = (slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
