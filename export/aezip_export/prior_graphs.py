@@ -7,13 +7,15 @@ kernels of 8 bits compute them, or float32 to the same numbers.
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from aezip.entropy.tables import INDEX_TOP, STEP_BIT, STEPS
 from aezip_train.flagship import Context, Flagship, Parameters, Prior, in_halves
 from aezip_train.integer import IntegerConv2d
 
 from .builder import Graph
-from .integer_graphs import as_float, conv, eight_bits, integers_of, narrow, product, wide_conv
+from .integer_graphs import ALIGNED, as_float, conv, eight_bits, integers_of, narrow, product, wide_conv
 
 MEAN_MAX = 16 * 1024 - 1
 
@@ -57,20 +59,23 @@ def context(model: Flagship) -> bytes:
     context_gain, mean_gain, shift = (
         g.input(name, "float32", [c.latent]) for name in ("context_gain", "mean_gain", "shift")
     )
-    seen = neighbourhood(g, g.node("Mul", g.cast(known, "float32"), context_gain), net.look)
+    count = heard(net.look.quantise().weight.unflatten(1, (8, -1)).transpose(1, 2))
+    known, gain = g.slice(known, 3, 0, count), g.slice(context_gain, 0, 0, count)
+    seen = neighbourhood(g, g.node("Mul", g.cast(known, "float32"), gain), net.look, count)
     said(g, g.node("Concat", features, eight_bits(g, seen, 0), axis=3), net.second, mean_gain, shift)
     return g.build()
 
 
-def neighbourhood(g: Graph, x: str, layer: IntegerConv2d) -> str:
-    """`layer` on `aezip_train.flagship.neighbours` of what x is above 0 and below, as sums.  [2, p, q, C], not
-    rounded → [2, p, q, F]
+def neighbourhood(g: Graph, x: str, layer: IntegerConv2d, channels: int) -> str:
+    """`layer` on `aezip_train.flagship.neighbours` of what x is above 0 and below, as sums.
+
+    x: the first channels, not rounded.  [2, p, q, channels] → [2, p, q, F]
 
     Every position is seen once, for all four whose neighbour it is.
     """
     weight, bias, scale = integers_of(layer)
     features = len(bias)
-    rows = weight.reshape(features, 4, -1).transpose(2, 1, 0).reshape(-1, 4 * features)
+    rows = weight.reshape(features, 4, 2, -1)[..., :channels].transpose(2, 3, 1, 0).reshape(-1, 4 * features)
     above, below = eight_bits(g, x, 0), eight_bits(g, g.node("Mul", x, g.scalar(-1)), 0)
     both = as_float(g, g.node("Concat", above, below, axis=3), 0)
     sums = g.node("MatMul", both, narrow(g, rows, np.tile(scale, 4)))
@@ -83,6 +88,15 @@ def neighbourhood(g: Graph, x: str, layer: IntegerConv2d) -> str:
     lower = even[0], moved(g, even[1], 1, -1), moved(g, odd[2], 2, 1), odd[3]
     halves = [g.node("Add", g.node("Add", a, b), g.node("Add", c, d)) for a, b, c, d in (upper, lower)]
     return g.node("Add", g.node("Concat", *halves, axis=0), g.constant(bias * scale))
+
+
+def heard(weight: Tensor) -> int:
+    """Inputs up to the last that has weights, and others up to a multiple of ALIGNED.  weight: [O, in, …]
+
+    So pairs stay pairs; of odd numbers all.
+    """
+    last, total = weight.transpose(0, 1).flatten(1).any(1).numpy().nonzero()[0].max(initial=0), weight.shape[1]
+    return total if total % 2 else min(total, int(last) // ALIGNED * ALIGNED + ALIGNED)
 
 
 def moved(g: Graph, x: str, axis: int, by: int) -> str:
@@ -99,13 +113,15 @@ def said(g: Graph, features: str, net: Parameters, mean_gain: str, shift: str) -
     or 5 higher: 2k + max(k, 1) − 1.
     """
     channels = net.mean.out_channels
-    x = as_float(g, eight_bits(g, product(g, as_float(g, features, 0), net.mix), 0), 0)
-    mean = g.node("Round", g.node("Mul", rounded(g, product(g, x, net.mean), net.mean), mean_gain))
+    used = slice(heard(torch.cat([layer.quantise().weight for layer in net.says()])))
+    x = as_float(g, eight_bits(g, product(g, as_float(g, features, 0), net.mix, used), 0), 0)
+    mean = rounded(g, product(g, x, net.mean, inputs=used), net.mean)
+    mean = g.node("Round", g.node("Mul", mean, mean_gain))
     mean = g.node("Clip", mean, g.scalar(-MEAN_MAX), g.scalar(MEAN_MAX))
-    finer = rounded(g, product(g, x, net.step), net.step) if net.step else ""
+    finer = rounded(g, product(g, x, net.step, inputs=used), net.step) if net.step else ""
     if finer:
         shift = g.node("Add", shift, g.scalar(-1))
-    index = g.node("Add", g.node("Round", product(g, x, net.scale)), shift)
+    index = g.node("Add", g.node("Round", product(g, x, net.scale, inputs=used)), shift)
     if finer:
         index = g.node("Add", g.node("Add", index, g.node("Add", finer, finer)), g.node("Max", finer, g.scalar(1)))
     index = g.node("Clip", index, g.scalar(0), g.scalar(INDEX_TOP))

@@ -79,7 +79,7 @@ def _through(node: NodeProto, rows: Rows, constants: dict[str, NDArray[Any]]) ->
         return rows
     if node.op_type == "Pad":
         pads = constants[node.input[1]].tolist()
-        if pads in ([0, 0, pads[2], pads[2]] * 2, [0, pads[2], pads[2], 0] * 2):
+        if pads in ([0, 0, pads[2], pads[2]] * 2, [0, pads[2], pads[2], 0] * 2, [0] * 7 + [1]):
             return first - pads[2], last - pads[2]
     if node.op_type == "Slice":
         starts, _, axes = (constants[name].tolist() for name in node.input[1:])

@@ -19,7 +19,7 @@ from aezip.model.kinds import SMALL
 from aezip.model.packages import Package
 from aezip.model.store import find_codec
 from aezip_train.integer_lapped import NARROW_TOP
-from aezip_train.small_decoder import REST, SmallDecoder, Split
+from aezip_train.small_decoder import ONE, SmallDecoder, Split
 
 from . import macs, package, proofs
 from .builder import Graph
@@ -36,28 +36,19 @@ def graph(net: SmallDecoder) -> bytes:
     inverse = g.input("inverse_gain", "float32", [latents])
     x = g.node("Mul", g.cast(latent, "float32"), g.node("Mul", inverse, g.constant(array(net.unit))))
     x = split(g, g.node("Add", x, g.constant(array(net.latent_offset))), net.up)
-    x = narrow_blocks(g, shuffled(g, x, 2, len(net.coarse_offset)), net.coarse)
-    x = split(g, g.node("Add", x, g.constant(array(net.coarse_offset))), net.stem)
-    return with_pixels(g, x)
+    x = narrow_blocks(g, shuffled(g, x, 2, net.up.many.out_channels // 4), net.coarse)
+    return with_pixels(g, split(g, x, net.stem))
 
 
 def split(g: Graph, x: str, layer: Split) -> str:
     """[N, h, w, C] → [N, h', w', O]"""
-    seen = eight_bits(g, x, NARROW_TOP)
-    many = as_float(g, taps(g, seen, layer.many), NARROW_TOP)
-    chosen = np.zeros((layer.many.in_channels, len(layer.wide)), np.float32)
-    chosen[array(layer.wide).astype(int), range(len(layer.wide))] = array(layer.lift)
-    few = g.node("Round", within(g, g.node("MatMul", x, g.constant(chosen)), g.constant(array(layer.few.tops))))
-    out = g.node("Add", product(g, many, layer.many), product(g, taps(g, few, layer.few), layer.few))
-    if layer.rest:
-        parts = (g.slice(part, 3, layer.finer.start, layer.finer.stop) for part in (x, seen))
-        left, taken = (
-            g.node("Mul", next(parts), g.scalar(REST)),
-            g.node("Mul", as_float(g, next(parts), NARROW_TOP), g.scalar(-REST)),
-        )
-        rest = taps(g, eight_bits(g, g.node("Add", left, taken), NARROW_TOP), layer.rest)
-        out = g.node("Add", out, product(g, as_float(g, rest, NARROW_TOP), layer.rest))
-    return out
+    wide = len(layer.lift)
+    few = g.node("Mul", g.slice(x, 3, 0, wide), g.constant(array(layer.lift)))
+    few = g.node("Round", within(g, few, g.constant(array(layer.few.tops)[:-1])))
+    few = g.node("Pad", few, g.constant(np.array([0] * 7 + [1], np.int64)), g.scalar(ONE))
+    many = taps(g, eight_bits(g, g.slice(x, 3, wide, sys.maxsize), NARROW_TOP), layer.many)
+    many = product(g, as_float(g, many, NARROW_TOP), layer.many)
+    return g.node("Add", many, product(g, taps(g, few, layer.few), layer.few))
 
 
 def taps(g: Graph, x: str, layer: nn.Conv2d) -> str:

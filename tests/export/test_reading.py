@@ -12,8 +12,8 @@ from aezip.model.packages import Package
 from aezip.model.store import find
 from aezip_export import flagships, macs, package
 from aezip_train.flagship import Config, Flagship
-from aezip_train.integer import IntegerConv2d
-from aezip_train.package_weights import read_model
+from aezip_train.integer import IntegerConv2d, in_pairs
+from aezip_train.package_weights import products, read_model
 
 FACTS = {"summary": "A test.", "licence": "CC0-1.0", "training": {"recipe": "none", "steps": 0, "hours": 0.0}}
 
@@ -30,23 +30,43 @@ def test_a_package_comes_back_and_exports_alike() -> None:
         np.testing.assert_array_equal(again[name], wanted[name], name)
 
 
-@pytest.mark.parametrize("steps", [0, 1])
-def test_a_prior_comes_back(tmp_path, steps) -> None:
-    """With local steps and without, weights of every size."""
+@pytest.mark.parametrize(
+    ("steps", "latents", "used", "stored"),
+    [
+        (0, 24, (48, 48, 24), (48, 48, 24)),
+        (1, 24, (48, 48, 24), (48, 48, 24)),
+        (1, 40, (17, 33, 18), (32, 48, 32)),
+        (0, 40, (48, 5, 3), (48, 16, 16)),
+        (1, 41, (3, 0, 18), (16, 16, 41)),
+    ],
+)
+def test_a_prior_comes_back(tmp_path, steps, latents, used, stored) -> None:
+    """With local steps and without, weights of every size.
+
+    used: of 48 hidden units of either half, and of the context's channels; stored: of these.
+    """
     torch.manual_seed(steps)
-    model = Flagship(
-        Config(coarse=16, latent=24, coarse_blocks=1, latent_blocks=1, hyper=8, feature=8, local_steps=steps)
-    )
+    sizes = {"coarse": 16, "coarse_blocks": 1, "latent_blocks": 1, "hyper": 8, "feature": 8, "hidden": 48}
+    model = Flagship(Config(latent=latents, local_steps=steps, **sizes))
     with torch.no_grad():
         for layer in (*model.prior.modules(), *model.context.modules()):
             if isinstance(layer, IntegerConv2d):
                 layer.weight.normal_(0, 3 / layer.weight[0].numel() ** 0.5)
                 layer.bias.normal_()
+        for half, count in zip((model.prior.first, model.context.second), used, strict=False):
+            for layer in half.says():
+                layer.weight[:, count:] = 0
+        model.context.look.weight.unflatten(1, (8, latents))[:, :, used[2] :] = 0
     path = tmp_path / "x.aezm"
     flagships.export(model, path, name="x", facts=FACTS, card="A test.")
-    stored, members = Package(find(str(path))), package.members_of(read_model(str(path)), "")
+    made, members = Package(find(str(path))), package.members_of(read_model(str(path)), "")
     for name in ("prior.onnx", "context.onnx"):
-        assert members[name] == stored.member(name), name
+        assert members[name] == made.member(name), name
+    first, second = (products(made, name, "MatMul") for name in ("prior", "context"))
+    assert (len(first[2].value), len(second[2].value), len(second[0].value) // 2) == stored
+    for step in (*first, *second):
+        rows = torch.from_numpy(step.value.T.astype(np.float32))[..., None, None]
+        assert torch.equal(in_pairs(rows), rows)
 
 
 def test_arithmetic_is_counted_as_by_hand(tiny: str) -> None:

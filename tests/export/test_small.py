@@ -46,11 +46,10 @@ def crops(drawn) -> Tensor:
 def net(model: Flagship, crops: Tensor) -> SmallDecoder:
     """What it starts from, with blocks that add something."""
     torch.manual_seed(1)
-    found = started(model, [latents_of(model, crops, QUALITY)], coarse=24, inner=8, blocks=2, finer=10)
+    found = started(model, [latents_of(model, crops, QUALITY)], coarse=24, inner=8, blocks=2)
     with torch.no_grad():
         for block in found.coarse:
             block.expand.weight.normal_(0, 0.01)  # type: ignore[operator, union-attr]
-        found.coarse_offset.normal_(0, 0.3)
     return found
 
 
@@ -131,5 +130,5 @@ def test_a_narrow_trunk_is_taken_as_it_is() -> None:
     narrow = Flagship(Config(coarse=16, latent=24, coarse_blocks=1, latent_blocks=1, hyper=8, feature=8, integer=1))
     set_integer(narrow.eval(), True)
     net = started(narrow, [torch.randn(2, 24, 8, 8)])
-    assert net.coarse_offset.shape == (16,)
+    assert net.up.many.out_channels == 4 * 16
     small.graph(net)

@@ -44,12 +44,11 @@ def network() -> SmallDecoder:
         latent, step = lossy.decode_latents(sessions, lat)
         latents.append(torch.from_numpy(latent * step.inverse_gain).permute(2, 0, 1)[None])
     torch.manual_seed(2)
-    net = started(model, latents, coarse=12, inner=8, blocks=2, finer=4)
+    net = started(model, latents, coarse=12, inner=8, blocks=2)
     with torch.no_grad():
         for block in net.coarse:
             block.expand.weight.normal_(0, 0.02)  # type: ignore[operator, union-attr]
         net.latent_offset.normal_(0, 0.2)
-        net.coarse_offset.normal_(0, 0.3)
     set_integer(net, True)
     return net
 

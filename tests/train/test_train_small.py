@@ -17,7 +17,7 @@ def run(drawn, monkeypatch: pytest.MonkeyPatch) -> SmallTraining:
     """Of the model that comes with aezip."""
     monkeypatch.setattr(train_small, "WARM", 2)
     monkeypatch.setattr(train_small, "BATCHES", 3)
-    small = {"coarse": 24, "inner": 8, "blocks": 2, "finer": 10}
+    small = {"coarse": 24, "inner": 8, "blocks": 2}
     plan = replace(recipe.read("small"), crop=128, batch=2, warmup_steps=4, drawn=0.0, network=small)
     plan, weights = SmallTraining.start_from("photo", plan)
     return SmallTraining(plan, [drawn(140, 150, seed=n) for n in range(3)], weights=weights)
@@ -32,7 +32,7 @@ def test_it_starts_near_the_full_one_and_learns(run: SmallTraining) -> None:
     assert len(run.batches) == 3
     run.validate({})
     assert run.best_error < first
-    assert all(torch.equal(before[k], run.best[k]) for k in ("unit", "up.wide", "up.lift"))
+    assert all(torch.equal(before[k], run.best[k]) for k in ("unit", "up.few.tops", "up.lift"))
     assert not torch.equal(before["coarse.0.expand.weight"], run.best["coarse.0.expand.weight"])
 
 
@@ -75,7 +75,7 @@ def test_what_it_cannot_be_of_is_said(run: SmallTraining, tiny: str) -> None:
         SmallTraining.network(replace(run.recipe, fingerprint="00"))
     with pytest.raises(ValueError, match="no picture to validate on of at least 128×128 pixels"):
         SmallTraining(run.recipe, run.pictures, val=[run.pictures[0][:100]])
-    for sizes in ({"coarse": 33}, {"coarse": 6}, {"finer": 5}):
+    for sizes in ({"coarse": 33}, {"coarse": 2}):
         with pytest.raises(ValueError, match="expected even numbers"):
             SmallTraining.network(replace(run.recipe, network=sizes))
     with pytest.raises(ValueError, match="2 processes"):

@@ -1,7 +1,7 @@
 """A detector of defects: a small network trained on a category's normal pictures, with defects drawn into their crops.
 
 It works at 1/2 … 1/16 of the resolution and comes back to 1/4 (a feature pyramid, Lin et al. 2017). What it sees, and
-what becomes of its answers: `aezip.tasks.anomaly.detector`. Training takes a minute: it does not stop and go on.
+what becomes of its answers: `aezip.tasks.anomaly.detector`.
 """
 
 from __future__ import annotations

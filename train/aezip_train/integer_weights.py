@@ -33,8 +33,7 @@ def read_decoder(net: IntegerDecoder, graph: bytes) -> None:
             step = _following(left, "Conv")
             _become(_first(layer, len(step.value)), step.value, step.scale, step.bias)
         step = _following(left, "MatMul")
-        silent = block.expand.in_channels - len(step.value)
-        _become(block.expand, np.pad(step.value, ((0, silent), (0, 0))), step.scale, np.zeros(step.value.shape[1]))
+        _become(block.expand, _all(block.expand, step.value), step.scale, np.zeros(step.value.shape[1]))
     net.latent_offset.copy_(_tensor(_following(left, "Add").value))
     blocks = [layer for block in wide for layer in (block.reduce, block.spatial, block.expand)]
     for layer in (net.up, *blocks, net.stem):
@@ -77,8 +76,10 @@ def read_context(net: Context, graph: bytes) -> None:
     """Fill the context from its graph.  Raises ValueError, StopIteration."""
     left = iter(steps(graph))
     seen, features = _following(left, "MatMul"), net.look.out_channels
-    taps = seen.value.reshape(-1, 4, features)  # [2·C, 4, F]
-    weight = taps.transpose(2, 1, 0).reshape(features, -1)[..., None, None]
+    taps = seen.value.reshape(2, -1, 4, features)
+    silent = net.look.in_channels // 8 - taps.shape[1]
+    taps = np.pad(taps, ((0, 0), (0, silent), (0, 0), (0, 0)))
+    weight = taps.transpose(3, 2, 0, 1).reshape(features, -1)[..., None, None]
     scale = seen.scale[:features]
     _become(net.look, weight, scale, _following(left, "Add").value / scale)
     _read_parameters(net.second, left)
@@ -93,7 +94,12 @@ def _read_product(layer: IntegerConv2d, left: Iterator[Step], order: Array | sli
     """order: which of the graph's outputs are the layer's"""
     step = _following(left, "MatMul")
     bias = _following(left, "Add").value / step.scale
-    _become(layer, step.value[:, order], step.scale[order], bias[order])
+    _become(_first(layer, len(bias)), _all(layer, step.value)[:, order], step.scale[order], bias[order])
+
+
+def _all(layer: IntegerConv2d, rows: Array) -> Array:
+    """With the rows of a layer's last inputs, which are silent."""
+    return np.pad(rows, ((0, layer.in_channels - len(rows)), (0, 0)))
 
 
 def _first(layer: IntegerConv2d, outputs: int) -> IntegerConv2d:

@@ -48,6 +48,7 @@ def _read(package: Package) -> Flagship:
     encoder, hyper = found["encoder"], found["hyper"]
     down = next(n for n, c in enumerate(encoder) if c.stride == 2)
     prior, heads = products(package, "prior", "Conv"), products(package, "prior", "MatMul")
+    mixes = heads[1], products(package, "context", "MatMul")[1]
     model = Flagship(
         Config(
             coarse=len(encoder[0].bias),
@@ -55,7 +56,7 @@ def _read(package: Package) -> Flagship:
             hyper=len(hyper[-1].bias),
             feature=len(hyper[0].bias),
             halfway=len(prior[1].bias) // 4,
-            hidden=heads[1].value.shape[1],
+            hidden=max(mix.value.shape[1] for mix in mixes),
             local_steps=int(len(heads) > PRODUCTS),
             coarse_blocks=(down - 1) // LAYERS,
             integer=integer,

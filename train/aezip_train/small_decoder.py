@@ -20,65 +20,50 @@ from .integer_lapped import NARROW_TOP, WIDE_TOP, IntegerResidual, eight_bits, s
 from .integer_start import power
 from .narrow_start import values
 
-COARSE, INNER, BLOCKS = 96, 48, 4  # channels at 1/8, an even number; inside a block; and blocks
-WIDE_UP, WIDE_STEM = 32, 8  # inputs of up to 15 bits
-FINER = 12  # an even number of inputs of the last layer, behind its wide ones, of which it sees what 8 bits leave
-REST = 64.0  # by how much finer
-UNIT = 4.0  # of wide inputs of the last layer, in 1 of what an error of them is in the picture
-FURTHEST = 3.0  # how much further than what was seen these reach
+COARSE, INNER, BLOCKS = 96, 48, 3  # channels at 1/8, an even number; inside a block; and blocks
+WIDE_UP, WIDE_STEM = 32, 16  # inputs of up to 15 bits, but for half of few
+ONE = 256.0  # what stands beside them, for a bias
+FURTHEST = 3.0  # how much further than what was seen those of the last layer reach
 FULL, KEPT = 120, 0.9998  # what the largest input becomes in 8 bits, but for a share of them
 USUAL, INSIDE = 8.0, 64.0  # what inputs and rectifiers' outputs are about
-KIND: dict[str, Any] = {"rounds": False, "in_bits": 0, "out_bits": 0}
+KIND: dict[str, Any] = {"rounds": False, "in_bits": 0, "out_bits": 0, "biased": False}
 
 
 class Split(nn.Module):
-    """A layer that sees its inputs in 8 bits, a few in up to 15, and of some what 8 bits leave."""
+    """A layer that sees its first inputs in up to 15 bits and the others in 8; beside them is ONE, for a bias."""
 
-    wide: Tensor
     lift: Tensor
 
-    def __init__(self, inputs: int, outputs: int, wide: int, finer: int = 0, kernel: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, wide: int, kernel: int = 1) -> None:
         super().__init__()
-        self.register_buffer("wide", torch.arange(wide))  # which
-        self.register_buffer("lift", torch.ones(wide))  # what these are multiplied by: powers of two
-        self.finer = slice(wide, min(wide + finer, inputs))
-        narrow = {**KIND, "top": NARROW_TOP, "finest": 16, "paired": True}
-        self.many = IntegerConv2d(inputs, outputs, kernel, **narrow)
+        wide = min(wide, inputs // 4 * 2)
+        self.register_buffer("lift", torch.ones(wide))  # what wide inputs are multiplied by: powers of two
         self.few = IntegerConv2d(
-            wide, outputs, kernel, biased=False, tops=True, top=WIDE_TOP, weight_max=WIDE_TOP, finest=24, **KIND
+            wide + 1, outputs, kernel, tops=True, top=WIDE_TOP, weight_max=WIDE_TOP, finest=24, **KIND
         )
-        self.rest = IntegerConv2d(finer, outputs, kernel, biased=False, **narrow) if finer else None
+        self.many = IntegerConv2d(inputs - wide, outputs, kernel, top=NARROW_TOP, finest=16, paired=True, **KIND)
 
     def forward(self, x: Tensor) -> Tensor:
-        seen, top = eight_bits(x), self.few.reach()[:, None, None]
-        few = round_even((x[:, self.wide] * self.lift[:, None, None]).clamp(-top, top))
-        out: Tensor = self.many(seen) + self.few(few)
-        return out + self.rest(eight_bits((x - seen)[:, self.finer] * REST)) if self.rest else out
+        wide, top = len(self.lift), self.few.reach()[:-1, None, None]
+        few = round_even((x[:, :wide] * self.lift[:, None, None]).clamp(-top, top))
+        out: Tensor = self.many(eight_bits(x[:, wide:])) + self.few(F.pad(few, (0, 0, 0, 0, 0, 1), value=ONE))
+        return out
 
     def units(self, made: float) -> dict[Any, Any]:
         """As `SmallDecoder.units`.  made: what outputs are about"""
-        found: dict[Any, Any] = {
-            self.many.weight: made / USUAL,
-            self.many.bias: made,
-            self.few.weight: made / USUAL / self.lift[:, None, None],
-        }
-        if self.rest:
-            found[self.rest.weight] = made / USUAL / REST
-        return found
+        reach = torch.cat([USUAL * self.lift, self.lift.new_full((1,), ONE)])
+        return {self.many.weight: made / USUAL, self.few.weight: made / reach[:, None, None]}
 
     @torch.no_grad()
-    def fill(self, weight: Tensor, bias: Tensor, wide: Tensor, lift: Tensor, top: Tensor) -> None:
-        """weight: [out, in, kh, kw]; wide: which inputs are, lift and top: of all inputs, [in]"""
-        self.wide.copy_(wide)
-        self.lift.copy_(lift[wide])
+    def fill(self, weight: Tensor, bias: Tensor, lift: Tensor, top: Tensor) -> None:
+        """weight: [out, in, kh, kw]; lift, top: of all inputs, [in]"""
+        wide = len(self.lift)
+        self.lift.copy_(lift[:wide])
         assert self.few.tops is not None
-        self.few.tops.copy_(top[wide])
-        self.few.weight.copy_(weight[:, wide] / self.lift[:, None, None])
-        self.many.weight.copy_(weight)
-        self.many.weight[:, wide] = 0
-        self.many.bias.copy_(bias)
-        if self.rest:
-            self.rest.weight.copy_(weight[:, self.finer] / REST)
+        self.few.tops.copy_(torch.cat([top[:wide], top.new_full((1,), ONE)]))
+        self.few.weight[:, :wide].copy_(weight[:, :wide] / self.lift[:, None, None])
+        self.few.weight[:, wide].copy_(bias[:, None, None] / ONE / weight[0, 0].numel())
+        self.many.weight.copy_(weight[:, wide:])
 
 
 class SmallDecoder(nn.Module):
@@ -89,20 +74,17 @@ class SmallDecoder(nn.Module):
 
     unit: Tensor
 
-    def __init__(
-        self, latent: int, coarse: int = COARSE, inner: int = INNER, blocks: int = BLOCKS, finer: int = FINER
-    ) -> None:
+    def __init__(self, latent: int, coarse: int = COARSE, inner: int = INNER, blocks: int = BLOCKS) -> None:
         super().__init__()
         self.register_buffer("unit", torch.ones(latent))  # of latents, in 1 of û: powers of two
         self.latent_offset = nn.Parameter(torch.zeros(latent))
-        self.up = Split(latent, 4 * coarse, min(WIDE_UP, latent))
+        self.up = Split(latent, 4 * coarse, WIDE_UP)
         self.coarse = nn.Sequential(*[IntegerResidual(coarse, inner) for _ in range(blocks)])
-        self.coarse_offset = nn.Parameter(torch.zeros(coarse))  # what these blocks do not add
-        self.stem = Split(coarse, 192, WIDE_STEM, min(finer, coarse - WIDE_STEM), 2)
+        self.stem = Split(coarse, 192, WIDE_STEM, 2)
 
     def units(self) -> dict[Any, Any]:
         """What 1 is of a network whose activations are about 1, as learning rates want it."""
-        found: dict[Any, Any] = dict.fromkeys((self.latent_offset, self.coarse_offset), USUAL)
+        found: dict[Any, Any] = {self.latent_offset: USUAL}
         found |= self.up.units(USUAL) | self.stem.units(INSIDE)
         blocks: Any = self.coarse
         for b in blocks:
@@ -116,8 +98,7 @@ class SmallDecoder(nn.Module):
     def levels(self, u: Tensor) -> Tensor:
         """In grey levels, neither rounded nor clipped."""
         x = shuffled(self.up(u * self.unit[:, None, None] + self.latent_offset[:, None, None]), 2)
-        x = self.coarse(x) + self.coarse_offset[:, None, None]
-        return shuffled(self.stem(F.pad(x, (1, 1, 1, 1), mode="replicate")), 8)[:, :, 4:-4, 4:-4]
+        return shuffled(self.stem(F.pad(self.coarse(x), (1, 1, 1, 1), mode="replicate")), 8)[:, :, 4:-4, 4:-4]
 
 
 def _reaching(seen: Tensor) -> Tensor:
@@ -128,8 +109,8 @@ def _reaching(seen: Tensor) -> Tensor:
 
 def sized(model: Flagship, coarse: int = COARSE, **sizes: int) -> SmallDecoder:
     """An empty one for a model's latents, in whole numbers.  sizes: of `SmallDecoder`.  Raises ValueError."""
-    if coarse <= WIDE_STEM:
-        raise ValueError(f"network: coarse is {coarse}; expected even numbers above {WIDE_STEM}")
+    if coarse < 4 or coarse % 2:
+        raise ValueError(f"network: coarse is {coarse}; expected even numbers above 3")
     net = SmallDecoder(model.config.latent, coarse=min(coarse, model.config.coarse), **sizes)
     set_integer(net, True)
     return net
@@ -145,7 +126,7 @@ def started(model: Flagship, latents: list[Tensor], **sizes: int) -> SmallDecode
         old(u)
     hook.remove()
     net = sized(model, **sizes)
-    stem, coarse = old.stem.weight.double(), len(net.coarse_offset)
+    stem, coarse = old.stem.weight.double(), net.up.many.out_channels // 4
     x = values([u * old.unit[:, None, None] for u in latents]).double()
 
     # Combinations of the trunk's channels, by how large they are in the picture: principal components in its units.
@@ -154,10 +135,10 @@ def started(model: Flagship, latents: list[Tensor], **sizes: int) -> SmallDecode
     mean = y.mean(1, keepdim=True)
     found = torch.linalg.eigh(metric @ (y - mean) @ (y - mean).T @ metric / y.shape[1])
     chosen = found.eigenvectors.flip(1)[:, :coarse]
-    into = UNIT * chosen.T @ metric
+    into = chosen.T @ metric  # in units of the error that they make in the picture
     reach = (into @ y).abs().amax(1) * FURTHEST
     unit = _reaching(into @ y)
-    into, out_of = unit[:, None] * into, torch.linalg.pinv(metric) @ chosen / UNIT / unit
+    into, out_of = unit[:, None] * into, torch.linalg.pinv(metric) @ chosen / unit
     trunk = [torch.einsum("kc,nchw->nkhw", into, part) for part in trunk]
 
     # One layer up to these, by least squares.
@@ -167,11 +148,9 @@ def started(model: Flagship, latents: list[Tensor], **sizes: int) -> SmallDecode
     fit = torch.linalg.solve(gram + ridge, given @ torch.cat([_cells(part) for part in trunk], 1).T).T
     own = _reaching(x)
     net.unit.copy_(old.unit * own)
-    wide = (x.square().mean(1) * fit[:, :-1].square().sum(0)).topk(len(net.up.wide)).indices
-    net.up.fill(fit[:, :-1, None, None] / own[:, None, None], fit[:, -1], wide, 1 / own, old.up.tops)
+    net.up.fill(fit[:, :-1, None, None] / own[:, None, None], fit[:, -1], 1 / own, old.up.tops)
     rest = old.stem.bias + torch.einsum("ocij,c->o", stem, (mean - out_of @ into @ mean)[:, 0])
-    wide, top = torch.arange(len(net.stem.wide)), reach.clamp(UNIT, WIDE_TOP).round()
-    net.stem.fill(torch.einsum("ocij,ck->okij", stem, out_of), rest, wide, 1 / unit, top)
+    net.stem.fill(torch.einsum("ocij,ck->okij", stem, out_of), rest, 1 / unit, reach.clamp(1, WIDE_TOP).round())
     energy = eight_bits(into @ y).square().mean(1)
     for block in net.coarse:
         _silent(block, energy)

@@ -1,12 +1,11 @@
 """The plan: inputs as a user names them → items, each with another output, before any work is done; then → outcomes.
 
 An input is a file, a folder, a pattern, `-`, or a URL of these. Below an output folder the tree of an input folder
-is mirrored. A file that is named twice is done once. Two items that would write one output are refused. Items hold
-names only.
+is mirrored. A file that is named twice is done once. Two items that would write one output are refused.
 
 Second files (`paired`) are the mask of each picture, the original of each .lat file; one for all, or out of a folder.
 That mirrors the tree of the inputs, or holds all files side by side. Names are the same but for the suffix; the very
-same name goes first (`a.jpg` for `a.jpg`, or for `a.jpg.lat`). Which file is meant is never guessed.
+same name goes first (`a.jpg` for `a.jpg`, or for `a.jpg.lat`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Latents ↔ stream under a prior that is a network: what the prior says, and what the entropy coder makes of it.
 
 There are three phases: hyper-latents under the tables of their channels; the positions of the checkerboard with an
-even sum of row and column, under what the prior says of them; the odd ones, under what the context adds. Symbols go
+even sum of row and column, under what the prior says of them; the odd ones, under what the context says. Symbols go
 position by position, channels innermost. A latent is coded as s = round((y − mean) / step) and stands for
 step · s + mean; those whose table is at most `skip` are not coded and stand for their mean. An index names a table and,
 in its two highest bits, one of four steps.

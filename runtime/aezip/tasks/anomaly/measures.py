@@ -10,7 +10,7 @@ If they do not, places say nothing, and one Gaussian for all of them counts:
 
     cell      of each 16×16 pixels the latents of the picture and of its half-size copy; the most distant 2×2 count
     texture   of each 2×2 cells the energies of the latents' channels: a smear has less of them than usual
-    colour    of each cell the mean red, green and blue, which hardly differ from each other in their own ways
+    colour    of each cell the mean red, green and blue
     whole     of the whole picture these energies, along the directions in which those of normal pictures differ most
 
 Which holds is seen from small defects that are planted into normal pictures (`planted`): parts lie alike if Gaussians

@@ -7,8 +7,6 @@ next finer one (unsmoothed aggregation).
 
 `guessed` compares every pixel with the hints, by brightness and place, and holds it weakly at the mean of those it is
 like (kernel regression; Nadaraya and Watson 1964).
-
-Hints may come from a picture like it (`likeness`).
 """
 
 from __future__ import annotations
