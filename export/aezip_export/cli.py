@@ -71,7 +71,8 @@ def main(
             if pictures and figures:
                 _measure(trial, pictures)
             elif not figures:
-                click.echo("all else stays as it is in the model, its name and summary, too", err=True)
+                unused = "; --pictures is not used" if pictures else ""
+                click.echo(f"all else stays as it is in the model, its name and summary, too{unused}", err=True)
             measured = packages.describe(trial).description.get("measured", {})
             files.atomic_write(output, files.read_bytes(trial, ModelNotFound), force=force)
     except (AezipError, ProofFailed, OSError, ValueError) as error:

@@ -3,8 +3,8 @@
     python -m aezip_export.heads MODEL --pictures FOLDER -o NAME.aezm
 
 The package gets `decoder.8.onnx` and `decoder.4.onnx`, which make pictures 8 and 4 times smaller; its fingerprint
-stays. A decoder is nearly linear once pixels are averaged: a 3×3 convolution on the dequantised latents, fitted by
-ridge regression, is 45 to 50 dB from the averages of its pictures at 1/8.
+stays. A decoder is nearly linear once pixels are averaged: 3×3 convolutions on the latents, fitted by ridge
+regression, come to 45 to 50 dB.
 """
 
 from __future__ import annotations

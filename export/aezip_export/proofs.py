@@ -1,10 +1,9 @@
 """What has to hold before a package is written.
 
-Each proof takes the trained module and the finished package and raises `ProofFailed`
-with the number that was found. Together they show: no sum of whole numbers can leave the integers
-that float32 holds; onnxruntime and torch give the same integers; the transforms agree
-within float tolerance, also when computed in windows; one file decoded by both differs by at most one level, of exact
-pixels by none; and the package passes the runtime's checks.
+Each proof raises `ProofFailed` with the number that was found. Together they show: no sum of whole numbers can leave
+the integers that float32 holds; onnxruntime and torch give the same integers; the transforms agree within float
+tolerance, also in windows; one file decoded by both differs by at most one level, of exact pixels by none; and the
+package passes the runtime's checks.
 """
 
 from __future__ import annotations

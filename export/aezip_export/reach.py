@@ -1,9 +1,7 @@
 """How far a transform looks: the margin that a part of a picture needs around it.
 
-In: the bytes of a graph. Out: its margin in latents. Which rows of the input one latent (or the
-16 rows of pixels that it stands for) depends on is followed backwards, node by node, in whole
-numbers (receptive-field arithmetic, Dumoulin and Visin 2016). Columns are like rows. An
-operator that is not known here is an error, not a guess.
+Which rows of the input one latent (or its 16 rows of pixels) depends on is followed backwards, node by node
+(receptive-field arithmetic, Dumoulin and Visin 2016). Columns are like rows. An unknown operator is an error.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
     python -m aezip_export.tables MODEL --pictures FOLDER -o NAME.aezm
 
-The package, whose prior is a network, gets another fingerprint. Rounding and the encoder's search leave more zeros and
-longer tails than the mixtures have: what is counted takes 1 to 2 % fewer bits.
+The package, whose prior is a network, gets another fingerprint. What is counted takes 1 to 2 % fewer bits.
 """
 
 from __future__ import annotations

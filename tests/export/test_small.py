@@ -115,7 +115,7 @@ def test_a_run_becomes_a_package(tmp_path: Path, drawn, golden: Path) -> None:
     assert f"{run} learns from {moved}; expected that model as --init" in result.stderr
     result = CliRunner().invoke(cli.main, [str(run), "-o", str(path), "--pictures", str(pictures)])
     assert result.exit_code == 0, result.output
-    assert "all else stays as it is in the model" in result.stderr
+    assert "all else stays as it is in the model, its name and summary, too; --pictures is not used" in result.stderr
     about, plain = store.find(str(path)), store.find("photo")
     assert (about.fingerprint, about.name) == (plain.fingerprint, plain.name)
     pixels = drawn(120, 150, seed=20)

@@ -295,3 +295,9 @@ def test_no_cell_is_perfect_enough(codec: Codec, drawn) -> None:
 
 def test_a_quality_of_numpy_is_one(codec: Codec, drawn) -> None:
     assert codec.encode(drawn(8, 8), np.float32(60)) == codec.encode(drawn(8, 8), 60)
+
+
+def test_a_region_of_numpy_is_one(codec: Codec, drawn) -> None:
+    data = codec.compress(Image.fromarray(drawn(40, 50)), exif=b"Exif\0\0")
+    part = codec.decompress(data, region=np.array([2, 3, 10, 12]))
+    assert part.tobytes() == codec.decompress(data, region=(2, 3, 10, 12)).tobytes()

@@ -18,3 +18,18 @@ def test_weights_that_are_no_numbers_do_not_replace_those_that_are(tmp_path: Pat
         runs.save_state(bad, tmp_path)
     assert runs.load_state(tmp_path)["step"] == 10
     assert [file.name for file in tmp_path.iterdir()] == ["state.pt"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04"])
+def test_a_damaged_state_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "state.pt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"state\.pt is damaged, or no run's; expected"):
+        runs.load_state(tmp_path)
+
+
+def test_a_state_that_was_cut_off_is_named(tmp_path: Path) -> None:
+    runs.save_state({"averaged": {"weight": torch.ones(1000)}, "step": 1}, tmp_path)
+    file = tmp_path / "state.pt"
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="is damaged"):
+        runs.load_state(file)

@@ -1,7 +1,7 @@
 """The classic start: colour × lapped 8-point × Hadamard, as convolution weights.
 
-A network of strided linear layers *is* a transform codec when its weights are a transform: the lapped orthogonal one of
-Malvar & Staelin (1989, the fast type-II form) has 16 taps a side, 8 apart, and no block edges. Behind it a 2×2 Hadamard
+A network of strided linear layers is a transform codec when its weights are a transform: the lapped orthogonal one of
+Malvar & Staelin (1989) has 16 taps a side, 8 apart, and no block edges. Behind it a 2×2 Hadamard
 halves the resolution again. Of both stages' components those of the largest variance are kept.
 """
 

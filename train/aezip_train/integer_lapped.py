@@ -3,8 +3,7 @@
 The decoder makes the same pixels everywhere. At 1/16 its blocks see the trunk in 8 bits, for kernels of 8 bits, compute
 in integers (`IntegerConv2d`) and add sums that are not rounded, without a bias: the trunk gets one at its end. What
 carries the picture, the layers up and the blocks at 1/8, sees whole numbers of up to 15 bits, each channel within its
-own `tops`, and has weights of up to 15. Each layer's sums are below 2²⁴, so float32 holds them exactly; what is added
-to a trunk is added one block after the other.
+own `tops`, and has weights of up to 15. Each layer's sums are below 2²⁴, so float32 holds them exactly.
 
 The encoder's blocks at 1/16 have 8 bits (`LeakyResidual`), but for the last, and all else is in float.
 """

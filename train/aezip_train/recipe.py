@@ -92,7 +92,11 @@ class Recipe:
             "batch": (1, 2**16),
             "checks": (1, 2**16),
             "patience": (1, 2**16),
+            "threads": (0, 2**16),
+            "seed": (0, 2**63 - 1),
             "dropout": (0, 0.95),
+            "drawn": (0, 1),
+            "ema": (0, 1),
             "last_part": (0, 1),
         }
         for key, (low, high) in ranges.items():
@@ -103,6 +107,10 @@ class Recipe:
 
     def sizes(self, config: Callable[..., Sizes], **more: Any) -> Sizes:
         """A family's Config with the sizes of `network`.  Raises ValueError for what it does not have."""
+        for key, size in self.network.items():
+            least = 0 if key.endswith("_blocks") else min(1, getattr(config, key, 1))
+            if type(size) is not int or size < least:
+                raise ValueError(f"recipe {self.name}: network: {key} is {size!r}; expected whole numbers from {least}")
         try:
             return config(**self.network, **more)
         except TypeError as error:
@@ -117,7 +125,10 @@ def read(name: str, overrides: dict[str, Any] | None = None) -> Recipe:
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in BUILT_IN.glob("*.toml")))
         raise FileNotFoundError(f"{name}: no such recipe; built in: {known}; or name a .toml file")
-    values = tomllib.loads(path.read_text(encoding="utf-8"))
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: is no recipe ({error}); expected a .toml file") from None
     values.setdefault("name", path.stem)
     return build({**values, **(overrides or {})}, str(path))
 
@@ -130,6 +141,6 @@ def build(values: dict[str, Any], source: str = "recipe") -> Recipe:
         if key not in known:
             raise ValueError(f"{source}: unknown key '{key}'; expected one of {', '.join(known)}")
         wanted = type(default[key])
-        if not isinstance(value, wanted) and not (wanted is float and isinstance(value, int)):
+        if type(value) is not wanted and not (wanted is float and type(value) is int):
             raise ValueError(f"{source}: {key} is {value!r}; expected a value of type {wanted.__name__}")
     return Recipe(**values)

@@ -1,7 +1,6 @@
 """Training pictures in a GPU's memory: crops are cut there, and a step sends it three numbers a crop.
 
-Crops are as of `data.Crops`, but for the ones drawn by code: these take the processor milliseconds each, so a fixed
-number of them is made at the start.
+Crops are as of `data.Crops`, but of those drawn by code a fixed number is made at the start.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from .recipe import Recipe
@@ -47,7 +48,10 @@ def load_state(path: Path, recipe: Recipe | None = None) -> dict[str, Any]:
     file = path / "state.pt" if path.is_dir() else path
     if not file.exists():
         raise FileNotFoundError(f"{path}: no training run found; expected a folder with state.pt")
-    state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    except (EOFError, RuntimeError, UnpicklingError):
+        raise ValueError(f"{file} is damaged, or no run's; expected the state.pt of aezip-train") from None
     for key in ("family", "task") if recipe else ():
         found, wanted = state["recipe"].get(key, ""), getattr(recipe, key)
         if found != wanted:

@@ -78,8 +78,7 @@ class AutoencoderTraining(Training):
         """From a run of the same family: its folder, or the state.pt in it."""
         if not runs.is_run(init):
             raise ValueError(
-                f"--init {init}: no run of aezip-train is there; expected one of the family {recipe.family} "
-                "(only photo starts from models and packages)"
+                f"--init {init}: no run of aezip-train is there; expected one of the family {recipe.family}"
             )
         state = runs.load_state(Path(init), recipe)
         old = build(state["recipe"])

@@ -5,8 +5,8 @@
 
 The prior is an independent normal distribution for each latent. Neighbouring cells of a photograph are much alike,
 so independent latents cannot be cells' components: a filter a channel, over 9×9 cells, takes out what neighbours
-share, and another puts it back. They start as the inverse and the plain root of the components' power spectra
-(fitted where those are steep), so that the untrained model draws Gaussian textures with the spectrum of photographs.
+share, and another puts it back. They start as roots of the components' power spectra, so that the untrained model
+draws Gaussian textures with the spectrum of photographs.
 
 The loss is distortion + β · KL. The mean is what is coded; its gains are found after training (`settle`).
 """

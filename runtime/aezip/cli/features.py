@@ -77,5 +77,5 @@ def _check(inputs: tuple[str, ...], output: str | None, nearest: str | None) -> 
         raise click.UsageError(f"--output is '{output}'; expected a name that ends in {_SUFFIX}")
     stored = [name for name in inputs if name.endswith(_SUFFIX)]
     if stored and (len(inputs) > 1 or output):
-        raise click.UsageError(f"'{stored[0]}' is not the only input; expected one {_SUFFIX} file, with --nearest")
+        raise click.UsageError(f"'{stored[0]}' holds vectors; expected it alone, with --nearest")
     return stored[0] if stored else None

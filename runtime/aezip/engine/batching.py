@@ -1,7 +1,7 @@
 """Many threads' pictures through one graph at a time: what waits for it goes together.
 
 While a graph runs for some, others hand in their pictures; the run that follows takes all of one kind. Nobody waits
-for more to come, so that a picture that is alone goes alone, and at once.
+for more to come.
 """
 
 from __future__ import annotations

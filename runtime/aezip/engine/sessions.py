@@ -153,8 +153,7 @@ def run_graph(
         with timing.stage(name, inputs):
             outputs = session.run(list(shapes), inputs)
     except Exception as error:  # onnxruntime's own classes are not public
-        if "alloc" in str(error).lower().replace("preallocated", ""):
-            raise MemoryError from error
+        _check_memory(error)
         finding = f"onnxruntime cannot run {name}.onnx ({_first_line(error)})"
         raise PackageDamaged(finding, "the graph of such a model") from error
     for (output, wanted), found in zip(shapes.items(), outputs, strict=True):
@@ -163,6 +162,12 @@ def run_graph(
             sizes, due = ("×".join("any" if n is None else str(n) for n in s) for s in (found.shape, wanted))
             raise PackageDamaged(f"{name}.onnx gives {output} of {sizes}", due)
     return list(outputs)
+
+
+def _check_memory(error: Exception) -> None:
+    """Raises MemoryError if that is what it says."""
+    if "alloc" in str(error).lower().replace("preallocated", ""):
+        raise MemoryError from error
 
 
 def _first_line(error: Exception) -> str:
@@ -224,6 +229,7 @@ def open_graph(
             disabled_optimizers=["MatMulAddFusion"],  # makes float of 8 bits at fixed sizes
         )
     except Exception as error:  # onnxruntime's own classes are not public
+        _check_memory(error)
         if provider != "cpu":
             raise _not_started(provider, _first_line(error)) from error
         finding = f"onnxruntime cannot open {name}.onnx ({_first_line(error)})"

@@ -124,12 +124,12 @@ def picture_of(pixels: Samples, lat: Lat, region: Region | None = None, scale: i
         from fractions import Fraction
 
         said = replace(said, resolution=said.resolution.times(Fraction(1, scale), Fraction(1, scale)))
-    if said.exif and (region or scale > 1):
+    if said.exif and (region is not None or scale > 1):
         from .metadata import without_places
 
         said = replace(said, exif=without_places(said.exif))
     notes: tuple[str, ...] = ()
-    if region and lat.section(GAIN_MAP):
+    if region is not None and lat.section(GAIN_MAP):
         said = replace(said, extras=without(said.extras, GAIN_MAP))
         notes = ("the gain map (HDR) is left out, as it is of the whole picture",)
     return Picture(pixels, alpha=plane, depth=depth, notes=notes, **vars(said))

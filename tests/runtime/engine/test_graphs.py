@@ -111,6 +111,15 @@ def test_a_program_may_end_while_graphs_open(tiny) -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_too_little_memory_is_no_damage(tiny, drawn, monkeypatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("std::bad_alloc")
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", refuse)
+    with pytest.raises(MemoryError):
+        Codec(tiny).encode(drawn(40, 50))
+
+
 @pytest.mark.parametrize(
     ("member", "changes", "finding"),
     [

@@ -16,7 +16,7 @@ If they do not, places say nothing, and one Gaussian for all of them counts:
 Which holds is seen from small defects that are planted into normal pictures (`planted`): parts lie alike if Gaussians
 of places see them much better than those for all places do. A measure of latents that sees fewer counts less.
 Each measure is put in units of its own spread over normal pictures, each fifth by the statistics of the others. The
-largest, once more in such units, is the score. To that adds what a trained network finds (`detector`), `trained`.
+largest, in such units, is the score, beside what a trained network finds (`detector`), `trained`.
 """
 
 from __future__ import annotations
