@@ -112,7 +112,7 @@ def test_a_run_becomes_a_package(tmp_path: Path, drawn, golden: Path) -> None:
         assert "against the full one" in result.output
     result = CliRunner().invoke(train_cli.main, [str(other) if word == "photo" else word for word in command])
     assert result.exit_code == 1
-    assert f"{run} learns from {moved}; expected that model as --init" in result.stderr
+    assert f"{run} learns from {moved} ({store.find('photo').fingerprint.hex()}); expected it" in result.stderr
     result = CliRunner().invoke(cli.main, [str(run), "-o", str(path), "--pictures", str(pictures)])
     assert result.exit_code == 0, result.output
     assert "all else stays as it is in the model, its name and summary, too; --pictures is not used" in result.stderr

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,13 @@ def test_wrong_recipes_are_named(tmp_path: Path, text: str, message: str) -> Non
 def test_sizes_are_whole_numbers(key: str, size: object, least: int) -> None:
     with pytest.raises(ValueError, match=f"network: {key} is {size!r}; expected whole numbers from {least}"):
         recipe.read("photo", {"network": {key: size}}).sizes(Config)
+
+
+@pytest.mark.parametrize("key", ["args", "func", "__doc__"])
+def test_sizes_that_there_are_not_are_named(key: str) -> None:
+    for config in (Config, partial(Config, latent=32)):
+        with pytest.raises(ValueError, match=f"recipe photo: network: .*'{key}'"):
+            recipe.read("photo", {"network": {key: 3}}).sizes(config)
 
 
 def test_a_missing_recipe_names_the_known() -> None:

@@ -20,7 +20,7 @@ def test_weights_that_are_no_numbers_do_not_replace_those_that_are(tmp_path: Pat
     assert [file.name for file in tmp_path.iterdir()] == ["state.pt"]
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04"])
+@pytest.mark.parametrize("content", [b"", b"no archive", b"hello\n", b"a", b"GIF89a", b"PK\x03\x04"])
 def test_a_damaged_state_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state.pt").write_bytes(content)
     with pytest.raises(ValueError, match=r"state\.pt is damaged, or no run's; expected"):
@@ -33,3 +33,10 @@ def test_a_state_that_was_cut_off_is_named(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(ValueError, match="is damaged"):
         runs.load_state(file)
+
+
+@pytest.mark.parametrize("what", [torch.zeros(3), [1], {}, {"averaged": {}}])
+def test_what_is_no_run_is_named(tmp_path: Path, what: object) -> None:
+    torch.save(what, tmp_path / "state.pt")
+    with pytest.raises(ValueError, match="is damaged, or no run's"):
+        runs.load_state(tmp_path)

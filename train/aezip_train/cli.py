@@ -160,7 +160,7 @@ def _train(
         if init and plan.of:
             before, (plan, _) = plan, training.start_from(init, plan)
             if plan.fingerprint != before.fingerprint:
-                raise ValueError(f"{folder} learns from {before.of}; expected that model as --init")
+                raise ValueError(f"{folder} learns from {before.of} ({before.fingerprint}); expected it as --init")
     elif init:
         plan, weights = training.start_from(init, plan)
     with join(device) as process:

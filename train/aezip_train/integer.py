@@ -6,7 +6,7 @@ any order of summation).  With activations `a`, weights `W`, bias `B`, all whole
 
     t = clip(round((Σ a·W + B) · 2^-k), low, high)          k per output channel
 
-Halves are rounded to even numbers, as kernels of 8 bits do. In training the same layer runs on *real* numbers, in
+Halves are rounded to even numbers. In training the same layer runs on *real* numbers, in
 the prior `a / 32`: with `integer` off that is an ordinary convolution and a clip (the float twin); with it on, weights,
 bias and output are rounded as above, with straight-through gradients (Bengio et al. 2013; integer networks for exact
 decoding: Ballé, Johnston, Minnen 2019).

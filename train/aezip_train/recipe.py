@@ -107,8 +107,9 @@ class Recipe:
 
     def sizes(self, config: Callable[..., Sizes], **more: Any) -> Sizes:
         """A family's Config with the sizes of `network`.  Raises ValueError for what it does not have."""
+        known = getattr(config, "__dataclass_fields__", {})
         for key, size in self.network.items():
-            least = 0 if key.endswith("_blocks") else min(1, getattr(config, key, 1))
+            least = 0 if key.endswith("_blocks") or (key in known and not known[key].default) else 1
             if type(size) is not int or size < least:
                 raise ValueError(f"recipe {self.name}: network: {key} is {size!r}; expected whole numbers from {least}")
         try:

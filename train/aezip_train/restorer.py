@@ -4,8 +4,7 @@
     colorize    grey             → chroma, added to the grey values
     inpaint     RGB, mask        → what to add to a smooth guess under the mask (Pathak et al. 2016)
 
-All are one U-Net (Ronneberger et al. 2015) that works at 1/2 … 1/16 of the resolution. At its bottom dilated blocks
-(Yu and Koltun 2016) see what a picture is of.
+All are one U-Net (Ronneberger et al. 2015) at 1/2 … 1/16 of the resolution, with dilated blocks (Yu and Koltun 2016).
 Pictures are in units of 64 grey levels around 128.
 """
 

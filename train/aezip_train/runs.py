@@ -6,7 +6,6 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 from .recipe import Recipe
@@ -50,7 +49,11 @@ def load_state(path: Path, recipe: Recipe | None = None) -> dict[str, Any]:
         raise FileNotFoundError(f"{path}: no training run found; expected a folder with state.pt")
     try:
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-    except (EOFError, RuntimeError, UnpicklingError):
+        if not {"averaged", "step"} <= set(state):
+            raise LookupError
+    except OSError:
+        raise
+    except Exception:  # of many kinds
         raise ValueError(f"{file} is damaged, or no run's; expected the state.pt of aezip-train") from None
     for key in ("family", "task") if recipe else ():
         found, wanted = state["recipe"].get(key, ""), getattr(recipe, key)

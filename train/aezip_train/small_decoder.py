@@ -3,7 +3,7 @@
     latents → one layer up to 1/8 → blocks of 8 bits → the layer that makes pixels
 
 `started` gives it what a linear fit of the large decoder's trunk at 1/8 has: of its channels those combinations whose
-errors would be largest in the picture. It is trained by `train_small`.
+errors would be largest in the picture.
 """
 
 from __future__ import annotations

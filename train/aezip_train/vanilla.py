@@ -1,8 +1,7 @@
 """The plain autoencoder, top to bottom: dense layers on patches of 16×16 pixels, each patch alone.
 
-A dense layer over all patches is a 1×1 convolution after one of 16×16 with stride 16, so any size works. It is
-initialised with what a linear autoencoder learns, the patches' principal components (Baldi and Hornik 1989), and with
-silent branches.
+A dense layer over all patches is a 1×1 convolution after one of 16×16 with stride 16, so any size works. It starts
+with what a linear autoencoder learns, the patches' principal components (Baldi and Hornik 1989), and silent branches.
 """
 
 from __future__ import annotations
