@@ -49,7 +49,7 @@ def load_state(path: Path, recipe: Recipe | None = None) -> dict[str, Any]:
         raise FileNotFoundError(f"{path}: no training run found; expected a folder with state.pt")
     try:
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-        if not {"averaged", "step"} <= set(state):
+        if not {"recipe", "step"} & set(state):
             raise LookupError
     except OSError:
         raise
